@@ -1,0 +1,43 @@
+// SPDX-License-Identifier: LGPL-2.1-or-later
+
+#include "core/error.h"
+
+namespace webrtcupload {
+
+std::string_view to_string(ErrorCode code) {
+  switch (code) {
+    case ErrorCode::kMalformedMessage:
+      return "malformed-message";
+    case ErrorCode::kTooManyChunks:
+      return "too-many-chunks";
+    case ErrorCode::kTotalChanged:
+      return "total-changed";
+    case ErrorCode::kBadIndex:
+      return "bad-index";
+    case ErrorCode::kChunkTooLarge:
+      return "chunk-too-large";
+    case ErrorCode::kTooLarge:
+      return "too-large";
+    case ErrorCode::kConflictingChunk:
+      return "conflicting-chunk";
+    case ErrorCode::kIdleTimeout:
+      return "idle-timeout";
+    case ErrorCode::kUploadTimeout:
+      return "upload-timeout";
+    case ErrorCode::kPeerGone:
+      return "peer-gone";
+    case ErrorCode::kUnauthorized:
+      return "unauthorized";
+    case ErrorCode::kQuotaExceeded:
+      return "quota-exceeded";
+    case ErrorCode::kStorageFailed:
+      return "storage-failed";
+    case ErrorCode::kOverloaded:
+      return "overloaded";
+    case ErrorCode::kCancelled:
+      return "cancelled";
+  }
+  return "unknown";
+}
+
+}  // namespace webrtcupload
