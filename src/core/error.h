@@ -11,8 +11,8 @@
 
 namespace webrtcupload {
 
-// One code per way an upload can fail. The text form (see to_string) is what peers, logs and GstMessage details carry, and
-// is stable; docs/protocol.md describes each.
+// One code per way an upload can fail. The text form (see to_string) is what peers, logs and
+// GstMessage details carry, and is stable; docs/protocol.md describes each.
 enum class ErrorCode {
   kMalformedMessage,
   kTooManyChunks,
@@ -46,8 +46,9 @@ struct Error {
 template <typename T>
 class [[nodiscard]] Result {
  public:
-  Result(T value) : state_(std::move(value)) {}          // NOLINT: implicit, so that `return value;` reads well.
-  Result(Error error) : state_(std::move(error)) {}      // NOLINT: likewise.
+  Result(T value)
+      : state_(std::move(value)) {}  // NOLINT: implicit, so that `return value;` reads well.
+  Result(Error error) : state_(std::move(error)) {}  // NOLINT: likewise.
 
   explicit operator bool() const { return std::holds_alternative<T>(state_); }
   T& value() { return std::get<T>(state_); }

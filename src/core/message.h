@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: LGPL-2.1-or-later
 //
-// What a data channel delivers, and the interface behind which each version of the wire format is read.
+// What a data channel delivers, and the interface behind which each version of the wire format is
+// read.
 
 #pragma once
 
@@ -26,8 +27,8 @@ struct Message {
 // To be sent back unchanged; says nothing about the upload.
 struct Keepalive {};
 
-// `index` and `total` are what the peer claims; nothing is checked yet but that there is a payload. `payload` points into
-// the message.
+// `index` and `total` are what the peer claims; nothing is checked yet but that there is a payload.
+// `payload` points into the message.
 struct Chunk {
   std::uint32_t index = 0;
   std::uint32_t total = 0;
@@ -36,7 +37,8 @@ struct Chunk {
 
 using ParsedMessage = std::variant<Keepalive, Chunk, Error>;
 
-// Reads one version of the wire format. The rules about what is read (limits, order, duplicates) know no version.
+// Reads one version of the wire format. The rules about what is read (limits, order, duplicates)
+// know no version.
 class MessageParser {
  public:
   virtual ~MessageParser() = default;

@@ -42,9 +42,9 @@ ParsedMessage V1Parser::parse(const Message& message) const {
               .total = get_u32_le(header + 4),
               .payload = message.bytes.subspan(kV1HeaderSize)};
   if (chunk.payload.empty()) {
-    return Error{ErrorCode::kMalformedMessage,
-                 "chunk " + std::to_string(chunk.index) + " of " + std::to_string(chunk.total) +
-                     " has an empty payload"};
+    return Error{ErrorCode::kMalformedMessage, "chunk " + std::to_string(chunk.index) + " of " +
+                                                   std::to_string(chunk.total) +
+                                                   " has an empty payload"};
   }
   return chunk;
 }

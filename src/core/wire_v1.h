@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: LGPL-2.1-or-later
 //
-// Wire format v1: the data channel's `protocol` field is empty, and each binary message is one chunk.
+// Wire format v1: the data channel's `protocol` field is empty, and each binary message is one
+// chunk.
 //
 //    0                   1                   2                   3
 //    0 1 2 3 4 5 6 7 8 9 0 1 2 3 4 5 6 7 8 9 0 1 2 3 4 5 6 7 8 9 0 1

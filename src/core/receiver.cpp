@@ -1,0 +1,222 @@
+// SPDX-License-Identifier: LGPL-2.1-or-later
+
+#include "core/receiver.h"
+
+#include <algorithm>
+#include <cstdio>
+#include <utility>
+
+namespace webrtcupload {
+namespace {
+
+std::string text(std::uint64_t number) { return std::to_string(number); }
+
+// "30 s", "0.5 s".
+std::string seconds(Duration duration) {
+  char buffer[32];
+  std::snprintf(buffer, sizeof buffer, "%g s", std::chrono::duration<double>(duration).count());
+  return buffer;
+}
+
+// `since` + `limit`, or nothing when there is no limit or the sum is beyond time.
+std::optional<TimePoint> expiry(TimePoint since, Duration limit) {
+  if (limit == Duration::zero() || limit > TimePoint::max() - since) return std::nullopt;
+  return since + limit;
+}
+
+bool passed(std::optional<TimePoint> moment, TimePoint now) { return moment && now >= *moment; }
+
+}  // namespace
+
+Receiver::Receiver(const Limits& limits, std::unique_ptr<MessageParser> parser)
+    : limits_(limits), parser_(std::move(parser)) {}
+
+void Receiver::opened(TimePoint now) {
+  if (statistics_.opened_at) return;
+  statistics_.opened_at = now;
+  progressed_at_ = now;
+}
+
+Action Receiver::receive(const Message& message, TimePoint now) {
+  opened(now);
+  const ParsedMessage parsed = parser_->parse(message);
+  if (std::holds_alternative<Keepalive>(parsed)) {
+    ++statistics_.keepalives;
+    return action::Reply{message};
+  }
+  if (state_ != UploadState::kIdle && state_ != UploadState::kUploading) {
+    ++statistics_.ignored;
+    return action::Nothing{};
+  }
+  if (const auto* error = std::get_if<Error>(&parsed)) return reject(*error);
+  return receive_chunk(std::get<Chunk>(parsed));
+}
+
+std::optional<Error> Receiver::check_header(const Chunk& chunk) const {
+  if (chunk.total == 0) {
+    return Error{ErrorCode::kTooManyChunks, "the peer announces 0 chunks"};
+  }
+  if (chunk.total > limits_.max_chunks) {
+    return Error{ErrorCode::kTooManyChunks, "the peer announces " + text(chunk.total) +
+                                                " chunks, at most " + text(limits_.max_chunks) +
+                                                " are accepted"};
+  }
+  if (state_ != UploadState::kIdle && chunk.total != statistics_.chunks_announced) {
+    return Error{ErrorCode::kTotalChanged, "chunk " + text(chunk.index) + " announces " +
+                                               text(chunk.total) + " chunks, earlier ones " +
+                                               text(statistics_.chunks_announced)};
+  }
+  if (chunk.index >= chunk.total) {
+    return Error{ErrorCode::kBadIndex, "chunk index " + text(chunk.index) + " is not below the " +
+                                           text(chunk.total) + " chunks announced"};
+  }
+  if (chunk.payload.size() > limits_.max_chunk_size) {
+    return Error{ErrorCode::kChunkTooLarge, "chunk " + text(chunk.index) + " has " +
+                                                text(chunk.payload.size()) + " bytes, at most " +
+                                                text(limits_.max_chunk_size) + " are accepted"};
+  }
+  return std::nullopt;
+}
+
+Action Receiver::receive_chunk(const Chunk& chunk) {
+  if (auto error = check_header(chunk)) return reject(std::move(*error));
+
+  // Before the size limit: a repeated chunk adds nothing to the file.
+  if (const auto stored = chunks_.find(chunk.index)) {
+    pending_ = chunk;
+    if (stored->length != chunk.payload.size()) return compared(false);
+    return action::Compare{*stored, chunk.payload};
+  }
+  if (chunk.payload.size() > limits_.max_size - statistics_.bytes) {
+    return reject({ErrorCode::kTooLarge,
+                   "the file has at least " + text(statistics_.bytes + chunk.payload.size()) +
+                       " bytes, at most " + text(limits_.max_size) + " are accepted"});
+  }
+  pending_ = chunk;
+  if (state_ == UploadState::kIdle) {
+    const auto size = static_cast<std::uint32_t>(chunk.payload.size());
+    return action::Authorize{{.total_chunks = chunk.total,
+                              .first_chunk_size = size,
+                              .estimated_size = std::uint64_t{chunk.total} * size}};
+  }
+  return store(chunk);
+}
+
+Action Receiver::authorized(bool allowed) {
+  if (!pending_ || state_ != UploadState::kIdle) return action::Nothing{};
+  if (!allowed) {
+    return fail({ErrorCode::kUnauthorized, "the upload was not authorized"});
+  }
+  statistics_.chunks_announced = pending_->total;
+  apply(UploadEvent::kFirstChunk);
+  return store(*pending_);
+}
+
+Action Receiver::store(const Chunk& chunk) {
+  action::Store store{.position = statistics_.bytes, .bytes = chunk.payload};
+  if (statistics_.chunks == 0) {
+    store.reserve = std::min(limits_.max_size, std::uint64_t{chunk.total} * chunk.payload.size());
+  }
+  return store;
+}
+
+void Receiver::stored(TimePoint now) {
+  if (!pending_ || state_ != UploadState::kUploading) return;
+  const Chunk chunk = *std::exchange(pending_, std::nullopt);
+  const auto size = static_cast<std::uint32_t>(chunk.payload.size());
+  chunks_.insert(chunk.index, {statistics_.bytes, size});
+  statistics_.bytes += size;
+  ++statistics_.chunks;
+  if (!statistics_.first_chunk_at) statistics_.first_chunk_at = now;
+  largest_chunk_ = std::max(largest_chunk_, size);
+  progressed_at_ = now;
+  if (statistics_.chunks == statistics_.chunks_announced) {
+    statistics_.completed_at = now;
+    apply(UploadEvent::kLastChunk);
+  }
+}
+
+Action Receiver::compared(bool equal) {
+  const auto chunk = std::exchange(pending_, std::nullopt);
+  if (!chunk || state_ != UploadState::kUploading) return action::Nothing{};
+  if (equal) {
+    ++statistics_.duplicates;
+    return action::Nothing{};
+  }
+  return reject({ErrorCode::kConflictingChunk,
+                 "chunk " + text(chunk->index) + " came again with other bytes (" +
+                     text(chunk->payload.size()) + ", stored were " +
+                     text(chunks_.find(chunk->index).value_or(Extent{}).length) + ")"});
+}
+
+Action Receiver::tick(TimePoint now) {
+  if (state_ != UploadState::kIdle && state_ != UploadState::kUploading) return action::Nothing{};
+  if (!statistics_.opened_at) return action::Nothing{};
+  const auto arrived = [this] {
+    const std::string announced =
+        statistics_.chunks == 0 ? "" : " of " + text(statistics_.chunks_announced);
+    return text(statistics_.chunks) + announced + " chunks have arrived";
+  };
+  if (passed(expiry(*statistics_.opened_at, limits_.upload_timeout), now)) {
+    return fail({ErrorCode::kUploadTimeout,
+                 "not complete after " + seconds(limits_.upload_timeout) + ": " + arrived()});
+  }
+  if (passed(expiry(progressed_at_, limits_.idle_timeout), now)) {
+    return fail({ErrorCode::kIdleTimeout,
+                 "no new chunk for " + seconds(limits_.idle_timeout) + ": " + arrived()});
+  }
+  return action::Nothing{};
+}
+
+std::optional<TimePoint> Receiver::deadline() const {
+  if (state_ != UploadState::kIdle && state_ != UploadState::kUploading) return std::nullopt;
+  if (!statistics_.opened_at) return std::nullopt;
+  const auto upload = expiry(*statistics_.opened_at, limits_.upload_timeout);
+  const auto idle = expiry(progressed_at_, limits_.idle_timeout);
+  if (!upload || !idle) return upload ? upload : idle;
+  return std::min(*upload, *idle);
+}
+
+Action Receiver::reject(Error error) {
+  ++statistics_.rejected;
+  return fail(std::move(error));
+}
+
+Action Receiver::fail(Error error) {
+  if (error.code == ErrorCode::kPeerGone && complete()) return action::Nothing{};
+  if (!transition(state_, UploadEvent::kFailure)) return action::Nothing{};
+  apply(UploadEvent::kFailure);
+  pending_.reset();
+  error_ = error;
+  return action::Fail{std::move(error)};
+}
+
+bool Receiver::begin_processing() {
+  if (!transition(state_, UploadEvent::kReadingStarts)) return false;
+  apply(UploadEvent::kReadingStarts);
+  return true;
+}
+
+void Receiver::finish_processing() { apply(UploadEvent::kReadingEnds); }
+
+void Receiver::apply(UploadEvent event) { state_ = transition(state_, event).value_or(state_); }
+
+bool Receiver::complete() const {
+  return state_ == UploadState::kComplete || state_ == UploadState::kProcessing ||
+         state_ == UploadState::kDone;
+}
+
+std::optional<std::uint64_t> Receiver::expected_size() const {
+  if (statistics_.chunks == 0) return std::nullopt;
+  if (statistics_.completed_at) return statistics_.bytes;
+  // At most this, as long as no later chunk is larger than those seen.
+  const std::uint64_t missing = statistics_.chunks_announced - statistics_.chunks;
+  return std::min(limits_.max_size, statistics_.bytes + missing * largest_chunk_);
+}
+
+int Receiver::percent() const {
+  if (statistics_.chunks_announced == 0) return 0;
+  return static_cast<int>(std::uint64_t{statistics_.chunks} * 100 / statistics_.chunks_announced);
+}
+
+}  // namespace webrtcupload

@@ -1,0 +1,95 @@
+// SPDX-License-Identifier: LGPL-2.1-or-later
+
+#include "core/spool.h"
+
+#include <cerrno>
+#include <cstdlib>
+#include <fcntl.h>
+#include <limits>
+#include <system_error>
+#include <unistd.h>
+#include <utility>
+
+namespace webrtcupload {
+namespace {
+
+Error storage_error(const std::string& what, int error_number) {
+  return {ErrorCode::kStorageFailed, what + ": " + std::generic_category().message(error_number)};
+}
+
+// Of an unlinked file, or -1 with errno set.
+int open_unlinked(const std::string& directory) {
+  std::string path = directory + "/webrtcupload-XXXXXX";
+  const int fd = ::mkostemp(path.data(), O_CLOEXEC);
+  if (fd >= 0 && ::unlink(path.c_str()) != 0) {
+    const int saved = errno;
+    ::close(fd);
+    errno = saved;
+    return -1;
+  }
+  return fd;
+}
+
+}  // namespace
+
+Result<std::unique_ptr<Spool>> Spool::open(const std::string& directory) {
+  int fd = ::open(directory.c_str(), O_TMPFILE | O_RDWR | O_EXCL | O_CLOEXEC, S_IRUSR | S_IWUSR);
+  // EISDIR is what a kernel without O_TMPFILE says, EOPNOTSUPP a filesystem without it.
+  if (fd < 0 && (errno == EOPNOTSUPP || errno == EISDIR || errno == EINVAL)) {
+    fd = open_unlinked(directory);
+  }
+  if (fd < 0) return storage_error("cannot create a spool file in \"" + directory + "\"", errno);
+  return std::unique_ptr<Spool>(new Spool(fd, directory));
+}
+
+Spool::Spool(int fd, std::string directory) : fd_(fd), directory_(std::move(directory)) {}
+
+Spool::~Spool() { ::close(fd_); }
+
+std::optional<Error> Spool::reserve(std::uint64_t size) {
+  if (size > static_cast<std::uint64_t>(std::numeric_limits<off_t>::max())) {
+    return storage_error(
+        "cannot reserve " + std::to_string(size) + " bytes in \"" + directory_ + "\"", EFBIG);
+  }
+  if (size == 0) return std::nullopt;
+  int result;
+  do {
+    result = ::fallocate(fd_, FALLOC_FL_KEEP_SIZE, 0, static_cast<off_t>(size));
+  } while (result != 0 && errno == EINTR);
+  if (result == 0 || errno == EOPNOTSUPP || errno == ENOSYS) return std::nullopt;
+  return storage_error(
+      "cannot reserve " + std::to_string(size) + " bytes in \"" + directory_ + "\"", errno);
+}
+
+std::optional<Error> Spool::write(std::uint64_t position, ByteView bytes) {
+  while (!bytes.empty()) {
+    const ssize_t written = ::pwrite(fd_, bytes.data(), bytes.size(), static_cast<off_t>(position));
+    if (written < 0) {
+      if (errno == EINTR) continue;
+      return storage_error("cannot write " + std::to_string(bytes.size()) +
+                               " bytes to the spool file in \"" + directory_ + "\"",
+                           errno);
+    }
+    bytes = bytes.subspan(static_cast<std::size_t>(written));
+    position += static_cast<std::uint64_t>(written);
+  }
+  return std::nullopt;
+}
+
+std::optional<Error> Spool::read(std::uint64_t position, std::span<std::uint8_t> out) const {
+  while (!out.empty()) {
+    const ssize_t got = ::pread(fd_, out.data(), out.size(), static_cast<off_t>(position));
+    if (got < 0 && errno == EINTR) continue;
+    if (got <= 0) {
+      // Nobody else can shorten a nameless file, so an early end is the storage's fault too.
+      return storage_error("cannot read " + std::to_string(out.size()) +
+                               " bytes from the spool file in \"" + directory_ + "\"",
+                           got < 0 ? errno : EIO);
+    }
+    out = out.subspan(static_cast<std::size_t>(got));
+    position += static_cast<std::uint64_t>(got);
+  }
+  return std::nullopt;
+}
+
+}  // namespace webrtcupload

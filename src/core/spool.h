@@ -1,0 +1,41 @@
+// SPDX-License-Identifier: LGPL-2.1-or-later
+//
+// Storage in a file without a name: no crash, kill or power cut can leave it behind.
+
+#pragma once
+
+#include <memory>
+#include <string>
+
+#include "core/storage.h"
+
+namespace webrtcupload {
+
+class Spool final : public Storage {
+ public:
+  // A nameless file in `directory` (O_TMPFILE; where the filesystem lacks that, one that is
+  // unlinked at once), readable by this user only.
+  [[nodiscard]] static Result<std::unique_ptr<Spool>> open(const std::string& directory);
+
+  ~Spool() override;
+  Spool(const Spool&) = delete;
+  Spool& operator=(const Spool&) = delete;
+
+  // Takes the space with fallocate() where the filesystem has it; elsewhere it succeeds and
+  // promises nothing.
+  [[nodiscard]] std::optional<Error> reserve(std::uint64_t size) override;
+
+  // Writing past RLIMIT_FSIZE raises SIGXFSZ on the calling thread before it fails with EFBIG; a
+  // thread that is to survive it blocks that signal.
+  [[nodiscard]] std::optional<Error> write(std::uint64_t position, ByteView bytes) override;
+  [[nodiscard]] std::optional<Error> read(std::uint64_t position,
+                                          std::span<std::uint8_t> out) const override;
+
+ private:
+  Spool(int fd, std::string directory);
+
+  const int fd_;
+  const std::string directory_;
+};
+
+}  // namespace webrtcupload
