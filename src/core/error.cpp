@@ -36,6 +36,12 @@ std::string_view to_string(ErrorCode code) {
       return "overloaded";
     case ErrorCode::kCancelled:
       return "cancelled";
+    case ErrorCode::kEmptyUpload:
+      return "empty-upload";
+    case ErrorCode::kUnknownSize:
+      return "unknown-size";
+    case ErrorCode::kSizeMismatch:
+      return "size-mismatch";
   }
   return "unknown";
 }

@@ -29,6 +29,10 @@ enum class ErrorCode {
   kStorageFailed,
   kOverloaded,
   kCancelled,
+  // Only the sending side has these.
+  kEmptyUpload,
+  kUnknownSize,
+  kSizeMismatch,
 };
 
 // "malformed-message", "too-many-chunks", ...

@@ -29,6 +29,9 @@ TEST(ErrorCode, TextFormIsStable) {
       {ErrorCode::kStorageFailed, "storage-failed"},
       {ErrorCode::kOverloaded, "overloaded"},
       {ErrorCode::kCancelled, "cancelled"},
+      {ErrorCode::kEmptyUpload, "empty-upload"},
+      {ErrorCode::kUnknownSize, "unknown-size"},
+      {ErrorCode::kSizeMismatch, "size-mismatch"},
   };
   for (const auto& [code, text] : texts) EXPECT_EQ(to_string(code), text);
   EXPECT_EQ(to_string(static_cast<ErrorCode>(99)), "unknown");
