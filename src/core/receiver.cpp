@@ -18,9 +18,10 @@ std::string seconds(Duration duration) {
   return buffer;
 }
 
-// `since` + `limit`, or nothing when there is no limit or the sum is beyond time.
+// `since` + `limit`, or nothing when there is no limit or the sum is beyond time. A limit below
+// zero is what became of an unsigned "for ever".
 std::optional<TimePoint> expiry(TimePoint since, Duration limit) {
-  if (limit == Duration::zero() || limit > TimePoint::max() - since) return std::nullopt;
+  if (limit <= Duration::zero() || since > TimePoint::max() - limit) return std::nullopt;
   return since + limit;
 }
 

@@ -22,9 +22,9 @@
 
 #include "core/chunk_index.h"
 #include "core/error.h"
-#include "core/upload_limits.h"
 #include "core/message.h"
 #include "core/time_point.h"
+#include "core/upload_limits.h"
 #include "core/upload_state.h"
 
 namespace webrtcupload {
