@@ -1,0 +1,399 @@
+// SPDX-License-Identifier: LGPL-2.1-or-later
+
+#include "analysis/detections.h"
+
+#include <algorithm>
+#include <cmath>
+#include <cstdio>
+#include <cstring>
+#include <memory>
+#include <string_view>
+#include <utility>
+
+namespace webrtcupload {
+namespace {
+
+// Analysers are other people's code, and what they read out of a picture is a stranger's: strings
+// may hold anything.
+std::string clean_text(const char* text, std::size_t max_bytes) {
+  if (text == nullptr) {
+    return {};
+  }
+  // A little more than is kept, so that a character on the border is not mistaken for an invalid
+  // one.
+  const std::size_t length = strnlen(text, max_bytes + 4);
+  std::unique_ptr<char, decltype(&g_free)> valid(
+      g_utf8_make_valid(text, static_cast<gssize>(length)), &g_free);
+  std::string result(valid.get());
+  if (result.size() > max_bytes) {
+    std::size_t end = max_bytes;
+    while (end > 0 && (static_cast<unsigned char>(result[end]) & 0xC0U) == 0x80U) {
+      --end;
+    }
+    result.resize(end);
+  }
+  return result;
+}
+
+// Any finite number, whatever its type: analysers disagree about signedness, and some use floating
+// point.
+std::optional<double> number(const GstStructure& structure, const char* field) {
+  const GValue* value = gst_structure_get_value(&structure, field);
+  if (value == nullptr) {
+    return std::nullopt;
+  }
+  double result = 0;
+  if (G_VALUE_HOLDS_INT(value)) {
+    result = g_value_get_int(value);
+  } else if (G_VALUE_HOLDS_UINT(value)) {
+    result = g_value_get_uint(value);
+  } else if (G_VALUE_HOLDS_INT64(value)) {
+    result = static_cast<double>(g_value_get_int64(value));
+  } else if (G_VALUE_HOLDS_UINT64(value)) {
+    result = static_cast<double>(g_value_get_uint64(value));
+  } else if (G_VALUE_HOLDS_DOUBLE(value)) {
+    result = g_value_get_double(value);
+  } else if (G_VALUE_HOLDS_FLOAT(value)) {
+    result = g_value_get_float(value);
+  } else {
+    return std::nullopt;
+  }
+  return std::isfinite(result) ? std::optional(result) : std::nullopt;
+}
+
+std::optional<double> confidence_of(const GstStructure& structure) {
+  for (const char* field : {"confidence", "score"}) {
+    const std::optional<double> value = number(structure, field);
+    if (value && *value >= 0 && *value <= 1) {
+      return value;
+    }
+  }
+  return std::nullopt;
+}
+
+Box box_from_corner(double left, double top, double width, double height) {
+  return {left + width / 2, top + height / 2, width, height};
+}
+
+// From the corner and size that nearly all analysers give.
+std::optional<Box> box_of(const GstStructure& structure) {
+  const std::optional<double> left = number(structure, "x");
+  const std::optional<double> top = number(structure, "y");
+  const std::optional<double> width = number(structure, "width");
+  const std::optional<double> height = number(structure, "height");
+  if (!left || !top || !width || !height || *width <= 0 || *height <= 0) {
+    return std::nullopt;
+  }
+  return box_from_corner(*left, *top, *width, *height);
+}
+
+GstClockTime time_field(const GstStructure& structure, const char* field) {
+  guint64 value = GST_CLOCK_TIME_NONE;
+  gst_structure_get_uint64(&structure, field, &value);
+  return value;
+}
+
+// A readable property of the message's sender, if it has one of that name and type.
+bool read_property(GstObject* object, const char* name, GType type, GValue* value) {
+  if (object == nullptr) {
+    return false;
+  }
+  const GParamSpec* spec = g_object_class_find_property(G_OBJECT_GET_CLASS(object), name);
+  if (spec == nullptr || spec->value_type != type || (spec->flags & G_PARAM_READABLE) == 0) {
+    return false;
+  }
+  g_value_init(value, type);
+  g_object_get_property(G_OBJECT(object), name, value);
+  return true;
+}
+
+std::string string_property(GstObject* object, const char* name) {
+  GValue value = G_VALUE_INIT;
+  if (!read_property(object, name, G_TYPE_STRING, &value)) {
+    return {};
+  }
+  const char* text = g_value_get_string(&value);
+  std::string result = text != nullptr ? text : "";
+  g_value_unset(&value);
+  return result;
+}
+
+int int_property(GstObject* object, const char* name) {
+  GValue value = G_VALUE_INIT;
+  if (!read_property(object, name, G_TYPE_INT, &value)) {
+    return 0;
+  }
+  const int result = g_value_get_int(&value);
+  g_value_unset(&value);
+  return result;
+}
+
+// motioncells names the cells of its grid in which something moved, "row:column,row:column,...":
+// the rectangle around them, in fractions of the frame.
+std::optional<Box> box_of_cells(const char* cells, int columns, int rows) {
+  if (cells == nullptr || columns <= 0 || rows <= 0) {
+    return std::nullopt;
+  }
+  int left = columns;
+  int right = -1;
+  int top = rows;
+  int bottom = -1;
+  for (const char* cell = cells; cell != nullptr && *cell != '\0';) {
+    int row = -1;
+    int column = -1;
+    if (std::sscanf(cell, "%5d:%5d", &row, &column) == 2 && row >= 0 && row < rows && column >= 0 &&
+        column < columns) {
+      left = std::min(left, column);
+      right = std::max(right, column);
+      top = std::min(top, row);
+      bottom = std::max(bottom, row);
+    }
+    cell = std::strchr(cell, ',');
+    cell = cell != nullptr ? cell + 1 : nullptr;
+  }
+  if (right < 0) {
+    return std::nullopt;
+  }
+  return box_from_corner(static_cast<double>(left) / columns, static_cast<double>(top) / rows,
+                         static_cast<double>(right - left + 1) / columns,
+                         static_cast<double>(bottom - top + 1) / rows);
+}
+
+std::vector<Detection> detections_from_metas(GstBuffer* frame, std::size_t max_text,
+                                             std::size_t limit, std::uint64_t& dropped) {
+  std::vector<Detection> result;
+  gpointer state = nullptr;
+  while (GstMeta* meta = gst_buffer_iterate_meta_filtered(
+             frame, &state, GST_VIDEO_REGION_OF_INTEREST_META_API_TYPE)) {
+    const auto* roi = reinterpret_cast<const GstVideoRegionOfInterestMeta*>(meta);
+    if (roi->w == 0 || roi->h == 0) {
+      continue;
+    }
+    if (result.size() >= limit) {
+      ++dropped;
+      continue;
+    }
+    Detection detection;
+    detection.label = clean_text(g_quark_to_string(roi->roi_type), max_text);
+    if (detection.label.empty()) {
+      detection.label = "object";
+    }
+    detection.box = box_from_corner(roi->x, roi->y, roi->w, roi->h);
+    for (const GList* item = roi->params; item != nullptr; item = item->next) {
+      const auto* parameters = static_cast<const GstStructure*>(item->data);
+      if (!detection.confidence && parameters != nullptr) {
+        detection.confidence = confidence_of(*parameters);
+      }
+    }
+    result.push_back(std::move(detection));
+  }
+  return result;
+}
+
+}  // namespace
+
+std::string label_of_cascade(const std::string& path) {
+  std::string_view name = path;
+  if (const std::size_t slash = name.find_last_of('/'); slash != std::string_view::npos) {
+    name.remove_prefix(slash + 1);
+  }
+  name = name.substr(0, name.find('.'));
+  constexpr std::string_view kPrefix = "haarcascade_";
+  if (name.starts_with(kPrefix)) {
+    name.remove_prefix(kPrefix.size());
+  }
+  struct Known {
+    std::string_view prefix;
+    std::string_view label;
+  };
+  static constexpr Known kKnown[] = {
+      {"fullbody", "person"},
+      {"upperbody", "person"},
+      {"lowerbody", "person"},
+      {"frontalface", "face"},
+      {"profileface", "face"},
+      {"frontalcatface", "cat"},
+      {"eye", "eye"},
+      {"lefteye", "eye"},
+      {"righteye", "eye"},
+      {"licence_plate", "licence-plate"},
+      {"russian_plate", "licence-plate"},
+  };
+  for (const Known& known : kKnown) {
+    if (name.starts_with(known.prefix)) {
+      return std::string(known.label);
+    }
+  }
+  return std::string(name);
+}
+
+void DetectionCollector::read_faces(const GstStructure& structure, GstClockTime pts,
+                                    const std::string& label, std::vector<Pending>& out) {
+  const GValue* faces = gst_structure_get_value(&structure, "faces");
+  if (faces == nullptr || !GST_VALUE_HOLDS_LIST(faces)) {
+    return;
+  }
+  const guint count = gst_value_list_get_size(faces);
+  for (guint i = 0; i < count; ++i) {
+    const GValue* face = gst_value_list_get_value(faces, i);
+    if (!GST_VALUE_HOLDS_STRUCTURE(face)) {
+      continue;
+    }
+    const GstStructure* fields = gst_value_get_structure(face);
+    const std::optional<Box> box = fields != nullptr ? box_of(*fields) : std::nullopt;
+    if (box) {
+      out.push_back({pts, {label, box, std::nullopt, {}}, true, false});
+    }
+  }
+}
+
+bool DetectionCollector::add_message(GstMessage* message) {
+  if (GST_MESSAGE_TYPE(message) != GST_MESSAGE_ELEMENT) {
+    return false;
+  }
+  const GstStructure* structure = gst_message_get_structure(message);
+  if (structure == nullptr) {
+    return false;
+  }
+  GstObject* source = GST_MESSAGE_SRC(message);
+  std::vector<Pending> found;
+  if (gst_structure_has_name(structure, "facedetect")) {
+    const GstClockTime pts = time_field(*structure, "timestamp");
+    if (!GST_CLOCK_TIME_IS_VALID(pts)) {
+      return false;
+    }
+    std::string label =
+        clean_text(label_of_cascade(string_property(source, "profile")).c_str(), limits_.max_text);
+    read_faces(*structure, pts, label.empty() ? "face" : label, found);
+  } else if (gst_structure_has_name(structure, "barcode")) {
+    const GstClockTime pts = time_field(*structure, "timestamp");
+    if (!GST_CLOCK_TIME_IS_VALID(pts)) {
+      return false;
+    }
+    Detection barcode;
+    barcode.label = clean_text(gst_structure_get_string(structure, "type"), limits_.max_text);
+    if (barcode.label.empty()) {
+      barcode.label = "barcode";
+    }
+    // zbar's "quality" has no scale, so it is no confidence.
+    barcode.text = clean_text(gst_structure_get_string(structure, "symbol"), limits_.max_text);
+    found.push_back({pts, std::move(barcode), false, false});
+  } else if (gst_structure_has_name(structure, "motion")) {
+    // The same element also tells when motion ended and about its files: those are not about what
+    // is in a frame.
+    GstClockTime pts = time_field(*structure, "motion_begin");
+    if (!GST_CLOCK_TIME_IS_VALID(pts)) {
+      pts = time_field(*structure, "motion");
+    }
+    if (!GST_CLOCK_TIME_IS_VALID(pts)) {
+      return false;
+    }
+    const char* cells = gst_structure_get_string(structure, "motion_cells_indices");
+    Detection motion;
+    motion.label = "motion";
+    motion.text = clean_text(cells, limits_.max_text);
+    motion.box = box_of_cells(cells, int_property(source, "gridx"), int_property(source, "gridy"));
+    found.push_back({pts, std::move(motion), false, true});
+  } else {
+    return false;
+  }
+  for (Pending& pending : found) {
+    keep(std::move(pending));
+  }
+  return true;
+}
+
+void DetectionCollector::keep(Pending pending) {
+  const std::lock_guard lock(mutex_);
+  pending_.push_back(std::move(pending));
+  while (pending_.size() > limits_.max_pending) {
+    pending_.pop_front();
+    ++dropped_;
+  }
+}
+
+std::vector<DetectionCollector::Pending> DetectionCollector::extract(GstClockTime pts) {
+  std::vector<Pending> result;
+  if (!GST_CLOCK_TIME_IS_VALID(pts)) {
+    return result;
+  }
+  const std::lock_guard lock(mutex_);
+  // Frames pass in the order of their messages, so what is wanted is near the front; the rest keeps
+  // its order.
+  const auto rest = std::stable_partition(pending_.begin(), pending_.end(),
+                                          [pts](const Pending& p) { return p.pts == pts; });
+  result.assign(std::make_move_iterator(pending_.begin()), std::make_move_iterator(rest));
+  pending_.erase(pending_.begin(), rest);
+  return result;
+}
+
+std::vector<Detection> DetectionCollector::take(GstBuffer* frame, const GstVideoInfo* info) {
+  std::vector<Pending> said = extract(GST_BUFFER_PTS(frame));
+  std::uint64_t dropped = 0;
+  std::vector<Detection> result =
+      detections_from_metas(frame, limits_.max_text, limits_.max_per_frame, dropped);
+
+  // An analyser that speaks in both ways: the metas win, because they went through every crop and
+  // scale together with the frame; the messages know the better label. The n-th of one is the n-th
+  // of the other, unless one kind lost some on the way; then they are the same where their boxes
+  // are.
+  std::vector<std::size_t> regions;
+  for (std::size_t i = 0; i < result.size(); ++i) {
+    if (result[i].label == "face") {
+      regions.push_back(i);
+    }
+  }
+  const auto both =
+      std::count_if(said.begin(), said.end(), [](const Pending& p) { return p.has_meta; });
+  const bool in_step = static_cast<std::size_t>(both) == regions.size();
+  std::size_t next = 0;
+  for (Pending& pending : said) {
+    Detection& detection = pending.detection;
+    if (pending.has_meta && !regions.empty()) {
+      if (in_step) {
+        result[regions[next++]].label = detection.label;
+      } else {
+        const auto twin = std::find_if(regions.begin(), regions.end(), [&](std::size_t i) {
+          return result[i].label == "face" && result[i].box == detection.box;
+        });
+        if (twin != regions.end()) {
+          result[*twin].label = detection.label;
+        }
+      }
+      continue;
+    }
+    if (pending.relative && detection.box) {
+      if (info != nullptr) {
+        Box& box = *detection.box;
+        box.x *= GST_VIDEO_INFO_WIDTH(info);
+        box.width *= GST_VIDEO_INFO_WIDTH(info);
+        box.y *= GST_VIDEO_INFO_HEIGHT(info);
+        box.height *= GST_VIDEO_INFO_HEIGHT(info);
+      } else {
+        detection.box.reset();
+      }
+    }
+    if (result.size() < limits_.max_per_frame) {
+      result.push_back(std::move(detection));
+    } else {
+      ++dropped;
+    }
+  }
+  if (dropped > 0) {
+    const std::lock_guard lock(mutex_);
+    dropped_ += dropped;
+  }
+  return result;
+}
+
+void DetectionCollector::clear() {
+  const std::lock_guard lock(mutex_);
+  pending_.clear();
+}
+
+std::uint64_t DetectionCollector::dropped() const {
+  const std::lock_guard lock(mutex_);
+  return dropped_;
+}
+
+}  // namespace webrtcupload
