@@ -1,0 +1,301 @@
+// SPDX-License-Identifier: LGPL-2.1-or-later
+
+#include "signalling/http_server.h"
+
+#include <libsoup/soup.h>
+
+#include <map>
+#include <string_view>
+#include <utility>
+
+#include "gst/glib_ptr.h"
+#include "signalling/main_context.h"
+
+namespace webrtcupload {
+
+// A message that waits for its reply. `message` is null once it was replied to or went away.
+struct HttpResponder::Pending {
+  GObjectPtr<SoupServerMessage> message;
+
+  ~Pending() { reply(500, HttpError{500, "InternalError", "No reply was made.", {}}.body()); }
+
+  void reply(unsigned status, const std::string& body) {
+    const auto to = std::exchange(message, nullptr);
+    if (!to) return;
+    soup_server_message_set_status(to.get(), status, nullptr);
+    soup_server_message_set_response(to.get(), "application/json", SOUP_MEMORY_COPY, body.data(),
+                                     body.size());
+    soup_server_message_unpause(to.get());
+  }
+};
+
+void HttpResponder::reply_json(unsigned status, std::string body) const {
+  pending_->reply(status, body);
+}
+
+// Connections are accepted here and given to libsoup one by one, rather than by soup_server_listen,
+// because only so is there a socket to set limits on before a request has begun.
+struct HttpServer::Impl {
+  HttpServerOptions options;
+  Handler handler;
+  GObjectPtr<SoupServer> soup;
+  GObjectPtr<GSocketService> service;
+  std::uint16_t port = 0;
+  // libsoup keeps a stream while it serves it; the weak reference tells when it let go.
+  struct Connection {
+    Impl* impl;
+    GSocketConnection* stream;  // Not owned.
+    Timer deadline;
+    std::size_t received = 0;
+    bool refused = false;
+
+    Connection(Impl* owner, GSocketConnection* connection)
+        : impl(owner),
+          stream(connection),
+          deadline(g_main_context_get_thread_default() ? g_main_context_get_thread_default()
+                                                       : g_main_context_default()) {}
+  };
+  std::map<GObject*, std::unique_ptr<Connection>> connections;
+  std::map<GSocket*, Connection*> by_socket;  // The same ones.
+
+  ~Impl() {
+    for (auto& [object, connection] : connections) {
+      g_object_weak_unref(object, connection_gone, this);
+    }
+    connections.clear();
+    if (service) {
+      g_socket_service_stop(service.get());
+      g_socket_listener_close(G_SOCKET_LISTENER(service.get()));
+    }
+    if (soup) {
+      g_signal_handlers_disconnect_by_data(soup.get(), this);
+      soup_server_disconnect(soup.get());
+    }
+  }
+
+  static void connection_gone(gpointer self, GObject* where) {
+    auto* impl = static_cast<Impl*>(self);
+    const auto found = impl->connections.find(where);
+    if (found == impl->connections.end()) return;
+    std::erase_if(impl->by_socket,
+                  [&](const auto& entry) { return entry.second == found->second.get(); });
+    impl->connections.erase(found);
+  }
+
+  static gboolean on_incoming(GSocketService*, GSocketConnection* stream, GObject*, gpointer self) {
+    static_cast<Impl*>(self)->accept(stream);
+    return TRUE;
+  }
+
+  void accept(GSocketConnection* stream) {
+    if (connections.size() >= options.max_connections) {
+      g_io_stream_close(G_IO_STREAM(stream), nullptr, nullptr);
+      return;
+    }
+    GSocket* socket = g_socket_connection_get_socket(stream);
+    auto connection = std::make_unique<Connection>(this, stream);
+    connection->deadline.start(options.request_timeout, [this, raw = connection.get()] {
+      refuse(*raw, HttpError{408, "Timeout", "The request did not arrive in time.", {}});
+    });
+    GSocketAddress* local = g_socket_get_local_address(socket, nullptr);
+    GSocketAddress* remote = g_socket_get_remote_address(socket, nullptr);
+    by_socket[socket] = connection.get();
+    g_object_weak_ref(G_OBJECT(stream), connection_gone, this);
+    connections.emplace(G_OBJECT(stream), std::move(connection));
+    GError* error = nullptr;
+    if (!soup_server_accept_iostream(soup.get(), G_IO_STREAM(stream), local, remote, &error)) {
+      g_warning("could not take a connection: %s", error->message);
+      g_clear_error(&error);
+    }
+    g_clear_object(&local);
+    g_clear_object(&remote);
+  }
+
+  // Says no while the request is still arriving: libsoup answers only after the last byte of a
+  // body, however long. The reply goes out at once; what the client still sends is read and thrown
+  // away for a moment, so that it gets to see the reply instead of a reset.
+  void refuse(Connection& connection, const HttpError& error) {
+    GSocket* socket = g_socket_connection_get_socket(connection.stream);
+    if (!std::exchange(connection.refused, true)) {
+      const std::string body = error.body();
+      const std::string reply =
+          "HTTP/1.1 " + std::to_string(error.status) + " " + soup_status_get_phrase(error.status) +
+          "\r\nContent-Type: application/json\r\nContent-Length: " + std::to_string(body.size()) +
+          "\r\nAccess-Control-Allow-Origin: *\r\nConnection: close\r\n\r\n" + body;
+      g_socket_send(socket, reply.data(), reply.size(), nullptr, nullptr);
+      g_socket_shutdown(socket, FALSE, TRUE, nullptr);
+      connection.deadline.start(std::chrono::milliseconds(500),
+                                [this, raw = &connection, error] { refuse(*raw, error); });
+      return;
+    }
+    // Reading now meets the end of the stream, and libsoup lets go.
+    g_socket_shutdown(socket, TRUE, TRUE, nullptr);
+  }
+
+  Connection* find(SoupServerMessage* message) {
+    const auto found = by_socket.find(soup_server_message_get_socket(message));
+    return found == by_socket.end() ? nullptr : found->second;
+  }
+
+  static void on_request_started(SoupServer*, SoupServerMessage* message, gpointer self) {
+    g_signal_connect(message, "got-headers", G_CALLBACK(on_got_headers), self);
+    g_signal_connect(message, "got-chunk", G_CALLBACK(on_got_chunk), self);
+  }
+
+  static void on_got_headers(SoupServerMessage* message, gpointer self) {
+    auto* impl = static_cast<Impl*>(self);
+    SoupMessageHeaders* headers = soup_server_message_get_request_headers(message);
+    if (soup_message_headers_get_encoding(headers) == SOUP_ENCODING_CONTENT_LENGTH &&
+        static_cast<std::uint64_t>(soup_message_headers_get_content_length(headers)) >
+            impl->options.max_body) {
+      impl->refuse_body(message);
+    }
+  }
+
+  static void on_got_chunk(SoupServerMessage* message, GBytes* chunk, gpointer self) {
+    auto* impl = static_cast<Impl*>(self);
+    Connection* connection = impl->find(message);
+    if (!connection || connection->refused) return;
+    connection->received += g_bytes_get_size(chunk);
+    if (connection->received > impl->options.max_body) impl->refuse_body(message);
+  }
+
+  void refuse_body(SoupServerMessage* message) {
+    SoupMessageBody* body = soup_server_message_get_request_body(message);
+    soup_message_body_set_accumulate(body, FALSE);
+    soup_message_body_truncate(body);
+    if (Connection* connection = find(message)) {
+      refuse(*connection, HttpError{413,
+                                    "TooLarge",
+                                    "The request body is larger than the " +
+                                        std::to_string(options.max_body) + " bytes allowed.",
+                                    {}});
+    }
+  }
+
+  static void on_request(SoupServer*, SoupServerMessage* message, const char* path, GHashTable*,
+                         gpointer self) {
+    static_cast<Impl*>(self)->handle(message, path);
+  }
+
+  void handle(SoupServerMessage* message, const char* path) {
+    if (Connection* connection = find(message)) connection->deadline.cancel();
+    SoupMessageHeaders* request = soup_server_message_get_request_headers(message);
+    SoupMessageHeaders* response = soup_server_message_get_response_headers(message);
+    // Pages of any origin may ask; what they may do is the policy's question, not the browser's.
+    soup_message_headers_replace(response, "Access-Control-Allow-Origin", "*");
+    soup_message_headers_replace(response, "Connection", "close");
+
+    auto pending = std::make_shared<HttpResponder::Pending>();
+    pending->message = ref_gobject(message);
+    soup_server_message_pause(message);
+    // The reply to a client that went away has nobody to go to.
+    g_signal_connect_data(
+        message, "disconnected", G_CALLBACK(+[](SoupServerMessage*, gpointer data) {
+          if (const auto waiting =
+                  static_cast<std::weak_ptr<HttpResponder::Pending>*>(data)->lock()) {
+            waiting->message.reset();
+          }
+        }),
+        new std::weak_ptr<HttpResponder::Pending>(pending),
+        [](gpointer data, GClosure*) {
+          delete static_cast<std::weak_ptr<HttpResponder::Pending>*>(data);
+        },
+        GConnectFlags(0));
+    HttpResponder responder(std::move(pending));
+
+    const std::string_view method = soup_server_message_get_method(message);
+    if (std::string_view(path) != kWorkerPath) {
+      responder.fail({404, "NotFound", std::string("There is nothing at ") + path + ".", {}});
+      return;
+    }
+    if (method == "OPTIONS") {
+      preflight(request, response);
+      responder.reply_json(204, "");
+      return;
+    }
+    if (method != "POST") {
+      soup_message_headers_replace(response, "Allow", "POST, OPTIONS");
+      responder.fail({405, "MethodNotAllowed", "This address takes POST only.", {}});
+      return;
+    }
+    HttpRequest parsed;
+    parsed.method = method;
+    parsed.path = path;
+    GBytes* body = soup_message_body_flatten(soup_server_message_get_request_body(message));
+    gsize size = 0;
+    const auto* data = static_cast<const char*>(g_bytes_get_data(body, &size));
+    if (size > 0) parsed.body.assign(data, size);
+    g_bytes_unref(body);
+    if (const char* value = soup_message_headers_get_one(request, "Authorization")) {
+      if (g_ascii_strncasecmp(value, "Bearer ", 7) == 0) parsed.bearer_token = value + 7;
+    }
+    handler(std::move(parsed), std::move(responder));
+  }
+
+  static void preflight(SoupMessageHeaders* request, SoupMessageHeaders* response) {
+    soup_message_headers_replace(response, "Access-Control-Allow-Methods", "POST, OPTIONS");
+    soup_message_headers_replace(response, "Access-Control-Allow-Headers",
+                                 "Content-Type, Authorization");
+    soup_message_headers_replace(response, "Access-Control-Max-Age", "86400");
+    // Chromium asks this before a public page may talk to an address on this machine or network.
+    if (soup_message_headers_get_one(request, "Access-Control-Request-Private-Network")) {
+      soup_message_headers_replace(response, "Access-Control-Allow-Private-Network", "true");
+    }
+  }
+};
+
+HttpServer::HttpServer(HttpServerOptions options, Handler handler)
+    : impl_(std::make_unique<Impl>()) {
+  impl_->options = std::move(options);
+  impl_->handler = std::move(handler);
+}
+
+HttpServer::~HttpServer() = default;
+
+std::string HttpServer::start() {
+  Impl& impl = *impl_;
+  GInetAddress* address = g_inet_address_new_from_string(impl.options.address.c_str());
+  if (!address) return "\"" + impl.options.address + "\" is not an IP address";
+  impl.soup.reset(soup_server_new("server-header", "webrtc-upload ", nullptr));
+  g_signal_connect(impl.soup.get(), "request-started", G_CALLBACK(Impl::on_request_started), &impl);
+  soup_server_add_handler(impl.soup.get(), nullptr, Impl::on_request, &impl, nullptr);
+
+  impl.service.reset(g_socket_service_new());
+  GSocketAddress* wanted = g_inet_socket_address_new(address, impl.options.port);
+  GSocketAddress* actual = nullptr;
+  GError* error = nullptr;
+  std::string problem;
+  if (g_socket_listener_add_address(G_SOCKET_LISTENER(impl.service.get()), wanted,
+                                    G_SOCKET_TYPE_STREAM, G_SOCKET_PROTOCOL_TCP, nullptr, &actual,
+                                    &error)) {
+    impl.port = g_inet_socket_address_get_port(G_INET_SOCKET_ADDRESS(actual));
+    g_signal_connect(impl.service.get(), "incoming", G_CALLBACK(Impl::on_incoming), &impl);
+    g_socket_service_start(impl.service.get());
+  } else {
+    problem = "cannot listen on " + impl.options.address + " port " +
+              std::to_string(impl.options.port) + ": " + error->message;
+    g_clear_error(&error);
+  }
+  g_clear_object(&actual);
+  g_object_unref(wanted);
+  g_object_unref(address);
+  return problem;
+}
+
+void HttpServer::stop_listening() {
+  if (!impl_->service) return;
+  g_socket_service_stop(impl_->service.get());
+  g_socket_listener_close(G_SOCKET_LISTENER(impl_->service.get()));
+  impl_->service.reset();
+}
+
+std::uint16_t HttpServer::port() const { return impl_->port; }
+
+std::string HttpServer::url() const {
+  const bool v6 = impl_->options.address.find(':') != std::string::npos;
+  return "http://" + (v6 ? "[" + impl_->options.address + "]" : impl_->options.address) + ":" +
+         std::to_string(impl_->port);
+}
+
+}  // namespace webrtcupload

@@ -1,0 +1,78 @@
+// SPDX-License-Identifier: LGPL-2.1-or-later
+//
+// The HTTP side of signalling: an address, limits that hold while a request is still arriving, and
+// JSON for everything that goes wrong. What the requests mean is the handler's business.
+
+#pragma once
+
+#include <gio/gio.h>
+
+#include <chrono>
+#include <cstddef>
+#include <cstdint>
+#include <functional>
+#include <memory>
+#include <optional>
+#include <string>
+
+#include "signalling/http_error.h"
+
+namespace webrtcupload {
+
+struct HttpServerOptions {
+  std::string address = "127.0.0.1";
+  std::uint16_t port = 0;  // 0 = any that is free.
+  std::size_t max_body = 256 * 1024;
+  std::size_t max_connections = 256;
+  // From a connection's begin to the end of its request.
+  std::chrono::milliseconds request_timeout{10000};
+};
+
+struct HttpRequest {
+  std::string method;
+  std::string path;
+  std::string body;
+  std::optional<std::string> bearer_token;
+};
+
+// The one reply to one request. Copies share it. May outlive the connection and the server; a
+// reply to a client that went away goes nowhere. A request whose last responder is dropped without
+// a reply gets a 500.
+class HttpResponder {
+ public:
+  struct Pending;
+  explicit HttpResponder(std::shared_ptr<Pending> pending) : pending_(std::move(pending)) {}
+
+  void reply_json(unsigned status, std::string body) const;
+  void fail(const HttpError& error) const { reply_json(error.status, error.body()); }
+
+ private:
+  std::shared_ptr<Pending> pending_;
+};
+
+class HttpServer {
+ public:
+  // Called on the server's context for a POST to `worker_path`.
+  using Handler = std::function<void(HttpRequest request, HttpResponder responder)>;
+
+  static constexpr const char* kWorkerPath = "/initialise_webrtc_worker";
+
+  explicit HttpServer(HttpServerOptions options, Handler handler);
+  ~HttpServer();
+  HttpServer(const HttpServer&) = delete;
+  HttpServer& operator=(const HttpServer&) = delete;
+
+  // Listens, on the calling thread's default main context. An empty string, or why not.
+  [[nodiscard]] std::string start();
+  // Listens no longer; requests that wait for their reply still get it.
+  void stop_listening();
+  [[nodiscard]] std::uint16_t port() const;
+  // "http://127.0.0.1:8080"
+  [[nodiscard]] std::string url() const;
+
+ private:
+  struct Impl;
+  std::unique_ptr<Impl> impl_;
+};
+
+}  // namespace webrtcupload

@@ -1,0 +1,170 @@
+// SPDX-License-Identifier: LGPL-2.1-or-later
+
+#include "signalling/json.h"
+
+#include <cmath>
+#include <utility>
+
+namespace webrtcupload {
+namespace {
+
+// What is wrong with the text's brackets and quotes, or an empty string. json-glib also reads
+// JavaScript's comments and 'strings', in which the counting could be fooled; they are not JSON.
+std::string check_nesting(std::string_view text, std::size_t limit) {
+  std::size_t depth = 0;
+  bool in_string = false;
+  for (std::size_t i = 0; i < text.size(); ++i) {
+    const char c = text[i];
+    if (in_string) {
+      if (c == '\\') {
+        ++i;
+      } else if (c == '"') {
+        in_string = false;
+      }
+      continue;
+    }
+    switch (c) {
+      case '"':
+        in_string = true;
+        break;
+      case '{':
+      case '[':
+        if (++depth > limit) return "nests deeper than " + std::to_string(limit) + " levels";
+        break;
+      case '}':
+      case ']':
+        if (depth > 0) --depth;
+        break;
+      case '/':
+      case '\'':
+      case '#':
+      case '`':
+        return std::string("is not valid JSON: unexpected ") + c;
+      default:
+        break;
+    }
+  }
+  return "";
+}
+
+}  // namespace
+
+std::variant<JsonNodePtr, JsonError> parse_json_object(std::string_view text,
+                                                       std::size_t max_depth) {
+  if (text.empty()) return JsonError{"is empty"};
+  if (!g_utf8_validate(text.data(), static_cast<gssize>(text.size()), nullptr)) {
+    return JsonError{"is not valid UTF-8"};
+  }
+  const std::size_t begin = text.find_first_not_of(" \t\r\n");
+  if (begin == std::string_view::npos || text[begin] != '{') {
+    return JsonError{"is not a JSON object"};
+  }
+  if (std::string problem = check_nesting(text, max_depth); !problem.empty()) {
+    return JsonError{std::move(problem)};
+  }
+  JsonParser* parser = json_parser_new_immutable();
+  GError* error = nullptr;
+  if (!json_parser_load_from_data(parser, text.data(), static_cast<gssize>(text.size()), &error)) {
+    JsonError result{std::string("is not valid JSON: ") + (error ? error->message : "?")};
+    g_clear_error(&error);
+    g_object_unref(parser);
+    return result;
+  }
+  JsonNodePtr root(json_parser_steal_root(parser));
+  g_object_unref(parser);
+  if (!root || !JSON_NODE_HOLDS_OBJECT(root.get())) return JsonError{"is not a JSON object"};
+  return root;
+}
+
+JsonWriter::JsonWriter() : root_(json_node_new(JSON_NODE_OBJECT)), object_(json_object_new()) {
+  json_node_take_object(root_.get(), object_);
+}
+
+JsonWriter& JsonWriter::set(const char* name, std::string_view value) {
+  // Whoever wrote it: what leaves here is valid UTF-8.
+  char* valid = g_utf8_make_valid(value.data(), static_cast<gssize>(value.size()));
+  json_object_set_string_member(object_, name, valid);
+  g_free(valid);
+  return *this;
+}
+
+JsonWriter& JsonWriter::set(const char* name, bool value) {
+  json_object_set_boolean_member(object_, name, value);
+  return *this;
+}
+
+JsonWriter& JsonWriter::set(const char* name, std::int64_t value) {
+  json_object_set_int_member(object_, name, value);
+  return *this;
+}
+
+JsonWriter& JsonWriter::set(const char* name, double value) {
+  if (!std::isfinite(value)) return set_null(name);
+  json_object_set_double_member(object_, name, value);
+  return *this;
+}
+
+JsonWriter& JsonWriter::set_null(const char* name) {
+  json_object_set_null_member(object_, name);
+  return *this;
+}
+
+JsonWriter& JsonWriter::set(const char* name, JsonNodePtr value) {
+  json_object_set_member(object_, name, value.release());
+  return *this;
+}
+
+JsonWriter& JsonWriter::set(const char* name, JsonWriter&& value) {
+  return set(name, std::move(value).take());
+}
+
+std::string JsonWriter::text() const {
+  char* text = json_to_string(root_.get(), FALSE);
+  std::string result(text);
+  g_free(text);
+  return result;
+}
+
+JsonNodePtr JsonWriter::take() && {
+  object_ = nullptr;
+  return std::move(root_);
+}
+
+JsonNode* json_member(JsonObject* object, const char* name) {
+  return json_object_has_member(object, name) ? json_object_get_member(object, name) : nullptr;
+}
+
+std::optional<std::string> json_string(JsonObject* object, const char* name) {
+  JsonNode* node = json_member(object, name);
+  if (!node || !JSON_NODE_HOLDS_VALUE(node) || json_node_get_value_type(node) != G_TYPE_STRING) {
+    return std::nullopt;
+  }
+  return std::string(json_node_get_string(node));
+}
+
+std::optional<std::int64_t> json_integer(JsonObject* object, const char* name) {
+  JsonNode* node = json_member(object, name);
+  if (!node || !JSON_NODE_HOLDS_VALUE(node) || json_node_get_value_type(node) != G_TYPE_INT64) {
+    return std::nullopt;
+  }
+  return json_node_get_int(node);
+}
+
+std::optional<double> json_number(JsonObject* object, const char* name) {
+  JsonNode* node = json_member(object, name);
+  if (!node || !JSON_NODE_HOLDS_VALUE(node)) return std::nullopt;
+  const GType type = json_node_get_value_type(node);
+  if (type == G_TYPE_INT64) return static_cast<double>(json_node_get_int(node));
+  if (type == G_TYPE_DOUBLE) return json_node_get_double(node);
+  return std::nullopt;
+}
+
+std::optional<bool> json_boolean(JsonObject* object, const char* name) {
+  JsonNode* node = json_member(object, name);
+  if (!node || !JSON_NODE_HOLDS_VALUE(node) || json_node_get_value_type(node) != G_TYPE_BOOLEAN) {
+    return std::nullopt;
+  }
+  return json_node_get_boolean(node);
+}
+
+}  // namespace webrtcupload

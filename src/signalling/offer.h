@@ -1,0 +1,48 @@
+// SPDX-License-Identifier: LGPL-2.1-or-later
+//
+// Decides whether a stranger's SDP offer may reach webrtcbin, and in which words.
+//
+// webrtcbin trusts an offer's shape: bundles that do not match the media sections, rejected
+// sections and missing attributes run into its assertions and abort the process. So nothing of
+// the peer's text is passed on. The offer is read, every value that matters is checked against
+// its grammar, and a new offer is written from those values alone.
+
+#pragma once
+
+#include <cstddef>
+#include <string>
+#include <string_view>
+#include <variant>
+
+namespace webrtcupload {
+
+struct OfferLimits {
+  // Browsers offer 1 to 10 kB in up to 200 lines.
+  std::size_t max_bytes = 64 * 1024;
+  std::size_t max_lines = 1000;
+  std::size_t max_line_bytes = 2048;
+  std::size_t max_formats = 64;
+  // Further candidates are ignored: each costs connectivity checks.
+  std::size_t max_candidates = 32;
+};
+
+// An offer that webrtcbin may see.
+struct Offer {
+  std::string sdp;
+  bool has_video = false;
+  bool has_audio = false;
+};
+
+// One sentence that says what was wrong, for the person who wrote the client.
+struct OfferError {
+  std::string message;
+};
+
+// What is accepted: exactly one data channel section (UDP/DTLS/SCTP, or the older DTLS/SCTP that
+// is rewritten), at most one video and one audio section, all in one BUNDLE group in their order.
+// Credentials, fingerprint and candidates of the first section count for all, since it carries the
+// bundle. Media is offered on as "recvonly" or "inactive": nothing is received but the upload.
+[[nodiscard]] std::variant<Offer, OfferError> check_offer(std::string_view sdp,
+                                                          const OfferLimits& limits = {});
+
+}  // namespace webrtcupload

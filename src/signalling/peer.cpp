@@ -1,0 +1,460 @@
+// SPDX-License-Identifier: LGPL-2.1-or-later
+
+#include "signalling/peer.h"
+
+#include <gio/gio.h>
+#include <gst/webrtc/webrtc.h>
+
+#include <map>
+#include <mutex>
+#include <optional>
+#include <utility>
+
+#include "gst/signal_connection.h"
+#include "signalling/main_context.h"
+
+namespace webrtcupload {
+namespace {
+
+using DescriptionPtr = std::unique_ptr<GstWebRTCSessionDescription,
+                                       FunctionDeleter<gst_webrtc_session_description_free>>;
+
+DescriptionPtr parse_description(GstWebRTCSDPType type, const std::string& text) {
+  GstSDPMessage* message = nullptr;
+  if (gst_sdp_message_new_from_text(text.c_str(), &message) != GST_SDP_OK) {
+    if (message) gst_sdp_message_free(message);
+    return nullptr;
+  }
+  return DescriptionPtr(gst_webrtc_session_description_new(type, message));
+}
+
+// What a promise of webrtcbin came to.
+struct PromiseResult {
+  std::string problem;         // Empty if it went well.
+  DescriptionPtr description;  // Of create-offer and create-answer.
+};
+
+PromiseResult read_promise(GstPromise* promise, const char* field) {
+  PromiseResult result;
+  if (gst_promise_wait(promise) != GST_PROMISE_RESULT_REPLIED) {
+    result.problem = "webrtcbin was stopped";
+    return result;
+  }
+  const GstStructure* reply = gst_promise_get_reply(promise);
+  if (reply && gst_structure_has_field(reply, "error")) {
+    GError* error = nullptr;
+    gst_structure_get(reply, "error", G_TYPE_ERROR, &error, nullptr);
+    result.problem = error ? error->message : "webrtcbin failed";
+    g_clear_error(&error);
+  } else if (field) {
+    GstWebRTCSessionDescription* description = nullptr;
+    if (reply) {
+      gst_structure_get(reply, field, GST_TYPE_WEBRTC_SESSION_DESCRIPTION, &description, nullptr);
+    }
+    result.description.reset(description);
+    if (!description) result.problem = "webrtcbin made no session description";
+  }
+  return result;
+}
+
+// Calls `then` on `context` when webrtcbin fulfilled the promise, which it does on its own thread.
+GstPromise* make_promise(GMainContext* context, const char* field,
+                         std::function<void(PromiseResult)> then) {
+  struct Waiting {
+    GMainContext* context;
+    const char* field;
+    std::function<void(PromiseResult)> then;
+  };
+  return gst_promise_new_with_change_func(
+      [](GstPromise* promise, gpointer data) {
+        auto* waiting = static_cast<Waiting*>(data);
+        auto result = std::make_shared<PromiseResult>(read_promise(promise, waiting->field));
+        gst_promise_unref(promise);
+        post_to(waiting->context, [result, then = waiting->then] { then(std::move(*result)); });
+      },
+      new Waiting{g_main_context_ref(context), field, std::move(then)},
+      [](gpointer data) {
+        auto* waiting = static_cast<Waiting*>(data);
+        g_main_context_unref(waiting->context);
+        delete waiting;
+      });
+}
+
+}  // namespace
+
+std::vector<std::string> ice_addresses_for(const std::string& host) {
+  if (host == "localhost") return {"127.0.0.1"};
+  GInetAddress* address = g_inet_address_new_from_string(host.c_str());
+  if (!address) return {};
+  std::vector<std::string> addresses;
+  if (g_inet_address_get_is_loopback(address)) {
+    addresses.emplace_back(
+        g_inet_address_get_family(address) == G_SOCKET_FAMILY_IPV6 ? "::1" : "127.0.0.1");
+  }
+  g_object_unref(address);
+  return addresses;
+}
+
+struct Peer::Impl {
+  GMainContext* context;
+  PeerOptions options;
+  Events events;
+  std::weak_ptr<Peer> self;
+
+  GstPtr<GstElement> pipeline;
+  GstPtr<GstElement> webrtcbin;
+  GSource* bus_source = nullptr;
+  std::vector<SignalConnection> connections;
+  SignalConnection dtls_connection;
+  Timer gather_timer;
+  SdpCallback waiting_for_candidates;
+  bool gone = false;
+  bool closed = false;
+
+  // Read in on-data-channel, on the pc thread; written before start().
+  std::map<std::string, std::size_t> watched_labels;
+
+  explicit Impl(GMainContext* owner) : context(g_main_context_ref(owner)), gather_timer(owner) {}
+
+  ~Impl() {
+    stop_listening();
+    if (pipeline) gst_element_set_state(pipeline.get(), GST_STATE_NULL);
+    g_main_context_unref(context);
+  }
+
+  void stop_listening() {
+    connections.clear();
+    dtls_connection.disconnect();
+    gather_timer.cancel();
+    if (GSource* source = std::exchange(bus_source, nullptr)) {
+      g_source_destroy(source);
+      g_source_unref(source);
+    }
+  }
+
+  // Runs `function` on the context if the peer is still in use then.
+  std::function<void()> later(std::function<void(Impl&)> function) const {
+    return [context = context, self = self, function = std::move(function)] {
+      post_to(context, [self, function] {
+        const auto peer = self.lock();
+        if (peer && !peer->impl_->closed) function(*peer->impl_);
+      });
+    };
+  }
+
+  // For promises: as above, with the result.
+  template <typename Function>
+  std::function<void(PromiseResult)> when_done(Function function) const {
+    return [self = self, function = std::move(function)](PromiseResult result) {
+      const auto peer = self.lock();
+      if (peer && !peer->impl_->closed) function(*peer->impl_, std::move(result));
+    };
+  }
+
+  void set_gone(const std::string& why) {
+    if (std::exchange(gone, true) || closed) return;
+    if (auto callback = std::exchange(waiting_for_candidates, nullptr)) {
+      gather_timer.cancel();
+      callback(PeerError{why});
+    }
+    if (events.gone) events.gone(why);
+  }
+
+  bool build(std::string& problem) {
+    webrtcbin = ref_gst(gst_element_factory_make("webrtcbin", nullptr));
+    if (!webrtcbin) {
+      problem = "GStreamer has no webrtcbin; its \"bad\" plugins and libnice's are needed";
+      return false;
+    }
+    pipeline = ref_gst(gst_pipeline_new(nullptr));
+    gst_util_set_object_arg(G_OBJECT(webrtcbin.get()), "bundle-policy", "max-bundle");
+    gst_bin_add(GST_BIN(pipeline.get()), webrtcbin.get());
+    if (!set_up_ice(problem)) return false;
+    connect();
+    return true;
+  }
+
+  bool set_up_ice(std::string& problem) {
+    GObject* ice = nullptr;
+    GObject* agent = nullptr;
+    g_object_get(webrtcbin.get(), "ice-agent", &ice, nullptr);
+    if (ice) g_object_get(ice, "agent", &agent, nullptr);
+    if (agent) {
+      // Without, a peer that vanishes is never noticed.
+      g_object_set(agent, "keepalive-conncheck", TRUE, nullptr);
+    } else {
+      problem = "webrtcbin has no ICE agent; libnice's GStreamer plugin is needed";
+    }
+    for (const std::string& address : options.local_addresses) {
+      gboolean added = FALSE;
+      g_signal_emit_by_name(ice, "add-local-ip-address", address.c_str(), &added);
+      if (!added) problem = "ICE does not take the local address " + address;
+    }
+    g_clear_object(&agent);
+    g_clear_object(&ice);
+    return problem.empty();
+  }
+
+  using Notify = std::function<void()>;
+
+  void connect() {
+    const auto on_notify = G_CALLBACK(+[](GObject*, GParamSpec*, Notify* notify) { (*notify)(); });
+    connections.emplace_back(webrtcbin.get(), "notify::connection-state", on_notify,
+                             later([](Impl& impl) { impl.check_connection(); }));
+    connections.emplace_back(webrtcbin.get(), "notify::ice-gathering-state", on_notify,
+                             later([](Impl& impl) { impl.check_gathering(); }));
+
+    using OnChannel = std::function<void(GstWebRTCDataChannel*)>;
+    // On the pc thread, with the PC lock held.
+    OnChannel on_channel = [context = context, self = self](GstWebRTCDataChannel* channel) {
+      const auto peer = self.lock();
+      if (!peer) return;
+      char* label = nullptr;
+      g_object_get(channel, "label", &label, nullptr);
+      const auto found = peer->impl_->watched_labels.find(label ? label : "");
+      g_free(label);
+      if (found == peer->impl_->watched_labels.end()) return;
+      auto wrapped = DataChannel::create(channel, context, found->second);
+      // The peer must not end on this thread: its last reference is handed over too.
+      post_to(context, [peer, wrapped] {
+        Impl& impl = *peer->impl_;
+        if (!impl.closed && impl.events.channel) impl.events.channel(wrapped);
+      });
+    };
+    connections.emplace_back(webrtcbin.get(), "on-data-channel",
+                             G_CALLBACK(+[](GstElement*, GstWebRTCDataChannel* channel,
+                                            OnChannel* handler) { (*handler)(channel); }),
+                             std::move(on_channel));
+
+    GstBus* bus = gst_element_get_bus(pipeline.get());
+    bus_source = gst_bus_create_watch(bus);
+    // Nothing but webrtcbin posts here, so an error is an end. The commonest is sctpenc's when the
+    // other side closed the connection.
+    g_source_set_callback(
+        bus_source, G_SOURCE_FUNC(+[](GstBus*, GstMessage* message, gpointer data) -> gboolean {
+          if (GST_MESSAGE_TYPE(message) == GST_MESSAGE_ERROR) {
+            static_cast<Impl*>(data)->on_error(message);
+          }
+          return G_SOURCE_CONTINUE;
+        }),
+        this, nullptr);
+    g_source_attach(bus_source, context);
+    gst_object_unref(bus);
+  }
+
+  void on_error(GstMessage* message) {
+    GError* error = nullptr;
+    gst_message_parse_error(message, &error, nullptr);
+    const std::string text = error ? error->message : "unknown error";
+    g_clear_error(&error);
+    bool hung_up = false;
+    if (GST_IS_ELEMENT(GST_MESSAGE_SRC(message))) {
+      GstElementFactory* factory = gst_element_get_factory(GST_ELEMENT(GST_MESSAGE_SRC(message)));
+      hung_up = factory && g_strcmp0(GST_OBJECT_NAME(factory), "sctpenc") == 0;
+    }
+    const auto keep = self.lock();
+    set_gone(hung_up ? "the peer closed the connection" : "the connection failed: " + text);
+  }
+
+  void check_connection() {
+    GstWebRTCPeerConnectionState state = GST_WEBRTC_PEER_CONNECTION_STATE_NEW;
+    g_object_get(webrtcbin.get(), "connection-state", &state, nullptr);
+    if (state == GST_WEBRTC_PEER_CONNECTION_STATE_CONNECTED && events.connected) {
+      events.connected();
+    } else if (state == GST_WEBRTC_PEER_CONNECTION_STATE_FAILED) {
+      set_gone("the connection to the peer was lost");
+    }
+  }
+
+  // The DTLS transport exists once a description is set.
+  void watch_dtls() {
+    if (dtls_connection) return;
+    GObject* sctp = nullptr;
+    GObject* dtls = nullptr;
+    g_object_get(webrtcbin.get(), "sctp-transport", &sctp, nullptr);
+    if (sctp) g_object_get(sctp, "transport", &dtls, nullptr);
+    if (dtls) {
+      dtls_connection =
+          SignalConnection(dtls, "notify::state",
+                           G_CALLBACK(+[](GObject*, GParamSpec*, Notify* notify) { (*notify)(); }),
+                           later([](Impl& impl) { impl.check_dtls(); }));
+    }
+    g_clear_object(&dtls);
+    g_clear_object(&sctp);
+  }
+
+  void check_dtls() {
+    GObject* sctp = nullptr;
+    GObject* dtls = nullptr;
+    GstWebRTCDTLSTransportState state = GST_WEBRTC_DTLS_TRANSPORT_STATE_NEW;
+    g_object_get(webrtcbin.get(), "sctp-transport", &sctp, nullptr);
+    if (sctp) g_object_get(sctp, "transport", &dtls, nullptr);
+    if (dtls) g_object_get(dtls, "state", &state, nullptr);
+    g_clear_object(&dtls);
+    g_clear_object(&sctp);
+    if (state == GST_WEBRTC_DTLS_TRANSPORT_STATE_CLOSED) {
+      set_gone("the peer closed the connection");
+    } else if (state == GST_WEBRTC_DTLS_TRANSPORT_STATE_FAILED) {
+      set_gone("the encrypted connection to the peer failed");
+    }
+  }
+
+  void check_gathering() {
+    if (!waiting_for_candidates) return;
+    GstWebRTCICEGatheringState state = GST_WEBRTC_ICE_GATHERING_STATE_NEW;
+    g_object_get(webrtcbin.get(), "ice-gathering-state", &state, nullptr);
+    if (state == GST_WEBRTC_ICE_GATHERING_STATE_COMPLETE) finish_gathering();
+  }
+
+  // Hands out the local description with whatever candidates it holds by now.
+  void finish_gathering() {
+    gather_timer.cancel();
+    const auto callback = std::exchange(waiting_for_candidates, nullptr);
+    if (!callback) return;
+    GstWebRTCSessionDescription* description = nullptr;
+    g_object_get(webrtcbin.get(), "local-description", &description, nullptr);
+    if (!description) {
+      // An offer is not "the local description" before it is answered.
+      g_object_get(webrtcbin.get(), "pending-local-description", &description, nullptr);
+    }
+    const DescriptionPtr owned(description);
+    if (!owned) return callback(PeerError{"webrtcbin made no session description"});
+    char* text = gst_sdp_message_as_text(owned->sdp);
+    std::string sdp(text);
+    g_free(text);
+    if (sdp.find("a=candidate:") == std::string::npos) {
+      return callback(PeerError{"no network address was found to listen on"});
+    }
+    callback(std::move(sdp));
+  }
+
+  void set_local(DescriptionPtr description, SdpCallback callback) {
+    waiting_for_candidates = std::move(callback);
+    GstPromise* promise =
+        make_promise(context, nullptr, when_done([](Impl& impl, PromiseResult result) {
+                       if (!result.problem.empty()) {
+                         const auto fail = std::exchange(impl.waiting_for_candidates, nullptr);
+                         if (fail) fail(PeerError{result.problem});
+                         return;
+                       }
+                       impl.watch_dtls();
+                       impl.gather_timer.start(impl.options.gather_timeout, [&impl] {
+                         const auto keep = impl.self.lock();
+                         impl.finish_gathering();
+                       });
+                       impl.check_gathering();
+                     }));
+    g_signal_emit_by_name(webrtcbin.get(), "set-local-description", description.get(), promise);
+  }
+
+  // create-offer or create-answer, then on.
+  void create_description(const char* signal, const char* field, SdpCallback callback) {
+    GstPromise* promise =
+        make_promise(context, field,
+                     when_done([callback = std::move(callback)](Impl& impl, PromiseResult result) {
+                       if (!result.problem.empty()) return callback(PeerError{result.problem});
+                       impl.set_local(std::move(result.description), callback);
+                     }));
+    g_signal_emit_by_name(webrtcbin.get(), signal, nullptr, promise);
+  }
+
+  // `then` gets an empty string if it worked.
+  void set_remote(GstWebRTCSDPType type, const std::string& sdp,
+                  std::function<void(Impl&, std::string)> then) {
+    const DescriptionPtr description = parse_description(type, sdp);
+    if (!description) return then(*this, "the session description could not be parsed");
+    GstPromise* promise = make_promise(
+        context, nullptr, when_done([then = std::move(then)](Impl& impl, PromiseResult result) {
+          then(impl, std::move(result.problem));
+        }));
+    g_signal_emit_by_name(webrtcbin.get(), "set-remote-description", description.get(), promise);
+  }
+
+  // Sends the DTLS close alert, without which the other side notices seconds later.
+  void say_goodbye() {
+    GstIterator* iterator = gst_bin_iterate_recurse(GST_BIN(webrtcbin.get()));
+    gst_iterator_foreach(
+        iterator,
+        [](const GValue* item, gpointer) {
+          auto* element = GST_ELEMENT(g_value_get_object(item));
+          GstElementFactory* factory = gst_element_get_factory(element);
+          if (!factory || g_strcmp0(GST_OBJECT_NAME(factory), "dtlsenc") != 0) return;
+          if (GstPad* pad = gst_element_get_static_pad(element, "sink")) {
+            gst_pad_send_event(pad, gst_event_new_eos());
+            gst_object_unref(pad);
+          }
+        },
+        nullptr);
+    gst_iterator_free(iterator);
+  }
+};
+
+Peer::Peer(std::unique_ptr<Impl> impl) : impl_(std::move(impl)) {}
+
+Peer::~Peer() { impl_->closed = true; }
+
+std::shared_ptr<Peer> Peer::create(GMainContext* context, PeerOptions options, Events events,
+                                   std::string& problem) {
+  auto impl = std::make_unique<Impl>(context);
+  impl->options = std::move(options);
+  impl->events = std::move(events);
+  std::shared_ptr<Peer> peer(new Peer(std::move(impl)));
+  peer->impl_->self = peer;
+  if (!peer->impl_->build(problem)) return nullptr;
+  return peer;
+}
+
+GstElement* Peer::webrtcbin() const { return impl_->webrtcbin.get(); }
+
+void Peer::watch_channel(std::string label, std::size_t max_pending) {
+  impl_->watched_labels[std::move(label)] = max_pending;
+}
+
+bool Peer::start() {
+  return gst_element_set_state(impl_->pipeline.get(), GST_STATE_PLAYING) !=
+         GST_STATE_CHANGE_FAILURE;
+}
+
+void Peer::answer(const std::string& offer_sdp, SdpCallback callback) {
+  impl_->set_remote(GST_WEBRTC_SDP_TYPE_OFFER, offer_sdp,
+                    [callback = std::move(callback)](Impl& impl, const std::string& problem) {
+                      if (!problem.empty()) return callback(PeerError{problem});
+                      impl.create_description("create-answer", "answer", callback);
+                    });
+}
+
+std::shared_ptr<DataChannel> Peer::create_channel(const std::string& label,
+                                                  std::size_t max_pending) {
+  GstWebRTCDataChannel* channel = nullptr;
+  g_signal_emit_by_name(impl_->webrtcbin.get(), "create-data-channel", label.c_str(), nullptr,
+                        &channel);
+  if (!channel) return nullptr;
+  auto wrapped = DataChannel::create(channel, impl_->context, max_pending);
+  g_object_unref(channel);
+  return wrapped;
+}
+
+void Peer::offer(SdpCallback callback) {
+  impl_->create_description("create-offer", "offer", std::move(callback));
+}
+
+void Peer::accept_answer(const std::string& answer_sdp, ErrorCallback callback) {
+  impl_->set_remote(GST_WEBRTC_SDP_TYPE_ANSWER, answer_sdp,
+                    [callback = std::move(callback)](Impl& impl, std::string problem) {
+                      impl.watch_dtls();
+                      callback(std::move(problem));
+                    });
+}
+
+void Peer::close(DoneCallback done) {
+  Impl& impl = *impl_;
+  if (!std::exchange(impl.closed, true)) {
+    impl.stop_listening();
+    impl.waiting_for_candidates = nullptr;
+    if (!impl.gone) impl.say_goodbye();
+    gst_element_set_state(impl.pipeline.get(), GST_STATE_NULL);
+  }
+  post_to(impl.context, std::move(done));
+}
+
+}  // namespace webrtcupload

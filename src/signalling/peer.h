@@ -1,0 +1,85 @@
+// SPDX-License-Identifier: LGPL-2.1-or-later
+//
+// One peer connection: a webrtcbin in a pipeline of its own, with its signals and promises brought
+// to one GMainContext, negotiation without trickle, and one notion of "the other side is gone".
+//
+// It has its own pipeline so that its errors (a peer that hangs up is an ERROR message of sctpenc)
+// are not those of the pipeline that looks at the video.
+
+#pragma once
+
+#include <gst/gst.h>
+
+#include <chrono>
+#include <functional>
+#include <memory>
+#include <string>
+#include <variant>
+#include <vector>
+
+#include "gst/glib_ptr.h"
+#include "signalling/data_channel.h"
+
+namespace webrtcupload {
+
+struct PeerOptions {
+  // Where ICE may listen; empty = every interface.
+  std::vector<std::string> local_addresses;
+  // How long to wait for candidates. Without a usable interface gathering never completes.
+  std::chrono::milliseconds gather_timeout{2000};
+};
+
+// The addresses for a server or a URL whose host is `host`: only loopback when that is loopback.
+[[nodiscard]] std::vector<std::string> ice_addresses_for(const std::string& host);
+
+struct PeerError {
+  std::string message;
+};
+
+class Peer : public std::enable_shared_from_this<Peer> {
+ public:
+  // Every event comes on the context's thread.
+  struct Events {
+    std::function<void()> connected;
+    // The other side hung up or cannot be reached any more. At most once.
+    std::function<void(const std::string& why)> gone;
+    // A channel the other side opened, with a label for which `watch_channel` was called.
+    std::function<void(std::shared_ptr<DataChannel>)> channel;
+  };
+  using SdpCallback = std::function<void(std::variant<std::string, PeerError>)>;
+  using DoneCallback = std::function<void()>;
+  using ErrorCallback = std::function<void(std::string problem)>;  // Empty if all went well.
+
+  // Null, with `problem` set, if GStreamer lacks something.
+  static std::shared_ptr<Peer> create(GMainContext* context, PeerOptions options, Events events,
+                                      std::string& problem);
+  ~Peer();
+  Peer(const Peer&) = delete;
+  Peer& operator=(const Peer&) = delete;
+
+  // For the elements that look for channels themselves; valid as long as this is.
+  [[nodiscard]] GstElement* webrtcbin() const;
+
+  // Before the negotiation: report channels of that label.
+  void watch_channel(std::string label, std::size_t max_pending);
+  // Starts webrtcbin; everything that listens to its channels must be attached by now.
+  [[nodiscard]] bool start();
+
+  // The answering side. The offer must have passed check_offer().
+  void answer(const std::string& offer_sdp, SdpCallback callback);
+  // The offering side: channels first, then the offer, then the other's answer.
+  std::shared_ptr<DataChannel> create_channel(const std::string& label, std::size_t max_pending);
+  void offer(SdpCallback callback);
+  void accept_answer(const std::string& answer_sdp, ErrorCallback callback);
+
+  // Tells the other side and stops webrtcbin. Channels should be closed, and their closing awaited,
+  // before: what is still queued would be lost. No event follows. `done` comes on the context.
+  void close(DoneCallback done);
+
+ private:
+  struct Impl;
+  explicit Peer(std::unique_ptr<Impl> impl);
+  std::unique_ptr<Impl> impl_;
+};
+
+}  // namespace webrtcupload
