@@ -29,9 +29,18 @@ using GCharPtr = std::unique_ptr<char, FunctionDeleter<g_free>>;
 using GErrorPtr = std::unique_ptr<GError, FunctionDeleter<g_error_free>>;
 using GBytesPtr = std::unique_ptr<GBytes, FunctionDeleter<g_bytes_unref>>;
 using GstStructurePtr = std::unique_ptr<GstStructure, FunctionDeleter<gst_structure_free>>;
-using GstMessagePtr = std::unique_ptr<GstMessage, FunctionDeleter<gst_message_unref>>;
-using GstBufferPtr = std::unique_ptr<GstBuffer, FunctionDeleter<gst_buffer_unref>>;
-using GstCapsPtr = std::unique_ptr<GstCaps, FunctionDeleter<gst_caps_unref>>;
+
+// gst_message_unref and its like are static inline: as template arguments they would make a type
+// of its own in every file.
+template <typename T>
+struct MiniObjectDeleter {
+  void operator()(T* object) const { gst_mini_object_unref(GST_MINI_OBJECT_CAST(object)); }
+};
+template <typename T>
+using GstMiniPtr = std::unique_ptr<T, MiniObjectDeleter<T>>;
+using GstMessagePtr = GstMiniPtr<GstMessage>;
+using GstBufferPtr = GstMiniPtr<GstBuffer>;
+using GstCapsPtr = GstMiniPtr<GstCaps>;
 
 // A new strong reference to `object` (which may be null).
 template <typename T>
