@@ -1,0 +1,73 @@
+// SPDX-License-Identifier: LGPL-2.1-or-later
+//
+// A system that says no: system calls that fail, full and read-only filesystems. Each is confined
+// to a thread of its own, so that nothing has to be put back, not even after a crash.
+
+#pragma once
+
+#include <cerrno>
+#include <cstddef>
+#include <cstdint>
+#include <fcntl.h>
+#include <functional>
+#include <linux/filter.h>
+#include <linux/seccomp.h>
+#include <sched.h>
+#include <string>
+#include <sys/mount.h>
+#include <sys/prctl.h>
+#include <thread>
+
+namespace webrtcupload::testing {
+
+// Which calls of one system call fail, and how. With `mask`, only those whose argument number
+// `argument` has all bits of it set.
+struct FailingCall {
+  int number;
+  int error;
+  unsigned argument = 0;
+  std::uint32_t mask = 0;
+};
+
+// Runs `body` on a thread for which the kernel fails that call. False, and nothing was run, where
+// the kernel has no seccomp filters.
+inline bool run_with_failing_call(const FailingCall& call, const std::function<void()>& body) {
+  bool filtered = false;
+  std::thread([&] {
+    const auto low_half =
+        static_cast<std::uint32_t>(offsetof(seccomp_data, args) + call.argument * 8);
+    sock_filter code[] = {
+        BPF_STMT(BPF_LD | BPF_W | BPF_ABS, offsetof(seccomp_data, nr)),
+        BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, static_cast<std::uint32_t>(call.number), 0, 4),
+        BPF_STMT(BPF_LD | BPF_W | BPF_ABS, low_half),
+        BPF_STMT(BPF_ALU | BPF_AND | BPF_K, call.mask),
+        BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, call.mask, 0, 1),
+        BPF_STMT(BPF_RET | BPF_K, SECCOMP_RET_ERRNO | static_cast<std::uint32_t>(call.error)),
+        BPF_STMT(BPF_RET | BPF_K, SECCOMP_RET_ALLOW),
+    };
+    const sock_fprog program{sizeof code / sizeof code[0], code};
+    filtered = ::prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) == 0 &&
+               ::prctl(PR_SET_SECCOMP, SECCOMP_MODE_FILTER, &program) == 0;
+    if (filtered) body();
+  }).join();
+  return filtered;
+}
+
+// Runs `body` on a thread that sees a tmpfs with `options` mounted on `directory`, and nobody else
+// does. Returns 0, or the errno of what this process may not do (nothing was run then).
+inline int run_with_tmpfs(const std::string& directory, const std::string& options,
+                          unsigned long flags, const std::function<void()>& body) {
+  int error = 0;
+  std::thread([&] {
+    if (::unshare(CLONE_NEWNS) != 0 ||
+        ::mount("none", "/", nullptr, MS_REC | MS_PRIVATE, nullptr) != 0 ||
+        ::mount("none", directory.c_str(), "tmpfs", flags, options.c_str()) != 0) {
+      error = errno;
+      return;
+    }
+    body();
+  }).join();
+  return error;
+}
+
+}  // namespace webrtcupload::testing
