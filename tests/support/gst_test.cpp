@@ -1,0 +1,224 @@
+// SPDX-License-Identifier: LGPL-2.1-or-later
+
+#include "support/gst_test.h"
+
+#include <algorithm>
+#include <cstdlib>
+#include <filesystem>
+#include <iostream>
+#include <thread>
+#include <utility>
+
+namespace webrtcupload::test {
+
+bool eventually(const std::function<bool()>& condition, std::chrono::milliseconds deadline) {
+  const auto until = std::chrono::steady_clock::now() + deadline;
+  while (!condition()) {
+    if (std::chrono::steady_clock::now() >= until) return false;
+    std::this_thread::sleep_for(std::chrono::milliseconds(5));
+  }
+  return true;
+}
+
+GstPtr<GstElement> parse_pipeline(const std::string& description) {
+  GError* raw_error = nullptr;
+  GstElement* pipeline =
+      gst_parse_launch_full(description.c_str(), nullptr, GST_PARSE_FLAG_FATAL_ERRORS, &raw_error);
+  const GErrorPtr error(raw_error);
+  if (error || !pipeline) {
+    ADD_FAILURE() << description << ": " << (error ? error->message : "no pipeline");
+    return nullptr;
+  }
+  return GstPtr<GstElement>(static_cast<GstElement*>(gst_object_ref_sink(pipeline)));
+}
+
+GstPtr<GstElement> element_named(const GstPtr<GstElement>& bin, const char* name) {
+  GstPtr<GstElement> element(gst_bin_get_by_name(GST_BIN(bin.get()), name));
+  EXPECT_TRUE(element) << "no element named " << name;
+  return element;
+}
+
+GstStateChangeReturn set_state(GstElement* element, GstState state) {
+  const GstStateChangeReturn result = gst_element_set_state(element, state);
+  if (result != GST_STATE_CHANGE_ASYNC) return result;
+  const auto deadline = std::chrono::nanoseconds(kDeadline).count();
+  return gst_element_get_state(element, nullptr, nullptr, static_cast<GstClockTime>(deadline));
+}
+
+void stop_promptly(GstElement* element) {
+  const auto start = std::chrono::steady_clock::now();
+  EXPECT_EQ(gst_element_set_state(element, GST_STATE_NULL), GST_STATE_CHANGE_SUCCESS);
+  const auto took = std::chrono::steady_clock::now() - start;
+  EXPECT_LE(took, kPrompt) << "teardown took "
+                           << std::chrono::duration_cast<std::chrono::milliseconds>(took).count()
+                           << " ms";
+}
+
+BusLog::BusLog(GstElement* pipeline) : bus_(gst_element_get_bus(pipeline)) {
+  gst_bus_set_sync_handler(bus_.get(), on_message, this, nullptr);
+}
+
+BusLog::~BusLog() { gst_bus_set_sync_handler(bus_.get(), nullptr, nullptr, nullptr); }
+
+GstBusSyncReply BusLog::on_message(GstBus*, GstMessage* message, gpointer self) {
+  auto* log = static_cast<BusLog*>(self);
+  const std::lock_guard lock(log->mutex_);
+  log->messages_.push_back({GstMessagePtr(gst_message_ref(message)), false});
+  log->arrived_.notify_all();
+  gst_message_unref(message);
+  return GST_BUS_DROP;
+}
+
+GstMessagePtr BusLog::wait(GstMessageType types, const Predicate& predicate,
+                           std::chrono::milliseconds deadline) {
+  const auto until = std::chrono::steady_clock::now() + deadline;
+  std::unique_lock lock(mutex_);
+  std::size_t seen = 0;
+  for (;;) {
+    for (; seen < messages_.size(); ++seen) {
+      Entry& entry = messages_[seen];
+      if (entry.returned || !(GST_MESSAGE_TYPE(entry.message.get()) & types)) continue;
+      if (predicate && !predicate(entry.message.get())) continue;
+      entry.returned = true;
+      return GstMessagePtr(gst_message_ref(entry.message.get()));
+    }
+    if (arrived_.wait_until(lock, until) == std::cv_status::timeout && seen == messages_.size()) {
+      return nullptr;
+    }
+  }
+}
+
+std::vector<GstMessagePtr> BusLog::all(GstMessageType types) const {
+  const std::lock_guard lock(mutex_);
+  std::vector<GstMessagePtr> found;
+  for (const Entry& entry : messages_) {
+    if (GST_MESSAGE_TYPE(entry.message.get()) & types) {
+      found.emplace_back(gst_message_ref(entry.message.get()));
+    }
+  }
+  return found;
+}
+
+ErrorText error_text(GstMessage* message) {
+  GError* raw_error = nullptr;
+  char* raw_debug = nullptr;
+  gst_message_parse_error(message, &raw_error, &raw_debug);
+  const GErrorPtr error(raw_error);
+  const GCharPtr debug(raw_debug);
+  const GstStructure* details = nullptr;
+  gst_message_parse_error_details(message, &details);
+  const char* code = details ? gst_structure_get_string(details, "code") : nullptr;
+  return {error ? error->message : "", debug ? debug.get() : "", code ? code : ""};
+}
+
+std::string describe(GstMessage* message) {
+  if (!message) return "no message";
+  std::string text = std::string(GST_MESSAGE_TYPE_NAME(message)) + " from " +
+                     (GST_MESSAGE_SRC(message) ? GST_OBJECT_NAME(GST_MESSAGE_SRC(message)) : "?");
+  if (GST_MESSAGE_TYPE(message) == GST_MESSAGE_ERROR) {
+    const ErrorText error = error_text(message);
+    text += ": " + error.message + " (" + error.debug + ") [" + error.code + "]";
+  } else if (const GstStructure* structure = gst_message_get_structure(message)) {
+    text += ": " + std::string(GCharPtr(gst_structure_to_string(structure)).get());
+  }
+  return text;
+}
+
+std::map<int, std::string> FdGuard::open_descriptors() {
+  std::map<int, std::string> found;
+  for (const auto& entry : std::filesystem::directory_iterator("/proc/self/fd")) {
+    std::error_code error;
+    const auto target = std::filesystem::read_symlink(entry.path(), error);
+    // The descriptor that lists this very directory is gone when the listing ends.
+    if (error || target.string().ends_with("/fd")) continue;
+    found.emplace(std::atoi(entry.path().filename().c_str()), target.string());
+  }
+  return found;
+}
+
+void FdGuard::expect_none_new(std::chrono::milliseconds deadline) const {
+  std::map<int, std::string> fresh;
+  const bool clean = eventually(
+      [&] {
+        fresh = open_descriptors();
+        std::erase_if(fresh, [&](const auto& item) {
+          const auto old = before_.find(item.first);
+          return old != before_.end() && old->second == item.second;
+        });
+        return fresh.empty();
+      },
+      deadline);
+  if (clean) return;
+  std::string text;
+  for (const auto& [descriptor, target] : fresh) {
+    text += "\n  " + std::to_string(descriptor) + " -> " + target;
+  }
+  ADD_FAILURE() << "descriptors left open:" << text;
+}
+
+namespace {
+
+GstPtr<GstObject> leaks_tracer() {
+  GstPtr<GstObject> found;
+  GList* tracers = gst_tracing_get_active_tracers();
+  for (GList* item = tracers; item; item = item->next) {
+    if (g_str_equal(G_OBJECT_TYPE_NAME(item->data), "GstLeaksTracer")) {
+      found = ref_gst(GST_OBJECT(item->data));
+    }
+  }
+  g_list_free_full(tracers, gst_object_unref);
+  return found;
+}
+
+// Checked after all tests, when whatever they made is gone; so what is left was leaked.
+class LeakCheck : public testing::Environment {
+ public:
+  void TearDown() override {
+    std::vector<std::string> left;
+    // Threads of webrtcbin and GLib may still be letting go of the last objects.
+    eventually([&] { return (left = live_objects()).empty(); }, kPrompt);
+    if (left.empty()) return;
+    std::string text;
+    for (const std::string& object : left) text += "\n  " + object;
+    ADD_FAILURE() << left.size() << " GStreamer objects leaked:" << text;
+  }
+};
+
+}  // namespace
+
+bool leaks_tracer_active() { return leaks_tracer() != nullptr; }
+
+std::vector<std::string> live_objects() {
+  std::vector<std::string> found;
+  const GstPtr<GstObject> tracer = leaks_tracer();
+  if (!tracer) return found;
+  GstStructure* raw = nullptr;
+  g_signal_emit_by_name(tracer.get(), "get-live-objects", &raw);
+  const GstStructurePtr info(raw);
+  const GValue* list = info ? gst_structure_get_value(info.get(), "live-objects-list") : nullptr;
+  for (guint i = 0; list && i < gst_value_list_get_size(list); ++i) {
+    const GstStructure* object = gst_value_get_structure(gst_value_list_get_value(list, i));
+    const GCharPtr text(gst_structure_to_string(object));
+    const GValue* value = gst_structure_get_value(object, "object");
+    found.push_back(std::string(value ? G_VALUE_TYPE_NAME(value) : "?") + " " + text.get());
+  }
+  return found;
+}
+
+int run_gst_tests(int argc, char** argv) {
+  testing::InitGoogleTest(&argc, argv);
+  // The build's test environment says the same; this is for running a test by hand.
+  g_setenv("GST_TRACERS", "leaks", FALSE);
+  gst_init(&argc, &argv);
+  if (leaks_tracer_active()) {
+    testing::AddGlobalTestEnvironment(new LeakCheck);
+  } else {
+    std::cerr << "note: GST_TRACERS has no \"leaks\", so leaks are not checked\n";
+  }
+  // No gst_deinit(): in 1.22 it stops the system clock while timers of DTLS connections that are
+  // gone are still in it, and freeing those is a critical ("g_object_unref: G_IS_OBJECT failed" in
+  // thread GstSystemClock). The leak check above does not need it.
+  return RUN_ALL_TESTS();
+}
+
+}  // namespace webrtcupload::test

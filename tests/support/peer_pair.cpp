@@ -1,0 +1,444 @@
+// SPDX-License-Identifier: LGPL-2.1-or-later
+
+#include "support/peer_pair.h"
+
+#include <gst/sdp/sdp.h>
+
+#include <algorithm>
+#include <map>
+#include <random>
+#include <utility>
+#include <variant>
+
+#include "core/wire_v1.h"
+
+namespace webrtcupload::test {
+namespace {
+
+using SessionDescriptionPtr = std::unique_ptr<GstWebRTCSessionDescription,
+                                              FunctionDeleter<gst_webrtc_session_description_free>>;
+using PromisePtr = GstMiniPtr<GstPromise>;
+using PadPtr = GstPtr<GstPad>;
+
+template <typename Enum>
+Enum get_enum(gpointer object, const char* property) {
+  gint value = 0;
+  g_object_get(object, property, &value, nullptr);
+  return static_cast<Enum>(value);
+}
+
+// Runs `start` with a promise and waits for its answer. The promise's own wait has no deadline,
+// but webrtcbin answers every promise, even when it is closed.
+PromisePtr await_promise(const std::function<void(GstPromise*)>& start) {
+  PromisePtr promise(gst_promise_new());
+  start(promise.get());
+  gst_promise_wait(promise.get());
+  return promise;
+}
+
+SessionDescriptionPtr create_description(GstElement* webrtcbin, const char* what) {
+  const PromisePtr promise = await_promise([&](GstPromise* p) {
+    g_signal_emit_by_name(webrtcbin, (std::string("create-") + what).c_str(), nullptr, p);
+  });
+  GstWebRTCSessionDescription* description = nullptr;
+  if (const GstStructure* reply = gst_promise_get_reply(promise.get())) {
+    gst_structure_get(reply, what, GST_TYPE_WEBRTC_SESSION_DESCRIPTION, &description, nullptr);
+  }
+  return SessionDescriptionPtr(description);
+}
+
+testing::AssertionResult set_description(GstElement* webrtcbin, const char* which,
+                                         GstWebRTCSessionDescription* description) {
+  const std::string signal = std::string("set-") + which + "-description";
+  const PromisePtr promise = await_promise(
+      [&](GstPromise* p) { g_signal_emit_by_name(webrtcbin, signal.c_str(), description, p); });
+  const GstStructure* reply = gst_promise_get_reply(promise.get());
+  GError* raw = nullptr;
+  if (reply && gst_structure_get(reply, "error", G_TYPE_ERROR, &raw, nullptr)) {
+    const GErrorPtr error(raw);
+    return testing::AssertionFailure() << signal << ": " << error->message;
+  }
+  return testing::AssertionSuccess();
+}
+
+// Waits until a property of a webrtcbin satisfies `condition`. webrtcbin notifies without its
+// lock, so the handler may read it.
+template <typename Enum>
+bool wait_property(GstElement* webrtcbin, const char* property,
+                   const std::function<bool(Enum)>& condition,
+                   std::chrono::milliseconds deadline = kDeadline) {
+  struct Shared {
+    std::mutex mutex;
+    std::condition_variable changed;
+    bool notified = false;
+  };
+  const auto shared = std::make_shared<Shared>();
+  const SignalConnection connection(
+      webrtcbin, (std::string("notify::") + property).c_str(),
+      G_CALLBACK(+[](GObject*, GParamSpec*, std::shared_ptr<Shared>* state) {
+        const std::lock_guard lock((*state)->mutex);
+        (*state)->notified = true;
+        (*state)->changed.notify_all();
+      }),
+      shared);
+  const auto until = std::chrono::steady_clock::now() + deadline;
+  for (;;) {
+    if (condition(get_enum<Enum>(webrtcbin, property))) return true;
+    std::unique_lock lock(shared->mutex);
+    if (!shared->changed.wait_until(lock, until, [&] { return shared->notified; })) return false;
+    shared->notified = false;
+  }
+}
+
+bool wait_gathered(GstElement* webrtcbin) {
+  return wait_property<GstWebRTCICEGatheringState>(
+      webrtcbin, "ice-gathering-state",
+      [](auto state) { return state == GST_WEBRTC_ICE_GATHERING_STATE_COMPLETE; });
+}
+
+bool wait_connected(GstElement* webrtcbin) {
+  return wait_property<GstWebRTCPeerConnectionState>(webrtcbin, "connection-state", [](auto state) {
+    return state == GST_WEBRTC_PEER_CONNECTION_STATE_CONNECTED;
+  });
+}
+
+SessionDescriptionPtr local_description(GstElement* webrtcbin) {
+  GstWebRTCSessionDescription* description = nullptr;
+  g_object_get(webrtcbin, "local-description", &description, nullptr);
+  return SessionDescriptionPtr(description);
+}
+
+}  // namespace
+
+struct ChannelObserver::State {
+  std::mutex mutex;
+  std::condition_variable changed;
+  bool opened = false;
+  bool closed = false;
+  bool echo = false;
+  std::vector<Message> messages;
+  std::function<void(std::span<const std::uint8_t>)> on_message;
+
+  template <typename Condition>
+  bool wait(std::chrono::milliseconds deadline, Condition condition) {
+    std::unique_lock lock(mutex);
+    return changed.wait_for(lock, deadline, condition);
+  }
+
+  void receive(Message message) {
+    std::function<void(std::span<const std::uint8_t>)> callback;
+    {
+      const std::lock_guard lock(mutex);
+      callback = on_message;
+      if (!callback) messages.push_back(std::move(message));
+      changed.notify_all();
+    }
+    if (callback) callback(message.bytes);
+  }
+};
+
+ChannelObserver::ChannelObserver(GstWebRTCDataChannel* channel)
+    : channel_(ref_gst(channel)), state_(std::make_shared<State>()) {
+  using Closure = std::shared_ptr<State>;
+  connections_.emplace_back(channel, "on-open",
+                            G_CALLBACK(+[](GstWebRTCDataChannel*, Closure* state) {
+                              const std::lock_guard lock((*state)->mutex);
+                              (*state)->opened = true;
+                              (*state)->changed.notify_all();
+                            }),
+                            state_);
+  connections_.emplace_back(channel, "on-close",
+                            G_CALLBACK(+[](GstWebRTCDataChannel*, Closure* state) {
+                              const std::lock_guard lock((*state)->mutex);
+                              (*state)->closed = true;
+                              (*state)->changed.notify_all();
+                            }),
+                            state_);
+  connections_.emplace_back(
+      channel, "on-message-data",
+      G_CALLBACK(+[](GstWebRTCDataChannel* object, GBytes* data, Closure* state) {
+        Message message;
+        gsize size = 0;
+        // webrtcbin hands over NULL for an empty message.
+        if (data) {
+          const auto* begin = static_cast<const std::uint8_t*>(g_bytes_get_data(data, &size));
+          message.bytes.assign(begin, begin + size);
+        }
+        bool echo = false;
+        {
+          const std::lock_guard lock((*state)->mutex);
+          echo = (*state)->echo && size == 1;
+        }
+        (*state)->receive(std::move(message));
+        // Sending takes no lock of webrtcbin's.
+        if (echo) gst_webrtc_data_channel_send_data_full(object, data, nullptr);
+      }),
+      state_);
+  connections_.emplace_back(
+      channel, "on-message-string",
+      G_CALLBACK(+[](GstWebRTCDataChannel*, const char* text, Closure* state) {
+        Message message;
+        message.is_text = true;
+        const std::string_view view = text ? text : "";
+        message.bytes.assign(view.begin(), view.end());
+        (*state)->receive(std::move(message));
+      }),
+      state_);
+}
+
+std::string ChannelObserver::label() const {
+  char* raw = nullptr;
+  g_object_get(channel_.get(), "label", &raw, nullptr);
+  const GCharPtr label(raw);
+  return label ? label.get() : "";
+}
+
+GstWebRTCDataChannelState ChannelObserver::ready_state() const {
+  return get_enum<GstWebRTCDataChannelState>(channel_.get(), "ready-state");
+}
+
+std::uint64_t ChannelObserver::buffered_amount() const {
+  guint64 amount = 0;
+  g_object_get(channel_.get(), "buffered-amount", &amount, nullptr);
+  return amount;
+}
+
+bool ChannelObserver::wait_open(std::chrono::milliseconds deadline) const {
+  // It may have been open before it was observed.
+  return ready_state() == GST_WEBRTC_DATA_CHANNEL_STATE_OPEN ||
+         state_->wait(deadline, [this] { return state_->opened; });
+}
+
+bool ChannelObserver::wait_closed(std::chrono::milliseconds deadline) const {
+  return ready_state() == GST_WEBRTC_DATA_CHANNEL_STATE_CLOSED ||
+         state_->wait(deadline, [this] { return state_->closed; });
+}
+
+bool ChannelObserver::wait_messages(std::size_t count, std::chrono::milliseconds deadline) const {
+  return state_->wait(deadline, [&] { return state_->messages.size() >= count; });
+}
+
+std::vector<ChannelObserver::Message> ChannelObserver::messages() const {
+  const std::lock_guard lock(state_->mutex);
+  return state_->messages;
+}
+
+std::size_t ChannelObserver::message_count() const {
+  const std::lock_guard lock(state_->mutex);
+  return state_->messages.size();
+}
+
+void ChannelObserver::set_echo(bool echo) {
+  const std::lock_guard lock(state_->mutex);
+  state_->echo = echo;
+}
+
+void ChannelObserver::set_on_message(
+    std::function<void(std::span<const std::uint8_t>)> on_message) {
+  const std::lock_guard lock(state_->mutex);
+  state_->on_message = std::move(on_message);
+}
+
+bool send_bytes(GstWebRTCDataChannel* channel, std::span<const std::uint8_t> bytes) {
+  const GBytesPtr data(g_bytes_new(bytes.data(), bytes.size()));
+  return gst_webrtc_data_channel_send_data_full(channel, data.get(), nullptr);
+}
+
+bool send_text(GstWebRTCDataChannel* channel, const std::string& text) {
+  return gst_webrtc_data_channel_send_string_full(channel, text.c_str(), nullptr);
+}
+
+bool send_chunk(GstWebRTCDataChannel* channel, std::uint32_t index, std::uint32_t total,
+                std::span<const std::uint8_t> payload) {
+  Bytes message(kV1HeaderSize);
+  encode_v1_header(index, total,
+                   std::span<std::uint8_t, kV1HeaderSize>(message.data(), kV1HeaderSize));
+  message.insert(message.end(), payload.begin(), payload.end());
+  return send_bytes(channel, message);
+}
+
+Bytes reassemble_v1(const std::vector<ChannelObserver::Message>& messages) {
+  const V1Parser parser;
+  std::map<std::uint32_t, Bytes> chunks;
+  for (const auto& message : messages) {
+    const auto parsed = parser.parse({message.is_text ? webrtcupload::Message::Kind::kText
+                                                      : webrtcupload::Message::Kind::kBinary,
+                                      message.bytes});
+    if (std::holds_alternative<Keepalive>(parsed)) continue;
+    const auto* chunk = std::get_if<Chunk>(&parsed);
+    if (!chunk) {
+      ADD_FAILURE() << "a message that is not a chunk: " << std::get<Error>(parsed).message;
+      return {};
+    }
+    const bool is_new =
+        chunks.emplace(chunk->index, Bytes(chunk->payload.begin(), chunk->payload.end())).second;
+    EXPECT_TRUE(is_new) << "chunk " << chunk->index << " came twice";
+  }
+  Bytes whole;
+  std::uint32_t expected = 0;
+  for (const auto& [index, payload] : chunks) {
+    EXPECT_EQ(index, expected++);
+    whole.insert(whole.end(), payload.begin(), payload.end());
+  }
+  return whole;
+}
+
+Bytes random_bytes(std::size_t size, std::uint32_t seed) {
+  std::mt19937_64 generator(seed);
+  Bytes bytes(size);
+  for (std::size_t at = 0; at < size; at += 8) {
+    std::uint64_t value = generator();
+    for (std::size_t i = at; i < std::min(at + 8, size); ++i, value >>= 8) {
+      bytes[i] = static_cast<std::uint8_t>(value);
+    }
+  }
+  return bytes;
+}
+
+// Filled inside on-data-channel, on the pc thread.
+struct PeerPair::Incoming {
+  std::mutex mutex;
+  std::condition_variable arrived;
+  std::vector<std::shared_ptr<ChannelObserver>> channels;
+};
+
+PeerPair::PeerPair() : PeerPair(Options()) {}
+
+PeerPair::PeerPair(Options options) {
+  make_peer(offerer_, "offerer", options);
+  make_peer(answerer_, "answerer", options);
+}
+
+PeerPair::~PeerPair() {
+  for (Peer* peer : {&offerer_, &answerer_}) {
+    if (!peer->pipeline) continue;
+    gst_element_set_state(peer->pipeline.get(), GST_STATE_NULL);
+    peer->on_data_channel.disconnect();
+  }
+}
+
+void PeerPair::make_peer(Peer& peer, const char* name, const Options& options) {
+  peer.pipeline =
+      GstPtr<GstElement>(static_cast<GstElement*>(gst_object_ref_sink(gst_pipeline_new(name))));
+  GstElement* webrtcbin = gst_element_factory_make("webrtcbin", "pc");
+  ASSERT_TRUE(webrtcbin) << "webrtcbin is not installed";
+  gst_util_set_object_arg(G_OBJECT(webrtcbin), "bundle-policy", "max-bundle");
+  peer.webrtcbin = ref_gst(webrtcbin);
+  ASSERT_TRUE(gst_bin_add(GST_BIN(peer.pipeline.get()), webrtcbin));
+  peer.bus = std::make_unique<BusLog>(peer.pipeline.get());
+
+  // Nothing leaves this machine, and nothing depends on what networks it has.
+  GstObject* raw_agent = nullptr;
+  g_object_get(webrtcbin, "ice-agent", &raw_agent, nullptr);
+  const GstPtr<GstObject> agent(raw_agent);
+  gboolean added = FALSE;
+  g_signal_emit_by_name(agent.get(), "add-local-ip-address", "127.0.0.1", &added);
+  ASSERT_TRUE(added);
+
+  if (!options.observe_incoming) return;
+  peer.incoming = std::make_shared<Incoming>();
+  peer.on_data_channel = SignalConnection(
+      webrtcbin, "on-data-channel",
+      G_CALLBACK(+[](GstElement*, GstWebRTCDataChannel* channel, std::shared_ptr<Incoming>* state) {
+        auto observer = std::make_shared<ChannelObserver>(channel);
+        const std::lock_guard lock((*state)->mutex);
+        (*state)->channels.push_back(std::move(observer));
+        (*state)->arrived.notify_all();
+      }),
+      peer.incoming);
+}
+
+void PeerPair::add(Side side, GstElement* element) {
+  ASSERT_TRUE(element);
+  ASSERT_TRUE(gst_bin_add(GST_BIN(pipeline(side)), element));
+}
+
+testing::AssertionResult PeerPair::start() {
+  for (const Side side : {Side::kOfferer, Side::kAnswerer}) {
+    if (set_state(pipeline(side), GST_STATE_PLAYING) == GST_STATE_CHANGE_FAILURE) {
+      return testing::AssertionFailure() << GST_OBJECT_NAME(pipeline(side)) << " does not start";
+    }
+  }
+  return testing::AssertionSuccess();
+}
+
+GstPtr<GstWebRTCDataChannel> PeerPair::create_channel(const char* label, Side side,
+                                                      GstStructure* options) {
+  GstWebRTCDataChannel* channel = nullptr;
+  g_signal_emit_by_name(webrtcbin(side), "create-data-channel", label, options, &channel);
+  EXPECT_TRUE(channel) << "no data channel " << label;
+  return GstPtr<GstWebRTCDataChannel>(channel);
+}
+
+testing::AssertionResult PeerPair::negotiate() {
+  const auto offer = create_description(offerer(), "offer");
+  if (!offer) return testing::AssertionFailure() << "no offer";
+  if (auto set = set_description(offerer(), "local", offer.get()); !set) return set;
+  if (!wait_gathered(offerer())) return testing::AssertionFailure() << "offerer does not gather";
+  // With its candidates, so that none have to be exchanged one by one.
+  const auto whole_offer = local_description(offerer());
+  if (auto set = set_description(answerer(), "remote", whole_offer.get()); !set) return set;
+
+  const auto answer = create_description(answerer(), "answer");
+  if (!answer) return testing::AssertionFailure() << "no answer";
+  if (auto set = set_description(answerer(), "local", answer.get()); !set) return set;
+  if (!wait_gathered(answerer())) return testing::AssertionFailure() << "answerer does not gather";
+  const auto whole_answer = local_description(answerer());
+  if (auto set = set_description(offerer(), "remote", whole_answer.get()); !set) return set;
+
+  if (!wait_connected(offerer()) || !wait_connected(answerer())) {
+    return testing::AssertionFailure() << "the peers do not connect";
+  }
+  return testing::AssertionSuccess();
+}
+
+PeerPair::Channel PeerPair::connect(const char* label) {
+  const auto started = start();
+  EXPECT_TRUE(started);
+  if (!started) return {};
+  Channel result;
+  result.channel = create_channel(label);
+  result.observer = std::make_shared<ChannelObserver>(result.channel.get());
+  EXPECT_TRUE(negotiate());
+  EXPECT_TRUE(result.observer->wait_open());
+  return result;
+}
+
+std::shared_ptr<ChannelObserver> PeerPair::incoming(Side side, std::string_view label,
+                                                    std::chrono::milliseconds deadline) {
+  const auto state = peer(side).incoming;
+  if (!state) return nullptr;
+  const auto until = std::chrono::steady_clock::now() + deadline;
+  std::unique_lock lock(state->mutex);
+  for (;;) {
+    for (const auto& observer : state->channels) {
+      // The label is read under the channel's own lock only.
+      if (observer->label() == label) return observer;
+    }
+    if (state->arrived.wait_until(lock, until) == std::cv_status::timeout) return nullptr;
+  }
+}
+
+void PeerPair::close_connection(Side side) {
+  // An EOS is what makes dtlsenc send close_notify. It runs in the DTLS elements of webrtcbin.
+  GstIterator* iterator = gst_bin_iterate_recurse(GST_BIN(webrtcbin(side)));
+  GValue item = G_VALUE_INIT;
+  while (gst_iterator_next(iterator, &item) == GST_ITERATOR_OK) {
+    auto* element = static_cast<GstElement*>(g_value_get_object(&item));
+    const GstElementFactory* factory = gst_element_get_factory(element);
+    if (factory && g_str_equal(GST_OBJECT_NAME(factory), "dtlsenc")) {
+      const PadPtr pad(gst_element_get_static_pad(element, "sink"));
+      if (pad) gst_pad_send_event(pad.get(), gst_event_new_eos());
+    }
+    g_value_reset(&item);
+  }
+  g_value_unset(&item);
+  gst_iterator_free(iterator);
+  stop(side);
+}
+
+void PeerPair::stop(Side side) {
+  EXPECT_EQ(gst_element_set_state(pipeline(side), GST_STATE_NULL), GST_STATE_CHANGE_SUCCESS);
+}
+
+}  // namespace webrtcupload::test

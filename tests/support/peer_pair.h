@@ -1,0 +1,156 @@
+// SPDX-License-Identifier: LGPL-2.1-or-later
+//
+// Two real webrtcbins in one process, connected over 127.0.0.1 without any signalling server, and
+// what a test needs to play a peer by hand: channels that record what arrives, and raw sending.
+
+#pragma once
+
+#include <gst/webrtc/webrtc.h>
+#include <gtest/gtest.h>
+
+#include <chrono>
+#include <condition_variable>
+#include <cstdint>
+#include <functional>
+#include <memory>
+#include <mutex>
+#include <span>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "gst/glib_ptr.h"
+#include "gst/signal_connection.h"
+#include "support/gst_test.h"
+
+namespace webrtcupload::test {
+
+using Bytes = std::vector<std::uint8_t>;
+
+// Records one data channel. Its handlers run on webrtcbin's pc thread; everything here may be
+// called from any other.
+class ChannelObserver {
+ public:
+  struct Message {
+    bool is_text = false;
+    Bytes bytes;
+  };
+
+  // Call where nothing can be missed yet: before the channel opens or inside on-data-channel.
+  explicit ChannelObserver(GstWebRTCDataChannel* channel);
+
+  [[nodiscard]] GstWebRTCDataChannel* channel() const { return channel_.get(); }
+  [[nodiscard]] std::string label() const;
+  [[nodiscard]] GstWebRTCDataChannelState ready_state() const;
+  [[nodiscard]] std::uint64_t buffered_amount() const;
+
+  // Each false when the deadline passed.
+  bool wait_open(std::chrono::milliseconds deadline = kDeadline) const;
+  bool wait_closed(std::chrono::milliseconds deadline = kDeadline) const;
+  bool wait_messages(std::size_t count, std::chrono::milliseconds deadline = kDeadline) const;
+
+  [[nodiscard]] std::vector<Message> messages() const;
+  [[nodiscard]] std::size_t message_count() const;
+
+  // Sends messages of at most one byte back, as a receiver of uploads does. Off by default.
+  void set_echo(bool echo);
+  // Called on the pc thread with the PC lock held for each message, which is then not kept: for
+  // uploads too large to keep, and for slow or misbehaving receivers.
+  void set_on_message(std::function<void(std::span<const std::uint8_t>)> on_message);
+
+ private:
+  struct State;
+
+  GstPtr<GstWebRTCDataChannel> channel_;
+  std::shared_ptr<State> state_;
+  std::vector<SignalConnection> connections_;
+};
+
+// Raw messages, for a peer that breaks rules as well as for one that keeps them.
+[[nodiscard]] bool send_bytes(GstWebRTCDataChannel* channel, std::span<const std::uint8_t> bytes);
+[[nodiscard]] bool send_text(GstWebRTCDataChannel* channel, const std::string& text);
+// One v1 message.
+[[nodiscard]] bool send_chunk(GstWebRTCDataChannel* channel, std::uint32_t index,
+                              std::uint32_t total, std::span<const std::uint8_t> payload);
+
+// The payloads of v1 messages in the order of their index; fails the test on any other message.
+Bytes reassemble_v1(const std::vector<ChannelObserver::Message>& messages);
+
+// Bytes that do not repeat, the same for the same seed.
+Bytes random_bytes(std::size_t size, std::uint32_t seed = 1);
+
+class PeerPair {
+ public:
+  enum class Side { kOfferer, kAnswerer };
+
+  struct Options {
+    // Whether channels the other side creates are given a ChannelObserver (which keeps all that
+    // arrives). Turn it off where an element takes the channel and the upload is large.
+    bool observe_incoming = true;
+  };
+
+  // Both pipelines are made but still in NULL; add elements to them before start(), if any.
+  PeerPair();
+  explicit PeerPair(Options options);
+  // Stops both.
+  ~PeerPair();
+  PeerPair(const PeerPair&) = delete;
+  PeerPair& operator=(const PeerPair&) = delete;
+
+  // The pipelines are called "offerer" and "answerer", each webrtcbin is called "pc" in its own.
+  [[nodiscard]] GstElement* pipeline(Side side) const { return peer(side).pipeline.get(); }
+  [[nodiscard]] GstElement* webrtcbin(Side side) const { return peer(side).webrtcbin.get(); }
+  [[nodiscard]] GstElement* offerer() const { return webrtcbin(Side::kOfferer); }
+  [[nodiscard]] GstElement* answerer() const { return webrtcbin(Side::kAnswerer); }
+  [[nodiscard]] BusLog& bus(Side side) { return *peer(side).bus; }
+
+  // Adds an element that was just made to a pipeline.
+  void add(Side side, GstElement* element);
+
+  // Both pipelines to PLAYING.
+  testing::AssertionResult start();
+
+  // Creates a channel; start() must have been called. The offerer must have one before
+  // negotiate().
+  GstPtr<GstWebRTCDataChannel> create_channel(const char* label, Side side = Side::kOfferer,
+                                              GstStructure* options = nullptr);
+
+  // Offer, answer and candidates, all in this process; returns when both are connected.
+  testing::AssertionResult negotiate();
+
+  // The usual beginning: start(), one channel on the offerer, negotiate(). The channel is open.
+  struct Channel {
+    GstPtr<GstWebRTCDataChannel> channel;
+    std::shared_ptr<ChannelObserver> observer;
+  };
+  Channel connect(const char* label = "video_upload");
+
+  // The first channel with this label that the other side of `side` created; null after the
+  // deadline, or always without observe_incoming.
+  std::shared_ptr<ChannelObserver> incoming(Side side, std::string_view label = "video_upload",
+                                            std::chrono::milliseconds deadline = kDeadline);
+
+  // This side closes the connection as a well-behaved peer does (DTLS close_notify), then stops.
+  void close_connection(Side side);
+  // This side stops without a word more than webrtcbin says by itself.
+  void stop(Side side);
+
+ private:
+  struct Incoming;
+  struct Peer {
+    GstPtr<GstElement> pipeline;
+    GstPtr<GstElement> webrtcbin;
+    std::unique_ptr<BusLog> bus;
+    std::shared_ptr<Incoming> incoming;
+    SignalConnection on_data_channel;
+  };
+
+  Peer& peer(Side side) { return side == Side::kOfferer ? offerer_ : answerer_; }
+  const Peer& peer(Side side) const { return side == Side::kOfferer ? offerer_ : answerer_; }
+  static void make_peer(Peer& peer, const char* name, const Options& options);
+
+  Peer offerer_;
+  Peer answerer_;
+};
+
+}  // namespace webrtcupload::test
