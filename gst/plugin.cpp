@@ -5,13 +5,14 @@
 #include <gst/gst.h>
 
 #include "gst/build_config.h"
+#include "gst/gstwebrtcupload.h"
 
 static gboolean plugin_init(GstPlugin* plugin) {
-  (void)plugin;
-  gboolean registered = TRUE;
+  gboolean registered = FALSE;
+  registered |= GST_ELEMENT_REGISTER(webrtcupload, plugin);
   return registered;
 }
 
 GST_PLUGIN_DEFINE(GST_VERSION_MAJOR, GST_VERSION_MINOR, webrtcupload,
-                  "Video upload over a WebRTC data channel", plugin_init, PACKAGE_VERSION, "LGPL",
-                  "webrtcupload", "https://example.invalid/webrtcupload")
+                  "File upload over a WebRTC data channel", plugin_init, PACKAGE_VERSION, "LGPL",
+                  "webrtcupload", "Unknown package origin")

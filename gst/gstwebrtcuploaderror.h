@@ -1,0 +1,58 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later
+ *
+ * The errors that webrtcupload's `upload-failed` signal hands out. Installed; a C header, so that C and C++ applications can
+ * use it. Applications need not link the plugin for it.
+ */
+
+#pragma once
+
+#include <glib.h>
+
+G_BEGIN_DECLS
+
+/**
+ * GST_WEBRTC_UPLOAD_ERROR:
+ *
+ * The domain of upload errors.
+ */
+#define GST_WEBRTC_UPLOAD_ERROR (g_quark_from_static_string("gst-webrtc-upload-error-quark"))
+
+/**
+ * GstWebrtcUploadError:
+ * @GST_WEBRTC_UPLOAD_ERROR_MALFORMED_MESSAGE: not a chunk: too short, text, or without a payload
+ * @GST_WEBRTC_UPLOAD_ERROR_TOO_MANY_CHUNKS: 0 chunks announced, or more than `max-chunks`
+ * @GST_WEBRTC_UPLOAD_ERROR_TOTAL_CHANGED: a chunk announces another number of chunks than the first one
+ * @GST_WEBRTC_UPLOAD_ERROR_BAD_INDEX: a chunk's index is not below the number of chunks
+ * @GST_WEBRTC_UPLOAD_ERROR_CHUNK_TOO_LARGE: a payload above `max-chunk-size`
+ * @GST_WEBRTC_UPLOAD_ERROR_TOO_LARGE: the file is above `max-size`
+ * @GST_WEBRTC_UPLOAD_ERROR_CONFLICTING_CHUNK: a chunk came again with other bytes
+ * @GST_WEBRTC_UPLOAD_ERROR_IDLE_TIMEOUT: no new chunk for `idle-timeout`
+ * @GST_WEBRTC_UPLOAD_ERROR_UPLOAD_TIMEOUT: not complete within `upload-timeout`
+ * @GST_WEBRTC_UPLOAD_ERROR_PEER_GONE: the channel or the connection closed before the last chunk
+ * @GST_WEBRTC_UPLOAD_ERROR_UNAUTHORIZED: a handler of `authorize` returned %FALSE
+ * @GST_WEBRTC_UPLOAD_ERROR_QUOTA_EXCEEDED: a handler of `check-quota` returned %FALSE
+ * @GST_WEBRTC_UPLOAD_ERROR_STORAGE_FAILED: the spool file could not be made, written or read
+ * @GST_WEBRTC_UPLOAD_ERROR_OVERLOADED: messages came faster than they could be stored and could not be held back
+ * @GST_WEBRTC_UPLOAD_ERROR_CANCELLED: the application emitted `cancel`
+ *
+ * Why an upload failed. GError's message says it with the numbers.
+ */
+typedef enum {
+  GST_WEBRTC_UPLOAD_ERROR_MALFORMED_MESSAGE,
+  GST_WEBRTC_UPLOAD_ERROR_TOO_MANY_CHUNKS,
+  GST_WEBRTC_UPLOAD_ERROR_TOTAL_CHANGED,
+  GST_WEBRTC_UPLOAD_ERROR_BAD_INDEX,
+  GST_WEBRTC_UPLOAD_ERROR_CHUNK_TOO_LARGE,
+  GST_WEBRTC_UPLOAD_ERROR_TOO_LARGE,
+  GST_WEBRTC_UPLOAD_ERROR_CONFLICTING_CHUNK,
+  GST_WEBRTC_UPLOAD_ERROR_IDLE_TIMEOUT,
+  GST_WEBRTC_UPLOAD_ERROR_UPLOAD_TIMEOUT,
+  GST_WEBRTC_UPLOAD_ERROR_PEER_GONE,
+  GST_WEBRTC_UPLOAD_ERROR_UNAUTHORIZED,
+  GST_WEBRTC_UPLOAD_ERROR_QUOTA_EXCEEDED,
+  GST_WEBRTC_UPLOAD_ERROR_STORAGE_FAILED,
+  GST_WEBRTC_UPLOAD_ERROR_OVERLOADED,
+  GST_WEBRTC_UPLOAD_ERROR_CANCELLED,
+} GstWebrtcUploadError;
+
+G_END_DECLS

@@ -1,0 +1,28 @@
+// SPDX-License-Identifier: LGPL-2.1-or-later
+
+#include "gst/storage_factory.h"
+
+#include <utility>
+
+#include "core/spool.h"
+
+namespace webrtcupload {
+namespace {
+
+StorageFactory& replacement() {
+  static StorageFactory factory;
+  return factory;
+}
+
+}  // namespace
+
+Result<std::unique_ptr<Storage>> open_storage(const std::string& spool_directory) {
+  if (replacement()) return replacement()(spool_directory);
+  auto spool = Spool::open(spool_directory);
+  if (!spool) return spool.error();
+  return std::unique_ptr<Storage>(std::move(spool.value()));
+}
+
+void replace_storage_factory(StorageFactory factory) { replacement() = std::move(factory); }
+
+}  // namespace webrtcupload

@@ -1,0 +1,459 @@
+// SPDX-License-Identifier: LGPL-2.1-or-later
+
+#include "gst/upload_session.h"
+
+#include <algorithm>
+#include <chrono>
+#include <pthread.h>
+#include <signal.h>
+#include <utility>
+#include <vector>
+
+#include "core/wire_v1.h"
+#include "gst/socket_buffers.h"
+#include "gst/upload_debug.h"
+
+namespace webrtcupload {
+namespace {
+
+TimePoint now() { return std::chrono::steady_clock::now().time_since_epoch(); }
+
+// How long stop() waits for an application's handler before it leaves it behind.
+constexpr std::chrono::milliseconds kHandlerGrace(200);
+
+// Writing past RLIMIT_FSIZE has to end in EFBIG for one upload and not in the death of the process.
+void block_file_size_signal() {
+  sigset_t signals;
+  sigemptyset(&signals);
+  sigaddset(&signals, SIGXFSZ);
+  pthread_sigmask(SIG_BLOCK, &signals, nullptr);
+}
+
+}  // namespace
+
+std::shared_ptr<UploadSession> UploadSession::start(Settings settings,
+                                                    std::unique_ptr<Storage> storage,
+                                                    std::shared_ptr<Inbox> inbox,
+                                                    GstPtr<GstElement> webrtcbin,
+                                                    UploadObserver* observer) {
+  std::shared_ptr<UploadSession> session(new UploadSession(
+      std::move(settings), std::move(storage), std::move(inbox), std::move(webrtcbin), observer));
+  // The worker keeps the session: it may outlive stop(), when an application's handler does.
+  session->thread_ = std::thread([session] { session->run(); });
+  return session;
+}
+
+UploadSession::UploadSession(Settings settings, std::unique_ptr<Storage> storage,
+                             std::shared_ptr<Inbox> inbox, GstPtr<GstElement> webrtcbin,
+                             UploadObserver* observer)
+    : settings_(std::move(settings)),
+      storage_(std::move(storage)),
+      inbox_(std::move(inbox)),
+      webrtcbin_(std::move(webrtcbin)),
+      observer_(observer),
+      receiver_(settings_.limits, std::make_unique<V1Parser>()) {}
+
+void UploadSession::stop() {
+  std::shared_ptr<UploadChannel> channel;
+  {
+    const std::lock_guard lock(mutex_);
+    stopping_ = true;
+    flushing_ = true;
+    channel = std::move(channel_);
+  }
+  changed_.notify_all();
+  // The handlers go first, then what they fill.
+  channel.reset();
+  inbox_->close();
+  inbox_->wake();
+
+  if (thread_.get_id() == std::this_thread::get_id()) {
+    thread_.detach();
+    return;
+  }
+  bool ended;
+  {
+    std::unique_lock lock(mutex_);
+    ended = changed_.wait_for(lock, kHandlerGrace, [this] { return worker_ended_; });
+    if (!ended) {
+      changed_.wait(lock, [this] { return worker_ended_ || detachable_; });
+      ended = worker_ended_;
+    }
+  }
+  if (ended) {
+    thread_.join();
+  } else {
+    thread_.detach();
+  }
+}
+
+void UploadSession::offer(GstWebRTCDataChannel* channel) {
+  g_autofree char* label = nullptr;
+  g_object_get(channel, "label", &label, nullptr);
+  if (settings_.channel_label != (label ? label : "")) return;
+  if (this->channel()) return;
+  if (auto taken = UploadChannel::take(channel, inbox_)) adopt(std::move(taken));
+}
+
+void UploadSession::adopt(std::unique_ptr<UploadChannel> channel) {
+  std::shared_ptr<UploadChannel> adopted = std::move(channel);
+  const std::lock_guard lock(mutex_);
+  // One that comes too late is let go when `adopted` goes out of scope, after the lock.
+  if (!stopping_ && !channel_) channel_.swap(adopted);
+}
+
+void UploadSession::cancel() {
+  request_failure({ErrorCode::kCancelled, "the application cancelled the upload"});
+}
+
+void UploadSession::request_failure(Error error) {
+  {
+    const std::lock_guard lock(mutex_);
+    if (!requested_failure_) requested_failure_ = std::move(error);
+  }
+  inbox_->wake();
+}
+
+std::shared_ptr<UploadChannel> UploadSession::channel() const {
+  const std::lock_guard lock(mutex_);
+  return channel_;
+}
+
+// ----------------------------------------------------------------------------------------------------------
+// the worker
+
+void UploadSession::run() {
+  block_file_size_signal();
+  while (true) {
+    std::optional<Error> requested;
+    {
+      const std::lock_guard lock(mutex_);
+      if (stopping_) break;
+      requested = std::exchange(requested_failure_, std::nullopt);
+    }
+    if (requested) carry_out(fail(std::move(*requested)));
+    if (const auto item = inbox_->pop(next_wake_up())) handle(*item);
+    check_timers();
+    report_progress();
+  }
+  {
+    const std::lock_guard lock(mutex_);
+    worker_ended_ = true;
+  }
+  changed_.notify_all();
+}
+
+void UploadSession::handle(const Inbox::Item& item) {
+  if (const auto* received = std::get_if<Inbox::Received>(&item)) {
+    handle_message(received->message());
+  } else if (std::holds_alternative<Inbox::Attached>(item)) {
+    plumb_connection();
+  } else if (std::holds_alternative<Inbox::Opened>(item)) {
+    const std::lock_guard lock(mutex_);
+    receiver_.opened(now());
+  } else if (const auto* gone = std::get_if<Inbox::Gone>(&item)) {
+    Error error{ErrorCode::kPeerGone, gone->why};
+    {
+      const std::lock_guard lock(mutex_);
+      const ReceiverStatistics& statistics = receiver_.statistics();
+      error.message += " after " + std::to_string(statistics.chunks) + " chunks";
+      if (statistics.chunks_announced > 0) {
+        error.message += " of " + std::to_string(statistics.chunks_announced);
+      }
+    }
+    carry_out(fail(std::move(error)));
+  } else if (const auto* overloaded = std::get_if<Inbox::Overloaded>(&item)) {
+    carry_out(fail({ErrorCode::kOverloaded,
+                    std::to_string(overloaded->backlog) +
+                        " bytes of messages wait to be stored and the peer cannot be held back"}));
+  }
+}
+
+void UploadSession::plumb_connection() {
+  if (!webrtcbin_) {
+    GST_WARNING("no webrtcbin is known for this data channel: its peer cannot be held back");
+    return;
+  }
+  // All of this reads properties of webrtcbin, which waits for its PC lock.
+  run_detachable([this] {
+    if (auto gate = ReceiveGate::find(webrtcbin_.get())) {
+      inbox_->hold_back_with(std::move(gate));
+    } else {
+      GST_WARNING("%" GST_PTR_FORMAT " has no sctpdec: its peer cannot be held back",
+                  static_cast<void*>(webrtcbin_.get()));
+    }
+    if (const auto taken = channel()) taken->watch_connection(webrtcbin_.get());
+    if (settings_.socket_buffer_size > 0) {
+      const auto granted = grow_receive_buffers(webrtcbin_.get(), settings_.socket_buffer_size);
+      GST_INFO("receive buffers: %d bytes granted", granted.value_or(0));
+      const std::lock_guard lock(mutex_);
+      socket_buffer_granted_ = granted.value_or(0);
+    }
+  });
+}
+
+void UploadSession::handle_message(const Message& message) {
+  Action action;
+  {
+    const std::lock_guard lock(mutex_);
+    action = receiver_.receive(message, now());
+  }
+  while (!std::holds_alternative<action::Nothing>(action)) action = carry_out(action);
+}
+
+Action UploadSession::carry_out(const Action& action) {
+  if (const auto* store = std::get_if<action::Store>(&action)) return carry_out(*store);
+  if (const auto* compare = std::get_if<action::Compare>(&action)) return carry_out(*compare);
+  if (const auto* authorize = std::get_if<action::Authorize>(&action)) return carry_out(*authorize);
+  if (const auto* reply = std::get_if<action::Reply>(&action)) {
+    if (const auto taken = channel()) taken->echo(reply->message);
+  } else if (const auto* failure = std::get_if<action::Fail>(&action)) {
+    // The readers first, then the peer, then the application, which may take everything down.
+    changed_.notify_all();
+    if (const auto taken = channel()) taken->close();
+    notify_state();
+    run_detachable([this, failure] { observer_->failed(failure->error); });
+  }
+  return action::Nothing{};
+}
+
+Action UploadSession::carry_out(const action::Store& store) {
+  std::optional<Error> error;
+  if (store.reserve > 0) error = storage_->reserve(store.reserve);
+  if (!error) error = storage_->write(store.position, store.bytes);
+  if (error) return fail(std::move(*error));
+  {
+    const std::lock_guard lock(mutex_);
+    receiver_.stored(now());
+  }
+  changed_.notify_all();
+  return action::Nothing{};
+}
+
+Action UploadSession::carry_out(const action::Compare& compare) {
+  std::vector<std::uint8_t> stored(compare.stored.length);
+  if (auto error = storage_->read(compare.stored.position, stored)) return fail(std::move(*error));
+  const bool equal = std::equal(stored.begin(), stored.end(), compare.bytes.begin());
+  const std::lock_guard lock(mutex_);
+  return receiver_.compared(equal);
+}
+
+Action UploadSession::carry_out(const action::Authorize& authorize) {
+  bool allowed = false;
+  if (const auto taken = channel()) {
+    run_detachable([&] {
+      allowed = observer_->authorize(authorize.request, taken->label(), taken->protocol());
+    });
+  }
+  const std::lock_guard lock(mutex_);
+  return receiver_.authorized(allowed);
+}
+
+Action UploadSession::fail(Error error) {
+  const std::lock_guard lock(mutex_);
+  return receiver_.fail(std::move(error));
+}
+
+void UploadSession::check_timers() {
+  const TimePoint moment = now();
+  Action action;
+  {
+    const std::lock_guard lock(mutex_);
+    action = receiver_.tick(moment);
+  }
+  carry_out(action);
+  check_quota(moment);
+}
+
+void UploadSession::check_quota(TimePoint moment) {
+  if (settings_.quota_interval == Duration::zero()) return;
+  const UploadState current = state();
+  const bool applies = current == UploadState::kUploading || current == UploadState::kComplete ||
+                       current == UploadState::kProcessing;
+  if (!applies) {
+    next_quota_check_.reset();
+    return;
+  }
+  if (!next_quota_check_) next_quota_check_ = moment + settings_.quota_interval;
+  if (moment < *next_quota_check_) return;
+  bool within_quota = true;
+  run_detachable([&] { within_quota = observer_->check_quota(); });
+  next_quota_check_ = now() + settings_.quota_interval;
+  if (!within_quota) {
+    carry_out(fail({ErrorCode::kQuotaExceeded, "the quota is used up"}));
+  }
+}
+
+void UploadSession::report_progress() {
+  notify_state();
+  ReceiverStatistics statistics;
+  int percent;
+  {
+    const std::lock_guard lock(mutex_);
+    statistics = receiver_.statistics();
+    percent = receiver_.percent();
+  }
+  if (statistics.first_chunk_at && !std::exchange(told_start_, true)) {
+    run_detachable([this] { observer_->started(); });
+  }
+  if (statistics.completed_at) {
+    if (!std::exchange(told_completion_, true)) {
+      run_detachable([&] { observer_->completed(statistics); });
+    }
+  } else if (told_start_ && state() == UploadState::kUploading && progress_.due(percent, now())) {
+    run_detachable([&] { observer_->progressed(percent, statistics); });
+  }
+}
+
+std::optional<TimePoint> UploadSession::next_wake_up() const {
+  const std::lock_guard lock(mutex_);
+  const auto deadline = receiver_.deadline();
+  if (!deadline || !next_quota_check_) return deadline ? deadline : next_quota_check_;
+  return std::min(*deadline, *next_quota_check_);
+}
+
+template <typename Work>
+void UploadSession::run_detachable(Work work) {
+  GObjectPtr<GObject> held;
+  {
+    const std::lock_guard lock(mutex_);
+    if (stopping_) return;
+    detachable_ = true;
+    // Before stop() can return, and with it the element go.
+    held = observer_->hold();
+  }
+  // stop() may have begun to wait before.
+  changed_.notify_all();
+  work();
+  const std::lock_guard lock(mutex_);
+  detachable_ = false;
+}
+
+// ---------------------------------------------------------------------------------------------------
+// any other thread
+
+void UploadSession::notify_state() {
+  const UploadState current = state();
+  if (notified_state_.exchange(current) == current) return;
+  {
+    const std::lock_guard lock(mutex_);
+    if (stopping_) return;
+  }
+  observer_->state_changed();
+}
+
+void UploadSession::begin_processing() {
+  if (receiver_.begin_processing()) processing_began_at_ = now();
+}
+
+UploadSession::Availability UploadSession::wait_for(std::uint64_t offset) {
+  Availability result{Readable::kFlushing};
+  {
+    std::unique_lock lock(mutex_);
+    const auto available = [this] {
+      return receiver_.complete() || settings_.progressive ? receiver_.chunks().contiguous_bytes()
+                                                           : 0;
+    };
+    changed_.wait(lock, [&] {
+      return flushing_ || receiver_.error() || receiver_.complete() || offset < available();
+    });
+    if (!flushing_ && !receiver_.error()) {
+      begin_processing();
+      result = offset < available() ? Availability{Readable::kYes, available() - offset}
+                                    : Availability{Readable::kEndOfFile};
+    }
+  }
+  notify_state();
+  return result;
+}
+
+bool UploadSession::read(std::uint64_t offset, std::span<std::uint8_t> out) {
+  while (!out.empty()) {
+    std::optional<Extent> extent;
+    {
+      const std::lock_guard lock(mutex_);
+      extent = receiver_.chunks().locate(offset);
+    }
+    if (!extent) return false;
+    const auto piece = out.first(std::min<std::uint64_t>(out.size(), extent->length));
+    if (auto error = storage_->read(extent->position, piece)) {
+      request_failure(std::move(*error));
+      return false;
+    }
+    offset += piece.size();
+    out = out.subspan(piece.size());
+  }
+  return true;
+}
+
+void UploadSession::reading_ended() {
+  {
+    const std::lock_guard lock(mutex_);
+    begin_processing();
+    if (receiver_.state() != UploadState::kProcessing) return;
+    receiver_.finish_processing();
+    processing_ended_at_ = now();
+  }
+  notify_state();
+}
+
+void UploadSession::set_flushing(bool flushing) {
+  {
+    const std::lock_guard lock(mutex_);
+    flushing_ = flushing || stopping_;
+  }
+  changed_.notify_all();
+}
+
+std::optional<std::uint64_t> UploadSession::wait_for_size() {
+  std::unique_lock lock(mutex_);
+  changed_.wait(lock, [this] { return flushing_ || receiver_.error() || receiver_.complete(); });
+  if (flushing_ || !receiver_.complete()) return std::nullopt;
+  return receiver_.statistics().bytes;
+}
+
+std::optional<std::uint64_t> UploadSession::size() const {
+  const std::lock_guard lock(mutex_);
+  if (receiver_.complete()) return receiver_.statistics().bytes;
+  return settings_.progressive ? receiver_.expected_size() : std::nullopt;
+}
+
+UploadState UploadSession::state() const {
+  const std::lock_guard lock(mutex_);
+  return receiver_.state();
+}
+
+GstStructurePtr UploadSession::stats() const {
+  const Inbox::Backlog backlog = inbox_->backlog();
+  const std::lock_guard lock(mutex_);
+  const ReceiverStatistics& statistics = receiver_.statistics();
+  // From `since` to `until`, or to this moment when that is not there yet; 0 when it has not begun.
+  const auto span = [](std::optional<TimePoint> since, std::optional<TimePoint> until) -> guint64 {
+    if (!since) return 0;
+    return static_cast<guint64>((until.value_or(now()) - *since).count());
+  };
+  const guint64 transfer = span(statistics.first_chunk_at, statistics.completed_at);
+  const double throughput =
+      transfer > 0 ? static_cast<double>(statistics.bytes) * GST_SECOND / transfer : 0;
+  const std::string state(to_string(receiver_.state()));
+  GstStructurePtr stats(gst_structure_new(
+      "application/x-webrtcupload-stats", "state", G_TYPE_STRING, state.c_str(), "bytes",
+      G_TYPE_UINT64, statistics.bytes, "chunks-received", G_TYPE_UINT, statistics.chunks,
+      "chunks-announced", G_TYPE_UINT, statistics.chunks_announced, "duplicates", G_TYPE_UINT64,
+      statistics.duplicates, "rejected", G_TYPE_UINT64, statistics.rejected, "ignored",
+      G_TYPE_UINT64, statistics.ignored, "keepalives", G_TYPE_UINT64, statistics.keepalives,
+      "percent", G_TYPE_INT, receiver_.percent(), "throughput", G_TYPE_DOUBLE, throughput,
+      "backlog", G_TYPE_UINT64, backlog.now, "backlog-peak", G_TYPE_UINT64, backlog.peak,
+      "socket-buffer-size", G_TYPE_INT, socket_buffer_granted_, "first-chunk-delay", G_TYPE_UINT64,
+      span(statistics.opened_at, statistics.first_chunk_at), "transfer-time", G_TYPE_UINT64,
+      transfer, "processing-time", G_TYPE_UINT64, span(processing_began_at_, processing_ended_at_),
+      nullptr));
+  if (receiver_.error()) {
+    const std::string code(to_string(receiver_.error()->code));
+    gst_structure_set(stats.get(), "error-code", G_TYPE_STRING, code.c_str(), "error-message",
+                      G_TYPE_STRING, receiver_.error()->message.c_str(), nullptr);
+  }
+  return stats;
+}
+
+}  // namespace webrtcupload

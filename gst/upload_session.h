@@ -1,0 +1,175 @@
+// SPDX-License-Identifier: LGPL-2.1-or-later
+//
+// One run of the webrtcupload element, from READY to PAUSED and back: the worker thread, and what
+// it shares with the thread that reads.
+
+#pragma once
+
+#include <gst/gst.h>
+
+#include <atomic>
+#include <condition_variable>
+#include <memory>
+#include <mutex>
+#include <optional>
+#include <span>
+#include <string>
+#include <thread>
+
+#include "core/progress_throttle.h"
+#include "core/receiver.h"
+#include "core/storage.h"
+#include "gst/glib_ptr.h"
+#include "gst/inbox.h"
+#include "gst/upload_channel.h"
+
+namespace webrtcupload {
+
+// What an upload tells its element. All of it runs on the worker thread without a lock, so a
+// handler may take its time, and may stop the element; state_changed() comes from a reading thread
+// as well.
+class UploadObserver {
+ public:
+  virtual ~UploadObserver() = default;
+
+  // The state has changed.
+  virtual void state_changed() = 0;
+  // Whether the upload may begin. Nothing of it is stored yet.
+  virtual bool authorize(const UploadRequest& request, const std::string& channel_label,
+                         const std::string& channel_protocol) = 0;
+  // Whether the upload, or the work on it, may go on.
+  virtual bool check_quota() = 0;
+  virtual void started() = 0;
+  virtual void progressed(int percent, const ReceiverStatistics& statistics) = 0;
+  virtual void completed(const ReceiverStatistics& statistics) = 0;
+  virtual void failed(const Error& error) = 0;
+
+  // A reference on the object whose methods these are, for as long as one of them runs.
+  virtual GObjectPtr<GObject> hold() = 0;
+};
+
+class UploadSession : public std::enable_shared_from_this<UploadSession> {
+ public:
+  struct Settings {
+    Limits limits;
+    // Of webrtcbin's sockets, in bytes; 0 leaves them alone.
+    int socket_buffer_size = 0;
+    // 0: never.
+    Duration quota_interval{};
+    // Bytes can be read as soon as they and all before them are there, rather than when all are.
+    bool progressive = false;
+    std::string channel_label;
+  };
+
+  enum class Readable { kYes, kEndOfFile, kFlushing };
+  struct Availability {
+    Readable status;
+    // From the offset asked for, in bytes, when status is kYes.
+    std::uint64_t bytes = 0;
+  };
+
+  // `webrtcbin` may be null: there is no back-pressure then. `observer` has to live until stop()
+  // has returned.
+  static std::shared_ptr<UploadSession> start(Settings settings, std::unique_ptr<Storage> storage,
+                                              std::shared_ptr<Inbox> inbox,
+                                              GstPtr<GstElement> webrtcbin,
+                                              UploadObserver* observer);
+  // Waits for the worker, but not long for a method of the observer (which may be waiting for this
+  // very thread, or be what calls stop()): the worker then ends by itself when that returns, and
+  // calls no other.
+  void stop();
+
+  // A channel that this upload could take: it does if it has none, the label fits and nobody else
+  // has it. May be called under the PC lock.
+  void offer(GstWebRTCDataChannel* channel);
+  // A channel already taken, whose inbox is this session's.
+  void adopt(std::unique_ptr<UploadChannel> channel);
+
+  // The upload fails with code `cancelled`, soon.
+  void cancel();
+
+  // Waits until at least one byte at `offset` can be read, or there never will be one. The first
+  // call after completion starts the processing.
+  [[nodiscard]] Availability wait_for(std::uint64_t offset);
+  // Fills `out` from a range that wait_for() found there. False after a failure of the storage,
+  // which has failed the upload.
+  [[nodiscard]] bool read(std::uint64_t offset, std::span<std::uint8_t> out);
+  // All was read that will be.
+  void reading_ended();
+  // While set, nobody waits in wait_for().
+  void set_flushing(bool flushing);
+
+  // Waits for completion. Nothing when it is not going to come: flushing, or failed.
+  [[nodiscard]] std::optional<std::uint64_t> wait_for_size();
+  // What is known of the size without waiting: exact once complete; before that nothing, or with
+  // `progressive` an estimate.
+  [[nodiscard]] std::optional<std::uint64_t> size() const;
+  [[nodiscard]] UploadState state() const;
+  // A structure application/x-webrtcupload-stats; docs/elements.md names its fields.
+  [[nodiscard]] GstStructurePtr stats() const;
+
+ private:
+  UploadSession(Settings settings, std::unique_ptr<Storage> storage, std::shared_ptr<Inbox> inbox,
+                GstPtr<GstElement> webrtcbin, UploadObserver* observer);
+
+  // Of the worker thread.
+  void run();
+  void handle(const Inbox::Item& item);
+  void plumb_connection();
+  void handle_message(const Message& message);
+  // Does what the receiver wants and gives its answer to how that went.
+  Action carry_out(const Action& action);
+  Action carry_out(const action::Store& store);
+  Action carry_out(const action::Compare& compare);
+  Action carry_out(const action::Authorize& authorize);
+  Action fail(Error error);
+  void check_timers();
+  void check_quota(TimePoint now);
+  void report_progress();
+  [[nodiscard]] std::optional<TimePoint> next_wake_up() const;
+  // Runs `work` so that stop() need not wait for it. Does nothing once stop() has begun.
+  template <typename Work>
+  void run_detachable(Work work);
+
+  // Of any thread.
+  void request_failure(Error error);
+  void notify_state();
+  [[nodiscard]] std::shared_ptr<UploadChannel> channel() const;
+  // Under mutex_.
+  void begin_processing();
+
+  const Settings settings_;
+  const std::unique_ptr<Storage> storage_;
+  const std::shared_ptr<Inbox> inbox_;
+  const GstPtr<GstElement> webrtcbin_;
+  UploadObserver* const observer_;
+  // What the observer was told last, whoever told it.
+  std::atomic<UploadState> notified_state_ = UploadState::kIdle;
+
+  // Of the thread that starts and stops.
+  std::thread thread_;
+
+  // Of the worker only.
+  std::optional<TimePoint> next_quota_check_;
+  ProgressThrottle progress_;
+  bool told_start_ = false;
+  bool told_completion_ = false;
+
+  // Protects what follows. Never held while calling out, writing or reading the storage; inbox and
+  // pad locks are not taken under it.
+  mutable std::mutex mutex_;
+  std::condition_variable changed_;
+  Receiver receiver_;
+  std::shared_ptr<UploadChannel> channel_;
+  // A failure found on another thread, for the worker to carry out.
+  std::optional<Error> requested_failure_;
+  int socket_buffer_granted_ = 0;
+  std::optional<TimePoint> processing_began_at_;
+  std::optional<TimePoint> processing_ended_at_;
+  bool flushing_ = false;
+  bool stopping_ = false;
+  bool detachable_ = false;
+  bool worker_ended_ = false;
+};
+
+}  // namespace webrtcupload

@@ -1,0 +1,371 @@
+// SPDX-License-Identifier: LGPL-2.1-or-later
+
+#include "gst/upload_source.h"
+
+#include <algorithm>
+#include <limits>
+#include <utility>
+
+#include "gst/find_webrtcbin.h"
+#include "gst/gstwebrtcuploaderror.h"
+#include "gst/storage_factory.h"
+#include "gst/upload_debug.h"
+
+namespace webrtcupload {
+namespace {
+
+constexpr char kProgressCode[] = "upload";
+
+// The two enumerations are one: the public one in C, and the core's.
+static_assert(static_cast<int>(ErrorCode::kMalformedMessage) ==
+              GST_WEBRTC_UPLOAD_ERROR_MALFORMED_MESSAGE);
+static_assert(static_cast<int>(ErrorCode::kPeerGone) == GST_WEBRTC_UPLOAD_ERROR_PEER_GONE);
+static_assert(static_cast<int>(ErrorCode::kCancelled) == GST_WEBRTC_UPLOAD_ERROR_CANCELLED);
+
+// As near as GStreamer's own domains come to it.
+int resource_error(ErrorCode code) {
+  switch (code) {
+    case ErrorCode::kUnauthorized:
+    case ErrorCode::kQuotaExceeded:
+      return GST_RESOURCE_ERROR_NOT_AUTHORIZED;
+    case ErrorCode::kStorageFailed:
+      return GST_RESOURCE_ERROR_WRITE;
+    default:
+      return GST_RESOURCE_ERROR_READ;
+  }
+}
+
+void post_error(GstBaseSrc* element, const Error& error) {
+  const std::string code(to_string(error.code));
+  gst_element_message_full_with_details(
+      GST_ELEMENT(element), GST_MESSAGE_ERROR, GST_RESOURCE_ERROR, resource_error(error.code),
+      g_strdup_printf("Upload failed (%s): %s.", code.c_str(), error.message.c_str()), nullptr,
+      __FILE__, GST_FUNCTION, __LINE__,
+      gst_structure_new("details", "code", G_TYPE_STRING, code.c_str(), nullptr));
+}
+
+// The handler runs on webrtcbin's pc thread with the PC lock held. Weak: the session owns the
+// worker, the worker must not be kept by a signal connection.
+void on_data_channel(GstElement*, GstWebRTCDataChannel* channel,
+                     std::weak_ptr<UploadSession>* session) {
+  if (const auto target = session->lock()) target->offer(channel);
+}
+
+}  // namespace
+
+UploadSource::UploadSource(GstBaseSrc* element, const Signals& signals, GParamSpec* state_property)
+    : element_(element), signals_(signals), state_property_(state_property) {}
+
+// -------------------------------------------------------------------------------------------------
+// starting and stopping
+
+void UploadSource::set_data_channel(GstWebRTCDataChannel* channel) {
+  EarlyChannel dropped;  // Let go after the lock.
+  const std::lock_guard lock(settings_mutex_);
+  settings_.data_channel = ref_gobject(channel);
+  dropped = std::exchange(early_channel_, {});
+  if (!channel) return;
+  early_channel_.inbox = std::make_shared<Inbox>(settings_.marks);
+  early_channel_.channel = UploadChannel::take(channel, early_channel_.inbox);
+}
+
+bool UploadSource::take_data_channel(EarlyChannel& early) {
+  bool refused = false;
+  {
+    const std::lock_guard lock(settings_mutex_);
+    early = std::exchange(early_channel_, {});
+    if (!early.inbox) early.inbox = std::make_shared<Inbox>(settings_.marks);
+    early.inbox->set_marks(settings_.marks);
+    if (settings_.data_channel && !early.channel) {
+      early.channel = UploadChannel::take(settings_.data_channel.get(), early.inbox);
+      refused = !early.channel;
+    }
+  }
+  if (refused) {
+    GST_ELEMENT_ERROR(element_, RESOURCE, BUSY,
+                      ("Another element receives the upload of this data channel already."),
+                      (nullptr));
+  }
+  return !refused;
+}
+
+bool UploadSource::find_source(GstPtr<GstElement>& webrtcbin) {
+  std::string name;
+  bool has_channel;
+  {
+    const std::lock_guard lock(settings_mutex_);
+    has_channel = settings_.data_channel != nullptr;
+    webrtcbin = ref_gst(settings_.webrtcbin.get());
+    name = settings_.webrtcbin_name;
+  }
+  std::string problem;
+  if (!webrtcbin && !name.empty()) {
+    webrtcbin = find_webrtcbin(GST_ELEMENT(element_), name.c_str(), problem);
+    // With a channel in hand the name only serves the back-pressure, but a wrong one is still a
+    // mistake to be told.
+    if (webrtcbin) return true;
+    GST_ELEMENT_ERROR(element_, RESOURCE, NOT_FOUND, ("%s", problem.c_str()), (nullptr));
+    return false;
+  }
+  if (webrtcbin && !is_webrtcbin(webrtcbin.get())) {
+    GST_ELEMENT_ERROR(element_, RESOURCE, SETTINGS,
+                      ("The property \"webrtcbin\" holds the element \"%s\", which is a %s and not "
+                       "a webrtcbin.",
+                       GST_OBJECT_NAME(webrtcbin.get()), G_OBJECT_TYPE_NAME(webrtcbin.get())),
+                      (nullptr));
+    return false;
+  }
+  if (!webrtcbin && !has_channel) {
+    GST_ELEMENT_ERROR(element_, RESOURCE, SETTINGS,
+                      ("Nothing to receive from: set one of the properties \"webrtcbin-name\", "
+                       "\"webrtcbin\" and \"data-channel\"."),
+                      (nullptr));
+    return false;
+  }
+  return true;
+}
+
+bool UploadSource::start() {
+  GstPtr<GstElement> webrtcbin;
+  if (!find_source(webrtcbin)) return false;
+
+  UploadSession::Settings session_settings;
+  std::string spool_directory;
+  bool listens;
+  {
+    const std::lock_guard lock(settings_mutex_);
+    session_settings = {.limits = settings_.limits,
+                        .socket_buffer_size = settings_.socket_buffer_size,
+                        .quota_interval = settings_.quota_interval,
+                        .progressive = settings_.progressive,
+                        .channel_label = settings_.channel_label};
+    spool_directory =
+        settings_.spool_directory.empty() ? g_get_tmp_dir() : settings_.spool_directory;
+    listens = !settings_.data_channel;
+  }
+  auto storage = open_storage(spool_directory);
+  if (!storage) {
+    post_error(element_, storage.error());
+    return false;
+  }
+  EarlyChannel early;
+  if (!take_data_channel(early)) return false;
+
+  // The base class decides when a stream ends from the size it knows, which for us may be an
+  // estimate; create() knows better.
+  gst_base_src_set_automatic_eos(element_, FALSE);
+
+  auto session = UploadSession::start(std::move(session_settings), std::move(storage.value()),
+                                      std::move(early.inbox), ref_gst(webrtcbin.get()), this);
+  if (early.channel) session->adopt(std::move(early.channel));
+  if (listens) {
+    on_data_channel_ =
+        SignalConnection(webrtcbin.get(), "on-data-channel", G_CALLBACK(on_data_channel),
+                         std::weak_ptr<UploadSession>(session));
+  }
+  bool changed;
+  {
+    const std::lock_guard lock(session_mutex_);
+    session_ = std::move(session);
+    changed = std::exchange(last_state_, UploadState::kIdle) != UploadState::kIdle;
+  }
+  if (changed) state_changed();
+  return true;
+}
+
+void UploadSource::stop() {
+  on_data_channel_.disconnect();
+  const auto running = session();
+  if (!running) return;
+  running->stop();
+  GstStructurePtr stats = running->stats();
+  const std::lock_guard lock(session_mutex_);
+  last_state_ = running->state();
+  last_stats_ = std::move(stats);
+  session_.reset();
+}
+
+// --------------------------------------------------------------------------------------------------------------
+// reading
+
+std::shared_ptr<UploadSession> UploadSource::session() const {
+  const std::lock_guard lock(session_mutex_);
+  return session_;
+}
+
+bool UploadSource::pull_mode() const {
+  GstPad* pad = GST_BASE_SRC_PAD(element_);
+  GST_OBJECT_LOCK(pad);
+  const bool pull = GST_PAD_MODE(pad) == GST_PAD_MODE_PULL;
+  GST_OBJECT_UNLOCK(pad);
+  return pull;
+}
+
+void UploadSource::set_flushing(bool flushing) {
+  if (const auto running = session()) running->set_flushing(flushing);
+}
+
+std::optional<std::uint64_t> UploadSource::size() const {
+  const auto running = session();
+  return running ? running->size() : std::nullopt;
+}
+
+bool UploadSource::answer(GstQuery* query, gboolean& answered) {
+  const bool progressive = with_settings([](const Settings& s) { return s.progressive; });
+  if (GST_QUERY_TYPE(query) == GST_QUERY_SCHEDULING && progressive) {
+    // In pull mode typefinders read the end of the file first, and would wait for the whole of it.
+    gst_query_set_scheduling(query, GST_SCHEDULING_FLAG_SEEKABLE, 1, -1, 0);
+    gst_query_add_scheduling_mode(query, GST_PAD_MODE_PUSH);
+    answered = TRUE;
+    return true;
+  }
+  if (GST_QUERY_TYPE(query) == GST_QUERY_DURATION) {
+    GstFormat format;
+    gst_query_parse_duration(query, &format, nullptr);
+    const auto running = session();
+    if (format != GST_FORMAT_BYTES || !running) return false;
+    // Whoever pulls asks on the thread that pulls, and can do nothing without knowing. Deactivating
+    // that thread's pad flushes ours first, so it is never stuck here.
+    const auto size = !progressive && pull_mode() ? running->wait_for_size() : running->size();
+    if (size) gst_query_set_duration(query, GST_FORMAT_BYTES, static_cast<gint64>(*size));
+    answered = size.has_value();
+    return true;
+  }
+  if (GST_QUERY_TYPE(query) == GST_QUERY_SEEKING) {
+    GstFormat format;
+    gst_query_parse_seeking(query, &format, nullptr, nullptr, nullptr);
+    if (format != GST_FORMAT_BYTES) return false;
+    const auto size = this->size();
+    gst_query_set_seeking(query, GST_FORMAT_BYTES, TRUE, 0, size ? static_cast<gint64>(*size) : -1);
+    answered = TRUE;
+    return true;
+  }
+  return false;
+}
+
+GstFlowReturn UploadSource::create(std::uint64_t offset, guint length, GstBuffer** buffer) {
+  const auto running = session();
+  if (!running) return GST_FLOW_FLUSHING;
+  const UploadSession::Availability available = running->wait_for(offset);
+  switch (available.status) {
+    case UploadSession::Readable::kFlushing:
+      // Also after a failure: the error is on the bus already, and FLUSHING stops this thread
+      // without a second one.
+      return GST_FLOW_FLUSHING;
+    case UploadSession::Readable::kEndOfFile:
+      if (pull_mode()) running->reading_ended();
+      return GST_FLOW_EOS;
+    case UploadSession::Readable::kYes:
+      break;
+  }
+  // Cut to what is there before anything is allocated: `length` can come from a number in the file.
+  const auto size = static_cast<gsize>(std::min<std::uint64_t>(length, available.bytes));
+  GstBufferPtr made;
+  GstBuffer* target = *buffer;
+  if (!target) {
+    made.reset(gst_buffer_new_allocate(nullptr, size, nullptr));
+    target = made.get();
+  }
+  GstMapInfo map;
+  if (!target || !gst_buffer_map(target, &map, GST_MAP_WRITE)) {
+    GST_ELEMENT_ERROR(element_, RESOURCE, NO_SPACE_LEFT,
+                      ("No memory for a buffer of %" G_GSIZE_FORMAT " bytes.", size), (nullptr));
+    return GST_FLOW_ERROR;
+  }
+  const gsize filled = std::min(size, map.size);
+  const bool read = running->read(offset, std::span(map.data, filled));
+  gst_buffer_unmap(target, &map);
+  if (!read) return GST_FLOW_FLUSHING;
+  gst_buffer_set_size(target, static_cast<gssize>(filled));
+  GST_BUFFER_OFFSET(target) = offset;
+  GST_BUFFER_OFFSET_END(target) = offset + filled;
+  if (made) *buffer = made.release();
+  return GST_FLOW_OK;
+}
+
+void UploadSource::end_of_stream_sent() {
+  if (const auto running = session()) running->reading_ended();
+}
+
+void UploadSource::cancel() {
+  if (const auto running = session()) running->cancel();
+}
+
+UploadState UploadSource::state() const {
+  if (const auto running = session()) return running->state();
+  const std::lock_guard lock(session_mutex_);
+  return last_state_;
+}
+
+GstStructurePtr UploadSource::stats() const {
+  if (const auto running = session()) return running->stats();
+  const std::lock_guard lock(session_mutex_);
+  if (last_stats_) return GstStructurePtr(gst_structure_copy(last_stats_.get()));
+  return GstStructurePtr(gst_structure_new_empty("application/x-webrtcupload-stats"));
+}
+
+// -------------------------------------------------------------------------------------------
+// telling the application
+
+GObjectPtr<GObject> UploadSource::hold() { return ref_gobject(G_OBJECT(element_)); }
+
+void UploadSource::state_changed() {
+  g_object_notify_by_pspec(G_OBJECT(element_), state_property_);
+}
+
+bool UploadSource::authorize(const UploadRequest& request, const std::string& channel_label,
+                             const std::string& channel_protocol) {
+  const GstStructurePtr description(gst_structure_new(
+      "application/x-webrtcupload-request", "channel-label", G_TYPE_STRING, channel_label.c_str(),
+      "channel-protocol", G_TYPE_STRING, channel_protocol.c_str(), "chunks", G_TYPE_UINT,
+      request.total_chunks, "first-chunk-size", G_TYPE_UINT, request.first_chunk_size,
+      "estimated-size", G_TYPE_UINT64, request.estimated_size, nullptr));
+  gboolean allowed = TRUE;
+  g_signal_emit(element_, signals_.authorize, 0, description.get(), &allowed);
+  return allowed;
+}
+
+bool UploadSource::check_quota() {
+  gboolean within_quota = TRUE;
+  g_signal_emit(element_, signals_.check_quota, 0, &within_quota);
+  return within_quota;
+}
+
+void UploadSource::started() { post_progress(GST_PROGRESS_TYPE_START, "Upload started"); }
+
+void UploadSource::progressed(int percent, const ReceiverStatistics& statistics) {
+  post_progress(GST_PROGRESS_TYPE_CONTINUE,
+                std::to_string(percent) + " %: " + std::to_string(statistics.chunks) + " of " +
+                    std::to_string(statistics.chunks_announced) + " chunks, " +
+                    std::to_string(statistics.bytes) + " bytes");
+}
+
+void UploadSource::completed(const ReceiverStatistics& statistics) {
+  post_progress(GST_PROGRESS_TYPE_COMPLETE, "Upload complete: " + std::to_string(statistics.bytes) +
+                                                " bytes in " + std::to_string(statistics.chunks) +
+                                                " chunks");
+  post_stats();
+  g_signal_emit(element_, signals_.upload_complete, 0);
+}
+
+void UploadSource::failed(const Error& error) {
+  post_progress(GST_PROGRESS_TYPE_ERROR, std::string(to_string(error.code)) + ": " + error.message);
+  post_stats();
+  const GErrorPtr gerror(g_error_new_literal(GST_WEBRTC_UPLOAD_ERROR, static_cast<int>(error.code),
+                                             error.message.c_str()));
+  g_signal_emit(element_, signals_.upload_failed, 0, gerror.get());
+  post_error(element_, error);
+}
+
+void UploadSource::post_progress(GstProgressType type, const std::string& text) {
+  gst_element_post_message(
+      GST_ELEMENT(element_),
+      gst_message_new_progress(GST_OBJECT(element_), type, kProgressCode, text.c_str()));
+}
+
+void UploadSource::post_stats() {
+  gst_element_post_message(GST_ELEMENT(element_),
+                           gst_message_new_element(GST_OBJECT(element_), stats().release()));
+}
+
+}  // namespace webrtcupload

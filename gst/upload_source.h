@@ -1,0 +1,117 @@
+// SPDX-License-Identifier: LGPL-2.1-or-later
+//
+// What GstWebrtcUpload is inside: settings, the session while there is one, and how the session's
+// news become signals and messages. GstBaseSrc's virtual methods are one call each to this.
+
+#pragma once
+
+#include <gst/base/gstbasesrc.h>
+#include <gst/webrtc/webrtc.h>
+
+#include <memory>
+#include <mutex>
+#include <string>
+
+#include "gst/glib_ptr.h"
+#include "gst/signal_connection.h"
+#include "gst/upload_session.h"
+
+namespace webrtcupload {
+
+class UploadSource final : public UploadObserver {
+ public:
+  // Changed by properties, which is allowed up to READY.
+  struct Settings {
+    GObjectPtr<GstWebRTCDataChannel> data_channel;
+    GstPtr<GstElement> webrtcbin;
+    std::string webrtcbin_name;
+    std::string channel_label = "video_upload";
+    Limits limits;
+    Duration quota_interval = std::chrono::seconds(1);
+    // Empty: the system's directory for temporary files.
+    std::string spool_directory;
+    bool progressive = false;
+    Inbox::Marks marks;
+    int socket_buffer_size = 4 * 1024 * 1024;
+  };
+
+  // Ids of the element's signals.
+  struct Signals {
+    guint authorize;
+    guint check_quota;
+    guint upload_complete;
+    guint upload_failed;
+  };
+
+  UploadSource(GstBaseSrc* element, const Signals& signals, GParamSpec* state_property);
+
+  // Runs `change` on the settings, under their lock.
+  template <typename Change>
+  auto with_settings(Change change) {
+    const std::lock_guard lock(settings_mutex_);
+    return change(settings_);
+  }
+  // Messages of `channel` are kept from here on, so that an application may set the property inside
+  // on-data-channel and start the element later.
+  void set_data_channel(GstWebRTCDataChannel* channel);
+
+  // GstBaseSrc's virtual methods. start() has posted why when it returns false.
+  bool start();
+  void stop();
+  void set_flushing(bool flushing);
+  [[nodiscard]] std::optional<std::uint64_t> size() const;
+  // True when the answer is in `query` or there is none; false: the base class may answer.
+  [[nodiscard]] bool answer(GstQuery* query, gboolean& answered);
+  GstFlowReturn create(std::uint64_t offset, guint length, GstBuffer** buffer);
+  void end_of_stream_sent();
+
+  void cancel();
+  [[nodiscard]] UploadState state() const;
+  [[nodiscard]] GstStructurePtr stats() const;
+
+  // UploadObserver.
+  void state_changed() override;
+  bool authorize(const UploadRequest& request, const std::string& channel_label,
+                 const std::string& channel_protocol) override;
+  bool check_quota() override;
+  void started() override;
+  void progressed(int percent, const ReceiverStatistics& statistics) override;
+  void completed(const ReceiverStatistics& statistics) override;
+  void failed(const Error& error) override;
+  GObjectPtr<GObject> hold() override;
+
+ private:
+  // A channel taken before the session that will use it, with all that has come over it.
+  struct EarlyChannel {
+    std::shared_ptr<Inbox> inbox;
+    std::unique_ptr<UploadChannel> channel;
+  };
+
+  [[nodiscard]] std::shared_ptr<UploadSession> session() const;
+  [[nodiscard]] bool pull_mode() const;
+  // Where the channel comes from, as the settings say. False: posted why not.
+  [[nodiscard]] bool find_source(GstPtr<GstElement>& webrtcbin);
+  [[nodiscard]] bool take_data_channel(EarlyChannel& early);
+  void post_progress(GstProgressType type, const std::string& text);
+  void post_stats();
+
+  GstBaseSrc* const element_;
+  const Signals signals_;
+  GParamSpec* const state_property_;
+
+  mutable std::mutex settings_mutex_;
+  Settings settings_;
+  EarlyChannel early_channel_;  // Under settings_mutex_.
+
+  // Of start() and stop(), which GstBaseSrc never runs at once.
+  SignalConnection on_data_channel_;
+
+  // A leaf: held only to copy or replace what follows.
+  mutable std::mutex session_mutex_;
+  std::shared_ptr<UploadSession> session_;
+  // What the last session came to, once it is over.
+  UploadState last_state_ = UploadState::kIdle;
+  GstStructurePtr last_stats_;
+};
+
+}  // namespace webrtcupload
