@@ -180,6 +180,7 @@ class Checker {
     }
     std::size_t lines = 0;
     std::string_view rest = text;
+    while (rest.ends_with('\n') || rest.ends_with('\r')) rest.remove_suffix(1);
     while (!rest.empty()) {
       std::size_t end = rest.find('\n');
       if (end == std::string_view::npos) end = rest.size();

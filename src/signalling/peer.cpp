@@ -111,8 +111,10 @@ struct Peer::Impl {
   bool gone = false;
   bool closed = false;
 
-  // Read in on-data-channel, on the pc thread; written before start().
-  std::map<std::string, std::size_t> watched_labels;
+  // Label and how many messages may wait. Read in on-data-channel, on the pc thread; written
+  // before start().
+  using Labels = std::map<std::string, std::size_t>;
+  std::shared_ptr<Labels> watched_labels = std::make_shared<Labels>();
 
   explicit Impl(GMainContext* owner) : context(g_main_context_ref(owner)), gather_timer(owner) {}
 
@@ -205,20 +207,19 @@ struct Peer::Impl {
                              later([](Impl& impl) { impl.check_gathering(); }));
 
     using OnChannel = std::function<void(GstWebRTCDataChannel*)>;
-    // On the pc thread, with the PC lock held.
-    OnChannel on_channel = [context = context, self = self](GstWebRTCDataChannel* channel) {
-      const auto peer = self.lock();
-      if (!peer) return;
+    // On the pc thread, with the PC lock held: never owns the peer, whose end would deadlock here.
+    OnChannel on_channel = [context = context, self = self,
+                            labels = watched_labels](GstWebRTCDataChannel* channel) {
       char* label = nullptr;
       g_object_get(channel, "label", &label, nullptr);
-      const auto found = peer->impl_->watched_labels.find(label ? label : "");
+      const auto found = labels->find(label ? label : "");
       g_free(label);
-      if (found == peer->impl_->watched_labels.end()) return;
+      if (found == labels->end()) return;
       auto wrapped = DataChannel::create(channel, context, found->second);
-      // The peer must not end on this thread: its last reference is handed over too.
-      post_to(context, [peer, wrapped] {
-        Impl& impl = *peer->impl_;
-        if (!impl.closed && impl.events.channel) impl.events.channel(wrapped);
+      post_to(context, [self, wrapped = std::move(wrapped)] {
+        const auto peer = self.lock();
+        if (!peer || peer->impl_->closed) return;
+        if (peer->impl_->events.channel) peer->impl_->events.channel(wrapped);
       });
     };
     connections.emplace_back(webrtcbin.get(), "on-data-channel",
@@ -407,7 +408,7 @@ std::shared_ptr<Peer> Peer::create(GMainContext* context, PeerOptions options, E
 GstElement* Peer::webrtcbin() const { return impl_->webrtcbin.get(); }
 
 void Peer::watch_channel(std::string label, std::size_t max_pending) {
-  impl_->watched_labels[std::move(label)] = max_pending;
+  (*impl_->watched_labels)[std::move(label)] = max_pending;
 }
 
 bool Peer::start() {
