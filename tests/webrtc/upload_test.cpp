@@ -1,0 +1,83 @@
+// SPDX-License-Identifier: LGPL-2.1-or-later
+//
+// webrtcupload over a real pair of webrtcbins: what arrives comes out, whatever the order and the
+// sizes of the chunks.
+
+#include <gtest/gtest.h>
+
+#include <algorithm>
+#include <numeric>
+#include <random>
+
+#include "webrtc/receiving_pipeline.h"
+
+namespace webrtcupload::test {
+namespace {
+
+using Side = PeerPair::Side;
+
+std::vector<Bytes> cut(const Bytes& file, std::size_t chunk_size) {
+  std::vector<Bytes> chunks;
+  for (std::size_t at = 0; at < file.size(); at += chunk_size) {
+    const auto end = std::min(file.size(), at + chunk_size);
+    chunks.emplace_back(file.begin() + static_cast<std::ptrdiff_t>(at),
+                        file.begin() + static_cast<std::ptrdiff_t>(end));
+  }
+  return chunks;
+}
+
+class Upload : public testing::Test {
+ protected:
+  FdGuard descriptors_;
+  PeerPair pair_{{.observe_incoming = false}};
+};
+
+TEST_F(Upload, BytesComeOutAsTheyWentIn) {
+  const Bytes file = random_bytes(1'000'000);
+  {
+    ReceivingPipeline receiver(pair_.answerer());
+    receiver.play();
+    const auto channel = pair_.connect();
+    const auto chunks = cut(file, 49152);
+    for (std::uint32_t i = 0; i < chunks.size(); ++i) {
+      ASSERT_TRUE(send_chunk(channel.channel.get(), i, chunks.size(), chunks[i]));
+    }
+    ASSERT_TRUE(receiver.wait_eos());
+    EXPECT_EQ(receiver.bytes(), file);
+    EXPECT_EQ(receiver.state(), "done");
+    EXPECT_EQ(receiver.stat_u64("bytes"), file.size());
+    EXPECT_EQ(receiver.stat_uint("chunks-received"), chunks.size());
+    EXPECT_GE(receiver.stat_u64("backlog-peak"), 49152U);
+  }
+}
+
+TEST_F(Upload, AnyOrderAndAnySizesWithRepetitions) {
+  const Bytes file = random_bytes(300'000, 2);
+  std::mt19937 random(7);
+  std::vector<Bytes> chunks;
+  for (std::size_t at = 0; at < file.size();) {
+    const std::size_t size = std::min<std::size_t>(file.size() - at, 1 + random() % 20'000);
+    chunks.emplace_back(file.begin() + static_cast<std::ptrdiff_t>(at),
+                        file.begin() + static_cast<std::ptrdiff_t>(at + size));
+    at += size;
+  }
+  std::vector<std::uint32_t> order(chunks.size());
+  std::iota(order.begin(), order.end(), 0);
+  std::shuffle(order.begin(), order.end(), random);
+
+  ReceivingPipeline receiver(pair_.answerer());
+  receiver.play();
+  const auto channel = pair_.connect();
+  for (const std::uint32_t i : order) {
+    ASSERT_TRUE(send_chunk(channel.channel.get(), i, chunks.size(), chunks[i]));
+    if (i % 5 == 0 && i != order.back()) {
+      ASSERT_TRUE(send_chunk(channel.channel.get(), i, chunks.size(), chunks[i]));
+    }
+  }
+  ASSERT_TRUE(receiver.wait_eos());
+  EXPECT_EQ(receiver.bytes(), file);
+  EXPECT_GT(receiver.stat_u64("duplicates"), 0U);
+}
+
+}  // namespace
+}  // namespace webrtcupload::test
