@@ -1,0 +1,159 @@
+// SPDX-License-Identifier: LGPL-2.1-or-later
+//
+// What decodes when: the two ways of delivery with real MP4 files, index first and index last.
+
+#include <glib/gstdio.h>
+#include <gtest/gtest.h>
+
+#include <atomic>
+#include <condition_variable>
+#include <fstream>
+#include <mutex>
+
+#include "webrtc/receiving_pipeline.h"
+
+namespace webrtcupload::test {
+namespace {
+
+constexpr int kFrames = 300;
+constexpr std::size_t kChunkSize = 49152;
+
+// An MP4 with H.264, index first or last. Noise, so that 10 % of it are several chunks.
+Bytes make_mp4(bool index_first) {
+  g_autofree char* path = nullptr;
+  const int fd = g_file_open_tmp("webrtcupload-XXXXXX.mp4", &path, nullptr);
+  EXPECT_GE(fd, 0);
+  g_close(fd, nullptr);
+  {
+    const auto pipeline = parse_pipeline(
+        "videotestsrc pattern=snow num-buffers=" + std::to_string(kFrames) +
+        " ! video/x-raw,width=320,height=240,framerate=30/1 ! x264enc speed-preset=ultrafast"
+        " tune=zerolatency key-int-max=30 ! mp4mux faststart=" +
+        (index_first ? "true" : "false") + " ! filesink location=" + path);
+    BusLog bus(pipeline.get());
+    EXPECT_NE(gst_element_set_state(pipeline.get(), GST_STATE_PLAYING), GST_STATE_CHANGE_FAILURE);
+    const GstMessagePtr end =
+        bus.wait(static_cast<GstMessageType>(GST_MESSAGE_EOS | GST_MESSAGE_ERROR));
+    EXPECT_TRUE(end && GST_MESSAGE_TYPE(end.get()) == GST_MESSAGE_EOS);
+    stop_promptly(pipeline.get());
+  }
+  std::ifstream file(path, std::ios::binary);
+  Bytes bytes{std::istreambuf_iterator<char>(file), {}};
+  g_unlink(path);
+  return bytes;
+}
+
+// Counts what reaches `sink`, a fakesink.
+class FrameCounter {
+ public:
+  explicit FrameCounter(GstElement* pipeline) {
+    const GstPtr<GstElement> sink(gst_bin_get_by_name(GST_BIN(pipeline), "sink"));
+    on_handoff_ = SignalConnection(
+        sink.get(), "handoff",
+        G_CALLBACK(+[](GstElement*, GstBuffer*, GstPad*, std::shared_ptr<Count>* count) {
+          {
+            const std::lock_guard lock((*count)->mutex);
+            ++(*count)->frames;
+          }
+          (*count)->changed.notify_all();
+        }),
+        count_);
+  }
+
+  bool wait_first() {
+    std::unique_lock lock(count_->mutex);
+    return count_->changed.wait_for(lock, kDeadline, [this] { return count_->frames > 0; });
+  }
+  int frames() const {
+    const std::lock_guard lock(count_->mutex);
+    return count_->frames;
+  }
+
+ private:
+  struct Count {
+    mutable std::mutex mutex;
+    std::condition_variable changed;
+    int frames = 0;
+  };
+  std::shared_ptr<Count> count_ = std::make_shared<Count>();
+  SignalConnection on_handoff_;
+};
+
+constexpr char kDecode[] =
+    "decodebin ! fakesink name=sink signal-handoffs=true sync=false async=false";
+
+class Delivery : public testing::Test {
+ protected:
+  void send(std::size_t from, std::size_t to) {
+    for (std::size_t i = from; i < to; ++i) {
+      const std::size_t at = i * kChunkSize;
+      const auto chunk = std::span(file_).subspan(at, std::min(kChunkSize, file_.size() - at));
+      ASSERT_TRUE(send_chunk(channel_.channel.get(), i, chunks(), chunk));
+    }
+  }
+  std::size_t chunks() const { return (file_.size() + kChunkSize - 1) / kChunkSize; }
+
+  Bytes file_;
+  PeerPair pair_{{.observe_incoming = false}};
+  PeerPair::Channel channel_;
+};
+
+TEST_F(Delivery, ProgressiveDecodesBeforeATenthHasArrived) {
+  file_ = make_mp4(true);
+  const std::size_t tenth = chunks() / 10;
+  ASSERT_GE(tenth, 2U) << "the file is too small to tell: " << file_.size() << " bytes";
+  ReceivingPipeline receiver(pair_.answerer(), "progressive=true", kDecode);
+  FrameCounter frames(receiver.pipeline());
+  receiver.play();
+  channel_ = pair_.connect();
+
+  send(0, tenth);
+  EXPECT_TRUE(frames.wait_first())
+      << "no frame from the first " << tenth << " of " << chunks() << " chunks";
+  EXPECT_EQ(receiver.state(), "uploading");
+  send(tenth, chunks());
+  ASSERT_TRUE(receiver.wait_eos());
+  EXPECT_EQ(frames.frames(), kFrames);
+  EXPECT_EQ(receiver.state(), "done");
+}
+
+TEST_F(Delivery, ProgressiveWaitsForAnIndexAtTheEnd) {
+  file_ = make_mp4(false);
+  ReceivingPipeline receiver(pair_.answerer(), "progressive=true", kDecode);
+  FrameCounter frames(receiver.pipeline());
+  receiver.play();
+  channel_ = pair_.connect();
+  send(0, chunks());
+  ASSERT_TRUE(receiver.wait_eos());
+  EXPECT_EQ(frames.frames(), kFrames);
+}
+
+TEST_F(Delivery, CompletedOnlyDecodesNothingBeforeTheLastChunk) {
+  file_ = make_mp4(true);
+  ReceivingPipeline receiver(pair_.answerer(), "", kDecode);
+  FrameCounter frames(receiver.pipeline());
+  receiver.play();
+  channel_ = pair_.connect();
+  send(0, chunks() - 1);
+  ASSERT_TRUE(
+      eventually([&] { return receiver.stat_uint("chunks-received") == chunks() - 1; }, kDeadline));
+  EXPECT_EQ(frames.frames(), 0);
+  EXPECT_EQ(receiver.state(), "uploading");
+  send(chunks() - 1, chunks());
+  ASSERT_TRUE(receiver.wait_eos());
+  EXPECT_EQ(frames.frames(), kFrames);
+}
+
+TEST_F(Delivery, CompletedOnlyReadsAnIndexAtTheEnd) {
+  file_ = make_mp4(false);
+  ReceivingPipeline receiver(pair_.answerer(), "", kDecode);
+  FrameCounter frames(receiver.pipeline());
+  receiver.play();
+  channel_ = pair_.connect();
+  send(0, chunks());
+  ASSERT_TRUE(receiver.wait_eos());
+  EXPECT_EQ(frames.frames(), kFrames);
+}
+
+}  // namespace
+}  // namespace webrtcupload::test
