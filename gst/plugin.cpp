@@ -6,10 +6,12 @@
 
 #include "gst/build_config.h"
 #include "gst/gstwebrtcupload.h"
+#include "gst/gstwebrtcuploadsink.h"
 
 static gboolean plugin_init(GstPlugin* plugin) {
   gboolean registered = FALSE;
   registered |= GST_ELEMENT_REGISTER(webrtcupload, plugin);
+  registered |= GST_ELEMENT_REGISTER(webrtcuploadsink, plugin);
   return registered;
 }
 
