@@ -170,10 +170,24 @@ GstPtr<GstObject> leaks_tracer() {
   return found;
 }
 
+// Typefinders and their caps belong to the registry, which never frees them; unlike other features
+// they do not say so.
+void expect_typefinders_to_stay() {
+  GList* factories = gst_type_find_factory_get_list();
+  for (GList* item = factories; item; item = item->next) {
+    GST_OBJECT_FLAG_SET(item->data, GST_OBJECT_FLAG_MAY_BE_LEAKED);
+    if (GstCaps* caps = gst_type_find_factory_get_caps(GST_TYPE_FIND_FACTORY(item->data))) {
+      GST_MINI_OBJECT_FLAG_SET(caps, GST_MINI_OBJECT_FLAG_MAY_BE_LEAKED);
+    }
+  }
+  gst_plugin_feature_list_free(factories);
+}
+
 // Checked after all tests, when whatever they made is gone; so what is left was leaked.
 class LeakCheck : public testing::Environment {
  public:
   void TearDown() override {
+    expect_typefinders_to_stay();
     std::vector<std::string> left;
     // Threads of webrtcbin and GLib may still be letting go of the last objects.
     eventually([&] { return (left = live_objects()).empty(); }, kPrompt);
@@ -192,14 +206,28 @@ std::vector<std::string> live_objects() {
   std::vector<std::string> found;
   const GstPtr<GstObject> tracer = leaks_tracer();
   if (!tracer) return found;
+  bool generated_certificate_seen = false;
   GstStructure* raw = nullptr;
   g_signal_emit_by_name(tracer.get(), "get-live-objects", &raw);
   const GstStructurePtr info(raw);
   const GValue* list = info ? gst_structure_get_value(info.get(), "live-objects-list") : nullptr;
   for (guint i = 0; list && i < gst_value_list_get_size(list); ++i) {
     const GstStructure* object = gst_value_get_structure(gst_value_list_get_value(list, i));
-    const GCharPtr text(gst_structure_to_string(object));
     const GValue* value = gst_structure_get_value(object, "object");
+    if (value && G_VALUE_HOLDS_OBJECT(value)) {
+      // 1.22's tracer lists objects without taking references, and freeing its list drops one that
+      // was never there.
+      gpointer listed = g_object_ref(g_value_get_object(value));
+      // dtlsdec keeps the one that holds its generated certificate for the life of the process
+      // (generated_cert_agent in gstdtlsdec.c).
+      if (g_str_equal(G_OBJECT_TYPE_NAME(listed), "GstDtlsAgent") &&
+          !std::exchange(generated_certificate_seen, true)) {
+        continue;
+      }
+    } else if (value) {
+      gst_mini_object_ref(static_cast<GstMiniObject*>(g_value_get_boxed(value)));
+    }
+    const GCharPtr text(gst_structure_to_string(object));
     found.push_back(std::string(value ? G_VALUE_TYPE_NAME(value) : "?") + " " + text.get());
   }
   return found;
