@@ -1,0 +1,59 @@
+// SPDX-License-Identifier: LGPL-2.1-or-later
+//
+// JSON lines to a pipe or terminal whose reader may be slow, or gone. A thread of its own writes,
+// so that no main loop ever waits for a reader; whoever makes lines faster than they are read can
+// wait, or ask whether to hold back.
+
+#pragma once
+
+#include <condition_variable>
+#include <cstddef>
+#include <deque>
+#include <functional>
+#include <mutex>
+#include <string>
+#include <thread>
+
+namespace webrtcupload {
+
+class EventOutput {
+ public:
+  // Above `high` bytes waiting it is congested, until they are below `low`.
+  struct Marks {
+    std::size_t high = 1 << 20;
+    std::size_t low = 1 << 18;
+  };
+
+  // `fd` must outlive this. SIGPIPE must be ignored: when the reader is gone, lines go nowhere.
+  EventOutput(int fd, Marks marks);
+  // Writes what waits, unless the reader is gone or too slow for half a second.
+  ~EventOutput();
+  EventOutput(const EventOutput&) = delete;
+  EventOutput& operator=(const EventOutput&) = delete;
+
+  // Any thread. Never waits.
+  void write(const std::string& line);
+  // Any thread. Waits while congested.
+  void write_patiently(const std::string& line);
+  [[nodiscard]] bool congested() const;
+  // Called on the writing thread when congestion ends. Set before the first line.
+  void set_on_relief(std::function<void()> on_relief) { on_relief_ = std::move(on_relief); }
+
+ private:
+  void run();
+  void append(const std::string& line);
+
+  const int fd_;
+  const Marks marks_;
+  std::function<void()> on_relief_;
+  mutable std::mutex mutex_;
+  std::condition_variable changed_;
+  std::deque<std::string> lines_;  // Each with its newline.
+  std::size_t waiting_ = 0;        // Bytes, with what is being written.
+  bool congested_ = false;
+  bool broken_ = false;
+  bool stopping_ = false;
+  std::thread thread_;
+};
+
+}  // namespace webrtcupload

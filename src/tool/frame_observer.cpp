@@ -1,0 +1,117 @@
+// SPDX-License-Identifier: LGPL-2.1-or-later
+
+#include "tool/frame_observer.h"
+
+#include <optional>
+#include <utility>
+#include <vector>
+
+#include "gst/glib_ptr.h"
+#include "signalling/json.h"
+
+namespace webrtcupload {
+namespace {
+
+JsonNodePtr to_json(const std::vector<Detection>& detections) {
+  JsonArray* array = json_array_new();
+  for (const Detection& detection : detections) {
+    JsonWriter item;
+    item.set("class", detection.label);
+    if (detection.box) {
+      item.set("x", detection.box->x)
+          .set("y", detection.box->y)
+          .set("width", detection.box->width)
+          .set("height", detection.box->height);
+    }
+    if (detection.confidence) item.set("confidence", *detection.confidence);
+    if (!detection.text.empty()) item.set("text", detection.text);
+    json_array_add_element(array, std::move(item).take().release());
+  }
+  JsonNodePtr node(json_node_new(JSON_NODE_ARRAY));
+  json_node_take_array(node.get(), array);
+  return node;
+}
+
+// Whether raw video may come out of `pad`.
+bool may_be_raw_video(GstPad* pad) {
+  const GstCapsPtr raw(gst_caps_from_string("video/x-raw(ANY)"));
+  const GstCapsPtr caps(gst_pad_query_caps(pad, nullptr));
+  return gst_caps_can_intersect(caps.get(), raw.get());
+}
+
+GstPtr<GstPad> only_sink_pad(GstElement* element) {
+  return GstPtr<GstPad>(element->numsinkpads == 1
+                            ? static_cast<GstPad*>(gst_object_ref(element->sinkpads->data))
+                            : nullptr);
+}
+
+// The sink pad nearest to `sink`, going upstream, that raw video may come in by. A pad that is not
+// linked yet (a decoder will be) is taken as it is.
+GstPtr<GstPad> last_raw_pad(GstElement* sink) {
+  GstPtr<GstPad> pad = only_sink_pad(sink);
+  while (pad) {
+    const GstPtr<GstPad> peer(gst_pad_get_peer(pad.get()));
+    if (!peer || may_be_raw_video(peer.get())) return pad;
+    const GstPtr<GstElement> upstream(gst_pad_get_parent_element(peer.get()));
+    if (!upstream) return nullptr;
+    pad = only_sink_pad(upstream.get());
+  }
+  return nullptr;
+}
+
+}  // namespace
+
+FrameObserver::FrameObserver(std::string session, OnFrame on_frame)
+    : session_(std::move(session)), on_frame_(std::move(on_frame)) {}
+
+void FrameObserver::attach(GstElement* pipeline) {
+  GstIterator* iterator = gst_bin_iterate_sinks(GST_BIN(pipeline));
+  gst_iterator_foreach(
+      iterator,
+      [](const GValue* item, gpointer self) {
+        if (const auto pad = last_raw_pad(GST_ELEMENT(g_value_get_object(item)))) {
+          static_cast<FrameObserver*>(self)->watch(pad.get());
+        }
+      },
+      this);
+  gst_iterator_free(iterator);
+}
+
+void FrameObserver::watch(GstPad* pad) {
+  gst_pad_add_probe(
+      pad, GST_PAD_PROBE_TYPE_BUFFER,
+      [](GstPad* probed, GstPadProbeInfo* info, gpointer data) {
+        const auto& self = *static_cast<std::shared_ptr<FrameObserver>*>(data);
+        self->on_buffer(probed, GST_PAD_PROBE_INFO_BUFFER(info));
+        return GST_PAD_PROBE_OK;
+      },
+      new std::shared_ptr<FrameObserver>(shared_from_this()),
+      [](gpointer data) { delete static_cast<std::shared_ptr<FrameObserver>*>(data); });
+}
+
+void FrameObserver::on_buffer(GstPad* pad, GstBuffer* buffer) {
+  if (stopped_) return;
+  GstPad* followed = followed_;
+  if (followed && followed != pad) return;
+  const GstCapsPtr caps(gst_pad_get_current_caps(pad));
+  GstVideoInfo info;
+  if (!caps || !gst_structure_has_name(gst_caps_get_structure(caps.get(), 0), "video/x-raw") ||
+      !gst_video_info_from_caps(&info, caps.get())) {
+    return;
+  }
+  if (!followed && !followed_.compare_exchange_strong(followed, pad) && followed != pad) return;
+
+  JsonWriter line;
+  line.set("event", "frame").set("session", session_).set("frame", frames_.fetch_add(1) + 1);
+  if (GST_BUFFER_PTS_IS_VALID(buffer)) {
+    line.set("pts", static_cast<double>(GST_BUFFER_PTS(buffer)) / GST_SECOND);
+  } else {
+    line.set_null("pts");
+  }
+  line.set("width", GST_VIDEO_INFO_WIDTH(&info))
+      .set("height", GST_VIDEO_INFO_HEIGHT(&info))
+      .set("detections", to_json(detections_.take(buffer, &info)));
+  on_frame_(line.text());
+}
+
+}  // namespace webrtcupload

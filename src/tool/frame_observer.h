@@ -1,0 +1,52 @@
+// SPDX-License-Identifier: LGPL-2.1-or-later
+//
+// Sees every analysed frame of a pipeline and says what was found in it, whatever the operator's
+// pipeline looks like.
+
+#pragma once
+
+#include <gst/gst.h>
+#include <gst/video/video.h>
+
+#include <atomic>
+#include <cstdint>
+#include <functional>
+#include <memory>
+#include <mutex>
+#include <string>
+
+#include "analysis/detections.h"
+
+namespace webrtcupload {
+
+class FrameObserver : public std::enable_shared_from_this<FrameObserver> {
+ public:
+  // One JSON line per frame, on the streaming thread; may block.
+  using OnFrame = std::function<void(const std::string& line)>;
+
+  FrameObserver(std::string session, OnFrame on_frame);
+
+  // Before the pipeline starts. Looks at the last pad before each sink that carries raw video;
+  // whichever shows a frame first is the one that is followed.
+  void attach(GstElement* pipeline);
+  // From the bus' sync handler.
+  void add_message(GstMessage* message) { detections_.add_message(message); }
+
+  // Any thread.
+  [[nodiscard]] std::uint64_t frames() const { return frames_; }
+  // From now on frames pass unseen.
+  void stop() { stopped_ = true; }
+
+ private:
+  void watch(GstPad* pad);
+  void on_buffer(GstPad* pad, GstBuffer* buffer);
+
+  const std::string session_;
+  const OnFrame on_frame_;
+  DetectionCollector detections_;
+  std::atomic<GstPad*> followed_ = nullptr;  // Never dereferenced.
+  std::atomic<std::uint64_t> frames_ = 0;
+  std::atomic<bool> stopped_ = false;
+};
+
+}  // namespace webrtcupload

@@ -1,0 +1,42 @@
+// SPDX-License-Identifier: LGPL-2.1-or-later
+//
+// What the subcommands' command lines have in common.
+
+#pragma once
+
+#include <glib.h>
+
+#include <chrono>
+#include <optional>
+#include <string>
+
+namespace webrtcupload {
+
+// Exit statuses.
+inline constexpr int kExitOk = 0;
+inline constexpr int kExitFailed = 1;
+inline constexpr int kExitUsage = 2;
+inline constexpr int kExitInterrupted = 130;
+
+// A string option's value, taken over from GOption.
+[[nodiscard]] inline std::optional<std::string> take_string(char*& value) {
+  if (!value) return std::nullopt;
+  std::string result(value);
+  g_free(value);
+  value = nullptr;
+  return result;
+}
+
+// Says on standard error what is wrong with the command line; kExitUsage.
+inline int usage_error(const char* command, const std::string& problem) {
+  g_printerr("webrtc-upload %s: %s\nTry \"webrtc-upload %s --help\".\n", command, problem.c_str(),
+             command);
+  return kExitUsage;
+}
+
+// Seconds, with a fraction, as people give them.
+[[nodiscard]] inline std::chrono::milliseconds from_seconds(double seconds) {
+  return std::chrono::milliseconds(static_cast<std::int64_t>(seconds * 1000));
+}
+
+}  // namespace webrtcupload

@@ -1,0 +1,51 @@
+// SPDX-License-Identifier: LGPL-2.1-or-later
+//
+// How far an upload is, for a person: a bar that redraws itself on a terminal, a line now and then
+// elsewhere.
+
+#pragma once
+
+#include <chrono>
+#include <cstdint>
+#include <cstdio>
+#include <string>
+
+namespace webrtcupload {
+
+// "12.3 MB", "980 bytes"; decimal prefixes, as file managers show them.
+[[nodiscard]] std::string format_size(std::uint64_t bytes);
+// "0:07", "1:02:03"
+[[nodiscard]] std::string format_time(std::chrono::seconds time);
+
+struct ProgressState {
+  std::uint64_t bytes = 0;
+  std::uint64_t total = 0;
+  std::chrono::milliseconds elapsed{0};
+};
+
+[[nodiscard]] int percent_of(const ProgressState& state);
+// "[#####-----]  50 %  1.0 of 2.0 MB  3.1 MB/s  0:01 left" in at most `columns`.
+[[nodiscard]] std::string format_bar(const ProgressState& state, int columns);
+// "50 %, 1.0 MB of 2.0 MB, 3.1 MB/s"
+[[nodiscard]] std::string format_line(const ProgressState& state);
+
+class ProgressDisplay {
+ public:
+  // Draws a bar if `out` is a terminal.
+  explicit ProgressDisplay(std::FILE* out);
+  ~ProgressDisplay() { clear(); }
+
+  void update(const ProgressState& state);
+  // A line of text that stays, below what was shown so far.
+  void say(const std::string& text);
+  // Takes the bar away.
+  void clear();
+
+ private:
+  std::FILE* out_;
+  const bool terminal_;
+  bool drawn_ = false;
+  int last_decile_ = -1;
+};
+
+}  // namespace webrtcupload

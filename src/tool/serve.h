@@ -1,0 +1,18 @@
+// SPDX-License-Identifier: LGPL-2.1-or-later
+//
+// `webrtc-upload serve`: takes uploads over HTTP signalling and WebRTC, each in a session of its
+// own, and prints what the sessions say.
+
+#pragma once
+
+#include <string>
+
+namespace webrtcupload {
+
+// The exit status. `arguments` are those after "serve", in argv form.
+int serve_main(int argc, char** argv);
+
+// What looks at the uploads if the operator says nothing: the text after "webrtcupload !".
+[[nodiscard]] std::string default_pipeline();
+
+}  // namespace webrtcupload

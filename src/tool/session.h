@@ -1,0 +1,62 @@
+// SPDX-License-Identifier: LGPL-2.1-or-later
+//
+// One upload from the offer to the end: a peer connection, the pipeline that looks at what it
+// brings, and the decision when it is over and how.
+
+#pragma once
+
+#include <glib.h>
+
+#include <memory>
+#include <string>
+
+#include "signalling/main_context.h"
+#include "signalling/peer.h"
+#include "tool/results_channel.h"
+#include "tool/session_pipeline.h"
+#include "tool/session_types.h"
+
+namespace webrtcupload {
+
+// Lives on one context's thread.
+class Session : public std::enable_shared_from_this<Session> {
+ public:
+  static std::shared_ptr<Session> create(GMainContext* context, SessionConfig config,
+                                         SessionObserver observer);
+  ~Session();
+
+  void start();
+  // Ends it, orderly but soon; does nothing if it is ending already.
+  void stop(const std::string& why);
+
+ private:
+  enum class Phase { kNegotiating, kConnecting, kWaitingForUpload, kRunning, kEnding, kEnded };
+
+  Session(GMainContext* context, SessionConfig config, SessionObserver observer);
+
+  void refuse(unsigned status, const char* type, const std::string& message);
+  void on_connected();
+  void on_peer_gone(const std::string& why);
+  void on_state_changed();
+  void fail(std::string code, std::string message);
+  // The one way to the end; `end_` says how.
+  void finish(SessionEnd end);
+  void step_down();
+  void disconnect();
+  void conclude();
+
+  GMainContext* context_;
+  const SessionConfig config_;
+  SessionObserver observer_;
+  Phase phase_ = Phase::kNegotiating;
+  Timer timer_;  // Of the phase: to connect, to begin the upload, to notice a lost peer.
+  std::shared_ptr<Peer> peer_;
+  std::unique_ptr<SessionPipeline> pipeline_;
+  std::unique_ptr<ResultsChannel> results_;
+  bool peer_gone_ = false;
+  bool answered_ = false;
+  int steps_left_ = 0;  // Of stepping down: the pipeline, the results.
+  SessionEnd end_;
+};
+
+}  // namespace webrtcupload

@@ -1,0 +1,216 @@
+// SPDX-License-Identifier: LGPL-2.1-or-later
+
+#include "tool/session_pipeline.h"
+
+#include <memory>
+#include <utility>
+
+#include "signalling/main_context.h"
+
+namespace webrtcupload {
+namespace {
+
+GstPtr<GstElement> parse(const std::string& description, std::string& problem) {
+  GError* error = nullptr;
+  const std::string text = "webrtcupload name=upload ! " + description;
+  GstElement* element =
+      gst_parse_launch_full(text.c_str(), nullptr, GST_PARSE_FLAG_FATAL_ERRORS, &error);
+  GstPtr<GstElement> pipeline = ref_gst(element);
+  if (error) {
+    problem = error->message;
+    g_clear_error(&error);
+    return nullptr;
+  }
+  if (!GST_IS_PIPELINE(pipeline.get())) {
+    problem = "nothing follows the upload";
+    return nullptr;
+  }
+  return pipeline;
+}
+
+}  // namespace
+
+SessionPipeline::SessionPipeline(GMainContext* context, Events events)
+    : context_(g_main_context_ref(context)), events_(std::move(events)) {}
+
+SessionPipeline::~SessionPipeline() {
+  stop(nullptr);
+  g_main_context_unref(context_);
+}
+
+std::string SessionPipeline::check(const std::string& description) {
+  std::string problem;
+  parse(description, problem);
+  return problem;
+}
+
+std::unique_ptr<SessionPipeline> SessionPipeline::create(GMainContext* context,
+                                                         const SessionConfig& config,
+                                                         GstElement* webrtcbin, Events events,
+                                                         std::string& problem) {
+  std::unique_ptr<SessionPipeline> self(new SessionPipeline(context, std::move(events)));
+  self->pipeline_ = parse(config.pipeline, problem);
+  if (!self->pipeline_) return nullptr;
+  self->upload_.reset(gst_bin_get_by_name(GST_BIN(self->pipeline_.get()), "upload"));
+  if (!self->upload_) {
+    problem = "the pipeline has no element named upload";
+    return nullptr;
+  }
+  GObject* upload = G_OBJECT(self->upload_.get());
+  const auto nanoseconds = [](std::chrono::milliseconds time) {
+    return static_cast<guint64>(time.count()) * GST_MSECOND;
+  };
+  g_object_set(upload, "webrtcbin", webrtcbin, nullptr);
+  if (config.max_size) g_object_set(upload, "max-size", guint64{*config.max_size}, nullptr);
+  if (config.idle_timeout) {
+    g_object_set(upload, "idle-timeout", nanoseconds(*config.idle_timeout), nullptr);
+  }
+  if (config.upload_timeout) {
+    g_object_set(upload, "upload-timeout", nanoseconds(*config.upload_timeout), nullptr);
+  }
+  if (config.spool_directory) {
+    g_object_set(upload, "spool-directory", config.spool_directory->c_str(), nullptr);
+  }
+
+  self->frames_ = std::make_shared<FrameObserver>(config.id, self->events_.frame);
+  self->frames_->attach(self->pipeline_.get());
+
+  // The upload's state changes on threads that must not wait for ours.
+  self->state_connection_ = SignalConnection(
+      upload, "notify::state",
+      G_CALLBACK(+[](GObject*, GParamSpec*, std::function<void()>* changed) { (*changed)(); }),
+      std::function<void()>(
+          [context, changed = self->events_.state_changed] { post_to(context, changed); }));
+
+  const GstPtr<GstBus> bus(gst_element_get_bus(self->pipeline_.get()));
+  gst_bus_set_sync_handler(
+      bus.get(), on_sync_message, new std::shared_ptr<FrameObserver>(self->frames_),
+      [](gpointer data) { delete static_cast<std::shared_ptr<FrameObserver>*>(data); });
+  self->bus_source_ = gst_bus_create_watch(bus.get());
+  g_source_set_callback(self->bus_source_,
+                        G_SOURCE_FUNC(+[](GstBus*, GstMessage* message, gpointer data) -> gboolean {
+                          static_cast<SessionPipeline*>(data)->on_message(message);
+                          return G_SOURCE_CONTINUE;
+                        }),
+                        self.get(), nullptr);
+  g_source_attach(self->bus_source_, context);
+  return self;
+}
+
+// Analysers post what they found right before they push the frame, on the same thread.
+GstBusSyncReply SessionPipeline::on_sync_message(GstBus*, GstMessage* message, gpointer data) {
+  (*static_cast<std::shared_ptr<FrameObserver>*>(data))->add_message(message);
+  switch (GST_MESSAGE_TYPE(message)) {
+    case GST_MESSAGE_ERROR:
+    case GST_MESSAGE_EOS:
+      return GST_BUS_PASS;
+    default:
+      // Nobody reads the rest, of which there can be several per frame.
+      gst_message_unref(message);
+      return GST_BUS_DROP;
+  }
+}
+
+void SessionPipeline::on_message(GstMessage* message) {
+  if (over_) return;
+  if (GST_MESSAGE_TYPE(message) == GST_MESSAGE_EOS) {
+    over_ = true;
+    events_.finished();
+  } else if (GST_MESSAGE_TYPE(message) == GST_MESSAGE_ERROR) {
+    over_ = true;
+    on_error(message);
+  }
+}
+
+void SessionPipeline::on_error(GstMessage* message) {
+  GError* error = nullptr;
+  char* debug = nullptr;
+  gst_message_parse_error(message, &error, &debug);
+  const GstStructure* details = nullptr;
+  gst_message_parse_error_details(message, &details);
+  std::string code = "processing-failed";
+  if (details) {
+    if (const char* text = gst_structure_get_string(details, "code")) code = text;
+  }
+  std::string text = error ? error->message : "the pipeline failed";
+  g_message("%s: %s (%s)", GST_OBJECT_NAME(GST_MESSAGE_SRC(message)), text.c_str(),
+            debug ? debug : "");
+  g_free(debug);
+  g_clear_error(&error);
+  events_.failed(std::move(code), std::move(text));
+}
+
+bool SessionPipeline::start() {
+  return gst_element_set_state(pipeline_.get(), GST_STATE_PLAYING) != GST_STATE_CHANGE_FAILURE;
+}
+
+void SessionPipeline::stop(std::function<void()> done) {
+  over_ = true;
+  state_connection_.disconnect();
+  if (GSource* source = std::exchange(bus_source_, nullptr)) {
+    g_source_destroy(source);
+    g_source_unref(source);
+  }
+  if (!pipeline_) {
+    if (done) post_to(context_, std::move(done));
+    return;
+  }
+  if (!done) {
+    gst_element_set_state(pipeline_.get(), GST_STATE_NULL);
+    return;
+  }
+  struct Stop {
+    GMainContext* context;
+    std::function<void()> done;
+  };
+  gst_element_call_async(
+      pipeline_.get(),
+      [](GstElement* pipeline, gpointer data) {
+        gst_element_set_state(pipeline, GST_STATE_NULL);
+        auto* stop = static_cast<Stop*>(data);
+        post_to(stop->context, stop->done);
+      },
+      new Stop{g_main_context_ref(context_), std::move(done)},
+      [](gpointer data) {
+        auto* stop = static_cast<Stop*>(data);
+        g_main_context_unref(stop->context);
+        delete stop;
+      });
+}
+
+std::string SessionPipeline::upload_state() const {
+  GValue value = G_VALUE_INIT;
+  g_object_get_property(G_OBJECT(upload_.get()), "state", &value);
+  const auto* type = static_cast<GEnumClass*>(g_type_class_peek(G_VALUE_TYPE(&value)));
+  const GEnumValue* state =
+      type ? g_enum_get_value(const_cast<GEnumClass*>(type), g_value_get_enum(&value)) : nullptr;
+  std::string nick = state ? state->value_nick : "";
+  g_value_unset(&value);
+  return nick;
+}
+
+bool SessionPipeline::upload_begun() const { return upload_state() != "idle"; }
+
+bool SessionPipeline::upload_complete() const {
+  const std::string state = upload_state();
+  return state == "complete" || state == "processing" || state == "done";
+}
+
+SessionPipeline::Counts SessionPipeline::counts() const {
+  Counts counts;
+  counts.frames = frames_->frames();
+  GstStructure* stats = nullptr;
+  g_object_get(upload_.get(), "stats", &stats, nullptr);
+  if (stats) {
+    guint64 bytes = 0;
+    guint chunks = 0;
+    gst_structure_get_uint64(stats, "bytes", &bytes);
+    gst_structure_get_uint(stats, "chunks-received", &chunks);
+    counts.bytes = bytes;
+    counts.chunks = chunks;
+    gst_structure_free(stats);
+  }
+  return counts;
+}
+
+}  // namespace webrtcupload

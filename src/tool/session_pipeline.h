@@ -1,0 +1,75 @@
+// SPDX-License-Identifier: LGPL-2.1-or-later
+//
+// `webrtcupload ! the operator's pipeline` of one session: built, watched, stopped.
+
+#pragma once
+
+#include <gst/gst.h>
+
+#include <functional>
+#include <memory>
+#include <string>
+
+#include "gst/glib_ptr.h"
+#include "gst/signal_connection.h"
+#include "tool/frame_observer.h"
+#include "tool/session_types.h"
+
+namespace webrtcupload {
+
+class SessionPipeline {
+ public:
+  struct Events {
+    // On the context. At most one of these two, once.
+    std::function<void()> finished;
+    std::function<void(std::string code, std::string message)> failed;
+    // On the context, some time after the upload's state changed.
+    std::function<void()> state_changed;
+    // On a streaming thread; may block.
+    FrameObserver::OnFrame frame;
+  };
+
+  struct Counts {
+    std::uint64_t frames = 0;
+    std::uint64_t bytes = 0;
+    std::uint64_t chunks = 0;
+  };
+
+  // Null, with `problem` set, if the description does not work.
+  static std::unique_ptr<SessionPipeline> create(GMainContext* context, const SessionConfig& config,
+                                                 GstElement* webrtcbin, Events events,
+                                                 std::string& problem);
+  ~SessionPipeline();
+
+  // Whether the operator's text makes a pipeline; an empty string, or what is wrong with it.
+  [[nodiscard]] static std::string check(const std::string& description);
+
+  [[nodiscard]] bool start();
+  // No event follows. Stops on a thread of GStreamer's (elements may take their time), then calls
+  // `done` on the context.
+  void stop(std::function<void()> done);
+
+  // Whether chunks have arrived, and whether all have.
+  [[nodiscard]] bool upload_begun() const;
+  [[nodiscard]] bool upload_complete() const;
+  [[nodiscard]] Counts counts() const;
+
+ private:
+  SessionPipeline(GMainContext* context, Events events);
+
+  static GstBusSyncReply on_sync_message(GstBus*, GstMessage* message, gpointer self);
+  void on_message(GstMessage* message);
+  void on_error(GstMessage* message);
+  [[nodiscard]] std::string upload_state() const;
+
+  GMainContext* context_;
+  Events events_;
+  GstPtr<GstElement> pipeline_;
+  GstPtr<GstElement> upload_;
+  GSource* bus_source_ = nullptr;
+  SignalConnection state_connection_;
+  std::shared_ptr<FrameObserver> frames_;
+  bool over_ = false;
+};
+
+}  // namespace webrtcupload
