@@ -104,7 +104,7 @@ void FrameObserver::on_buffer(GstPad* pad, GstBuffer* buffer) {
   JsonWriter line;
   line.set("event", "frame").set("session", session_).set("frame", frames_.fetch_add(1) + 1);
   if (GST_BUFFER_PTS_IS_VALID(buffer)) {
-    line.set("pts", static_cast<double>(GST_BUFFER_PTS(buffer)) / GST_SECOND);
+    line.set("pts", std::uint64_t{GST_BUFFER_PTS(buffer)});
   } else {
     line.set_null("pts");
   }

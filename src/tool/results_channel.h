@@ -44,6 +44,8 @@ class ResultsChannel {
   // Then calls `done`, once: when the channel is closed, or when it took too long. The destructor
   // cancels.
   void finish(const Completion& completion, std::function<void()> done);
+  // The other side is gone: there is nothing to wait for.
+  void abandon() { end(); }
 
  private:
   void poll();

@@ -127,6 +127,7 @@ void Session::on_state_changed() {
 
 void Session::on_peer_gone(const std::string& why) {
   peer_gone_ = true;
+  if (phase_ == Phase::kEnding && results_) results_->abandon();
   if (phase_ >= Phase::kEnding) return;
   if (phase_ == Phase::kNegotiating) {
     return refuse(400, "InvalidOffer", "The offer could not be answered: " + why);
