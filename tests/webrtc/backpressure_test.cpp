@@ -1,0 +1,139 @@
+// SPDX-License-Identifier: LGPL-2.1-or-later
+//
+// A sender at full speed against a storage that is slow: the backlog stays bounded, and nothing is
+// lost.
+
+#include <gtest/gtest.h>
+
+#include <chrono>
+#include <fstream>
+#include <string>
+#include <thread>
+
+#include "core/spool.h"
+#include "gst/gstwebrtcupload.h"
+#include "gst/gstwebrtcuploadsink.h"
+#include "gst/storage_factory.h"
+#include "webrtc/receiving_pipeline.h"
+
+namespace webrtcupload::test {
+namespace {
+
+constexpr guint64 kHighMark = 4 * 1024 * 1024;
+constexpr guint64 kMiB = 1024 * 1024;
+
+// A real spool whose every write takes a while. The sleep is what is simulated here, a slow disk;
+// nothing waits for it.
+class SlowStorage final : public Storage {
+ public:
+  SlowStorage(std::unique_ptr<Spool> spool, std::chrono::milliseconds delay)
+      : spool_(std::move(spool)), delay_(delay) {}
+
+  std::optional<Error> reserve(std::uint64_t size) override { return spool_->reserve(size); }
+  std::optional<Error> write(std::uint64_t position, ByteView bytes) override {
+    std::this_thread::sleep_for(delay_);
+    return spool_->write(position, bytes);
+  }
+  std::optional<Error> read(std::uint64_t position, std::span<std::uint8_t> out) const override {
+    return spool_->read(position, out);
+  }
+
+ private:
+  const std::unique_ptr<Spool> spool_;
+  const std::chrono::milliseconds delay_;
+};
+
+guint64 resident_bytes() {
+  std::ifstream status("/proc/self/status");
+  for (std::string line; std::getline(status, line);) {
+    if (line.starts_with("VmRSS:")) return std::stoull(line.substr(6)) * 1024;
+  }
+  return 0;
+}
+
+class BackPressure : public testing::Test {
+ protected:
+  // The elements of this executable rather than the plugin's: only their storage can be replaced.
+  static void SetUpTestSuite() {
+    ASSERT_TRUE(GST_ELEMENT_REGISTER(webrtcupload, nullptr));
+    ASSERT_TRUE(GST_ELEMENT_REGISTER(webrtcuploadsink, nullptr));
+    for (const char* name : {"webrtcupload", "webrtcuploadsink"}) {
+      // The registry's, for the life of the process.
+      const GstPtr<GstElementFactory> factory(gst_element_factory_find(name));
+      GST_OBJECT_FLAG_SET(factory.get(), GST_OBJECT_FLAG_MAY_BE_LEAKED);
+    }
+  }
+
+  void SetUp() override {
+    replace_storage_factory([](const std::string& directory) -> Result<std::unique_ptr<Storage>> {
+      auto spool = Spool::open(directory);
+      if (!spool) return spool.error();
+      return std::unique_ptr<Storage>(
+          std::make_unique<SlowStorage>(std::move(spool.value()), std::chrono::milliseconds(5)));
+    });
+  }
+  void TearDown() override { replace_storage_factory(nullptr); }
+
+  // A pipeline that sends `size` bytes of noise to `webrtcbin`'s peer.
+  GstPtr<GstElement> make_sender(guint64 size) {
+    constexpr guint64 kBlock = 64 * 1024;
+    auto sender = parse_pipeline(
+        "fakesrc name=noise sizetype=fixed filltype=random sizemax=" + std::to_string(kBlock) +
+        " num-buffers=" + std::to_string(size / kBlock) +
+        " ! webrtcuploadsink name=sink size=" + std::to_string(size));
+    const auto sink = element_named(sender, "sink");
+    g_object_set(sink.get(), "webrtcbin", pair_.offerer(), nullptr);
+    return sender;
+  }
+
+  PeerPair pair_{{.observe_incoming = false}};
+};
+
+TEST_F(BackPressure, SlowStorageHoldsTheSenderBack) {
+  constexpr guint64 kSize = 96 * kMiB;
+  ReceivingPipeline receiver(pair_.answerer(), "upload-timeout=0", "fakesink name=sink sync=false");
+  receiver.play();
+  const auto sender = make_sender(kSize);
+  BusLog sender_bus(sender.get());
+  ASSERT_TRUE(pair_.start());
+  ASSERT_NE(gst_element_set_state(sender.get(), GST_STATE_PLAYING), GST_STATE_CHANGE_FAILURE);
+  ASSERT_TRUE(pair_.negotiate());
+
+  ASSERT_TRUE(eventually([&] { return receiver.stat_u64("bytes") > kSize / 8; }, kDeadline));
+  const guint64 resident_early = resident_bytes();
+  ASSERT_TRUE(receiver.wait_eos());
+  const guint64 resident_late = resident_bytes();
+
+  EXPECT_EQ(receiver.stat_u64("bytes"), kSize);
+  EXPECT_EQ(receiver.state(), "done");
+  EXPECT_LT(receiver.stat_u64("backlog-peak"), kHighMark + kMiB);
+  // Without back-pressure seven eighths of the upload would have piled up in between.
+  EXPECT_LT(resident_late, resident_early + 16 * kMiB);
+  stop_promptly(sender.get());
+}
+
+TEST_F(BackPressure, WithoutADecoderToHoldBackTheUploadFails) {
+  constexpr guint64 kSize = 64 * kMiB;
+  ReceivingPipeline receiver(nullptr, "upload-timeout=0 backlog-high=65536 backlog-low=0",
+                             "fakesink name=sink sync=false");
+  // Only the channel is known, so there is no webrtcbin whose SCTP decoder could be blocked.
+  SignalConnection on_channel(
+      pair_.answerer(), "on-data-channel",
+      G_CALLBACK(+[](GstElement*, GstWebRTCDataChannel* channel, GstElement** upload) {
+        g_object_set(*upload, "data-channel", channel, nullptr);
+        gst_element_set_state(GST_ELEMENT(GST_OBJECT_PARENT(*upload)), GST_STATE_PLAYING);
+      }),
+      receiver.upload());
+  const auto sender = make_sender(kSize);
+  BusLog sender_bus(sender.get());
+  ASSERT_TRUE(pair_.start());
+  ASSERT_NE(gst_element_set_state(sender.get(), GST_STATE_PLAYING), GST_STATE_CHANGE_FAILURE);
+  ASSERT_TRUE(pair_.negotiate());
+
+  EXPECT_EQ(receiver.wait_error().code, "overloaded");
+  EXPECT_NE(sender_bus.wait(GST_MESSAGE_ERROR), nullptr) << "the sender did not notice";
+  stop_promptly(sender.get());
+}
+
+}  // namespace
+}  // namespace webrtcupload::test
