@@ -209,8 +209,7 @@ bool Receiver::complete() const {
 
 std::optional<std::uint64_t> Receiver::expected_size() const {
   if (statistics_.chunks == 0) return std::nullopt;
-  if (statistics_.completed_at) return statistics_.bytes;
-  // At most this, as long as no later chunk is larger than those seen.
+  // At most this, as long as no later chunk is larger than those seen; exact once none is missing.
   const std::uint64_t missing = statistics_.chunks_announced - statistics_.chunks;
   return std::min(limits_.max_size, statistics_.bytes + missing * largest_chunk_);
 }
