@@ -148,6 +148,7 @@ class ReceiverDriver {
   [[nodiscard]] UploadState state() const { return receiver_.state(); }
   // Only with the storage that the driver made itself.
   MemoryStorage& memory() { return *owned_; }
+  [[nodiscard]] const MemoryStorage& memory() const { return *owned_; }
 
   // What an application's `authorize` handler would do.
   std::function<bool(const UploadRequest&)> authorize = [](const UploadRequest&) { return true; };
