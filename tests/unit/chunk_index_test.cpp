@@ -6,10 +6,26 @@
 
 #include <algorithm>
 #include <cstdint>
+#include <cstdlib>
+#include <new>
 #include <numeric>
 #include <random>
 #include <string>
 #include <vector>
+
+namespace {
+// Counts what this program allocates: how the index keeps its promise about memory cannot be seen
+// otherwise.
+std::size_t allocations = 0;  // NOLINT: the operators below have no other place for it.
+}  // namespace
+
+void* operator new(std::size_t size) {
+  ++allocations;
+  if (void* memory = std::malloc(size)) return memory;
+  throw std::bad_alloc();
+}
+void operator delete(void* memory) noexcept { std::free(memory); }
+void operator delete(void* memory, std::size_t) noexcept { std::free(memory); }
 
 namespace webrtcupload {
 namespace {
@@ -191,6 +207,29 @@ TEST(ChunkIndex, InOrderArrivalIsOnePiece) {
   EXPECT_EQ(equal.index().locate(500 * 16 - 1), (Extent{500 * 16 - 1, 1}));
 }
 
+TEST(ChunkIndex, InOrderEqualChunksTakeConstantMemory) {
+  for (const std::uint32_t size : {1U, 49'152U, 0x80000000U}) {
+    ChunkIndex index;
+    const std::size_t before = allocations;
+    for (std::uint32_t i = 0; i < 10'000; ++i) index.insert(i, {std::uint64_t{i} * size, size});
+    EXPECT_LE(allocations - before, 2U) << "one run and one piece, at chunks of " << size;
+  }
+}
+
+TEST(ChunkIndex, OneLateChunkCostsNoMoreThanItsPlace) {
+  ChunkIndex index;
+  const std::size_t before = allocations;
+  std::uint64_t position = 0;
+  for (std::uint32_t i = 0; i < 10'000; ++i) {
+    if (i == 5'000) continue;
+    index.insert(i, {position, 10});
+    position += 10;
+  }
+  index.insert(5'000, {position, 10});
+  EXPECT_EQ(index.contiguous_bytes(), 100'000U);
+  EXPECT_LE(allocations - before, 8U);
+}
+
 TEST(ChunkIndex, ALateFirstChunkLeavesTwoPieces) {
   Model model(std::vector<std::uint32_t>(100, 8));
   for (std::uint32_t i = 1; i < 100; ++i) model.arrive(i);
@@ -216,6 +255,14 @@ TEST(ChunkIndex, NumbersBeyond32Bits) {
   EXPECT_EQ(index.find(0xffffffffU), (Extent{6ULL * kSize + 5, 5}));
   EXPECT_EQ(index.find(0xfffffffeU), (Extent{6ULL * kSize, 5}));
   EXPECT_EQ(index.find(0xfffffffdU), std::nullopt);
+
+  ChunkIndex late_start;
+  for (std::uint64_t i = 1; i < 6; ++i) {
+    late_start.insert(static_cast<std::uint32_t>(i), {(i - 1) * kSize, kSize});
+  }
+  late_start.insert(0, {5ULL * kSize, 3});
+  EXPECT_EQ(late_start.contiguous_bytes(), 5ULL * kSize + 3);
+  EXPECT_EQ(late_start.locate(4ULL * kSize + 3), (Extent{4ULL * kSize, kSize}));
 }
 
 }  // namespace

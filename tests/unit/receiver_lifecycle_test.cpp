@@ -159,6 +159,25 @@ TEST(ReceiverLifecycle, AnswersWithoutAQuestionChangeNothing) {
   }
 }
 
+TEST(ReceiverLifecycle, AnswersToAnotherQuestionChangeNothing) {
+  const Bytes first = v1_chunk(0, 3, pattern(4, 0));
+  Receiver receiver({}, std::make_unique<V1Parser>());
+  ASSERT_TRUE(std::holds_alternative<action::Authorize>(receiver.receive(binary(first), {})));
+  receiver.stored({});
+  EXPECT_EQ(receiver.statistics().chunks, 0U) << "stored without having been authorized";
+  EXPECT_EQ(receiver.state(), UploadState::kIdle);
+  ASSERT_TRUE(std::holds_alternative<action::Store>(receiver.authorized(true)));
+  EXPECT_TRUE(std::holds_alternative<action::Nothing>(receiver.authorized(true)));
+  EXPECT_TRUE(std::holds_alternative<action::Nothing>(receiver.authorized(false)));
+  receiver.stored({});
+  EXPECT_EQ(receiver.statistics().chunks, 1U);
+
+  Receiver other({}, std::make_unique<V1Parser>());
+  ASSERT_TRUE(std::holds_alternative<action::Authorize>(other.receive(binary(first), {})));
+  EXPECT_TRUE(std::holds_alternative<action::Nothing>(other.compared(false)));
+  EXPECT_EQ(other.state(), UploadState::kIdle);
+}
+
 TEST(ReceiverLifecycle, AnswersAfterAFailureChangeNothing) {
   const Bytes first = v1_chunk(0, 3, pattern(4, 0));
   const Bytes second = v1_chunk(1, 3, pattern(4, 1));

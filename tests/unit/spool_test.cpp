@@ -125,7 +125,7 @@ void expect_round_trip(Spool& spool) {
   EXPECT_TRUE(std::equal(across.begin() + 10, across.end(), second.begin()));
 }
 
-// Nameless, private, and not handed down to child processes.
+// Nameless for good, private, and not handed down to child processes.
 void expect_nameless(const TemporaryDirectory& directory) {
   EXPECT_THAT(directory.entries(), IsEmpty());
   const std::vector<int> descriptors = descriptors_in(directory.path());
@@ -135,6 +135,9 @@ void expect_nameless(const TemporaryDirectory& directory) {
   EXPECT_EQ(status.st_nlink, 0U);
   EXPECT_EQ(status.st_mode & 0777U, 0600U);
   EXPECT_NE(::fcntl(descriptors[0], F_GETFD) & FD_CLOEXEC, 0);
+  const std::string link = "/proc/self/fd/" + std::to_string(descriptors[0]);
+  const std::string name = directory.path() + "/name";
+  EXPECT_NE(::linkat(AT_FDCWD, link.c_str(), AT_FDCWD, name.c_str(), AT_SYMLINK_FOLLOW), 0);
 }
 
 TEST(Spool, WritesAndReads) {
