@@ -45,6 +45,7 @@ struct HttpServer::Impl {
   struct Connection {
     Impl* impl;
     GSocketConnection* stream;  // Not owned.
+    GObjectPtr<GSocketAddress> remote;
     Timer deadline;
     std::size_t received = 0;
     bool refused = false;
@@ -56,7 +57,8 @@ struct HttpServer::Impl {
                                                        : g_main_context_default()) {}
   };
   std::map<GObject*, std::unique_ptr<Connection>> connections;
-  std::map<GSocket*, Connection*> by_socket;  // The same ones.
+  // The same ones, by the object that libsoup knows their remote address as.
+  std::map<GSocketAddress*, Connection*> by_address;
 
   ~Impl() {
     for (auto& [object, connection] : connections) {
@@ -77,7 +79,7 @@ struct HttpServer::Impl {
     auto* impl = static_cast<Impl*>(self);
     const auto found = impl->connections.find(where);
     if (found == impl->connections.end()) return;
-    std::erase_if(impl->by_socket,
+    std::erase_if(impl->by_address,
                   [&](const auto& entry) { return entry.second == found->second.get(); });
     impl->connections.erase(found);
   }
@@ -99,7 +101,14 @@ struct HttpServer::Impl {
     });
     GSocketAddress* local = g_socket_get_local_address(socket, nullptr);
     GSocketAddress* remote = g_socket_get_remote_address(socket, nullptr);
-    by_socket[socket] = connection.get();
+    if (!local || !remote) {
+      // It is gone again.
+      g_clear_object(&local);
+      g_clear_object(&remote);
+      return;
+    }
+    connection->remote.reset(remote);
+    by_address[remote] = connection.get();
     g_object_weak_ref(G_OBJECT(stream), connection_gone, this);
     connections.emplace(G_OBJECT(stream), std::move(connection));
     GError* error = nullptr;
@@ -107,8 +116,7 @@ struct HttpServer::Impl {
       g_warning("could not take a connection: %s", error->message);
       g_clear_error(&error);
     }
-    g_clear_object(&local);
-    g_clear_object(&remote);
+    g_object_unref(local);
   }
 
   // Says no while the request is still arriving: libsoup answers only after the last byte of a
@@ -133,8 +141,8 @@ struct HttpServer::Impl {
   }
 
   Connection* find(SoupServerMessage* message) {
-    const auto found = by_socket.find(soup_server_message_get_socket(message));
-    return found == by_socket.end() ? nullptr : found->second;
+    const auto found = by_address.find(soup_server_message_get_remote_address(message));
+    return found == by_address.end() ? nullptr : found->second;
   }
 
   static void on_request_started(SoupServer*, SoupServerMessage* message, gpointer self) {
@@ -262,6 +270,8 @@ std::string HttpServer::start() {
   soup_server_add_handler(impl.soup.get(), nullptr, Impl::on_request, &impl, nullptr);
 
   impl.service.reset(g_socket_service_new());
+  // Before the address is added. GLib's 10 makes a burst of clients wait for retransmissions.
+  g_socket_listener_set_backlog(G_SOCKET_LISTENER(impl.service.get()), 128);
   GSocketAddress* wanted = g_inet_socket_address_new(address, impl.options.port);
   GSocketAddress* actual = nullptr;
   GError* error = nullptr;

@@ -1,0 +1,237 @@
+// SPDX-License-Identifier: LGPL-2.1-or-later
+//
+// The HTTP server against clients that do not behave: a real server, raw sockets.
+
+#include "signalling/http_server.h"
+
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+#include <atomic>
+#include <memory>
+#include <string>
+#include <sys/socket.h>
+#include <thread>
+#include <vector>
+
+#include "process.h"
+#include "signalling/main_context.h"
+
+namespace webrtcupload {
+namespace {
+
+using test::http_exchange;
+using test::post;
+using test::RawHttp;
+using ::testing::HasSubstr;
+using ::testing::Not;
+using ::testing::StartsWith;
+
+class HttpServerTest : public ::testing::Test {
+ protected:
+  // A server that echoes bodies, on a thread with a context of its own.
+  void serve(HttpServerOptions options, HttpServer::Handler handler = nullptr) {
+    if (!handler) {
+      handler = [](const HttpRequest& request, const HttpResponder& responder) {
+        responder.reply_json(200, request.body);
+      };
+    }
+    std::atomic<int> port = 0;
+    thread_ = std::thread([this, &port, options, handler] {
+      g_main_context_push_thread_default(context_);
+      {
+        HttpServer server(options, handler);
+        EXPECT_EQ(server.start(), "");
+        port = server.port();
+        g_main_loop_run(loop_);
+      }
+      // What the server's end left behind.
+      while (g_main_context_iteration(context_, FALSE)) {
+      }
+      g_main_context_pop_thread_default(context_);
+    });
+    ASSERT_TRUE(test::eventually([&] { return port != 0; }));
+    port_ = port;
+  }
+
+  void TearDown() override {
+    if (thread_.joinable()) {
+      post_to(context_, [this] { g_main_loop_quit(loop_); });
+      thread_.join();
+    }
+    g_main_loop_unref(loop_);
+    g_main_context_unref(context_);
+  }
+
+  GMainContext* context_ = g_main_context_new();
+  GMainLoop* loop_ = g_main_loop_new(context_, FALSE);
+  std::thread thread_;
+  int port_ = 0;
+};
+
+TEST_F(HttpServerTest, HandsOverTheBodyAndRepliesInJson) {
+  serve({});
+  const std::string reply = http_exchange(port_, post("{\"a\":1}"));
+  EXPECT_THAT(reply, StartsWith("HTTP/1.1 200"));
+  EXPECT_THAT(reply, HasSubstr("Content-Type: application/json"));
+  EXPECT_THAT(reply, HasSubstr("Access-Control-Allow-Origin: *"));
+  EXPECT_TRUE(reply.ends_with("\r\n\r\n{\"a\":1}"));
+}
+
+TEST_F(HttpServerTest, ReadsTheBearerToken) {
+  serve({}, [](const HttpRequest& request, const HttpResponder& responder) {
+    responder.reply_json(200, request.bearer_token.value_or("none"));
+  });
+  EXPECT_THAT(http_exchange(port_, post("{}", "Authorization: Bearer k1\r\n")), HasSubstr("\nk1"));
+  EXPECT_THAT(http_exchange(port_, post("{}", "authorization: bearer k2\r\n")), HasSubstr("\nk2"));
+  EXPECT_THAT(http_exchange(port_, post("{}", "Authorization: Basic x\r\n")), HasSubstr("\nnone"));
+}
+
+TEST_F(HttpServerTest, Preflight) {
+  serve({});
+  const std::string reply = http_exchange(
+      port_,
+      "OPTIONS /initialise_webrtc_worker HTTP/1.1\r\nHost: x\r\nOrigin: http://page\r\n"
+      "Access-Control-Request-Method: POST\r\nAccess-Control-Request-Headers: authorization\r\n"
+      "Access-Control-Request-Private-Network: true\r\n\r\n");
+  EXPECT_THAT(reply, StartsWith("HTTP/1.1 204"));
+  EXPECT_THAT(reply, HasSubstr("Access-Control-Allow-Origin: *\r\n"));
+  EXPECT_THAT(reply, HasSubstr("Access-Control-Allow-Methods: POST, OPTIONS\r\n"));
+  EXPECT_THAT(reply, HasSubstr("Access-Control-Allow-Headers: Content-Type, Authorization\r\n"));
+  EXPECT_THAT(reply, HasSubstr("Access-Control-Allow-Private-Network: true\r\n"));
+}
+
+TEST_F(HttpServerTest, OtherPathsAndMethods) {
+  serve({});
+  for (const char* path :
+       {"/", "/x", "/initialise_webrtc_worker/x", "/initialise_webrtc_workerx"}) {
+    const std::string reply =
+        http_exchange(port_, std::string("GET ") + path + " HTTP/1.1\r\nHost: x\r\n\r\n");
+    EXPECT_THAT(reply, StartsWith("HTTP/1.1 404")) << path;
+    EXPECT_THAT(reply, HasSubstr("\"error_type\":\"NotFound\""));
+  }
+  for (const char* method : {"GET", "PUT", "DELETE", "PATCH"}) {
+    const std::string reply = http_exchange(
+        port_, std::string(method) + " /initialise_webrtc_worker HTTP/1.1\r\nHost: x\r\n\r\n");
+    EXPECT_THAT(reply, StartsWith("HTTP/1.1 405")) << method;
+    EXPECT_THAT(reply, HasSubstr("Allow: POST, OPTIONS\r\n"));
+    EXPECT_THAT(reply, HasSubstr("\"error_type\":\"MethodNotAllowed\""));
+  }
+}
+
+TEST_F(HttpServerTest, RefusesAnAnnouncedOversizeBodyWithoutReadingIt) {
+  serve({.max_body = 1000});
+  const RawHttp http(port_);
+  http.send("POST /initialise_webrtc_worker HTTP/1.1\r\nHost: x\r\nContent-Length: 1001\r\n\r\n");
+  const std::string reply = http.read_all();
+  EXPECT_THAT(reply, StartsWith("HTTP/1.1 413"));
+  EXPECT_THAT(reply, HasSubstr("larger than the 1000 bytes"));
+  EXPECT_THAT(reply, HasSubstr("\"error_type\":\"TooLarge\""));
+  EXPECT_THAT(http_exchange(port_, post(std::string(1000, ' '))), StartsWith("HTTP/1.1 200"));
+}
+
+TEST_F(HttpServerTest, RefusesAnUnannouncedOversizeBodyWhileItArrives) {
+  serve({.max_body = 100000});
+  const RawHttp http(port_);
+  http.send(
+      "POST /initialise_webrtc_worker HTTP/1.1\r\nHost: x\r\nTransfer-Encoding: chunked\r\n\r\n");
+  const std::string chunk = "8000\r\n" + std::string(0x8000, 'x') + "\r\n";
+  // It never ends by itself: only the server can end it.
+  std::thread reader([&] { EXPECT_THAT(http.read_all(), StartsWith("HTTP/1.1 413")); });
+  int chunks = 0;
+  while (http.send(chunk)) ASSERT_LT(++chunks, 1000000);
+  reader.join();
+}
+
+TEST_F(HttpServerTest, GivesUpOnHalfARequest) {
+  serve({.request_timeout = std::chrono::milliseconds(300)});
+  for (const char* half :
+       {"", "P", "POST /initialise_webrtc_worker HTTP/1.1\r\nHost: x\r\n",
+        "POST /initialise_webrtc_worker HTTP/1.1\r\nHost: x\r\nContent-Length: 100\r\n\r\n{"}) {
+    const RawHttp http(port_);
+    http.send(half);
+    EXPECT_THAT(http.read_all(), Not(HasSubstr("<no end>"))) << half;
+  }
+  EXPECT_THAT(http_exchange(port_, post("{}")), StartsWith("HTTP/1.1 200"));
+}
+
+TEST_F(HttpServerTest, ADroppedConnectionIsForgotten) {
+  serve({});
+  for (int i = 0; i < 300; ++i) {
+    const RawHttp http(port_);
+    http.send("POST /initialise_webrtc_worker HTTP/1.1\r\nHost: x\r\nContent-Length: 9\r\n\r\n{");
+  }
+  EXPECT_THAT(http_exchange(port_, post("{}")), StartsWith("HTTP/1.1 200"));
+}
+
+TEST_F(HttpServerTest, LimitsConnections) {
+  serve({.max_connections = 4});
+  std::vector<std::unique_ptr<RawHttp>> idle;
+  for (int i = 0; i < 4; ++i) {
+    idle.push_back(std::make_unique<RawHttp>(port_));
+    idle.back()->send("P");
+  }
+  EXPECT_EQ(http_exchange(port_, post("{}")), "");
+  idle.clear();
+  EXPECT_TRUE(test::eventually(
+      [&] { return http_exchange(port_, post("{}")).starts_with("HTTP/1.1 200"); }));
+}
+
+TEST_F(HttpServerTest, NonsenseIsAnsweredOrDropped) {
+  serve({});
+  for (const std::string& nonsense :
+       {std::string("\r\n\r\n"), std::string("GET\r\n\r\n"), std::string(100, '\0') + "\r\n\r\n",
+        std::string("POST * HTTP/9.9\r\n\r\n"), std::string("\x16\x03\x01\x02\r\n\r\n"),
+        std::string("POST /../initialise_webrtc_worker HTTP/1.1\r\nHost: x\r\n\r\n"),
+        std::string("POST /initialise_webrtc_worker HTTP/1.1\r\nHost: x\r\nContent-Length: "
+                    "-1\r\n\r\n")}) {
+    const RawHttp http(port_);
+    http.send(nonsense);
+    shutdown(http.fd, SHUT_WR);
+    EXPECT_THAT(http.read_all(), Not(HasSubstr("<no end>"))) << nonsense;
+  }
+  EXPECT_THAT(http_exchange(port_, post("{}")), StartsWith("HTTP/1.1 200"));
+}
+
+TEST_F(HttpServerTest, RepliesLater) {
+  serve({}, [this](const HttpRequest&, const HttpResponder& responder) {
+    post_to(context_, [responder] { responder.fail({429, "Busy", "Later.", {}}); });
+  });
+  const std::string reply = http_exchange(port_, post("{}"));
+  EXPECT_THAT(reply, StartsWith("HTTP/1.1 429"));
+  EXPECT_THAT(reply, HasSubstr("{\"message\":\"Later.\",\"error_type\":\"Busy\"}"));
+}
+
+TEST_F(HttpServerTest, AForgottenResponderIsA500) {
+  serve({}, [](const HttpRequest&, const HttpResponder&) {});
+  EXPECT_THAT(http_exchange(port_, post("{}")), StartsWith("HTTP/1.1 500"));
+}
+
+TEST_F(HttpServerTest, AReplyMayComeAfterTheClientOrTheServerHasGone) {
+  std::vector<HttpResponder> kept;
+  std::atomic<int> asked = 0;
+  serve({}, [&](const HttpRequest&, HttpResponder responder) {
+    kept.push_back(std::move(responder));
+    ++asked;
+  });
+  for (int i = 0; i < 2; ++i) {
+    const RawHttp http(port_);
+    http.send(post("{}"));
+    ASSERT_TRUE(test::eventually([&] { return asked == i + 1; }));
+  }
+  post_to(context_, [this] { g_main_loop_quit(loop_); });
+  thread_.join();
+  for (const HttpResponder& responder : kept) responder.reply_json(200, "{}");
+}
+
+TEST(HttpServer, SaysWhyItCannotListen) {
+  HttpServer first({}, nullptr);
+  ASSERT_EQ(first.start(), "");
+  HttpServer second({.port = first.port()}, nullptr);
+  EXPECT_THAT(second.start(), HasSubstr("port " + std::to_string(first.port())));
+  HttpServer third({.address = "nowhere"}, nullptr);
+  EXPECT_THAT(third.start(), HasSubstr("\"nowhere\" is not an IP address"));
+}
+
+}  // namespace
+}  // namespace webrtcupload
