@@ -187,7 +187,14 @@ struct HttpServer::Impl {
   }
 
   void handle(SoupServerMessage* message, const char* path) {
-    if (Connection* connection = find(message)) connection->deadline.cancel();
+    if (Connection* connection = find(message)) {
+      if (connection->refused) {
+        // Its end arrived after all; it has its reply.
+        soup_server_message_set_status(message, 413, nullptr);
+        return;
+      }
+      connection->deadline.cancel();
+    }
     SoupMessageHeaders* request = soup_server_message_get_request_headers(message);
     SoupMessageHeaders* response = soup_server_message_get_response_headers(message);
     // Pages of any origin may ask; what they may do is the policy's question, not the browser's.
