@@ -8,6 +8,7 @@
 
 #include "core/chunk_sender.h"
 #include "core/wire_v1.h"
+#include "gst/abandon_outgoing.h"
 
 namespace webrtcupload {
 
@@ -180,6 +181,34 @@ void SenderChannel::interrupt(bool on) {
 }
 
 void SenderChannel::close() { gst_webrtc_data_channel_close(channel_.get()); }
+
+void SenderChannel::abandon() {
+  gint id = -1;
+  g_object_get(channel_.get(), "id", &id, nullptr);
+  // Without an id it has never been connected. Without a webrtcbin there is no more to be done than
+  // to close the channel, which waits for the peer to take what is queued.
+  const bool is_connected = webrtcbin_ && id >= 0;
+  if (is_connected) drop_outgoing(webrtcbin_.get(), id);
+  std::unique_lock lock(state_->mutex);
+  // Nothing drains any more when the peer is gone. (Closing makes it look gone, so this is first.)
+  const auto patience = state_->gone ? std::chrono::milliseconds(0) : kPatience;
+  lock.unlock();
+  close();
+  if (!is_connected) return;
+
+  const auto until = std::chrono::steady_clock::now() + patience;
+  lock.lock();
+  for (;;) {
+    const std::uint64_t seen = state_->events;
+    lock.unlock();
+    const bool drained = buffered_amount() == 0;
+    lock.lock();
+    if (drained) return;
+    if (!state_->changed.wait_until(lock, until, [&] { return state_->events != seen; })) break;
+  }
+  lock.unlock();
+  abandon_outgoing(webrtcbin_.get(), id);
+}
 
 std::uint64_t SenderChannel::buffered_amount() const {
   guint64 amount = 0;

@@ -23,6 +23,10 @@ namespace webrtcupload {
 
 class SenderChannel {
  public:
+  // How long the message that SCTP is taking may need to be taken whole, when an upload is
+  // abandoned. If it does, the peer sees the channel close.
+  static constexpr std::chrono::milliseconds kPatience{500};
+
   enum class Outcome { kDone, kInterrupted, kGone, kTimedOut };
 
   // `webrtcbin` is the one `channel` belongs to, or null when that is not known; then only the
@@ -52,8 +56,11 @@ class SenderChannel {
 
   // While on, every wait returns kInterrupted. Any thread.
   void interrupt(bool on);
-  // Closes the channel once everything queued has left, so that the peer notices. Any thread.
+  // Closes the channel once everything queued has left. Any thread.
   void close();
+  // Closes the channel without sending what is queued, and so that webrtcbin can be stopped
+  // afterwards. Waits at most kPatience. Any thread but one that holds the PC lock.
+  void abandon();
 
   [[nodiscard]] std::uint64_t buffered_amount() const;
   // Why a wait returned kGone.

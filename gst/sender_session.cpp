@@ -83,11 +83,19 @@ void SenderSession::flushed() {
   if (sender_ && !complete_) flushed_ = true;
 }
 
+void SenderSession::prepare_stop() {
+  if (!complete_) channel_->abandon();
+}
+
 void SenderSession::stop() {
   if (sender_ && !complete_ && !failed_) {
     post_progress(GST_PROGRESS_TYPE_CANCELED, "The upload was cancelled after " + amount_text());
   }
-  if (!complete_ || close_at_end_) channel_->close();
+  if (!complete_) {
+    channel_->abandon();
+  } else if (close_at_end_) {
+    channel_->close();
+  }
 }
 
 GstFlowReturn SenderSession::begin() {
@@ -220,7 +228,7 @@ GstFlowReturn SenderSession::fail(const Error& error) {
       gst_structure_new("application/x-webrtcupload-error", "code", G_TYPE_STRING,
                         std::string(to_string(error.code)).c_str(), nullptr));
   // v1 cannot say "I give up" but by closing the channel, whoever made it.
-  channel_->close();
+  channel_->abandon();
   return GST_FLOW_ERROR;
 }
 

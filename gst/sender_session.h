@@ -8,6 +8,7 @@
 
 #include <gst/base/gstbasesink.h>
 
+#include <atomic>
 #include <chrono>
 #include <cstdint>
 #include <functional>
@@ -49,6 +50,9 @@ class SenderSession {
 
   // Any thread: while on, render() gives way.
   void interrupt(bool on) { channel_->interrupt(on); }
+  // Any thread: the pipeline is going down. Gives up what the channel could not send yet, which
+  // would hold up webrtcbin's own way down; render() has been interrupted.
+  void prepare_stop();
   // When no streaming thread runs any more: an upload that is under way is abandoned.
   void stop();
 
@@ -78,9 +82,10 @@ class SenderSession {
   std::optional<ChunkSender> sender_;
   ProgressThrottle throttle_;
   bool open_ = false;
-  bool complete_ = false;
   bool failed_ = false;
   bool flushed_ = false;
+
+  std::atomic<bool> complete_{false};
 
   // Read by stats().
   mutable std::mutex stats_mutex_;

@@ -183,15 +183,38 @@ void expect_typefinders_to_stay() {
   gst_plugin_feature_list_free(factories);
 }
 
+// Until the number of threads has not changed for a while.
+void wait_for_threads_to_settle() {
+  constexpr int kLooks = 60;
+  const auto count = [] {
+    const std::filesystem::directory_iterator tasks("/proc/self/task");
+    return std::distance(begin(tasks), end(tasks));
+  };
+  auto last = count();
+  int same = 0;
+  eventually(
+      [&] {
+        const auto now = count();
+        same = now == last ? same + 1 : 0;
+        last = now;
+        return same >= kLooks;
+      },
+      kPrompt);
+}
+
 // Checked after all tests, when whatever they made is gone; so what is left was leaked.
 class LeakCheck : public testing::Environment {
  public:
   void TearDown() override {
     expect_typefinders_to_stay();
+    // Threads of webrtcbin and GLib may still be letting go of the last objects, and the tracer
+    // must not be asked while they do: it would take references to objects being finalised.
     std::vector<std::string> left;
-    // Threads of webrtcbin and GLib may still be letting go of the last objects.
-    eventually([&] { return (left = live_objects()).empty(); }, kPrompt);
-    if (left.empty()) return;
+    for (int attempt = 0; attempt < 3; ++attempt) {
+      wait_for_threads_to_settle();
+      left = live_objects();
+      if (left.empty()) return;
+    }
     std::string text;
     for (const std::string& object : left) text += "\n  " + object;
     ADD_FAILURE() << left.size() << " GStreamer objects leaked:" << text;

@@ -11,6 +11,7 @@
 #include <variant>
 
 #include "core/wire_v1.h"
+#include "gst/abandon_outgoing.h"
 
 namespace webrtcupload::test {
 namespace {
@@ -25,6 +26,12 @@ Enum get_enum(gpointer object, const char* property) {
   gint value = 0;
   g_object_get(object, property, &value, nullptr);
   return static_cast<Enum>(value);
+}
+
+GObjectPtr<GObject> get_object(gpointer object, const char* property) {
+  GObject* value = nullptr;
+  g_object_get(object, property, &value, nullptr);
+  return GObjectPtr<GObject>(value);
 }
 
 // Runs `start` with a promise and waits for its answer. The promise's own wait has no deadline,
@@ -61,10 +68,9 @@ testing::AssertionResult set_description(GstElement* webrtcbin, const char* whic
   return testing::AssertionSuccess();
 }
 
-// Waits until a property of a webrtcbin satisfies `condition`. webrtcbin notifies without its
-// lock, so the handler may read it.
+// Waits until a property of a webrtcbin, or of one of its transports, satisfies `condition`.
 template <typename Enum>
-bool wait_property(GstElement* webrtcbin, const char* property,
+bool wait_property(gpointer object, const char* property,
                    const std::function<bool(Enum)>& condition,
                    std::chrono::milliseconds deadline = kDeadline) {
   struct Shared {
@@ -74,7 +80,7 @@ bool wait_property(GstElement* webrtcbin, const char* property,
   };
   const auto shared = std::make_shared<Shared>();
   const SignalConnection connection(
-      webrtcbin, (std::string("notify::") + property).c_str(),
+      object, (std::string("notify::") + property).c_str(),
       G_CALLBACK(+[](GObject*, GParamSpec*, std::shared_ptr<Shared>* state) {
         const std::lock_guard lock((*state)->mutex);
         (*state)->notified = true;
@@ -83,7 +89,7 @@ bool wait_property(GstElement* webrtcbin, const char* property,
       shared);
   const auto until = std::chrono::steady_clock::now() + deadline;
   for (;;) {
-    if (condition(get_enum<Enum>(webrtcbin, property))) return true;
+    if (condition(get_enum<Enum>(object, property))) return true;
     std::unique_lock lock(shared->mutex);
     if (!shared->changed.wait_until(lock, until, [&] { return shared->notified; })) return false;
     shared->notified = false;
@@ -312,6 +318,7 @@ PeerPair::PeerPair(Options options) {
 PeerPair::~PeerPair() {
   for (Peer* peer : {&offerer_, &answerer_}) {
     if (!peer->pipeline) continue;
+    abandon_outgoing(peer->webrtcbin.get());
     gst_element_set_state(peer->pipeline.get(), GST_STATE_NULL);
     peer->on_data_channel.disconnect();
   }
@@ -328,12 +335,15 @@ void PeerPair::make_peer(Peer& peer, const char* name, const Options& options) {
   peer.bus = std::make_unique<BusLog>(peer.pipeline.get());
 
   // Nothing leaves this machine, and nothing depends on what networks it has.
-  GstObject* raw_agent = nullptr;
-  g_object_get(webrtcbin, "ice-agent", &raw_agent, nullptr);
-  const GstPtr<GstObject> agent(raw_agent);
+  const auto agent = get_object(webrtcbin, "ice-agent");
   gboolean added = FALSE;
   g_signal_emit_by_name(agent.get(), "add-local-ip-address", "127.0.0.1", &added);
   ASSERT_TRUE(added);
+  // Nor on what router it has.
+  GstObject* raw_nice = nullptr;
+  g_object_get(agent.get(), "agent", &raw_nice, nullptr);
+  const GObjectPtr<GObject> nice(G_OBJECT(raw_nice));
+  g_object_set(nice.get(), "upnp", FALSE, nullptr);
 
   if (!options.observe_incoming) return;
   peer.incoming = std::make_shared<Incoming>();
@@ -434,10 +444,19 @@ void PeerPair::close_connection(Side side) {
   }
   g_value_unset(&item);
   gst_iterator_free(iterator);
+
+  // Stopped at once, it might not be sent any more.
+  const Side other = side == Side::kOfferer ? Side::kAnswerer : Side::kOfferer;
+  const auto transport =
+      get_object(get_object(webrtcbin(other), "sctp-transport").get(), "transport");
+  EXPECT_TRUE(wait_property<GstWebRTCDTLSTransportState>(transport.get(), "state", [](auto state) {
+    return state != GST_WEBRTC_DTLS_TRANSPORT_STATE_CONNECTED;
+  }));
   stop(side);
 }
 
 void PeerPair::stop(Side side) {
+  abandon_outgoing(webrtcbin(side));
   EXPECT_EQ(gst_element_set_state(pipeline(side), GST_STATE_NULL), GST_STATE_CHANGE_SUCCESS);
 }
 
