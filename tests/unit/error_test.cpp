@@ -4,37 +4,50 @@
 
 #include <gtest/gtest.h>
 
+#include <fstream>
+#include <iterator>
 #include <memory>
+#include <string>
 #include <string_view>
 #include <utility>
 
 namespace webrtcupload {
 namespace {
 
+constexpr std::pair<ErrorCode, std::string_view> kTexts[] = {
+    {ErrorCode::kMalformedMessage, "malformed-message"},
+    {ErrorCode::kTooManyChunks, "too-many-chunks"},
+    {ErrorCode::kTotalChanged, "total-changed"},
+    {ErrorCode::kBadIndex, "bad-index"},
+    {ErrorCode::kChunkTooLarge, "chunk-too-large"},
+    {ErrorCode::kTooLarge, "too-large"},
+    {ErrorCode::kConflictingChunk, "conflicting-chunk"},
+    {ErrorCode::kIdleTimeout, "idle-timeout"},
+    {ErrorCode::kUploadTimeout, "upload-timeout"},
+    {ErrorCode::kPeerGone, "peer-gone"},
+    {ErrorCode::kUnauthorized, "unauthorized"},
+    {ErrorCode::kQuotaExceeded, "quota-exceeded"},
+    {ErrorCode::kStorageFailed, "storage-failed"},
+    {ErrorCode::kOverloaded, "overloaded"},
+    {ErrorCode::kCancelled, "cancelled"},
+    {ErrorCode::kEmptyUpload, "empty-upload"},
+    {ErrorCode::kUnknownSize, "unknown-size"},
+    {ErrorCode::kSizeMismatch, "size-mismatch"},
+};
+
 // Peers, logs and applications match on these texts: a change here breaks them.
 TEST(ErrorCode, TextFormIsStable) {
-  const std::pair<ErrorCode, std::string_view> texts[] = {
-      {ErrorCode::kMalformedMessage, "malformed-message"},
-      {ErrorCode::kTooManyChunks, "too-many-chunks"},
-      {ErrorCode::kTotalChanged, "total-changed"},
-      {ErrorCode::kBadIndex, "bad-index"},
-      {ErrorCode::kChunkTooLarge, "chunk-too-large"},
-      {ErrorCode::kTooLarge, "too-large"},
-      {ErrorCode::kConflictingChunk, "conflicting-chunk"},
-      {ErrorCode::kIdleTimeout, "idle-timeout"},
-      {ErrorCode::kUploadTimeout, "upload-timeout"},
-      {ErrorCode::kPeerGone, "peer-gone"},
-      {ErrorCode::kUnauthorized, "unauthorized"},
-      {ErrorCode::kQuotaExceeded, "quota-exceeded"},
-      {ErrorCode::kStorageFailed, "storage-failed"},
-      {ErrorCode::kOverloaded, "overloaded"},
-      {ErrorCode::kCancelled, "cancelled"},
-      {ErrorCode::kEmptyUpload, "empty-upload"},
-      {ErrorCode::kUnknownSize, "unknown-size"},
-      {ErrorCode::kSizeMismatch, "size-mismatch"},
-  };
-  for (const auto& [code, text] : texts) EXPECT_EQ(to_string(code), text);
+  for (const auto& [code, text] : kTexts) EXPECT_EQ(to_string(code), text);
   EXPECT_EQ(to_string(static_cast<ErrorCode>(99)), "unknown");
+}
+
+TEST(ErrorCode, EachIsInTheProtocolsDocumentation) {
+  std::ifstream file(PROTOCOL_DOCUMENT);
+  const std::string document{std::istreambuf_iterator<char>(file), {}};
+  ASSERT_FALSE(document.empty()) << "cannot read " << PROTOCOL_DOCUMENT;
+  for (const auto& [code, text] : kTexts) {
+    EXPECT_NE(document.find("`" + std::string(text) + "`"), std::string::npos) << text;
+  }
 }
 
 TEST(Result, HoldsAValueOrTheReason) {
