@@ -31,6 +31,8 @@ enum class Step : std::uint8_t {
   kNextChunk,
   // Any size and content; index, size, content: one byte each.
   kOddChunk,
+  // Any small index and total: one byte each.
+  kOddHeader,
   // Index and total: four bytes each, then size: one byte.
   kAnyHeader,
   // Length: one byte, then the message itself.
@@ -116,6 +118,11 @@ class Play {
         const std::size_t size = input.byte() % (limits_.max_chunk_size + 3U);
         return message(testing::v1_chunk(index, total_, testing::pattern(size, input.byte())));
       }
+      case kOddHeader: {
+        const std::uint32_t index = input.byte() % (limits_.max_chunks + 2);
+        const std::uint32_t total = input.byte() % (limits_.max_chunks + 2);
+        return message(testing::v1_chunk(index, total, testing::pattern(1, index)));
+      }
       case kAnyHeader: {
         const std::uint32_t index = input.u32();
         const std::uint32_t total = input.u32();
@@ -189,6 +196,11 @@ class Play {
     const bool works = !driver_.memory().write_failure &&
                        !(driver_.memory().reserve_failure && reference_.chunks.empty());
     const testing::Outcome outcome = driver_.deliver(message, now_);
+    if (outcome.replied &&
+        (outcome.reply.kind != kind || outcome.reply.bytes.data() != bytes.data() ||
+         outcome.reply.bytes.size() != bytes.size())) {
+      return "the reply is not the message";
+    }
     return compare(outcome, reference_.message(message, now_, allowed_, works));
   }
 

@@ -87,6 +87,7 @@ class MemoryStorage final : public Storage {
 // What one message led to.
 struct Outcome {
   bool replied = false;
+  Message reply;
   bool asked = false;
   bool stored = false;
   bool compared = false;
@@ -161,8 +162,9 @@ class ReceiverDriver {
   void carry_out(Action action, TimePoint now, Outcome& outcome) {
     for (;;) {
       if (std::holds_alternative<action::Nothing>(action)) return;
-      if (std::holds_alternative<action::Reply>(action)) {
+      if (const auto* reply = std::get_if<action::Reply>(&action)) {
         outcome.replied = true;
+        outcome.reply = reply->message;
         return;
       }
       if (const auto* fail = std::get_if<action::Fail>(&action)) {
