@@ -161,8 +161,7 @@ TEST(Sink, WebrtcbinInNull) {
   const auto pipeline = parse_pipeline("fakesrc ! webrtcuploadsink name=sink");
   // A description of one element is that element.
   const auto webrtcbin = parse_pipeline("webrtcbin name=pc");
-  g_object_set(element_named(pipeline, "sink").get(), "webrtcbin", element_named(other, "pc").get(),
-               nullptr);
+  g_object_set(element_named(pipeline, "sink").get(), "webrtcbin", webrtcbin.get(), nullptr);
   const ErrorText error = start_error(pipeline);
   EXPECT_NE(error.message.find("\"pc\""), std::string::npos) << error.message;
   EXPECT_NE(error.message.find("READY"), std::string::npos) << error.message;
