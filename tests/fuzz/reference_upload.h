@@ -76,6 +76,17 @@ class ReferenceUpload {
     return Answer::kNothing;
   }
 
+  [[nodiscard]] std::optional<TimePoint> deadline() const {
+    if (!opened_at || !running()) return std::nullopt;
+    std::optional<TimePoint> first;
+    if (limits_.upload_timeout.count() > 0) first = *opened_at + limits_.upload_timeout;
+    if (limits_.idle_timeout.count() > 0) {
+      const TimePoint idle = progressed_at + limits_.idle_timeout;
+      first = std::min(first.value_or(idle), idle);
+    }
+    return first;
+  }
+
   Answer fail(ErrorCode code) {
     if (state == UploadState::kDone || state == UploadState::kError) return Answer::kNothing;
     if (code == ErrorCode::kPeerGone && !running()) return Answer::kNothing;
