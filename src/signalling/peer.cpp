@@ -10,7 +10,9 @@
 #include <optional>
 #include <utility>
 
+#include "gst/abandon_outgoing.h"
 #include "gst/signal_connection.h"
+#include "signalling/goodbye.h"
 #include "signalling/main_context.h"
 
 namespace webrtcupload {
@@ -55,6 +57,18 @@ PromiseResult read_promise(GstPromise* promise, const char* field) {
     if (!description) result.problem = "webrtcbin made no session description";
   }
   return result;
+}
+
+GstWebRTCDTLSTransportState dtls_state(GstElement* webrtcbin) {
+  GObject* sctp = nullptr;
+  GObject* dtls = nullptr;
+  GstWebRTCDTLSTransportState state = GST_WEBRTC_DTLS_TRANSPORT_STATE_NEW;
+  g_object_get(webrtcbin, "sctp-transport", &sctp, nullptr);
+  if (sctp) g_object_get(sctp, "transport", &dtls, nullptr);
+  if (dtls) g_object_get(dtls, "state", &state, nullptr);
+  g_clear_object(&dtls);
+  g_clear_object(&sctp);
+  return state;
 }
 
 // Calls `then` on `context` when webrtcbin fulfilled the promise, which it does on its own thread.
@@ -120,7 +134,10 @@ struct Peer::Impl {
 
   ~Impl() {
     stop_listening();
-    if (pipeline) gst_element_set_state(pipeline.get(), GST_STATE_NULL);
+    if (pipeline) {
+      abandon_outgoing(webrtcbin.get());
+      gst_element_set_state(pipeline.get(), GST_STATE_NULL);
+    }
     g_main_context_unref(context);
   }
 
@@ -285,14 +302,7 @@ struct Peer::Impl {
   }
 
   void check_dtls() {
-    GObject* sctp = nullptr;
-    GObject* dtls = nullptr;
-    GstWebRTCDTLSTransportState state = GST_WEBRTC_DTLS_TRANSPORT_STATE_NEW;
-    g_object_get(webrtcbin.get(), "sctp-transport", &sctp, nullptr);
-    if (sctp) g_object_get(sctp, "transport", &dtls, nullptr);
-    if (dtls) g_object_get(dtls, "state", &state, nullptr);
-    g_clear_object(&dtls);
-    g_clear_object(&sctp);
+    const GstWebRTCDTLSTransportState state = dtls_state(webrtcbin.get());
     if (state == GST_WEBRTC_DTLS_TRANSPORT_STATE_CLOSED) {
       set_gone("the peer closed the connection");
     } else if (state == GST_WEBRTC_DTLS_TRANSPORT_STATE_FAILED) {
@@ -370,24 +380,6 @@ struct Peer::Impl {
         }));
     g_signal_emit_by_name(webrtcbin.get(), "set-remote-description", description.get(), promise);
   }
-
-  // Sends the DTLS close alert, without which the other side notices seconds later.
-  void say_goodbye() {
-    GstIterator* iterator = gst_bin_iterate_recurse(GST_BIN(webrtcbin.get()));
-    gst_iterator_foreach(
-        iterator,
-        [](const GValue* item, gpointer) {
-          auto* element = GST_ELEMENT(g_value_get_object(item));
-          GstElementFactory* factory = gst_element_get_factory(element);
-          if (!factory || g_strcmp0(GST_OBJECT_NAME(factory), "dtlsenc") != 0) return;
-          if (GstPad* pad = gst_element_get_static_pad(element, "sink")) {
-            gst_pad_send_event(pad, gst_event_new_eos());
-            gst_object_unref(pad);
-          }
-        },
-        nullptr);
-    gst_iterator_free(iterator);
-  }
 };
 
 Peer::Peer(std::unique_ptr<Impl> impl) : impl_(std::move(impl)) {}
@@ -449,13 +441,32 @@ void Peer::accept_answer(const std::string& answer_sdp, ErrorCallback callback) 
 
 void Peer::close(DoneCallback done) {
   Impl& impl = *impl_;
-  if (!std::exchange(impl.closed, true)) {
-    impl.stop_listening();
-    impl.waiting_for_candidates = nullptr;
-    if (!impl.gone) impl.say_goodbye();
-    gst_element_set_state(impl.pipeline.get(), GST_STATE_NULL);
-  }
-  post_to(impl.context, std::move(done));
+  if (std::exchange(impl.closed, true)) return post_to(impl.context, std::move(done));
+  impl.stop_listening();
+  impl.waiting_for_candidates = nullptr;
+  // On a thread of GStreamer's: the goodbye takes a moment, and so can webrtcbin.
+  struct Close {
+    GMainContext* context;
+    bool gone;
+    GstPtr<GstElement> webrtcbin;
+    DoneCallback done;
+  };
+  gst_element_call_async(
+      impl.pipeline.get(),
+      [](GstElement* pipeline, gpointer data) {
+        auto* close = static_cast<Close*>(data);
+        if (!close->gone) say_goodbye(close->webrtcbin.get());
+        abandon_outgoing(close->webrtcbin.get());
+        gst_element_set_state(pipeline, GST_STATE_NULL);
+        post_to(close->context, std::move(close->done));
+      },
+      new Close{g_main_context_ref(impl.context), impl.gone, ref_gst(impl.webrtcbin.get()),
+                std::move(done)},
+      [](gpointer data) {
+        auto* close = static_cast<Close*>(data);
+        g_main_context_unref(close->context);
+        delete close;
+      });
 }
 
 }  // namespace webrtcupload

@@ -1,0 +1,108 @@
+// SPDX-License-Identifier: LGPL-2.1-or-later
+
+#include "signalling/goodbye.h"
+
+#include <chrono>
+#include <condition_variable>
+#include <memory>
+#include <mutex>
+#include <vector>
+
+#include "gst/glib_ptr.h"
+
+namespace webrtcupload {
+namespace {
+
+constexpr std::chrono::milliseconds kTimeout{500};
+// RFC 6347: a record's first byte is its type.
+constexpr std::uint8_t kAlertRecord = 21;
+
+std::vector<GstPtr<GstPad>> sink_pads_of(GstElement* bin, const char* factory) {
+  std::vector<GstPtr<GstPad>> pads;
+  GstIterator* iterator = gst_bin_iterate_all_by_element_factory_name(GST_BIN(bin), factory);
+  GValue item = G_VALUE_INIT;
+  while (gst_iterator_next(iterator, &item) == GST_ITERATOR_OK) {
+    GstPad* pad = gst_element_get_static_pad(GST_ELEMENT(g_value_get_object(&item)), "sink");
+    if (pad) pads.emplace_back(pad);
+    g_value_unset(&item);
+  }
+  gst_iterator_free(iterator);
+  return pads;
+}
+
+// Whether an encrypted connection is up, by the element that holds it.
+bool is_connected(GstPad* dtlsenc_sink) {
+  const GstPtr<GstElement> element(gst_pad_get_parent_element(dtlsenc_sink));
+  if (!element) return false;
+  // GstDtlsConnectionState: new, closed, failed, connecting, connected.
+  GValue value = G_VALUE_INIT;
+  g_object_get_property(G_OBJECT(element.get()), "connection-state", &value);
+  const auto* type = static_cast<GEnumClass*>(g_type_class_peek(G_VALUE_TYPE(&value)));
+  const GEnumValue* state =
+      type ? g_enum_get_value(const_cast<GEnumClass*>(type), g_value_get_enum(&value)) : nullptr;
+  const bool connected = state && g_strcmp0(state->value_nick, "connected") == 0;
+  g_value_unset(&value);
+  return connected;
+}
+
+struct Departure {
+  std::mutex mutex;
+  std::condition_variable changed;
+  bool seen = false;
+};
+
+bool is_alert(GstBuffer* buffer) {
+  std::uint8_t type = 0;
+  return buffer && gst_buffer_extract(buffer, 0, &type, 1) == 1 && type == kAlertRecord;
+}
+
+GstPadProbeReturn on_packet(GstPad*, GstPadProbeInfo* info, gpointer data) {
+  bool alert = false;
+  if (GST_PAD_PROBE_INFO_TYPE(info) & GST_PAD_PROBE_TYPE_BUFFER_LIST) {
+    GstBufferList* list = GST_PAD_PROBE_INFO_BUFFER_LIST(info);
+    for (guint i = 0; i < gst_buffer_list_length(list); ++i) {
+      alert = alert || is_alert(gst_buffer_list_get(list, i));
+    }
+  } else {
+    alert = is_alert(GST_PAD_PROBE_INFO_BUFFER(info));
+  }
+  if (alert) {
+    Departure& departure = **static_cast<std::shared_ptr<Departure>*>(data);
+    const std::lock_guard lock(departure.mutex);
+    departure.seen = true;
+    departure.changed.notify_all();
+  }
+  return GST_PAD_PROBE_OK;
+}
+
+}  // namespace
+
+void say_goodbye(GstElement* webrtcbin) {
+  auto encoders = sink_pads_of(webrtcbin, "dtlsenc");
+  std::erase_if(encoders, [](const auto& pad) { return !is_connected(pad.get()); });
+  if (encoders.empty()) return;
+  const auto network = sink_pads_of(webrtcbin, "nicesink");
+  auto departure = std::make_shared<Departure>();
+  std::vector<gulong> probes;
+  for (const auto& pad : network) {
+    probes.push_back(gst_pad_add_probe(
+        pad.get(),
+        static_cast<GstPadProbeType>(GST_PAD_PROBE_TYPE_BUFFER | GST_PAD_PROBE_TYPE_BUFFER_LIST),
+        on_packet, new std::shared_ptr<Departure>(departure),
+        [](gpointer data) { delete static_cast<std::shared_ptr<Departure>*>(data); }));
+  }
+  // What dtlsenc makes of EOS is the alert, which its own thread sends.
+  for (const auto& pad : encoders) gst_pad_send_event(pad.get(), gst_event_new_eos());
+  {
+    std::unique_lock lock(departure->mutex);
+    departure->changed.wait_for(lock, kTimeout, [&] { return departure->seen; });
+  }
+  for (std::size_t i = 0; i < network.size(); ++i) {
+    gst_pad_remove_probe(network[i].get(), probes[i]);
+    // The probe saw it before the sink did, which has it when the packet's push is over.
+    GST_PAD_STREAM_LOCK(network[i].get());
+    GST_PAD_STREAM_UNLOCK(network[i].get());
+  }
+}
+
+}  // namespace webrtcupload

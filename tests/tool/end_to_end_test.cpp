@@ -1,0 +1,552 @@
+// SPDX-License-Identifier: LGPL-2.1-or-later
+//
+// `webrtc-upload serve` and `send` as the programs people run: real files over real connections on
+// loopback, and what happens when either side is killed, interrupted, or lied to.
+
+#include <gmock/gmock.h>
+#include <gst/gst.h>
+#include <gtest/gtest.h>
+
+#include <csignal>
+#include <cstdlib>
+#include <fcntl.h>
+#include <filesystem>
+#include <fstream>
+#include <iterator>
+#include <memory>
+#include <optional>
+#include <string>
+#include <unistd.h>
+#include <vector>
+
+#include "process.h"
+#include "sample_offers.h"
+#include "signalling/json.h"
+#include "signalling/worker_request.h"
+
+namespace webrtcupload {
+namespace {
+
+namespace fs = std::filesystem;
+using std::chrono::seconds;
+using test::eventually;
+using test::Process;
+using ::testing::AnyOf;
+using ::testing::HasSubstr;
+using ::testing::Not;
+using ::testing::StartsWith;
+
+constexpr int kFrames = 50;
+constexpr const char* kDecode = "decodebin ! videoconvert ! fakesink";
+// For uploads that are only to be received.
+constexpr const char* kSwallow = "fakesink";
+
+std::string program() {
+  const char* path = std::getenv("WEBRTC_UPLOAD");
+  return path ? path : "";
+}
+
+// One of serve's lines.
+struct Event {
+  std::string text;
+  std::string event;
+  std::string session;
+  std::string status;
+  std::string code;
+  std::string message;
+  std::int64_t frames = 0;
+  std::int64_t frame = 0;
+  std::int64_t bytes = 0;
+  std::int64_t chunks = 0;
+};
+
+std::optional<Event> parse_event(const std::string& line) {
+  auto parsed = parse_json_object(line);
+  const auto* node = std::get_if<JsonNodePtr>(&parsed);
+  if (!node) return std::nullopt;
+  JsonObject* object = json_node_get_object(node->get());
+  Event event;
+  event.text = line;
+  event.event = json_string(object, "event").value_or("");
+  event.session = json_string(object, "session").value_or("");
+  event.status = json_string(object, "status").value_or("");
+  event.code = json_string(object, "code").value_or("");
+  event.message = json_string(object, "message").value_or("");
+  event.frames = json_integer(object, "frames").value_or(-1);
+  event.frame = json_integer(object, "frame").value_or(-1);
+  event.bytes = json_integer(object, "bytes").value_or(-1);
+  event.chunks = json_integer(object, "chunks").value_or(-1);
+  return event;
+}
+
+// A running server with a spool directory of its own.
+class Server {
+ public:
+  explicit Server(std::vector<std::string> more = {}, const std::string& pipeline = kDecode) {
+    char name[] = "/tmp/webrtc-upload-test-XXXXXX";
+    spool_ = mkdtemp(name);
+    std::vector<std::string> arguments = {program(),           "serve", "--port",     "0",
+                                          "--spool-directory", spool_,  "--pipeline", pipeline};
+    arguments.insert(arguments.end(), more.begin(), more.end());
+    process_ = std::make_unique<Process>(arguments);
+    const auto line = process_->wait_for_line(
+        [](const std::string& text) { return text.find("\"listening\"") != std::string::npos; });
+    if (!line) {
+      ADD_FAILURE() << "the server does not listen: " << process_->errors();
+      return;
+    }
+    auto parsed = parse_json_object(*line);
+    JsonObject* object = json_node_get_object(std::get<JsonNodePtr>(parsed).get());
+    url_ = json_string(object, "url").value_or("");
+    port_ = std::stoi(url_.substr(url_.rfind(':') + 1));
+  }
+
+  // However a test went: nothing is left in the spool directory.
+  ~Server() {
+    if (process_) {
+      EXPECT_TRUE(eventually([&] { return fs::is_empty(spool_); }));
+      process_.reset();
+    }
+    fs::remove_all(spool_);
+  }
+  Server(const Server&) = delete;
+  Server& operator=(const Server&) = delete;
+
+  [[nodiscard]] Process& process() { return *process_; }
+  [[nodiscard]] const std::string& url() const { return url_; }
+  [[nodiscard]] int port() const { return port_; }
+  [[nodiscard]] const std::string& spool() const { return spool_; }
+
+  Event wait_for_end(int session, std::chrono::milliseconds deadline = test::kDeadline) {
+    std::optional<Event> found;
+    process_->wait_for_line(
+        [&](const std::string& line) {
+          if (line.find("\"end\"") == std::string::npos) return false;
+          const auto event = parse_event(line);
+          if (!event || event->event != "end" || event->session != std::to_string(session)) {
+            return false;
+          }
+          found = event;
+          return true;
+        },
+        deadline);
+    if (!found) ADD_FAILURE() << "no end of session " << session << "; " << process_->errors();
+    return found.value_or(Event{});
+  }
+
+  [[nodiscard]] std::vector<Event> events() const {
+    std::vector<Event> events;
+    for (const std::string& line : process_->lines()) {
+      const auto event = parse_event(line);
+      EXPECT_TRUE(event) << "not JSON: " << line;
+      if (event) events.push_back(*event);
+    }
+    return events;
+  }
+
+  [[nodiscard]] std::vector<Event> frames_of(int session) const {
+    std::vector<Event> frames;
+    for (const Event& event : events()) {
+      if (event.event == "frame" && event.session == std::to_string(session)) {
+        frames.push_back(event);
+      }
+    }
+    return frames;
+  }
+
+ private:
+  std::string spool_;
+  std::unique_ptr<Process> process_;
+  std::string url_;
+  int port_ = 0;
+};
+
+std::unique_ptr<Process> start_send(const Server& server, const std::string& file,
+                                    std::vector<std::string> more = {}) {
+  std::vector<std::string> arguments = {program(), "send", file, "--to", server.url()};
+  arguments.insert(arguments.end(), more.begin(), more.end());
+  return std::make_unique<Process>(arguments);
+}
+
+// What a finished program said.
+struct Outcome {
+  int status = -1000;
+  std::string output;
+  std::string errors;
+};
+
+Outcome outcome_of(Process& process) {
+  Outcome outcome;
+  outcome.status = process.wait_for_exit().value_or(-1000);
+  // The readers may be a moment behind.
+  eventually([&] { return outcome.status == 0 || !process.errors().empty(); }, seconds(2));
+  for (const std::string& line : process.lines()) outcome.output += line + "\n";
+  outcome.errors = process.errors();
+  return outcome;
+}
+
+Outcome send(const Server& server, const std::string& file, std::vector<std::string> more = {}) {
+  return outcome_of(*start_send(server, file, std::move(more)));
+}
+
+Outcome run(std::vector<std::string> arguments) {
+  arguments.insert(arguments.begin(), program());
+  Process process(arguments);
+  return outcome_of(process);
+}
+
+class EndToEnd : public ::testing::Test {
+ protected:
+  static void SetUpTestSuite() {
+    char name[] = "/tmp/webrtc-upload-files-XXXXXX";
+    directory() = mkdtemp(name);
+    // Whichever encoder is there; the container is MP4 for both.
+    const bool x264 = gst_element_factory_find("x264enc") != nullptr;
+    const std::string description =
+        "videotestsrc num-buffers=" + std::to_string(kFrames) +
+        " ! video/x-raw,width=320,height=240,framerate=25/1 ! " +
+        (x264 ? "x264enc speed-preset=ultrafast" : "openh264enc") +
+        " ! h264parse ! mp4mux ! filesink location=" + file("video.mp4");
+    GError* error = nullptr;
+    GstElement* pipeline = gst_parse_launch(description.c_str(), &error);
+    ASSERT_TRUE(pipeline && !error) << (error ? error->message : "");
+    gst_element_set_state(pipeline, GST_STATE_PLAYING);
+    GstBus* bus = gst_element_get_bus(pipeline);
+    GstMessage* message = gst_bus_timed_pop_filtered(
+        bus, 60 * GST_SECOND, static_cast<GstMessageType>(GST_MESSAGE_EOS | GST_MESSAGE_ERROR));
+    ASSERT_TRUE(message);
+    EXPECT_EQ(GST_MESSAGE_TYPE(message), GST_MESSAGE_EOS);
+    gst_message_unref(message);
+    gst_object_unref(bus);
+    gst_element_set_state(pipeline, GST_STATE_NULL);
+    gst_object_unref(pipeline);
+
+    fs::copy_file(file("video.mp4"), file("truncated.mp4"));
+    fs::resize_file(file("truncated.mp4"), fs::file_size(file("video.mp4")) / 2);
+    std::ofstream(file("text.mp4")) << "This is not a video, whatever its name says.\n";
+    std::ofstream(file("one.mp4")) << "x";
+    std::ofstream(file("empty.mp4")) << "";
+    // Takes a while, and no space.
+    std::ofstream(file("big.bin")) << "x";
+    fs::resize_file(file("big.bin"), 400 << 20);
+  }
+  static void TearDownTestSuite() { fs::remove_all(directory()); }
+
+  static std::string& directory() {
+    static std::string path;
+    return path;
+  }
+  static std::string file(const std::string& name) { return directory() + "/" + name; }
+
+  // Waits until an upload is under way, as its sender sees it.
+  static void expect_under_way(Process& sender) {
+    EXPECT_TRUE(sender.wait_for_line([](const std::string& line) {
+      const int percent = std::atoi(line.c_str());
+      return percent >= 10 && percent < 80;
+    })) << sender.errors();
+  }
+};
+
+class EachIsolation : public EndToEnd, public ::testing::WithParamInterface<const char*> {};
+INSTANTIATE_TEST_SUITE_P(All, EachIsolation, ::testing::Values("process", "none"),
+                         [](const auto& param) { return std::string(param.param); });
+
+TEST_P(EachIsolation, UploadsAndAnalysesAVideo) {
+  Server server({"--isolation", GetParam()});
+  const Outcome sent = send(server, file("video.mp4"));
+  EXPECT_EQ(sent.status, 0) << sent.errors;
+  EXPECT_THAT(sent.output, HasSubstr("100 %"));
+  EXPECT_THAT(sent.output, HasSubstr("has analysed " + std::to_string(kFrames) + " frames"));
+  EXPECT_EQ(sent.errors, "");
+  const Event end = server.wait_for_end(1);
+  EXPECT_EQ(end.status, "done");
+  EXPECT_EQ(end.frames, kFrames);
+  EXPECT_EQ(end.bytes, static_cast<std::int64_t>(fs::file_size(file("video.mp4"))));
+  EXPECT_GT(end.chunks, 0);
+  const auto frames = server.frames_of(1);
+  ASSERT_EQ(frames.size(), static_cast<std::size_t>(kFrames));
+  for (int i = 0; i < kFrames; ++i) {
+    const Event& frame = frames[static_cast<std::size_t>(i)];
+    EXPECT_EQ(frame.frame, i + 1);
+    EXPECT_THAT(frame.text, HasSubstr("\"width\":320,\"height\":240,\"detections\":["));
+  }
+  // The end is the last word.
+  EXPECT_EQ(server.events().back().event, "end");
+}
+
+TEST_P(EachIsolation, FilesThatAreNoVideosFailWithAReason) {
+  Server server({"--isolation", GetParam()});
+  int session = 0;
+  for (const char* name : {"truncated.mp4", "text.mp4", "one.mp4"}) {
+    const Outcome sent = send(server, file(name));
+    EXPECT_EQ(sent.status, 1) << name;
+    EXPECT_THAT(sent.errors, StartsWith("webrtc-upload send: ")) << name;
+    const Event end = server.wait_for_end(++session);
+    EXPECT_EQ(end.status, "failed") << name;
+    EXPECT_EQ(end.code, "processing-failed") << name;
+    EXPECT_NE(end.message, "") << name;
+    EXPECT_THAT(sent.errors, HasSubstr(end.message)) << name;
+  }
+  EXPECT_EQ(send(server, file("video.mp4")).status, 0);
+}
+
+TEST_P(EachIsolation, TwoSessionsAtOnceAreIndependent) {
+  Server server({"--isolation", GetParam()});
+  const auto good = start_send(server, file("video.mp4"));
+  const auto bad = start_send(server, file("text.mp4"));
+  const auto other = start_send(server, file("video.mp4"), {"--chunk-size", "1000"});
+  EXPECT_EQ(outcome_of(*good).status, 0);
+  EXPECT_EQ(outcome_of(*bad).status, 1);
+  EXPECT_EQ(outcome_of(*other).status, 0);
+  int done = 0;
+  for (int session = 1; session <= 3; ++session) {
+    const Event end = server.wait_for_end(session);
+    if (end.status != "done") continue;
+    ++done;
+    EXPECT_EQ(end.frames, kFrames);
+    EXPECT_EQ(server.frames_of(session).size(), static_cast<std::size_t>(kFrames));
+  }
+  EXPECT_EQ(done, 2);
+}
+
+TEST_P(EachIsolation, AnInterruptedClientEndsItsSession) {
+  Server server({"--isolation", GetParam()}, kSwallow);
+  const auto sender = start_send(server, file("big.bin"));
+  expect_under_way(*sender);
+  sender->signal(SIGINT);
+  const Outcome outcome = outcome_of(*sender);
+  EXPECT_EQ(outcome.status, 130);
+  EXPECT_EQ(outcome.errors, "webrtc-upload send: interrupted\n");
+  const Event end = server.wait_for_end(1, seconds(20));
+  EXPECT_EQ(end.status, "failed");
+  EXPECT_EQ(end.code, "peer-gone");
+}
+
+TEST_P(EachIsolation, AKilledClientIsNoticed) {
+  Server server({"--isolation", GetParam(), "--idle-timeout", "1"}, kSwallow);
+  const auto sender = start_send(server, file("big.bin"));
+  expect_under_way(*sender);
+  sender->signal(SIGKILL);
+  const Event end = server.wait_for_end(1, seconds(20));
+  EXPECT_EQ(end.status, "failed");
+  EXPECT_THAT(end.code, AnyOf("idle-timeout", "peer-gone"));
+  const Outcome next = send(server, file("one.mp4"));
+  EXPECT_EQ(next.status, 0) << next.errors;
+}
+
+TEST_P(EachIsolation, CtrlCEndsTheServerAndItsSessions) {
+  Server server({"--isolation", GetParam()}, kSwallow);
+  const auto sender = start_send(server, file("big.bin"));
+  expect_under_way(*sender);
+  const auto children = test::children_of(server.process().pid());
+  EXPECT_EQ(children.size(), std::string(GetParam()) == "process" ? 1u : 0u);
+  server.process().signal(SIGINT);
+  EXPECT_EQ(server.process().wait_for_exit(seconds(20)), 0) << server.process().errors();
+  const Event end = server.wait_for_end(1);
+  EXPECT_EQ(end.code, "cancelled");
+  const Outcome outcome = outcome_of(*sender);
+  EXPECT_EQ(outcome.status, 1);
+  EXPECT_THAT(outcome.errors, HasSubstr("the server is stopping"));
+  for (const pid_t child : children) {
+    EXPECT_TRUE(eventually([&] { return !test::exists(child); }));
+  }
+}
+
+TEST_P(EachIsolation, TooLargeAFileIsRefusedWithItsReason) {
+  Server server({"--isolation", GetParam(), "--max-size", "1000000"}, kSwallow);
+  const Outcome sent = send(server, file("big.bin"));
+  EXPECT_EQ(sent.status, 1);
+  EXPECT_THAT(sent.errors, HasSubstr("1000000"));
+  EXPECT_EQ(server.wait_for_end(1).code, "too-large");
+}
+
+TEST_P(EachIsolation, NothingIsLeftAfterManySessions) {
+  Server server({"--isolation", GetParam()});
+  const pid_t pid = server.process().pid();
+  int session = 0;
+  const auto upload = [&](const char* name) {
+    send(server, file(name));
+    server.wait_for_end(++session);
+    EXPECT_TRUE(eventually([&] { return test::children_of(pid).empty(); }));
+  };
+  for (int i = 0; i < 3; ++i) upload("video.mp4");
+  const std::size_t before = test::descriptors_of(pid);
+  for (int i = 0; i < 3; ++i) {
+    upload("video.mp4");
+    upload("text.mp4");
+  }
+  EXPECT_TRUE(eventually([&] { return test::descriptors_of(pid) <= before; }, seconds(10)))
+      << test::descriptors_of(pid) << " descriptors, " << before << " before";
+}
+
+TEST_P(EachIsolation, AClientThatNeverConnectsIsForgotten) {
+  Server server({"--isolation", GetParam(), "--connect-timeout", "0.5", "--max-sessions", "1"});
+  WorkerRequest request;
+  request.offer_sdp = crlf(kWebrtcbinOffer);
+  const std::string reply =
+      test::http_exchange(server.port(), test::post(write_worker_request(request)));
+  EXPECT_THAT(reply, StartsWith("HTTP/1.1 200"));
+  EXPECT_THAT(reply, HasSubstr(R"("context":{"request_id":null,"pipeline_id":null})"));
+  EXPECT_THAT(reply, HasSubstr("a=candidate:"));
+  EXPECT_THAT(reply, Not(HasSubstr("max-message-size")));
+  EXPECT_EQ(server.wait_for_end(1, seconds(20)).code, "connect-timeout");
+  EXPECT_TRUE(eventually([&] { return send(server, file("video.mp4")).status == 0; }));
+}
+
+// Offers of clients that are not webrtcbin are answered: same sections, none rejected.
+TEST_P(EachIsolation, AnswersOtherClientsOffers) {
+  Server server({"--isolation", GetParam(), "--connect-timeout", "0.5"});
+  for (const auto offer : {kChromiumOffer, kAiortcOffer}) {
+    WorkerRequest request;
+    request.offer_sdp = crlf(offer);
+    const std::string reply =
+        test::http_exchange(server.port(), test::post(write_worker_request(request)));
+    EXPECT_THAT(reply, StartsWith("HTTP/1.1 200"));
+    EXPECT_THAT(reply, HasSubstr("a=group:BUNDLE 0 1\\r\\n"));
+    EXPECT_THAT(reply, HasSubstr("m=video 9 "));
+    EXPECT_THAT(reply, HasSubstr("m=application 9 UDP/DTLS/SCTP webrtc-datachannel"));
+    EXPECT_THAT(reply, HasSubstr("a=inactive"));
+  }
+}
+
+TEST_P(EachIsolation, HostileRequestsDoNoHarm) {
+  Server server({"--isolation", GetParam()});
+  const auto status_of = [&](const std::string& body) {
+    return test::http_exchange(server.port(), test::post(body)).substr(0, 12);
+  };
+  EXPECT_EQ(status_of("{"), "HTTP/1.1 400");
+  EXPECT_EQ(status_of("{}"), "HTTP/1.1 422");
+  EXPECT_EQ(status_of(std::string(300000, ' ')), "HTTP/1.1 413");
+  WorkerRequest request;
+  for (const std::string& sdp : {std::string(), std::string("v=0\r\n"), std::string("hello"),
+                                 crlf(kChromiumOffer).substr(0, 700)}) {
+    request.offer_sdp = sdp;
+    const std::string reply =
+        test::http_exchange(server.port(), test::post(write_worker_request(request)));
+    EXPECT_THAT(reply, StartsWith("HTTP/1.1 400"));
+    EXPECT_THAT(reply, HasSubstr("\"error_type\":\"InvalidOffer\""));
+    EXPECT_THAT(reply, HasSubstr("\"message\":\"the offer "));
+  }
+  EXPECT_EQ(send(server, file("video.mp4")).status, 0);
+}
+
+TEST_P(EachIsolation, LimitsSessions) {
+  Server server({"--isolation", GetParam(), "--max-sessions", "1"}, kSwallow);
+  const auto first = start_send(server, file("big.bin"));
+  expect_under_way(*first);
+  const Outcome second = send(server, file("one.mp4"));
+  EXPECT_EQ(second.status, 1);
+  EXPECT_THAT(second.errors, HasSubstr("429"));
+  EXPECT_THAT(second.errors, HasSubstr("as many sessions as it allows (1)"));
+  first->signal(SIGINT);
+  EXPECT_EQ(outcome_of(*first).status, 130);
+  server.wait_for_end(1);
+  EXPECT_TRUE(eventually([&] { return send(server, file("one.mp4")).status == 0; }));
+}
+
+TEST_F(EndToEnd, AKilledSessionProcessIsAccountedFor) {
+  Server server({}, kSwallow);
+  const auto sender = start_send(server, file("big.bin"));
+  expect_under_way(*sender);
+  const auto children = test::children_of(server.process().pid());
+  ASSERT_EQ(children.size(), 1u);
+  kill(*children.begin(), SIGKILL);
+  const Event end = server.wait_for_end(1, seconds(10));
+  EXPECT_EQ(end.status, "failed");
+  EXPECT_EQ(end.code, "crashed");
+  EXPECT_THAT(end.message, HasSubstr("signal 9"));
+  const Outcome next = send(server, file("one.mp4"));
+  EXPECT_EQ(next.status, 0) << next.errors;
+  sender->signal(SIGINT);
+  EXPECT_EQ(outcome_of(*sender).status, 130);
+}
+
+TEST_F(EndToEnd, AKilledServerLeavesNoProcesses) {
+  Server server({}, kSwallow);
+  const auto sender = start_send(server, file("big.bin"));
+  expect_under_way(*sender);
+  const auto children = test::children_of(server.process().pid());
+  ASSERT_EQ(children.size(), 1u);
+  server.process().signal(SIGKILL);
+  EXPECT_TRUE(eventually([&] { return !test::exists(*children.begin()); }, seconds(10)));
+  sender->signal(SIGINT);
+  EXPECT_EQ(outcome_of(*sender).status, 130);
+}
+
+TEST_F(EndToEnd, AMissingSpoolDirectoryIsSaid) {
+  Server server({"--spool-directory", file("no-such-directory")});
+  const Outcome sent = send(server, file("video.mp4"));
+  EXPECT_EQ(sent.status, 1);
+  EXPECT_THAT(sent.errors, HasSubstr("no-such-directory"));
+}
+
+TEST_F(EndToEnd, EncodedOutputIsObservedBeforeTheEncoder) {
+  Server server({}, "decodebin ! videoconvert ! x264enc tune=zerolatency ! queue ! fakesink");
+  EXPECT_EQ(send(server, file("video.mp4")).status, 0);
+  EXPECT_EQ(server.wait_for_end(1).frames, kFrames);
+}
+
+TEST_F(EndToEnd, ServeSaysWhatIsWrongWithItsCommandLine) {
+  EXPECT_EQ(run({"serve", "--port", "70000"}).status, 2);
+  EXPECT_EQ(run({"serve", "--isolation", "thread"}).status, 2);
+  EXPECT_EQ(run({"serve", "--max-sessions", "0"}).status, 2);
+  EXPECT_EQ(run({"serve", "--what"}).status, 2);
+  EXPECT_EQ(run({"serve", "more"}).status, 2);
+  EXPECT_THAT(run({"serve", "--address", "nowhere", "--pipeline", kSwallow}).errors,
+              HasSubstr("is not an IP address"));
+  const Outcome broken = run({"serve", "--pipeline", "nosuchelement ! fakesink"});
+  EXPECT_EQ(broken.status, 1);
+  EXPECT_THAT(broken.errors, HasSubstr("nosuchelement"));
+  Server server({}, kSwallow);
+  const Outcome taken =
+      run({"serve", "--pipeline", kSwallow, "--port", std::to_string(server.port())});
+  EXPECT_EQ(taken.status, 1);
+  EXPECT_THAT(taken.errors, HasSubstr("cannot listen"));
+}
+
+TEST_F(EndToEnd, SendSaysWhatIsWrong) {
+  const std::string url = "http://127.0.0.1:1";
+  EXPECT_EQ(run({"send"}).status, 2);
+  EXPECT_EQ(run({"send", "x"}).status, 2);
+  EXPECT_EQ(run({"send", file("video.mp4"), "--to", "nowhere"}).status, 2);
+  EXPECT_EQ(run({"send", file("video.mp4"), "--to", url, "--chunk-size", "70000"}).status, 2);
+  const auto complaint = [&](const std::string& name) {
+    const Outcome outcome = run({"send", name, "--to", url});
+    EXPECT_EQ(outcome.status, 1) << name;
+    // One line.
+    EXPECT_EQ(outcome.errors.find('\n'), outcome.errors.size() - 1) << outcome.errors;
+    return outcome.errors;
+  };
+  EXPECT_THAT(complaint(file("missing.mp4")), HasSubstr("No such file"));
+  EXPECT_THAT(complaint(directory()), HasSubstr("is a directory"));
+  EXPECT_THAT(complaint(file("empty.mp4")), HasSubstr("is empty"));
+  EXPECT_THAT(complaint("/dev/null"), HasSubstr("not a regular file"));
+  EXPECT_THAT(complaint(file("video.mp4")), HasSubstr("cannot reach http://127.0.0.1:1/"));
+}
+
+TEST_F(EndToEnd, SendReportsWhatTheServerAnswers) {
+  Server server({}, kSwallow);
+  const Outcome outcome = run({"send", file("video.mp4"), "--to", server.url() + "/elsewhere"});
+  EXPECT_EQ(outcome.status, 1);
+  EXPECT_THAT(outcome.errors, HasSubstr("404: There is nothing at /elsewhere."));
+}
+
+TEST_F(EndToEnd, HelpAndVersion) {
+  EXPECT_EQ(run({"--help"}).status, 0);
+  EXPECT_THAT(run({"--help"}).output, HasSubstr("webrtc-upload serve"));
+  EXPECT_THAT(run({"--version"}).output, StartsWith("webrtc-upload "));
+  EXPECT_THAT(run({"serve", "--help"}).output, HasSubstr("--pipeline"));
+  EXPECT_THAT(run({"send", "--help"}).output, HasSubstr("--to"));
+  EXPECT_EQ(run({}).status, 2);
+  EXPECT_EQ(run({"what"}).status, 2);
+  EXPECT_EQ(run({"session"}).status, 2);
+}
+
+}  // namespace
+}  // namespace webrtcupload
+
+int main(int argc, char** argv) {
+  ::testing::InitGoogleTest(&argc, argv);
+  gst_init(&argc, &argv);
+  return RUN_ALL_TESTS();
+}
