@@ -185,7 +185,7 @@ struct Peer::Impl {
       problem = "GStreamer has no webrtcbin; its \"bad\" plugins and libnice's are needed";
       return false;
     }
-    pipeline = ref_gst(gst_pipeline_new(nullptr));
+    pipeline = GstPtr<GstElement>(GST_ELEMENT(gst_object_ref_sink(gst_pipeline_new(nullptr))));
     gst_util_set_object_arg(G_OBJECT(webrtcbin.get()), "bundle-policy", "max-bundle");
     gst_bin_add(GST_BIN(pipeline.get()), webrtcbin.get());
     if (!set_up_ice(problem)) return false;

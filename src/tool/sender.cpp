@@ -116,7 +116,7 @@ void Sender::on_open() {
 }
 
 bool Sender::build_pipeline(std::string& problem) {
-  pipeline_ = ref_gst(gst_pipeline_new(nullptr));
+  pipeline_ = GstPtr<GstElement>(GST_ELEMENT(gst_object_ref_sink(gst_pipeline_new(nullptr))));
   GstElement* source = gst_element_factory_make("filesrc", nullptr);
   GstElement* sink = gst_element_factory_make("webrtcuploadsink", nullptr);
   for (GstElement* element : {source, sink}) {

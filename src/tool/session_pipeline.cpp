@@ -15,7 +15,7 @@ GstPtr<GstElement> parse(const std::string& description, std::string& problem) {
   const std::string text = "webrtcupload name=upload ! " + description;
   GstElement* element =
       gst_parse_launch_full(text.c_str(), nullptr, GST_PARSE_FLAG_FATAL_ERRORS, &error);
-  GstPtr<GstElement> pipeline = ref_gst(element);
+  GstPtr<GstElement> pipeline(element ? GST_ELEMENT(gst_object_ref_sink(element)) : nullptr);
   if (error) {
     problem = error->message;
     g_clear_error(&error);
