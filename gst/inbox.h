@@ -38,8 +38,6 @@ class Inbox {
   // are bounded as well.
   static constexpr std::uint64_t kMessageCost = 512;
 
-  // A channel has been taken.
-  struct Attached {};
   struct Opened {};
   // The channel or the connection is gone. `why` is a sentence.
   struct Gone {
@@ -56,7 +54,7 @@ class Inbox {
 
     [[nodiscard]] Message message() const;
   };
-  using Item = std::variant<Attached, Opened, Gone, Overloaded, Received>;
+  using Item = std::variant<Opened, Gone, Overloaded, Received>;
 
   struct Backlog {
     std::uint64_t now = 0;

@@ -56,7 +56,6 @@ std::unique_ptr<UploadChannel> UploadChannel::take(GstWebRTCDataChannel* channel
 
   GstWebRTCDataChannelState state{};
   g_object_get(channel, "ready-state", &state, nullptr);
-  target->push(Inbox::Attached{});
   if (state == GST_WEBRTC_DATA_CHANNEL_STATE_OPEN) target->push(Inbox::Opened{});
   taken->peer_watch_.watch_channel(channel);
   return taken;

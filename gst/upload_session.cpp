@@ -34,10 +34,13 @@ void block_file_size_signal() {
 std::shared_ptr<UploadSession> UploadSession::start(Settings settings,
                                                     std::unique_ptr<Storage> storage,
                                                     std::shared_ptr<Inbox> inbox,
+                                                    std::unique_ptr<UploadChannel> channel,
                                                     GstPtr<GstElement> webrtcbin,
                                                     UploadObserver* observer) {
   std::shared_ptr<UploadSession> session(new UploadSession(
       std::move(settings), std::move(storage), std::move(inbox), std::move(webrtcbin), observer));
+  // Before the worker starts, which may find messages of the channel waiting.
+  if (channel) session->adopt(std::move(channel));
   // The worker keeps the session: it may outlive stop(), when an application's handler does.
   session->thread_ = std::thread([session] { session->run(); });
   return session;
@@ -96,10 +99,15 @@ void UploadSession::offer(GstWebRTCDataChannel* channel) {
 }
 
 void UploadSession::adopt(std::unique_ptr<UploadChannel> channel) {
-  std::shared_ptr<UploadChannel> adopted = std::move(channel);
-  const std::lock_guard lock(mutex_);
-  // One that comes too late is let go when `adopted` goes out of scope, after the lock.
-  if (!stopping_ && !channel_) channel_.swap(adopted);
+  std::shared_ptr<UploadChannel> late = std::move(channel);
+  {
+    const std::lock_guard lock(mutex_);
+    // One that comes too late is let go when `late` goes out of scope, after the lock.
+    if (stopping_ || channel_) return;
+    channel_.swap(late);
+    adopted_ = true;
+  }
+  inbox_->wake();
 }
 
 void UploadSession::cancel() {
@@ -126,11 +134,14 @@ void UploadSession::run() {
   block_file_size_signal();
   while (true) {
     std::optional<Error> requested;
+    bool adopted;
     {
       const std::lock_guard lock(mutex_);
       if (stopping_) break;
       requested = std::exchange(requested_failure_, std::nullopt);
+      adopted = std::exchange(adopted_, false);
     }
+    if (adopted) plumb_connection();
     if (requested) carry_out(fail(std::move(*requested)));
     if (const auto item = inbox_->pop(next_wake_up())) handle(*item);
     check_timers();
@@ -146,8 +157,6 @@ void UploadSession::run() {
 void UploadSession::handle(const Inbox::Item& item) {
   if (const auto* received = std::get_if<Inbox::Received>(&item)) {
     handle_message(received->message());
-  } else if (std::holds_alternative<Inbox::Attached>(item)) {
-    plumb_connection();
   } else if (std::holds_alternative<Inbox::Opened>(item)) {
     const std::lock_guard lock(mutex_);
     receiver_.opened(now());

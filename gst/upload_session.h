@@ -68,10 +68,11 @@ class UploadSession : public std::enable_shared_from_this<UploadSession> {
     std::uint64_t bytes = 0;
   };
 
-  // `webrtcbin` may be null: there is no back-pressure then. `observer` has to live until stop()
-  // has returned.
+  // `channel` is one already taken, with `inbox` for its inbox, or null. `webrtcbin` may be null:
+  // there is no back-pressure then. `observer` has to live until stop() has returned.
   static std::shared_ptr<UploadSession> start(Settings settings, std::unique_ptr<Storage> storage,
                                               std::shared_ptr<Inbox> inbox,
+                                              std::unique_ptr<UploadChannel> channel,
                                               GstPtr<GstElement> webrtcbin,
                                               UploadObserver* observer);
   // Waits for the worker, but not long for a method of the observer (which may be waiting for this
@@ -82,9 +83,6 @@ class UploadSession : public std::enable_shared_from_this<UploadSession> {
   // A channel that this upload could take: it does if it has none, the label fits and nobody else
   // has it. May be called under the PC lock.
   void offer(GstWebRTCDataChannel* channel);
-  // A channel already taken, whose inbox is this session's.
-  void adopt(std::unique_ptr<UploadChannel> channel);
-
   // The upload fails with code `cancelled`, soon.
   void cancel();
 
@@ -132,6 +130,7 @@ class UploadSession : public std::enable_shared_from_this<UploadSession> {
   void run_detachable(Work work);
 
   // Of any thread.
+  void adopt(std::unique_ptr<UploadChannel> channel);
   void request_failure(Error error);
   void notify_state();
   [[nodiscard]] std::shared_ptr<UploadChannel> channel() const;
@@ -161,6 +160,8 @@ class UploadSession : public std::enable_shared_from_this<UploadSession> {
   std::condition_variable changed_;
   Receiver receiver_;
   std::shared_ptr<UploadChannel> channel_;
+  // The channel is new, and the worker has not seen to its connection yet.
+  bool adopted_ = false;
   // A failure found on another thread, for the worker to carry out.
   std::optional<Error> requested_failure_;
   int socket_buffer_granted_ = 0;

@@ -156,8 +156,8 @@ bool UploadSource::start() {
   gst_base_src_set_automatic_eos(element_, FALSE);
 
   auto session = UploadSession::start(std::move(session_settings), std::move(storage.value()),
-                                      std::move(early.inbox), ref_gst(webrtcbin.get()), this);
-  if (early.channel) session->adopt(std::move(early.channel));
+                                      std::move(early.inbox), std::move(early.channel),
+                                      ref_gst(webrtcbin.get()), this);
   if (listens) {
     on_data_channel_ =
         SignalConnection(webrtcbin.get(), "on-data-channel", G_CALLBACK(on_data_channel),
