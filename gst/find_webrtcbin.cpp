@@ -5,7 +5,6 @@
 #include <utility>
 
 namespace webrtcupload {
-namespace {
 
 GstPtr<GstObject> outermost_parent(GstElement* self) {
   GstPtr<GstObject> top = ref_gst(GST_OBJECT(self));
@@ -14,8 +13,6 @@ GstPtr<GstObject> outermost_parent(GstElement* self) {
   }
   return top;
 }
-
-}  // namespace
 
 bool is_webrtcbin(GstElement* element) {
   return g_signal_lookup("create-data-channel", G_OBJECT_TYPE(element)) != 0 &&

@@ -13,6 +13,9 @@
 
 namespace webrtcupload {
 
+// The outermost bin around `self`, or `self` when it is in none.
+[[nodiscard]] GstPtr<GstObject> outermost_parent(GstElement* self);
+
 // Whether `element` is a webrtcbin (or does what one does: bins that wrap one and forward its
 // signals count).
 [[nodiscard]] bool is_webrtcbin(GstElement* element);

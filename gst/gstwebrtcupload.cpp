@@ -278,6 +278,13 @@ GstPadProbeReturn on_src_event(GstPad*, GstPadProbeInfo* info, gpointer element)
   return GST_PAD_PROBE_OK;
 }
 
+GstStateChangeReturn change_state(GstElement* element, GstStateChange transition) {
+  const GstStateChangeReturn result =
+      GST_ELEMENT_CLASS(gst_webrtc_upload_parent_class)->change_state(element, transition);
+  if (transition == GST_STATE_CHANGE_PAUSED_TO_PLAYING) source_of(element).let_pipeline_end();
+  return result;
+}
+
 void cancel(GstWebrtcUpload* self) { self->source->cancel(); }
 
 gboolean allow(GstWebrtcUpload*, const GstStructure*) { return TRUE; }
@@ -478,6 +485,7 @@ static void gst_webrtc_upload_class_init(GstWebrtcUploadClass* klass) {
       element_class, "WebRTC upload source", "Source/Network",
       "Receives a file that a WebRTC peer uploads over a data channel and sends out its bytes",
       "The webrtcupload authors");
+  element_class->change_state = GST_DEBUG_FUNCPTR(change_state);
   gst_element_class_add_static_pad_template(element_class, &src_template);
 
   auto* source_class = GST_BASE_SRC_CLASS(klass);

@@ -66,6 +66,9 @@ class SenderChannel {
   // Why a wait returned kGone.
   [[nodiscard]] std::string why_gone() const;
 
+  // Null when it is not known.
+  [[nodiscard]] GstElement* webrtcbin() const { return webrtcbin_.get(); }
+
  private:
   struct State;
   using Deadline = std::optional<std::chrono::steady_clock::time_point>;

@@ -7,6 +7,7 @@
 #include <utility>
 
 #include "gst/find_webrtcbin.h"
+#include "gst/webrtcbin_eos.h"
 
 GST_DEBUG_CATEGORY_EXTERN(gst_webrtc_upload_sink_debug);
 #define GST_CAT_DEFAULT gst_webrtc_upload_sink_debug
@@ -182,6 +183,7 @@ GstFlowReturn SenderSession::complete() {
   }
   post_progress(GST_PROGRESS_TYPE_COMPLETE, (confirmed ? "The peer has all " : "Sent all ") +
                                                 std::to_string(sender_->size()) + " bytes");
+  post_eos_for_webrtcbin(GST_ELEMENT(sink_), channel_->webrtcbin());
   return GST_FLOW_OK;
 }
 

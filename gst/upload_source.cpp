@@ -10,6 +10,7 @@
 #include "gst/gstwebrtcuploaderror.h"
 #include "gst/storage_factory.h"
 #include "gst/upload_debug.h"
+#include "gst/webrtcbin_eos.h"
 
 namespace webrtcupload {
 namespace {
@@ -167,6 +168,7 @@ bool UploadSource::start() {
   {
     const std::lock_guard lock(session_mutex_);
     session_ = std::move(session);
+    webrtcbin_ = std::move(webrtcbin);
     changed = std::exchange(last_state_, UploadState::kIdle) != UploadState::kIdle;
   }
   if (changed) state_changed();
@@ -183,6 +185,7 @@ void UploadSource::stop() {
   last_state_ = running->state();
   last_stats_ = std::move(stats);
   session_.reset();
+  webrtcbin_.reset();
 }
 
 // --------------------------------------------------------------------------------------------------------------
@@ -287,6 +290,20 @@ void UploadSource::end_of_stream_sent() {
   if (const auto running = session()) running->reading_ended();
 }
 
+void UploadSource::let_pipeline_end() {
+  const UploadState reached = state();
+  if (reached != UploadState::kComplete && reached != UploadState::kProcessing &&
+      reached != UploadState::kDone) {
+    return;
+  }
+  GstPtr<GstElement> webrtcbin;
+  {
+    const std::lock_guard lock(session_mutex_);
+    webrtcbin = ref_gst(webrtcbin_.get());
+  }
+  post_eos_for_webrtcbin(GST_ELEMENT(element_), webrtcbin.get());
+}
+
 void UploadSource::cancel() {
   if (const auto running = session()) running->cancel();
 }
@@ -346,6 +363,7 @@ void UploadSource::completed(const ReceiverStatistics& statistics) {
                                                 " chunks");
   post_stats();
   g_signal_emit(element_, signals_.upload_complete, 0);
+  let_pipeline_end();
 }
 
 void UploadSource::failed(const Error& error) {

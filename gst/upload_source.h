@@ -64,6 +64,8 @@ class UploadSource final : public UploadObserver {
   [[nodiscard]] bool answer(GstQuery* query, gboolean& answered);
   GstFlowReturn create(std::uint64_t offset, guint length, GstBuffer** buffer);
   void end_of_stream_sent();
+  // Once all bytes are here, a webrtcbin in the same pipeline no longer keeps that from EOS.
+  void let_pipeline_end();
 
   void cancel();
   [[nodiscard]] UploadState state() const;
@@ -109,6 +111,7 @@ class UploadSource final : public UploadObserver {
   // A leaf: held only to copy or replace what follows.
   mutable std::mutex session_mutex_;
   std::shared_ptr<UploadSession> session_;
+  GstPtr<GstElement> webrtcbin_;
   // What the last session came to, once it is over.
   UploadState last_state_ = UploadState::kIdle;
   GstStructurePtr last_stats_;

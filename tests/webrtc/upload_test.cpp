@@ -79,5 +79,34 @@ TEST_F(Upload, AnyOrderAndAnySizesWithRepetitions) {
   EXPECT_GT(receiver.stat_u64("duplicates"), 0U);
 }
 
+// webrtcbin counts as a sink and never posts EOS itself, which would keep these pipelines from
+// ending.
+TEST_F(Upload, PipelinesWithTheWebrtcbinInsideEnd) {
+  constexpr int kSize = 200'000;
+  const auto add = [this](Side side, const char* factory, const char* name) {
+    GstElement* element = gst_element_factory_make(factory, name);
+    pair_.add(side, element);
+    return element;
+  };
+  GstElement* upload = add(Side::kAnswerer, "webrtcupload", "upload");
+  GstElement* end = add(Side::kAnswerer, "fakesink", "end");
+  ASSERT_TRUE(gst_element_link(upload, end));
+  g_object_set(upload, "webrtcbin-name", "pc", nullptr);
+  GstElement* source = add(Side::kOfferer, "fakesrc", "source");
+  g_object_set(source, "num-buffers", 1, "sizetype", 2, "sizemax", kSize, nullptr);
+  GstElement* sink = add(Side::kOfferer, "webrtcuploadsink", "upload");
+  ASSERT_TRUE(gst_element_link(source, sink));
+  g_object_set(sink, "webrtcbin-name", "pc", "size", guint64{kSize}, nullptr);
+
+  // Not start(): they reach PLAYING only when data has come.
+  for (const Side side : {Side::kOfferer, Side::kAnswerer}) {
+    ASSERT_NE(gst_element_set_state(pair_.pipeline(side), GST_STATE_PLAYING),
+              GST_STATE_CHANGE_FAILURE);
+  }
+  ASSERT_TRUE(pair_.negotiate());
+  EXPECT_TRUE(pair_.bus(Side::kAnswerer).wait(GST_MESSAGE_EOS));
+  EXPECT_TRUE(pair_.bus(Side::kOfferer).wait(GST_MESSAGE_EOS));
+}
+
 }  // namespace
 }  // namespace webrtcupload::test
