@@ -201,6 +201,7 @@ int send_main(int argc, char** argv) {
     g_printerr("webrtc-upload send: %s\n", problem.c_str());
     return kExitFailed;
   }
+  options.size = *size;
   options.server = *server;
   options.api_key = take_string(raw.api_key);
   options.workflow = take_string(raw.workflow);

@@ -159,6 +159,7 @@ void Sender::on_message(GstMessage* message) {
   if (GST_MESSAGE_TYPE(message) == GST_MESSAGE_EOS) {
     uploaded_ = true;
     if (events_.uploaded) events_.uploaded();
+    if (completion_) succeed();
   } else if (GST_MESSAGE_TYPE(message) == GST_MESSAGE_ERROR) {
     GError* error = nullptr;
     gst_message_parse_error(message, &error, nullptr);
@@ -178,17 +179,22 @@ void Sender::on_results(std::span<const std::uint8_t> message) {
     problem = completion_->errors.front();
   } else if (!completion_->termination_reason.empty()) {
     problem = completion_->termination_reason;
-  } else if (!uploaded_) {
-    // It cannot have finished with what it was not given.
-    problem = "the server ended before everything was sent";
   }
-  // What the server got last may still be on its way through our own pipeline's bus.
-  if (problem.empty() || !completion_->errors.empty() || failing_) return finish(problem);
-  fail_softly(problem);
+  if (problem.empty()) return succeed();
+  finish(problem);
+}
+
+void Sender::succeed() {
+  if (uploaded_) return finish("");
+  // Its word was faster than the news from our own pipeline that all was handed over.
+  timer_.start(kReasonGrace, [this] {
+    finish(bytes_ >= options_.size ? "" : "the server ended before everything was sent");
+  });
 }
 
 void Sender::fail_softly(const std::string& problem) {
-  if (ending_ || std::exchange(failing_, true)) return;
+  // With success announced, the other side may close at once.
+  if (ending_ || completion_ || std::exchange(failing_, true)) return;
   if (!open_) return finish(problem);
   timer_.start(kReasonGrace, [this, problem] { finish(problem); });
 }

@@ -24,6 +24,7 @@ namespace webrtcupload {
 
 struct SenderOptions {
   std::string file;
+  std::uint64_t size = 0;  // Of the file.
   ServerUrl server;
   std::optional<std::string> api_key;
   std::optional<std::string> workflow;
@@ -64,6 +65,8 @@ class Sender : public std::enable_shared_from_this<Sender> {
   bool build_pipeline(std::string& problem);
   void on_message(GstMessage* message);
   void on_results(std::span<const std::uint8_t> message);
+  // The other side says that all is well.
+  void succeed();
   // Something went wrong; if the other side is about to say why, that is the better reason.
   void fail_softly(const std::string& problem);
   void finish(const std::string& problem);

@@ -76,8 +76,8 @@ void Session::start() {
       SessionPipeline::create(context_, config_, peer_->webrtcbin(), std::move(events), problem);
   if (!pipeline_) return refuse(500, "PipelineError", "The pipeline does not work: " + problem);
   // First the upload's element, so that it hears of its channel, then webrtcbin.
-  if (!pipeline_->start()) {
-    return refuse(500, "PipelineError", "The server's pipeline does not start.");
+  if (problem = pipeline_->start(); !problem.empty()) {
+    return refuse(500, "PipelineError", "The server's pipeline does not start: " + problem);
   }
   if (!peer_->start()) return refuse(500, "InternalError", "webrtcbin does not start.");
 

@@ -140,8 +140,18 @@ void SessionPipeline::on_error(GstMessage* message) {
   events_.failed(std::move(code), std::move(text));
 }
 
-bool SessionPipeline::start() {
-  return gst_element_set_state(pipeline_.get(), GST_STATE_PLAYING) != GST_STATE_CHANGE_FAILURE;
+std::string SessionPipeline::start() {
+  if (gst_element_set_state(pipeline_.get(), GST_STATE_PLAYING) != GST_STATE_CHANGE_FAILURE) {
+    return "";
+  }
+  over_ = true;
+  const GstPtr<GstBus> bus(gst_element_get_bus(pipeline_.get()));
+  const GstMessagePtr message(gst_bus_pop_filtered(bus.get(), GST_MESSAGE_ERROR));
+  if (!message) return "its state cannot be changed";
+  GError* error = nullptr;
+  gst_message_parse_error(message.get(), &error, nullptr);
+  const GErrorPtr owned(error);
+  return error->message;
 }
 
 void SessionPipeline::stop(std::function<void()> done) {

@@ -44,7 +44,8 @@ class SessionPipeline {
   // Whether the operator's text makes a pipeline; an empty string, or what is wrong with it.
   [[nodiscard]] static std::string check(const std::string& description);
 
-  [[nodiscard]] bool start();
+  // An empty string, or why it does not start.
+  [[nodiscard]] std::string start();
   // No event follows. Stops on a thread of GStreamer's (elements may take their time), then calls
   // `done` on the context.
   void stop(std::function<void()> done);

@@ -189,6 +189,10 @@ Outcome send(const Server& server, const std::string& file, std::vector<std::str
   return outcome_of(*start_send(server, file, std::move(more)));
 }
 
+void expect_success(const Outcome& outcome) {
+  EXPECT_EQ(outcome.status, 0) << outcome.errors << outcome.output;
+}
+
 Outcome run(std::vector<std::string> arguments) {
   arguments.insert(arguments.begin(), program());
   Process process(arguments);
@@ -287,7 +291,7 @@ TEST_P(EachIsolation, FilesThatAreNoVideosFailWithAReason) {
     EXPECT_NE(end.message, "") << name;
     EXPECT_THAT(sent.errors, HasSubstr(end.message)) << name;
   }
-  EXPECT_EQ(send(server, file("video.mp4")).status, 0);
+  expect_success(send(server, file("video.mp4")));
 }
 
 TEST_P(EachIsolation, TwoSessionsAtOnceAreIndependent) {
@@ -295,9 +299,9 @@ TEST_P(EachIsolation, TwoSessionsAtOnceAreIndependent) {
   const auto good = start_send(server, file("video.mp4"));
   const auto bad = start_send(server, file("text.mp4"));
   const auto other = start_send(server, file("video.mp4"), {"--chunk-size", "1000"});
-  EXPECT_EQ(outcome_of(*good).status, 0);
+  expect_success(outcome_of(*good));
   EXPECT_EQ(outcome_of(*bad).status, 1);
-  EXPECT_EQ(outcome_of(*other).status, 0);
+  expect_success(outcome_of(*other));
   int done = 0;
   for (int session = 1; session <= 3; ++session) {
     const Event end = server.wait_for_end(session);
@@ -330,8 +334,7 @@ TEST_P(EachIsolation, AKilledClientIsNoticed) {
   const Event end = server.wait_for_end(1, seconds(20));
   EXPECT_EQ(end.status, "failed");
   EXPECT_THAT(end.code, AnyOf("idle-timeout", "peer-gone"));
-  const Outcome next = send(server, file("one.mp4"));
-  EXPECT_EQ(next.status, 0) << next.errors;
+  expect_success(send(server, file("one.mp4")));
 }
 
 TEST_P(EachIsolation, CtrlCEndsTheServerAndItsSessions) {
@@ -427,7 +430,7 @@ TEST_P(EachIsolation, HostileRequestsDoNoHarm) {
     EXPECT_THAT(reply, HasSubstr("\"error_type\":\"InvalidOffer\""));
     EXPECT_THAT(reply, HasSubstr("\"message\":\"the offer "));
   }
-  EXPECT_EQ(send(server, file("video.mp4")).status, 0);
+  expect_success(send(server, file("video.mp4")));
 }
 
 TEST_P(EachIsolation, LimitsSessions) {
@@ -455,8 +458,7 @@ TEST_F(EndToEnd, AKilledSessionProcessIsAccountedFor) {
   EXPECT_EQ(end.status, "failed");
   EXPECT_EQ(end.code, "crashed");
   EXPECT_THAT(end.message, HasSubstr("signal 9"));
-  const Outcome next = send(server, file("one.mp4"));
-  EXPECT_EQ(next.status, 0) << next.errors;
+  expect_success(send(server, file("one.mp4")));
   sender->signal(SIGINT);
   EXPECT_EQ(outcome_of(*sender).status, 130);
 }
@@ -482,7 +484,7 @@ TEST_F(EndToEnd, AMissingSpoolDirectoryIsSaid) {
 
 TEST_F(EndToEnd, EncodedOutputIsObservedBeforeTheEncoder) {
   Server server({}, "decodebin ! videoconvert ! x264enc tune=zerolatency ! queue ! fakesink");
-  EXPECT_EQ(send(server, file("video.mp4")).status, 0);
+  expect_success(send(server, file("video.mp4")));
   EXPECT_EQ(server.wait_for_end(1).frames, kFrames);
 }
 

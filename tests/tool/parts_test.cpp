@@ -1,0 +1,283 @@
+// SPDX-License-Identifier: LGPL-2.1-or-later
+//
+// The tool's small parts: the lines between processes, output to slow readers, the completion
+// message, what a person sees.
+
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+#include <atomic>
+#include <chrono>
+#include <cmath>
+#include <csignal>
+#include <fcntl.h>
+#include <string>
+#include <thread>
+#include <unistd.h>
+#include <vector>
+
+#include "process.h"
+#include "signalling/json.h"
+#include "tool/event_output.h"
+#include "tool/http_client.h"
+#include "tool/progress_display.h"
+#include "tool/results_channel.h"
+#include "tool/session_types.h"
+
+namespace webrtcupload {
+namespace {
+
+using std::chrono::milliseconds;
+using std::chrono::seconds;
+using ::testing::HasSubstr;
+using ::testing::Not;
+
+TEST(SessionLines, AConfigurationSurvives) {
+  SessionConfig config;
+  config.id = "7";
+  config.offer_sdp = "v=0\r\n\"quoted\"\r\n";
+  config.pipeline = "a ! b name=\"x y\"";
+  config.ice_addresses = {"127.0.0.1", "::1"};
+  config.max_size = 5000000000;
+  config.idle_timeout = milliseconds(1500);
+  config.spool_directory = "/tmp/ä";
+  config.connect_timeout = milliseconds(250);
+  const std::string line = config_line(config);
+  EXPECT_EQ(line.find('\n'), std::string::npos);
+  const auto back = parse_config_line(line);
+  ASSERT_TRUE(back);
+  EXPECT_EQ(back->id, config.id);
+  EXPECT_EQ(back->offer_sdp, config.offer_sdp);
+  EXPECT_EQ(back->pipeline, config.pipeline);
+  EXPECT_EQ(back->ice_addresses, config.ice_addresses);
+  EXPECT_EQ(back->max_size, config.max_size);
+  EXPECT_EQ(back->idle_timeout, config.idle_timeout);
+  EXPECT_EQ(back->upload_timeout, std::nullopt);
+  EXPECT_EQ(back->spool_directory, config.spool_directory);
+  EXPECT_EQ(back->connect_timeout, config.connect_timeout);
+}
+
+TEST(SessionLines, ABrokenConfigurationIsRefused) {
+  EXPECT_FALSE(parse_config_line(""));
+  EXPECT_FALSE(parse_config_line("{}"));
+  EXPECT_FALSE(parse_config_line(R"({"session":"1","offer_sdp":"x","pipeline":1})"));
+}
+
+TEST(SessionLines, WhatAChildSaysIsUnderstood) {
+  const auto answer = parse_child_line("1", answer_line("v=0\r\n"));
+  ASSERT_TRUE(std::holds_alternative<AnswerLine>(answer));
+  EXPECT_EQ(std::get<AnswerLine>(answer).sdp, "v=0\r\n");
+
+  const auto refused = parse_child_line("1", refused_line({400, "InvalidOffer", "No.", {}}));
+  ASSERT_TRUE(std::holds_alternative<HttpError>(refused));
+  EXPECT_EQ(std::get<HttpError>(refused).status, 400u);
+  EXPECT_EQ(std::get<HttpError>(refused).message, "No.");
+
+  const SessionEnd end{.done = false,
+                       .code = "too-large",
+                       .message = "It is \"large\".",
+                       .frames = 1,
+                       .bytes = 1ull << 40,
+                       .chunks = 3};
+  const auto ended = parse_child_line("1", end_line("1", end));
+  ASSERT_TRUE(std::holds_alternative<SessionEnd>(ended));
+  EXPECT_FALSE(std::get<SessionEnd>(ended).done);
+  EXPECT_EQ(std::get<SessionEnd>(ended).code, end.code);
+  EXPECT_EQ(std::get<SessionEnd>(ended).message, end.message);
+  EXPECT_EQ(std::get<SessionEnd>(ended).bytes, end.bytes);
+}
+
+// A session's process has been fed by a stranger: it is not believed everything.
+TEST(SessionLines, NonsenseFromAChildIsRecognised) {
+  for (const char* line :
+       {"", "x", "{}", "[]", R"({"event":"answer"})", R"({"event":"answer","sdp":1})",
+        R"({"event":"what"})", R"({"event":"frame"})", R"({"event":"frame","session":"2"})",
+        R"({"event":"frame","session":"1")"}) {
+    EXPECT_TRUE(std::holds_alternative<BadLine>(parse_child_line("1", line))) << line;
+  }
+  EXPECT_TRUE(std::holds_alternative<FrameLine>(
+      parse_child_line("1", R"({"event":"frame","session":"1"})")));
+  const auto odd = parse_child_line("1", R"({"event":"refused","status":200})");
+  EXPECT_EQ(std::get<HttpError>(odd).status, 500u);
+  EXPECT_EQ(std::get<SessionEnd>(parse_child_line("1", R"({"event":"end","frames":-5})")).frames,
+            0u);
+}
+
+TEST(Json, NumbersThatJsonLacksBecomeNull) {
+  EXPECT_EQ(JsonWriter().set("a", NAN).set("b", double{INFINITY}).text(), R"({"a":null,"b":null})");
+}
+
+TEST(Json, BrokenTextBecomesValid) {
+  const std::string text = JsonWriter().set("a", std::string_view("\xff\n\"")).text();
+  EXPECT_TRUE(std::holds_alternative<JsonNodePtr>(parse_json_object(text)));
+}
+
+TEST(Completion, SaysWhatTheContractWants) {
+  const auto message = encode_completion({.frame_id = 0x01020304});
+  ASSERT_GE(message.size(), 12u);
+  EXPECT_EQ(std::vector<std::uint8_t>(message.begin(), message.begin() + 12),
+            (std::vector<std::uint8_t>{4, 3, 2, 1, 0, 0, 0, 0, 1, 0, 0, 0}));
+  EXPECT_EQ(std::string(message.begin() + 12, message.end()),
+            R"({"serialized_output_data":null,"video_metadata":null,"errors":[],)"
+            R"("processing_complete":true,"termination_reason":null})");
+}
+
+TEST(Completion, IsReadBack) {
+  const Completion failure{
+      .frame_id = 9, .termination_reason = "too-large", .errors = {"one", "two"}};
+  const auto back = decode_completion(encode_completion(failure));
+  ASSERT_TRUE(back);
+  EXPECT_EQ(back->frame_id, 9u);
+  EXPECT_EQ(back->termination_reason, "too-large");
+  EXPECT_EQ(back->errors, failure.errors);
+}
+
+TEST(Completion, OtherMessagesAreNone) {
+  const auto message = encode_completion({});
+  for (std::size_t size = 0; size < message.size(); ++size) {
+    EXPECT_FALSE(decode_completion({message.data(), size})) << size;
+  }
+  auto part = message;
+  part[8] = 2;
+  EXPECT_FALSE(decode_completion(part));
+  const std::string frame = R"({"processing_complete":false})";
+  std::vector<std::uint8_t> other(message.begin(), message.begin() + 12);
+  other.insert(other.end(), frame.begin(), frame.end());
+  EXPECT_FALSE(decode_completion(other));
+}
+
+class OutputTest : public ::testing::Test {
+ protected:
+  void SetUp() override {
+    signal(SIGPIPE, SIG_IGN);
+    ASSERT_EQ(pipe2(pipe_, O_CLOEXEC), 0);
+  }
+  void TearDown() override {
+    for (const int fd : pipe_) {
+      if (fd >= 0) close(fd);
+    }
+  }
+  std::string read_some() const {
+    char buffer[65536];
+    const ssize_t n = ::read(pipe_[0], buffer, sizeof buffer);
+    return {buffer, static_cast<std::size_t>(std::max<ssize_t>(n, 0))};
+  }
+  int pipe_[2] = {-1, -1};
+};
+
+TEST_F(OutputTest, WritesLinesInOrder) {
+  {
+    EventOutput output(pipe_[1], EventOutput::Marks{});
+    output.write("one");
+    output.write_patiently("two");
+    output.write(std::string(10000, 'x'));
+  }
+  EXPECT_EQ(read_some(), "one\ntwo\n" + std::string(10000, 'x') + "\n");
+}
+
+TEST_F(OutputTest, AWriterWaitsForASlowReaderAndTellsWhenItIsOver) {
+  std::atomic<int> reliefs = 0;
+  std::atomic<int> written = 0;
+  const std::string line(9999, 'x');
+  constexpr int kLines = 100;
+  EventOutput output(pipe_[1], {.high = 50000, .low = 10000});
+  output.set_on_relief([&] { ++reliefs; });
+  std::thread writer([&] {
+    for (int i = 0; i < kLines; ++i) {
+      output.write_patiently(line);
+      ++written;
+    }
+  });
+  EXPECT_TRUE(test::eventually([&] { return output.congested(); }));
+  // What the pipe holds, what may wait, and the one line that tipped it over.
+  EXPECT_LE(written, (65536 + 50000) / 10000 + 2);
+  std::size_t total = 0;
+  while (total < kLines * 10000u) total += read_some().size();
+  writer.join();
+  EXPECT_EQ(written, kLines);
+  EXPECT_TRUE(test::eventually([&] { return !output.congested(); }));
+  EXPECT_GE(reliefs, 1);
+}
+
+TEST_F(OutputTest, AGoneReaderStopsNobody) {
+  EventOutput output(pipe_[1], {.high = 1000, .low = 100});
+  close(std::exchange(pipe_[0], -1));
+  for (int i = 0; i < 1000; ++i) output.write_patiently(std::string(1000, 'x'));
+  EXPECT_TRUE(test::eventually([&] { return !output.congested(); }));
+}
+
+TEST_F(OutputTest, AStuckReaderDoesNotKeepItFromEnding) {
+  const auto begin = std::chrono::steady_clock::now();
+  {
+    EventOutput output(pipe_[1], EventOutput::Marks{});
+    output.write(std::string(1 << 20, 'x'));
+  }
+  EXPECT_LT(std::chrono::steady_clock::now() - begin, seconds(10));
+}
+
+TEST(Progress, Sizes) {
+  EXPECT_EQ(format_size(0), "0 bytes");
+  EXPECT_EQ(format_size(999), "999 bytes");
+  EXPECT_EQ(format_size(1000), "1.0 kB");
+  EXPECT_EQ(format_size(999949), "999.9 kB");
+  EXPECT_EQ(format_size(999951), "1.0 MB");
+  EXPECT_EQ(format_size(1500000000), "1.5 GB");
+  EXPECT_EQ(format_size(UINT64_MAX), "18446744.1 TB");
+}
+
+TEST(Progress, Times) {
+  EXPECT_EQ(format_time(seconds(7)), "0:07");
+  EXPECT_EQ(format_time(seconds(71)), "1:11");
+  EXPECT_EQ(format_time(seconds(3723)), "1:02:03");
+}
+
+TEST(Progress, APercentIsNeverTooMuch) {
+  EXPECT_EQ(percent_of({.bytes = 0, .total = 0}), 0);
+  EXPECT_EQ(percent_of({.bytes = 999, .total = 1000}), 99);
+  EXPECT_EQ(percent_of({.bytes = 2000, .total = 1000}), 100);
+}
+
+TEST(Progress, TheBarFitsItsTerminal) {
+  const ProgressState half{.bytes = 1000000, .total = 2000000, .elapsed = milliseconds(1000)};
+  EXPECT_EQ(format_bar(half, 200),
+            "[####################--------------------]   50 %  1.0 MB of 2.0 MB  1.0 MB/s  0:01 "
+            "left");
+  for (int columns = 0; columns < 200; ++columns) {
+    EXPECT_LT(static_cast<int>(format_bar(half, columns).size()), std::max(columns, 1));
+  }
+}
+
+TEST(Progress, PlainLinesAreFew) {
+  std::FILE* out = std::tmpfile();
+  {
+    ProgressDisplay display(out);
+    for (std::uint64_t i = 0; i <= 1000; ++i) {
+      display.update({.bytes = i, .total = 1000, .elapsed = milliseconds(i)});
+    }
+    display.say("done");
+  }
+  std::rewind(out);
+  char buffer[4096];
+  const std::size_t size = std::fread(buffer, 1, sizeof buffer, out);
+  std::fclose(out);
+  const std::string text(buffer, size);
+  EXPECT_EQ(std::count(text.begin(), text.end(), '\n'), 12);
+  EXPECT_THAT(text, Not(HasSubstr("\033")));
+  EXPECT_TRUE(text.ends_with("done\n"));
+}
+
+TEST(ServerUrl, GetsTheEndpointsPath) {
+  std::string problem;
+  EXPECT_EQ(parse_server_url("http://127.0.0.1:8080", problem)->text,
+            "http://127.0.0.1:8080/initialise_webrtc_worker");
+  EXPECT_EQ(parse_server_url("http://x/", problem)->text, "http://x/initialise_webrtc_worker");
+  EXPECT_EQ(parse_server_url("https://x/y", problem)->text, "https://x/y");
+  EXPECT_EQ(parse_server_url("http://[::1]:80", problem)->host, "::1");
+  for (const char* wrong : {"", "x", "127.0.0.1:8080", "ftp://x", "http://", "http://[x"}) {
+    EXPECT_FALSE(parse_server_url(wrong, problem)) << wrong;
+    EXPECT_NE(problem, "");
+  }
+}
+
+}  // namespace
+}  // namespace webrtcupload
