@@ -7,7 +7,7 @@
 #include <utility>
 
 #include "gst/find_webrtcbin.h"
-#include "gst/gstwebrtcuploaderror.h"
+#include "webrtcupload/gstwebrtcuploaderror.h"
 #include "gst/storage_factory.h"
 #include "gst/upload_debug.h"
 #include "gst/webrtcbin_eos.h"
