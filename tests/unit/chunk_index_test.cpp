@@ -19,13 +19,14 @@ namespace {
 std::size_t allocations = 0;  // NOLINT: the operators below have no other place for it.
 }  // namespace
 
-void* operator new(std::size_t size) {
+// Not inlined: GCC would see free() called on what operator new returned, and warn.
+[[gnu::noinline]] void* operator new(std::size_t size) {
   ++allocations;
   if (void* memory = std::malloc(size)) return memory;
   throw std::bad_alloc();
 }
-void operator delete(void* memory) noexcept { std::free(memory); }
-void operator delete(void* memory, std::size_t) noexcept { std::free(memory); }
+[[gnu::noinline]] void operator delete(void* memory) noexcept { std::free(memory); }
+[[gnu::noinline]] void operator delete(void* memory, std::size_t) noexcept { std::free(memory); }
 
 namespace webrtcupload {
 namespace {
