@@ -216,7 +216,11 @@ class LeakCheck : public testing::Environment {
       if (left.empty()) return;
     }
     std::string text;
-    for (const std::string& object : left) text += "\n  " + object;
+    constexpr std::size_t kShown = 30;
+    constexpr std::size_t kWidth = 200;
+    for (std::size_t i = 0; i < std::min(left.size(), kShown); ++i) {
+      text += "\n  " + left[i].substr(0, kWidth);
+    }
     ADD_FAILURE() << left.size() << " GStreamer objects leaked:" << text;
   }
 };
