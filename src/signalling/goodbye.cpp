@@ -105,4 +105,24 @@ void say_goodbye(GstElement* webrtcbin) {
   }
 }
 
+void abandon_sending(GstElement* webrtcbin) {
+  GstIterator* iterator =
+      gst_bin_iterate_all_by_element_factory_name(GST_BIN(webrtcbin), "sctpenc");
+  GValue item = G_VALUE_INIT;
+  while (gst_iterator_next(iterator, &item) == GST_ITERATOR_OK) {
+    auto* sctpenc = GST_ELEMENT(g_value_get_object(&item));
+    std::vector<GstPtr<GstPad>> pads;
+    GST_OBJECT_LOCK(sctpenc);
+    for (GList* pad = sctpenc->sinkpads; pad; pad = pad->next) {
+      pads.push_back(ref_gst(GST_PAD(pad->data)));
+    }
+    GST_OBJECT_UNLOCK(sctpenc);
+    // Flushing is what wakes it. Releasing the pads would too, but closed channels' pads are
+    // released by webrtcbin itself at any moment.
+    for (const auto& pad : pads) gst_pad_send_event(pad.get(), gst_event_new_flush_start());
+    g_value_unset(&item);
+  }
+  gst_iterator_free(iterator);
+}
+
 }  // namespace webrtcupload

@@ -13,4 +13,8 @@ namespace webrtcupload {
 // DTLS is connected. Not under the PC lock, and not on a main loop's thread.
 void say_goodbye(GstElement* webrtcbin);
 
+// Gives up what is queued for sending, so that webrtcbin can go to NULL: its sctpenc may be waiting
+// in a chain function for a peer that takes nothing, and 1.22's state change waits for that.
+void abandon_sending(GstElement* webrtcbin);
+
 }  // namespace webrtcupload

@@ -10,7 +10,6 @@
 #include <optional>
 #include <utility>
 
-#include "gst/abandon_outgoing.h"
 #include "gst/signal_connection.h"
 #include "signalling/goodbye.h"
 #include "signalling/main_context.h"
@@ -135,7 +134,7 @@ struct Peer::Impl {
   ~Impl() {
     stop_listening();
     if (pipeline) {
-      abandon_outgoing(webrtcbin.get());
+      abandon_sending(webrtcbin.get());
       gst_element_set_state(pipeline.get(), GST_STATE_NULL);
     }
     g_main_context_unref(context);
@@ -456,7 +455,7 @@ void Peer::close(DoneCallback done) {
       [](GstElement* pipeline, gpointer data) {
         auto* close = static_cast<Close*>(data);
         if (!close->gone) say_goodbye(close->webrtcbin.get());
-        abandon_outgoing(close->webrtcbin.get());
+        abandon_sending(close->webrtcbin.get());
         gst_element_set_state(pipeline, GST_STATE_NULL);
         post_to(close->context, std::move(close->done));
       },
