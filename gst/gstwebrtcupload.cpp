@@ -351,7 +351,8 @@ void install_properties(GObjectClass* object_class) {
       0, kMaxTime, nanoseconds(defaults.limits.idle_timeout), kReadyFlags);
   properties[PROP_QUOTA_INTERVAL] =
       g_param_spec_uint64("quota-interval", "Quota interval",
-                          "Time between two emissions of check-quota, in nanoseconds (0 = never)",
+                          "Time between two emissions of check-quota, in nanoseconds (0 = only "
+                          "before the first chunk is stored)",
                           0, kMaxTime, nanoseconds(defaults.quota_interval), kReadyFlags);
   properties[PROP_SPOOL_DIRECTORY] = g_param_spec_string(
       "spool-directory", "Spool directory",
@@ -415,9 +416,10 @@ void install_signals(GObjectClass* object_class) {
    * GstWebrtcUpload::check-quota:
    * @element: the element
    *
-   * Whether the upload, or the pipeline's work on it, may go on. Emitted every
-   * #webrtcupload:quota-interval from the first chunk to the end of the processing, on a thread
-   * where a handler may block.
+   * Whether the upload, or the pipeline's work on it, may go on. Emitted
+   * after #GstWebrtcUpload::authorize, before anything is stored, and then every
+   * #webrtcupload:quota-interval to the end of the processing, on a thread where a handler may
+   * block.
    *
    * Returns: %FALSE to fail with `quota-exceeded`
    */

@@ -21,6 +21,8 @@ TimePoint now() { return std::chrono::steady_clock::now().time_since_epoch(); }
 // How long stop() waits for an application's handler before it leaves it behind.
 constexpr std::chrono::milliseconds kHandlerGrace(200);
 
+Error over_quota() { return {ErrorCode::kQuotaExceeded, "the quota is used up"}; }
+
 // Writing past RLIMIT_FSIZE has to end in EFBIG for one upload and not in the death of the process.
 void block_file_size_signal() {
   sigset_t signals;
@@ -94,6 +96,12 @@ void UploadSession::offer(GstWebRTCDataChannel* channel) {
   g_autofree char* label = nullptr;
   g_object_get(channel, "label", &label, nullptr);
   if (settings_.channel_label != (label ? label : "")) return;
+  g_autofree char* protocol = nullptr;
+  g_object_get(channel, "protocol", &protocol, nullptr);
+  if (protocol && *protocol) {
+    GST_WARNING("left a channel \"%s\" alone: its protocol \"%s\" is not known", label, protocol);
+    return;
+  }
   if (this->channel()) return;
   if (auto taken = UploadChannel::take(channel, inbox_)) adopt(std::move(taken));
 }
@@ -249,11 +257,14 @@ Action UploadSession::carry_out(const action::Compare& compare) {
 
 Action UploadSession::carry_out(const action::Authorize& authorize) {
   bool allowed = false;
+  bool within_quota = true;
   if (const auto taken = channel()) {
     run_detachable([&] {
       allowed = observer_->authorize(authorize.request, taken->label(), taken->protocol());
+      if (allowed) within_quota = observer_->check_quota();
     });
   }
+  if (!within_quota) return fail(over_quota());
   const std::lock_guard lock(mutex_);
   return receiver_.authorized(allowed);
 }
@@ -289,7 +300,7 @@ void UploadSession::check_quota(TimePoint moment) {
   run_detachable([&] { within_quota = observer_->check_quota(); });
   next_quota_check_ = now() + settings_.quota_interval;
   if (!within_quota) {
-    carry_out(fail({ErrorCode::kQuotaExceeded, "the quota is used up"}));
+    carry_out(fail(over_quota()));
   }
 }
 

@@ -79,6 +79,27 @@ TEST_F(Upload, AnyOrderAndAnySizesWithRepetitions) {
   EXPECT_GT(receiver.stat_u64("duplicates"), 0U);
 }
 
+// The protocol field will choose a later version; what it asks for must not be read as v1.
+TEST_F(Upload, ChannelOfAnotherProtocolIsLeftAlone) {
+  const Bytes file = random_bytes(10'000, 3);
+  ReceivingPipeline receiver(pair_.answerer());
+  receiver.play();
+  ASSERT_TRUE(pair_.start());
+  const auto other = pair_.create_channel(
+      "video_upload", Side::kOfferer,
+      gst_structure_new("options", "protocol", G_TYPE_STRING, "webrtcupload.v99", nullptr));
+  const auto fitting = pair_.create_channel("video_upload");
+  ChannelObserver other_observer(other.get());
+  ChannelObserver fitting_observer(fitting.get());
+  ASSERT_TRUE(pair_.negotiate());
+  ASSERT_TRUE(other_observer.wait_open());
+  ASSERT_TRUE(fitting_observer.wait_open());
+  ASSERT_TRUE(send_chunk(other.get(), 0, 1, Bytes(5, 0)));
+  ASSERT_TRUE(send_chunk(fitting.get(), 0, 1, file));
+  ASSERT_TRUE(receiver.wait_eos());
+  EXPECT_EQ(receiver.bytes(), file);
+}
+
 // webrtcbin counts as a sink and never posts EOS itself, which would keep these pipelines from
 // ending.
 TEST_F(Upload, PipelinesWithTheWebrtcbinInsideEnd) {
