@@ -1,0 +1,177 @@
+// SPDX-License-Identifier: LGPL-2.1-or-later
+//
+// What check_offer() lets through, webrtcbin answers: real offers, and every mangled one that is
+// still acceptable. An assertion in webrtcbin would end this process.
+
+#include <gmock/gmock.h>
+#include <gst/gst.h>
+#include <gtest/gtest.h>
+
+#include <memory>
+#include <set>
+#include <string>
+#include <variant>
+#include <vector>
+
+#include "sample_offers.h"
+#include "signalling/main_context.h"
+#include "signalling/offer.h"
+#include "signalling/peer.h"
+
+namespace webrtcupload {
+namespace {
+
+using ::testing::HasSubstr;
+using ::testing::Not;
+using Answer = std::variant<std::string, PeerError>;
+
+constexpr std::chrono::seconds kDeadline{60};
+
+// Runs the default context until `condition` holds.
+void run_until(const std::function<bool()>& condition) {
+  Timer deadline(g_main_context_default());
+  bool late = false;
+  deadline.start(kDeadline, [&] { late = true; });
+  while (!condition() && !late) g_main_context_iteration(nullptr, TRUE);
+  EXPECT_FALSE(late);
+}
+
+Answer answer(const std::string& offer) {
+  std::string problem;
+  const auto peer = Peer::create(g_main_context_default(),
+                                 PeerOptions{.local_addresses = {"127.0.0.1"}}, {}, problem);
+  if (!peer || !peer->start()) return PeerError{problem};
+  Answer result = PeerError{"no answer came"};
+  bool done = false;
+  peer->answer(offer, [&](Answer got) {
+    result = std::move(got);
+    done = true;
+  });
+  run_until([&] { return done; });
+  bool closed = false;
+  peer->close([&] { closed = true; });
+  run_until([&] { return closed; });
+  return result;
+}
+
+std::string answered(std::string_view offer) {
+  const auto checked = check_offer(offer);
+  if (!std::holds_alternative<Offer>(checked)) {
+    ADD_FAILURE() << std::get<OfferError>(checked).message;
+    return "";
+  }
+  const Answer result = answer(std::get<Offer>(checked).sdp);
+  if (const auto* error = std::get_if<PeerError>(&result)) {
+    ADD_FAILURE() << error->message;
+    return "";
+  }
+  return std::get<std::string>(result);
+}
+
+TEST(Answer, KeepsTheUnusedVideoSectionInTheBundle) {
+  for (const auto offer : {kChromiumOffer, kAiortcOffer}) {
+    const std::string sdp = answered(crlf(offer));
+    EXPECT_THAT(sdp, HasSubstr("a=group:BUNDLE 0 1\r\n"));
+    EXPECT_THAT(sdp, HasSubstr("m=video 9 UDP/TLS/RTP/SAVPF"));
+    EXPECT_THAT(sdp, HasSubstr("a=inactive\r\n"));
+    EXPECT_THAT(sdp, HasSubstr("m=application 9 UDP/DTLS/SCTP webrtc-datachannel\r\n"));
+    EXPECT_THAT(sdp, Not(HasSubstr("max-message-size")));
+  }
+}
+
+TEST(Answer, HoldsOnlyTheAddressesAsked) {
+  const std::string sdp = answered(crlf(kWebrtcbinOffer));
+  EXPECT_THAT(sdp, HasSubstr("a=candidate:"));
+  std::size_t candidates = 0;
+  std::size_t local = 0;
+  for (std::size_t at = sdp.find("a=candidate:"); at != std::string::npos;
+       at = sdp.find("a=candidate:", at + 1)) {
+    const std::string line = sdp.substr(at, sdp.find('\r', at) - at);
+    ++candidates;
+    if (line.find(" 127.0.0.1 ") != std::string::npos) ++local;
+  }
+  EXPECT_EQ(candidates, local);
+}
+
+TEST(Answer, WithAudioVideoAndDataInAnyOrder) {
+  const std::string audio =
+      "m=audio 9 UDP/TLS/RTP/SAVPF 111 0\r\nc=IN IP4 0.0.0.0\r\na=mid:a\r\na=rtcp-mux\r\n"
+      "a=sendrecv\r\na=rtpmap:111 opus/48000/2\r\na=fmtp:111 minptime=10;useinbandfec=1\r\n"
+      "a=rtpmap:0 PCMU/8000\r\n";
+  const std::string video =
+      "m=video 9 UDP/TLS/RTP/SAVPF 96\r\nc=IN IP4 0.0.0.0\r\na=mid:v\r\na=rtcp-mux\r\n"
+      "a=sendonly\r\na=rtpmap:96 VP8/90000\r\n";
+  const std::string data =
+      "m=application 9 UDP/DTLS/SCTP webrtc-datachannel\r\nc=IN IP4 0.0.0.0\r\na=mid:d\r\n"
+      "a=sctp-port:5000\r\n";
+  const std::string transport =
+      "a=ice-ufrag:Qv3r\r\na=ice-pwd:lDzVhTpKcFnYV5EHVSS3bZ6n\r\na=setup:actpass\r\n"
+      "a=fingerprint:sha-256 5C:2F:7A:0E:44:8D:3B:91:AA:10:5E:7C:66:21:F3:B0:8E:19:D4:5B:22:C7:73:"
+      "0A:96:EF:31:84:DD:4C:B8:67\r\n";
+  const std::vector<std::pair<std::string, std::string>> orders = {
+      {"a v d", audio + video + data}, {"d a v", data + audio + video},
+      {"v d a", video + data + audio}, {"d v", data + video},
+      {"a d", audio + data},           {"d", data},
+  };
+  for (const auto& [mids, sections] : orders) {
+    const std::string sdp = answered(
+        "v=0\r\no=- 1 1 IN IP4 127.0.0.1\r\ns=-\r\nt=0 0\r\n"
+        "a=group:BUNDLE " +
+        mids + "\r\n" + transport + sections);
+    EXPECT_THAT(sdp, HasSubstr("a=group:BUNDLE " + mids + "\r\n"));
+  }
+}
+
+TEST(Answer, EveryMangledOfferThatIsAcceptable) {
+  std::set<std::string> offers;
+  for (const auto base : {kChromiumOffer, kAiortcOffer, kWebrtcbinOffer}) {
+    std::vector<std::string> lines;
+    std::string line;
+    for (const char c : crlf(base)) {
+      line += c;
+      if (c == '\n') lines.push_back(std::exchange(line, {}));
+    }
+    for (std::size_t i = 0; i < lines.size(); ++i) {
+      for (const bool twice : {false, true}) {
+        std::string offer;
+        for (std::size_t j = 0; j < lines.size(); ++j) {
+          if (j != i || twice) offer += lines[j];
+          if (j == i && twice) offer += lines[j];
+        }
+        const auto checked = check_offer(offer);
+        if (const auto* ok = std::get_if<Offer>(&checked)) offers.insert(ok->sdp);
+      }
+    }
+  }
+  EXPECT_GT(offers.size(), 10u);
+  for (const std::string& offer : offers) {
+    const Answer result = answer(offer);
+    EXPECT_TRUE(std::holds_alternative<std::string>(result))
+        << std::get<PeerError>(result).message << "\n"
+        << offer;
+  }
+}
+
+// What webrtcbin itself refuses comes back as an error, not as silence.
+TEST(Answer, AnOfferThatWasNotCheckedIsAnError) {
+  EXPECT_TRUE(std::holds_alternative<PeerError>(answer("v=0\r\n")));
+  EXPECT_TRUE(std::holds_alternative<PeerError>(answer("hello")));
+}
+
+TEST(IceAddresses, LoopbackStaysOnLoopback) {
+  EXPECT_EQ(ice_addresses_for("127.0.0.1"), std::vector<std::string>{"127.0.0.1"});
+  EXPECT_EQ(ice_addresses_for("localhost"), std::vector<std::string>{"127.0.0.1"});
+  EXPECT_EQ(ice_addresses_for("::1"), std::vector<std::string>{"::1"});
+  EXPECT_TRUE(ice_addresses_for("0.0.0.0").empty());
+  EXPECT_TRUE(ice_addresses_for("192.0.2.1").empty());
+  EXPECT_TRUE(ice_addresses_for("example.org").empty());
+}
+
+}  // namespace
+}  // namespace webrtcupload
+
+int main(int argc, char** argv) {
+  ::testing::InitGoogleTest(&argc, argv);
+  gst_init(&argc, &argv);
+  return RUN_ALL_TESTS();
+}
