@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: LGPL-2.1-or-later
 //
-// Owning pointers for GLib and GStreamer objects, for members and for everything that outlives a scope. (Locals may use
-// g_autoptr; the two never own the same reference.)
+// Owning pointers for GLib and GStreamer objects, for members and for everything that outlives a
+// scope. (Locals may use g_autoptr; the two never own the same reference.)
 
 #pragma once
 

@@ -12,14 +12,15 @@
 
 namespace webrtcupload {
 
-// Disconnects in its destructor. A handler that is running at that moment on another thread is not waited for, so a handler
-// captures what it uses by weak pointer or by value, never a bare `this` whose lifetime the connection does not extend.
+// Disconnects in its destructor. A handler that is running at that moment on another thread is not
+// waited for, so a handler captures what it uses by weak pointer or by value, never a bare `this`
+// whose lifetime the connection does not extend.
 class SignalConnection {
  public:
   SignalConnection() = default;
 
-  // `callback` is a G_CALLBACK whose last argument is a `Closure*`; the closure is freed when the last running handler of
-  // this connection has returned.
+  // `callback` is a G_CALLBACK whose last argument is a `Closure*`; the closure is freed when the
+  // last running handler of this connection has returned.
   template <typename Closure>
   SignalConnection(gpointer instance, const char* signal, GCallback callback, Closure closure) {
     // Not a reference: a connection does not keep its instance alive.

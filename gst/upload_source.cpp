@@ -7,10 +7,10 @@
 #include <utility>
 
 #include "gst/find_webrtcbin.h"
-#include "webrtcupload/gstwebrtcuploaderror.h"
 #include "gst/storage_factory.h"
 #include "gst/upload_debug.h"
 #include "gst/webrtcbin_eos.h"
+#include "webrtcupload/gstwebrtcuploaderror.h"
 
 namespace webrtcupload {
 namespace {

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later
  *
- * The errors that webrtcupload's `upload-failed` signal hands out. Installed; a C header, so that C and C++ applications can
- * use it. Applications need not link the plugin for it.
+ * The errors that webrtcupload's `upload-failed` signal hands out. Installed; a C header, so that C
+ * and C++ applications can use it. Applications need not link the plugin for it.
  */
 
 #pragma once
@@ -21,7 +21,8 @@ G_BEGIN_DECLS
  * GstWebrtcUploadError:
  * @GST_WEBRTC_UPLOAD_ERROR_MALFORMED_MESSAGE: not a chunk: too short, text, or without a payload
  * @GST_WEBRTC_UPLOAD_ERROR_TOO_MANY_CHUNKS: 0 chunks announced, or more than `max-chunks`
- * @GST_WEBRTC_UPLOAD_ERROR_TOTAL_CHANGED: a chunk announces another number of chunks than the first one
+ * @GST_WEBRTC_UPLOAD_ERROR_TOTAL_CHANGED: a chunk announces another number of chunks than the first
+ * one
  * @GST_WEBRTC_UPLOAD_ERROR_BAD_INDEX: a chunk's index is not below the number of chunks
  * @GST_WEBRTC_UPLOAD_ERROR_CHUNK_TOO_LARGE: a payload above `max-chunk-size`
  * @GST_WEBRTC_UPLOAD_ERROR_TOO_LARGE: the file is above `max-size`
@@ -32,7 +33,8 @@ G_BEGIN_DECLS
  * @GST_WEBRTC_UPLOAD_ERROR_UNAUTHORIZED: a handler of `authorize` returned %FALSE
  * @GST_WEBRTC_UPLOAD_ERROR_QUOTA_EXCEEDED: a handler of `check-quota` returned %FALSE
  * @GST_WEBRTC_UPLOAD_ERROR_STORAGE_FAILED: the spool file could not be made, written or read
- * @GST_WEBRTC_UPLOAD_ERROR_OVERLOADED: messages came faster than they could be stored and could not be held back
+ * @GST_WEBRTC_UPLOAD_ERROR_OVERLOADED: messages came faster than they could be stored and could not
+ * be held back
  * @GST_WEBRTC_UPLOAD_ERROR_CANCELLED: the application emitted `cancel`
  *
  * Why an upload failed. GError's message says it with the numbers.
