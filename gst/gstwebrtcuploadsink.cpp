@@ -233,13 +233,10 @@ static gboolean gst_webrtc_upload_sink_event(GstBaseSink* sink, GstEvent* event)
   return GST_BASE_SINK_CLASS(parent_class)->event(sink, event);
 }
 
-static gboolean gst_webrtc_upload_sink_unlock(GstBaseSink* sink) {
-  if (const auto session = current_session(GST_WEBRTC_UPLOAD_SINK(sink))) session->interrupt(true);
-  return TRUE;
-}
-
+// GstBaseSink calls this with the preroll lock held, when it pauses, flushes or stops. The call
+// before it, unlock, is for sinks that hold that lock while they wait.
 static gboolean gst_webrtc_upload_sink_unlock_stop(GstBaseSink* sink) {
-  if (const auto session = current_session(GST_WEBRTC_UPLOAD_SINK(sink))) session->interrupt(false);
+  if (const auto session = current_session(GST_WEBRTC_UPLOAD_SINK(sink))) session->interrupt();
   return TRUE;
 }
 
@@ -448,6 +445,5 @@ static void gst_webrtc_upload_sink_class_init(GstWebrtcUploadSinkClass* klass) {
   auto* sink_class = GST_BASE_SINK_CLASS(klass);
   sink_class->render = GST_DEBUG_FUNCPTR(gst_webrtc_upload_sink_render);
   sink_class->event = GST_DEBUG_FUNCPTR(gst_webrtc_upload_sink_event);
-  sink_class->unlock = GST_DEBUG_FUNCPTR(gst_webrtc_upload_sink_unlock);
   sink_class->unlock_stop = GST_DEBUG_FUNCPTR(gst_webrtc_upload_sink_unlock_stop);
 }

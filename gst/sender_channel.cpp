@@ -174,10 +174,15 @@ bool SenderChannel::send(std::vector<std::uint8_t> message, std::string& problem
   return sent;
 }
 
-void SenderChannel::interrupt(bool on) {
+void SenderChannel::interrupt() {
   const std::lock_guard lock(state_->mutex);
-  state_->interrupted = on;
+  state_->interrupted = true;
   state_->changed.notify_all();
+}
+
+void SenderChannel::calm() {
+  const std::lock_guard lock(state_->mutex);
+  state_->interrupted = false;
 }
 
 void SenderChannel::close() { gst_webrtc_data_channel_close(channel_.get()); }

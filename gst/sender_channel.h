@@ -54,8 +54,10 @@ class SenderChannel {
   // False, with the reason in `problem`, when the channel takes no message (any more).
   [[nodiscard]] bool send(std::vector<std::uint8_t> message, std::string& problem);
 
-  // While on, every wait returns kInterrupted. Any thread.
-  void interrupt(bool on);
+  // Makes the wait under way, or else the next one, return kInterrupted; so does every other one
+  // until calm(). Any thread.
+  void interrupt();
+  void calm();
   // Closes the channel once everything queued has left. Any thread.
   void close();
   // Closes the channel without sending what is queued, and so that webrtcbin can be stopped

@@ -46,6 +46,7 @@ GstFlowReturn SenderSession::render(GstBuffer* buffer) {
                  "the source was flushed or sought in the middle of the upload, which wire format "
                  "v1 cannot express"});
   }
+  current_ = buffer;
   if (const GstFlowReturn flow = begin(); flow != GST_FLOW_OK) return flow;
   // One memory after the other, since mapping a buffer of several would copy them together.
   for (guint i = 0; i < gst_buffer_n_memory(buffer); ++i) {
@@ -189,7 +190,10 @@ GstFlowReturn SenderSession::complete() {
 
 GstFlowReturn SenderSession::until_done(const std::function<Outcome()>& wait, bool* timed_out) {
   for (;;) {
-    switch (wait()) {
+    GST_BASE_SINK_PREROLL_UNLOCK(sink_);
+    const Outcome outcome = wait();
+    GST_BASE_SINK_PREROLL_LOCK(sink_);
+    switch (outcome) {
       case Outcome::kDone:
         return GST_FLOW_OK;
       case Outcome::kTimedOut:
@@ -198,9 +202,13 @@ GstFlowReturn SenderSession::until_done(const std::function<Outcome()>& wait, bo
       case Outcome::kGone:
         return peer_gone(channel_->why_gone());
       case Outcome::kInterrupted:
-        // Gives up the preroll lock until the sink plays again (go on) or flushes (give up).
-        if (const GstFlowReturn flow = gst_base_sink_wait_preroll(sink_);
-            flow == GST_FLOW_FLUSHING) {
+        // By whoever held the preroll lock before; what it has changed is what counts.
+        channel_->calm();
+        // Set before anyone who makes the pad flush takes the lock.
+        if (GST_PAD_IS_FLUSHING(GST_BASE_SINK_PAD(sink_))) return GST_FLOW_FLUSHING;
+        if (const GstFlowReturn flow =
+                gst_base_sink_do_preroll(sink_, GST_MINI_OBJECT_CAST(current_));
+            flow != GST_FLOW_OK) {
           return flow;
         }
         break;

@@ -48,8 +48,8 @@ class SenderSession {
   // The streaming thread, after a flush: what comes next does not follow what came before.
   void flushed();
 
-  // Any thread: while on, render() gives way.
-  void interrupt(bool on) { channel_->interrupt(on); }
+  // Any thread, with the preroll lock held: render() is to look at what the sink shall do.
+  void interrupt() { channel_->interrupt(); }
   // Any thread: the pipeline is going down. Gives up what the channel could not send yet, which
   // would hold up webrtcbin's own way down; render() has been interrupted.
   void prepare_stop();
@@ -64,7 +64,8 @@ class SenderSession {
   [[nodiscard]] Result<std::uint64_t> total_size() const;
   [[nodiscard]] GstFlowReturn send_all(ByteView data);
   [[nodiscard]] GstFlowReturn complete();
-  // Waits as long as `wait` is merely interrupted and the sink goes on.
+  // Waits without the preroll lock, so that no state change has to wait for the network; while the
+  // sink is paused, for the sink to play again.
   [[nodiscard]] GstFlowReturn until_done(const std::function<SenderChannel::Outcome()>& wait,
                                          bool* timed_out = nullptr);
   GstFlowReturn fail(const Error& error);
@@ -79,6 +80,7 @@ class SenderSession {
   const bool close_at_end_;
 
   // The streaming thread's.
+  GstBuffer* current_ = nullptr;
   std::optional<ChunkSender> sender_;
   ProgressThrottle throttle_;
   bool open_ = false;

@@ -656,6 +656,23 @@ TEST(SinkOnAWebrtcbin, TeardownWhileWaitingForTheChannelToOpen) {
   EXPECT_EQ(upload.bus().count(GST_MESSAGE_ERROR), 0U);
 }
 
+// The streaming thread may be inside render(), waiting, before the state change gets to PLAYING.
+TEST(SinkOnAWebrtcbin, StateChangesDoNotWaitForTheChannel) {
+  PeerPair pair;
+  ASSERT_TRUE(pair.start());
+  for (int i = 0; i < 50; ++i) {
+    const auto pipeline =
+        parse_pipeline("fakesrc sizetype=fixed sizemax=10 ! webrtcuploadsink name=sink size=100");
+    g_object_set(element_named(pipeline, "sink").get(), "webrtcbin", pair.offerer(), nullptr);
+    const auto start = std::chrono::steady_clock::now();
+    for (const GstState state : {GST_STATE_PLAYING, GST_STATE_PAUSED, GST_STATE_PLAYING}) {
+      ASSERT_EQ(gst_element_set_state(pipeline.get(), state), GST_STATE_CHANGE_SUCCESS);
+    }
+    stop_promptly(pipeline.get());
+    ASSERT_LT(std::chrono::steady_clock::now() - start, kPrompt);
+  }
+}
+
 TEST(SinkOnAWebrtcbin, LeavesNoDescriptorBehind) {
   const auto once = [] {
     PeerPair pair;
