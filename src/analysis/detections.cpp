@@ -333,10 +333,9 @@ std::vector<Detection> DetectionCollector::take(GstBuffer* frame, const GstVideo
   std::vector<Detection> result =
       detections_from_metas(frame, limits_.max_text, limits_.max_per_frame, dropped);
 
-  // An analyser that speaks in both ways: the metas win, because they went through every crop and
-  // scale together with the frame; the messages know the better label. The n-th of one is the n-th
-  // of the other, unless one kind lost some on the way; then they are the same where their boxes
-  // are.
+  // An analyser that speaks in both ways: the metas win, because scaling behind the analyser scales
+  // them too; the messages know the better label. The n-th of one is the n-th of the other, unless
+  // one kind lost some on the way; then they are the same where their boxes are.
   std::vector<std::size_t> regions;
   for (std::size_t i = 0; i < result.size(); ++i) {
     if (result[i].label == "face") {
