@@ -27,6 +27,11 @@ inline constexpr int kExitInterrupted = 130;
   return result;
 }
 
+// Reads `entries`, and GStreamer's own options, out of the command line; starts GStreamer. An empty
+// string, or what is wrong. --help prints `summary`, the options and `description`, and exits.
+[[nodiscard]] std::string parse_options(const char* summary, const char* description,
+                                        const GOptionEntry* entries, int& argc, char**& argv);
+
 // Says on standard error what is wrong with the command line; kExitUsage.
 inline int usage_error(const char* command, const std::string& problem) {
   g_printerr("webrtc-upload %s: %s\nTry \"webrtc-upload %s --help\".\n", command, problem.c_str(),

@@ -164,19 +164,12 @@ int send_main(int argc, char** argv) {
        "Give up when no connection comes about in so long (30)", "SECONDS"},
       {nullptr, 0, 0, G_OPTION_ARG_NONE, nullptr, nullptr, nullptr},
   };
-  GOptionContext* context = g_option_context_new("FILE - upload a video");
-  g_option_context_set_description(
-      context,
-      "Exits with 0 when the server has all of the file and is done with it, with 1 when\n"
-      "something failed, with 2 when the command line is wrong, with 130 after Ctrl-C.\n");
-  g_option_context_add_main_entries(context, entries, nullptr);
-  g_option_context_add_group(context, gst_init_get_option_group());
-  GError* error = nullptr;
-  const bool parsed = g_option_context_parse(context, &argc, &argv, &error);
-  g_option_context_free(context);
-  if (!parsed) {
-    const std::string problem = error->message;
-    g_clear_error(&error);
+  if (const std::string problem = parse_options(
+          "FILE - upload a video",
+          "Exits with 0 when the server has all of the file and is done with it, with 1 when\n"
+          "something failed, with 2 when the command line is wrong, with 130 after Ctrl-C.\n",
+          entries, argc, argv);
+      !problem.empty()) {
     return usage_error("send", problem);
   }
   if (argc < 2) return usage_error("send", "which file?");

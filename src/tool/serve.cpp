@@ -260,19 +260,13 @@ int serve_main(int argc, char** argv) {
        "KIND"},
       {nullptr, 0, 0, G_OPTION_ARG_NONE, nullptr, nullptr, nullptr},
   };
-  GOptionContext* context = g_option_context_new("- take video uploads and analyse them");
-  g_option_context_set_description(
-      context,
-      "Prints one JSON line when it listens, one for each analysed frame and one for the end of\n"
-      "each upload. Ctrl-C ends it. Logs go to standard error.\n");
-  g_option_context_add_main_entries(context, entries, nullptr);
-  g_option_context_add_group(context, gst_init_get_option_group());
-  GError* error = nullptr;
-  const bool parsed = g_option_context_parse(context, &argc, &argv, &error);
-  g_option_context_free(context);
-  if (!parsed) {
-    const std::string problem = error->message;
-    g_clear_error(&error);
+  if (const std::string problem =
+          parse_options("- take video uploads and analyse them",
+                        "Prints one JSON line when it listens, one for each analysed frame and one "
+                        "for the end of\n"
+                        "each upload. Ctrl-C ends it. Logs go to standard error.\n",
+                        entries, argc, argv);
+      !problem.empty()) {
     return usage_error("serve", problem);
   }
   if (argc > 1) return usage_error("serve", std::string("unexpected argument ") + argv[1]);

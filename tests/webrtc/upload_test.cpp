@@ -10,21 +10,12 @@
 #include <random>
 
 #include "webrtc/receiving_pipeline.h"
+#include "webrtc/upload_witness.h"
 
 namespace webrtcupload::test {
 namespace {
 
 using Side = PeerPair::Side;
-
-std::vector<Bytes> cut(const Bytes& file, std::size_t chunk_size) {
-  std::vector<Bytes> chunks;
-  for (std::size_t at = 0; at < file.size(); at += chunk_size) {
-    const auto end = std::min(file.size(), at + chunk_size);
-    chunks.emplace_back(file.begin() + static_cast<std::ptrdiff_t>(at),
-                        file.begin() + static_cast<std::ptrdiff_t>(end));
-  }
-  return chunks;
-}
 
 class Upload : public testing::Test {
  protected:
