@@ -11,6 +11,7 @@
 #include <utility>
 
 #include "gst/signal_connection.h"
+#include "signalling/fingerprint.h"
 #include "signalling/goodbye.h"
 #include "signalling/main_context.h"
 
@@ -58,16 +59,26 @@ PromiseResult read_promise(GstPromise* promise, const char* field) {
   return result;
 }
 
-GstWebRTCDTLSTransportState dtls_state(GstElement* webrtcbin) {
+struct DtlsStatus {
+  GstWebRTCDTLSTransportState state = GST_WEBRTC_DTLS_TRANSPORT_STATE_NEW;
+  std::string remote_certificate;  // Once connected.
+};
+
+DtlsStatus dtls_status(GstElement* webrtcbin) {
+  DtlsStatus status;
   GObject* sctp = nullptr;
   GObject* dtls = nullptr;
-  GstWebRTCDTLSTransportState state = GST_WEBRTC_DTLS_TRANSPORT_STATE_NEW;
   g_object_get(webrtcbin, "sctp-transport", &sctp, nullptr);
   if (sctp) g_object_get(sctp, "transport", &dtls, nullptr);
-  if (dtls) g_object_get(dtls, "state", &state, nullptr);
+  if (dtls) {
+    char* certificate = nullptr;
+    g_object_get(dtls, "state", &status.state, "remote-certificate", &certificate, nullptr);
+    if (certificate) status.remote_certificate = certificate;
+    g_free(certificate);
+  }
   g_clear_object(&dtls);
   g_clear_object(&sctp);
-  return state;
+  return status;
 }
 
 // Calls `then` on `context` when webrtcbin fulfilled the promise, which it does on its own thread.
@@ -121,6 +132,8 @@ struct Peer::Impl {
   SignalConnection dtls_connection;
   Timer gather_timer;
   SdpCallback waiting_for_candidates;
+  std::string remote_fingerprint;
+  bool certificate_checked = false;
   bool gone = false;
   bool closed = false;
 
@@ -301,11 +314,18 @@ struct Peer::Impl {
   }
 
   void check_dtls() {
-    const GstWebRTCDTLSTransportState state = dtls_state(webrtcbin.get());
-    if (state == GST_WEBRTC_DTLS_TRANSPORT_STATE_CLOSED) {
+    const DtlsStatus status = dtls_status(webrtcbin.get());
+    if (status.state == GST_WEBRTC_DTLS_TRANSPORT_STATE_CLOSED) {
       set_gone("the peer closed the connection");
-    } else if (state == GST_WEBRTC_DTLS_TRANSPORT_STATE_FAILED) {
+    } else if (status.state == GST_WEBRTC_DTLS_TRANSPORT_STATE_FAILED) {
       set_gone("the encrypted connection to the peer failed");
+    } else if (status.state == GST_WEBRTC_DTLS_TRANSPORT_STATE_CONNECTED &&
+               !std::exchange(certificate_checked, true) &&
+               !matches_fingerprint(status.remote_certificate, remote_fingerprint)) {
+      if (std::exchange(gone, true)) return;
+      if (events.untrusted) {
+        events.untrusted("the peer's certificate is not the one its session description announced");
+      }
     }
   }
 
@@ -373,6 +393,7 @@ struct Peer::Impl {
                   std::function<void(Impl&, std::string)> then) {
     const DescriptionPtr description = parse_description(type, sdp);
     if (!description) return then(*this, "the session description could not be parsed");
+    remote_fingerprint = fingerprint_in(sdp);
     GstPromise* promise = make_promise(
         context, nullptr, when_done([then = std::move(then)](Impl& impl, PromiseResult result) {
           then(impl, std::move(result.problem));

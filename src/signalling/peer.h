@@ -43,6 +43,9 @@ class Peer : public std::enable_shared_from_this<Peer> {
     std::function<void()> connected;
     // The other side hung up or cannot be reached any more. At most once.
     std::function<void(const std::string& why)> gone;
+    // Instead of `gone`: whoever has connected is not who sent the session description. Nothing
+    // that came from there may be used.
+    std::function<void(const std::string& why)> untrusted;
     // A channel the other side opened, with a label for which `watch_channel` was called.
     std::function<void(std::shared_ptr<DataChannel>)> channel;
   };

@@ -44,6 +44,9 @@ void Sender::start() {
   events.gone = [weak](const std::string& why) {
     if (const auto self = weak.lock()) self->fail_softly(why);
   };
+  events.untrusted = [weak](const std::string& why) {
+    if (const auto self = weak.lock()) self->finish(why);
+  };
   peer_ = Peer::create(context_,
                        PeerOptions{.local_addresses = ice_addresses_for(options_.server.host)},
                        std::move(events), problem);

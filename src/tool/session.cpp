@@ -50,6 +50,12 @@ void Session::start() {
   peer_events.gone = [weak](const std::string& why) {
     if (const auto self = weak.lock()) self->on_peer_gone(why);
   };
+  peer_events.untrusted = [weak](const std::string& why) {
+    const auto self = weak.lock();
+    if (!self) return;
+    self->peer_gone_ = true;
+    self->fail("untrusted-peer", why);
+  };
   peer_events.channel = [weak](std::shared_ptr<DataChannel> channel) {
     const auto self = weak.lock();
     if (self && !self->results_) {

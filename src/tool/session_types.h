@@ -38,7 +38,7 @@ struct SessionConfig {
 struct SessionEnd {
   bool done = false;
   // Stable, empty if done: an upload error's code, or "processing-failed", "connect-timeout",
-  // "cancelled", "crashed".
+  // "untrusted-peer", "cancelled", "crashed".
   std::string code;
   std::string message;
   std::uint64_t frames = 0;

@@ -158,6 +158,114 @@ TEST(Answer, AnOfferThatWasNotCheckedIsAnError) {
   EXPECT_TRUE(std::holds_alternative<PeerError>(answer("hello")));
 }
 
+// Two peers that negotiate with each other, each through the eyes of an application.
+class Pair : public ::testing::Test {
+ protected:
+  struct Side {
+    std::shared_ptr<Peer> peer;
+    bool connected = false;
+    std::string gone;
+    std::string untrusted;
+    std::shared_ptr<DataChannel> channel;
+  };
+
+  void SetUp() override {
+    for (Side* side : {&offerer_, &answerer_}) {
+      std::string problem;
+      side->peer =
+          Peer::create(g_main_context_default(), PeerOptions{.local_addresses = {"127.0.0.1"}},
+                       {.connected = [side] { side->connected = true; },
+                        .gone = [side](const std::string& why) { side->gone = why; },
+                        .untrusted = [side](const std::string& why) { side->untrusted = why; },
+                        .channel = [side](auto channel) { side->channel = std::move(channel); }},
+                       problem);
+      ASSERT_TRUE(side->peer) << problem;
+      side->peer->watch_channel("inference", 8);
+      ASSERT_TRUE(side->peer->start());
+    }
+    offerer_.channel = offerer_.peer->create_channel("inference", 8);
+    ASSERT_TRUE(offerer_.channel);
+  }
+
+  void TearDown() override {
+    offerer_.channel.reset();
+    answerer_.channel.reset();
+    close(offerer_);
+    close(answerer_);
+  }
+
+  static void close(Side& side) {
+    if (!side.peer) return;
+    bool closed = false;
+    side.peer->close([&] { closed = true; });
+    run_until([&] { return closed; });
+    side.peer.reset();
+  }
+
+  // `change` may tamper with the offer and the answer on their way.
+  void negotiate(const std::function<std::string(std::string)>& change_offer,
+                 const std::function<std::string(std::string)>& change_answer) {
+    std::string offer;
+    offerer_.peer->offer([&](Answer result) { offer = std::get<std::string>(result); });
+    run_until([&] { return !offer.empty(); });
+    const auto checked = check_offer(change_offer(offer));
+    ASSERT_TRUE(std::holds_alternative<Offer>(checked)) << std::get<OfferError>(checked).message;
+    std::string answer_sdp;
+    answerer_.peer->answer(std::get<Offer>(checked).sdp,
+                           [&](Answer result) { answer_sdp = std::get<std::string>(result); });
+    run_until([&] { return !answer_sdp.empty(); });
+    bool accepted = false;
+    offerer_.peer->accept_answer(change_answer(answer_sdp), [&](const std::string& problem) {
+      EXPECT_EQ(problem, "");
+      accepted = true;
+    });
+    run_until([&] { return accepted; });
+  }
+
+  static std::string as_it_is(std::string sdp) { return sdp; }
+  // Another certificate's fingerprint.
+  static std::string forged(std::string sdp) {
+    const std::size_t at = sdp.find("a=fingerprint:sha-256 ") + 22;
+    sdp[at] = sdp[at] == '0' ? '1' : '0';
+    return sdp;
+  }
+
+  Side offerer_;
+  Side answerer_;
+};
+
+TEST_F(Pair, ConnectsTalksAndSaysGoodbye) {
+  negotiate(as_it_is, as_it_is);
+  run_until([&] { return answerer_.channel && offerer_.channel->is_open(); });
+  std::vector<std::uint8_t> received;
+  bool channel_closed = false;
+  answerer_.channel->set_events(
+      {.open = nullptr,
+       .text = nullptr,
+       .data = [&](auto bytes) { received.assign(bytes.begin(), bytes.end()); },
+       .closed = [&] { channel_closed = true; }});
+  const std::vector<std::uint8_t> message = {1, 2, 3};
+  EXPECT_TRUE(offerer_.channel->send(message));
+  run_until([&] { return !received.empty(); });
+  EXPECT_EQ(received, message);
+  EXPECT_EQ(answerer_.gone, "");
+  close(offerer_);
+  run_until([&] { return !answerer_.gone.empty(); });
+  EXPECT_EQ(answerer_.gone, "the peer closed the connection");
+}
+
+TEST_F(Pair, AForgedOfferIsNoticed) {
+  negotiate(forged, as_it_is);
+  run_until([&] { return !answerer_.untrusted.empty(); });
+  EXPECT_THAT(answerer_.untrusted, HasSubstr("certificate is not the one"));
+}
+
+TEST_F(Pair, AForgedAnswerIsNoticed) {
+  negotiate(as_it_is, forged);
+  run_until([&] { return !offerer_.untrusted.empty(); });
+  EXPECT_THAT(offerer_.untrusted, HasSubstr("certificate is not the one"));
+}
+
 TEST(IceAddresses, LoopbackStaysOnLoopback) {
   EXPECT_EQ(ice_addresses_for("127.0.0.1"), std::vector<std::string>{"127.0.0.1"});
   EXPECT_EQ(ice_addresses_for("localhost"), std::vector<std::string>{"127.0.0.1"});

@@ -1,0 +1,20 @@
+// SPDX-License-Identifier: LGPL-2.1-or-later
+//
+// Whether the certificate a peer shows is the one its session description announced. webrtcbin 1.22
+// does not compare them, so that whoever can get between the two ends of the media path could pose
+// as either.
+
+#pragma once
+
+#include <string>
+
+namespace webrtcupload {
+
+// The value of the first a=fingerprint line of a session description, or an empty string.
+[[nodiscard]] std::string fingerprint_in(const std::string& sdp);
+
+// `certificate` in PEM, `fingerprint` as in SDP ("sha-256 AB:CD:...", SHA-1, -256, -384 or -512).
+[[nodiscard]] bool matches_fingerprint(const std::string& certificate,
+                                       const std::string& fingerprint);
+
+}  // namespace webrtcupload
