@@ -82,8 +82,10 @@ enum Property : guint {
   PROP_COUNT,
 };
 
-// Bytes a read from `src` has by default: large, because a read costs the same however long it is.
-constexpr guint kDefaultBlockSize = 64 * 1024;
+// Bytes a read from `src` has by default. Larger ones would cost less, but decodebin gives up on a
+// small file that is pushed to it in two or three buffers ("all streams without buffers"; seen with
+// 48 KiB, from filesrc too).
+constexpr guint kDefaultBlockSize = 16 * 1024;
 // Lower marks would hold the peer back for single messages, higher ones would need their overload
 // limit, 16 times as much, beyond what a process can have.
 constexpr guint64 kMinBacklogMark = 64 * 1024;

@@ -211,8 +211,9 @@ struct Peer::Impl {
     g_object_get(webrtcbin.get(), "ice-agent", &ice, nullptr);
     if (ice) g_object_get(ice, "agent", &agent, nullptr);
     if (agent) {
-      // Without, a peer that vanishes is never noticed.
-      g_object_set(agent, "keepalive-conncheck", TRUE, nullptr);
+      // Without, a peer that vanishes is never noticed. And libnice's default is to ask the routers
+      // around to open ports.
+      g_object_set(agent, "keepalive-conncheck", TRUE, "upnp", FALSE, nullptr);
     } else {
       problem = "webrtcbin has no ICE agent; libnice's GStreamer plugin is needed";
     }

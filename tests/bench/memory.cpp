@@ -61,10 +61,13 @@ GstPtr<GstElement> make_pipeline(const std::string& description) {
   GstElement* pipeline = gst_parse_launch(description.c_str(), &error);
   if (error) give_up(error->message);
   const GstPtr<GstElement> webrtcbin(gst_bin_get_by_name(GST_BIN(pipeline), "pc"));
-  g_autoptr(GstObject) agent = nullptr;
-  g_object_get(webrtcbin.get(), "ice-agent", &agent, nullptr);
+  g_autoptr(GstObject) ice = nullptr;
+  g_object_get(webrtcbin.get(), "ice-agent", &ice, nullptr);
   gboolean added = FALSE;
-  g_signal_emit_by_name(agent, "add-local-ip-address", "127.0.0.1", &added);
+  g_signal_emit_by_name(ice, "add-local-ip-address", "127.0.0.1", &added);
+  g_autoptr(GObject) nice = nullptr;
+  g_object_get(ice, "agent", &nice, nullptr);
+  g_object_set(nice, "upnp", FALSE, nullptr);
   return GstPtr<GstElement>(GST_ELEMENT(gst_object_ref_sink(pipeline)));
 }
 

@@ -107,11 +107,15 @@ GstElement* make_peer(const char* name) {
   gst_util_set_object_arg(G_OBJECT(webrtcbin), "bundle-policy", "max-bundle");
   gst_bin_add(GST_BIN(pipeline), webrtcbin);
   // On this machine only. An application leaves this out, or sets `stun-server`.
-  g_autoptr(GstObject) agent = nullptr;
-  g_object_get(webrtcbin, "ice-agent", &agent, nullptr);
+  g_autoptr(GstObject) ice = nullptr;
+  g_object_get(webrtcbin, "ice-agent", &ice, nullptr);
   gboolean added = FALSE;
-  g_signal_emit_by_name(agent, "add-local-ip-address", "127.0.0.1", &added);
+  g_signal_emit_by_name(ice, "add-local-ip-address", "127.0.0.1", &added);
   if (!added) give_up("cannot restrict ICE to 127.0.0.1");
+  // libnice asks the routers around to open ports, unless told not to.
+  g_autoptr(GObject) nice = nullptr;
+  g_object_get(ice, "agent", &nice, nullptr);
+  g_object_set(nice, "upnp", FALSE, nullptr);
   return pipeline;
 }
 
