@@ -76,9 +76,9 @@ TEST_F(Upload, ChannelOfAnotherProtocolIsLeftAlone) {
   ReceivingPipeline receiver(pair_.answerer());
   receiver.play();
   ASSERT_TRUE(pair_.start());
-  const auto other = pair_.create_channel(
-      "video_upload", Side::kOfferer,
+  const GstStructurePtr options(
       gst_structure_new("options", "protocol", G_TYPE_STRING, "webrtcupload.v99", nullptr));
+  const auto other = pair_.create_channel("video_upload", Side::kOfferer, options.get());
   const auto fitting = pair_.create_channel("video_upload");
   ChannelObserver other_observer(other.get());
   ChannelObserver fitting_observer(fitting.get());
