@@ -188,11 +188,13 @@ class ChildSession final : public SessionRunner {
     }
 
     void stop() {
-      if (!process || exited) return;
+      if (!process) return;
+      stopping = true;
+      // What it said last may still wait to be read.
+      if (exited) return resume();
       GOutputStream* stdin_pipe = g_subprocess_get_stdin_pipe(process.get());
       if (g_output_stream_has_pending(stdin_pipe)) return kill();
       g_output_stream_close(stdin_pipe, nullptr, nullptr);
-      stopping = true;
       resume();
       timer.start(kExitTimeout, [this] { kill_because("it did not stop in time"); });
     }

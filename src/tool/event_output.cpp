@@ -36,8 +36,21 @@ void EventOutput::write(const std::string& line) {
 
 void EventOutput::write_patiently(const std::string& line) {
   std::unique_lock lock(mutex_);
-  changed_.wait(lock, [this] { return !congested_ || broken_ || stopping_; });
+  changed_.wait(lock, [this] { return !congested_ || broken_ || stopping_ || impatient_; });
   append(line);
+}
+
+void EventOutput::end_patience() {
+  {
+    const std::lock_guard lock(mutex_);
+    impatient_ = true;
+  }
+  changed_.notify_all();
+}
+
+void EventOutput::flush() {
+  std::unique_lock lock(mutex_);
+  changed_.wait(lock, [this] { return broken_ || waiting_ == 0; });
 }
 
 bool EventOutput::congested() const {

@@ -35,6 +35,11 @@ class EventOutput {
   void write(const std::string& line);
   // Any thread. Waits while congested.
   void write_patiently(const std::string& line);
+  // From now on nobody waits in write_patiently(): what writes is being stopped.
+  void end_patience();
+  // Waits until everything is written or the reader is gone, for whoever has a reader that may be
+  // slow but loses nothing.
+  void flush();
   [[nodiscard]] bool congested() const;
   // Called on the writing thread when congestion ends. Set before the first line.
   void set_on_relief(std::function<void()> on_relief) { on_relief_ = std::move(on_relief); }
@@ -52,6 +57,7 @@ class EventOutput {
   std::size_t waiting_ = 0;        // Bytes, with what is being written.
   bool congested_ = false;
   bool broken_ = false;
+  bool impatient_ = false;
   bool stopping_ = false;
   std::thread thread_;
 };

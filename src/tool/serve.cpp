@@ -84,6 +84,8 @@ class Server {
       return;
     }
     http_.stop_listening();
+    // Sessions in this process would wait for a reader that does not read.
+    output_.end_patience();
     if (sessions_.empty()) return g_main_loop_quit(loop_);
     shutdown_timer_.start(kShutdownTimeout, [this] { g_main_loop_quit(loop_); });
     // A session may end, and leave the map, while it is told to.

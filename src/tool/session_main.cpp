@@ -106,6 +106,8 @@ int session_main() {
                   &child);
     child.session->start();
     if (!child.over) g_main_loop_run(child.loop);
+    // The server reads when its own reader does, and kills whom it does not want to wait for.
+    output.flush();
   }
   close(output_fd);
   gst_deinit();

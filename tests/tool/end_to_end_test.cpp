@@ -355,6 +355,20 @@ TEST_P(EachIsolation, CtrlCEndsTheServerAndItsSessions) {
   }
 }
 
+// The second source has frames to tell of without end.
+TEST_P(EachIsolation, CtrlCEndsAServerWhoseReaderIsStuck) {
+  Server server({"--isolation", GetParam()},
+                "fakesink videotestsrc ! video/x-raw,width=16,height=16 ! fakesink");
+  server.process().pause_reading(true);
+  const auto sender = start_send(server, file("one.mp4"));
+  ASSERT_TRUE(sender->wait_for_line([](const std::string& line) {
+    return line.find("100 %") == 0;
+  })) << sender->errors();
+  server.process().signal(SIGINT);
+  EXPECT_EQ(server.process().wait_for_exit(seconds(30)), 0);
+  EXPECT_EQ(outcome_of(*sender).status, 1);
+}
+
 TEST_P(EachIsolation, TooLargeAFileIsRefusedWithItsReason) {
   Server server({"--isolation", GetParam(), "--max-size", "1000000"}, kSwallow);
   const Outcome sent = send(server, file("big.bin"));
@@ -461,6 +475,23 @@ TEST_F(EndToEnd, AKilledSessionProcessIsAccountedFor) {
   expect_success(send(server, file("one.mp4")));
   sender->signal(SIGINT);
   EXPECT_EQ(outcome_of(*sender).status, 130);
+}
+
+TEST_F(EndToEnd, ASlowReaderLosesNothing) {
+  // About 100 bytes each: more than the server keeps for its reader, and little enough that the
+  // session is over with the rest in its own process and the pipe between.
+  constexpr int kLines = 11800;
+  Server server({}, "fakesink videotestsrc num-buffers=" + std::to_string(kLines) +
+                        " ! video/x-raw,width=16,height=16 ! fakesink");
+  server.process().pause_reading(true);
+  expect_success(send(server, file("one.mp4")));
+  EXPECT_FALSE(
+      eventually([&] { return test::children_of(server.process().pid()).empty(); }, seconds(2)));
+  server.process().pause_reading(false);
+  const Event end = server.wait_for_end(1);
+  EXPECT_EQ(end.status, "done") << end.message;
+  EXPECT_EQ(end.frames, kLines);
+  EXPECT_EQ(server.frames_of(1).size(), static_cast<std::size_t>(kLines));
 }
 
 TEST_F(EndToEnd, AKilledServerLeavesNoProcesses) {

@@ -215,6 +215,42 @@ TEST_F(OutputTest, AStuckReaderDoesNotKeepItFromEnding) {
   EXPECT_LT(std::chrono::steady_clock::now() - begin, seconds(10));
 }
 
+TEST_F(OutputTest, FlushWaitsForASlowReader) {
+  std::atomic<bool> flushed = false;
+  {
+    EventOutput output(pipe_[1], {.high = 1000, .low = 100});
+    output.write(std::string((1 << 20) - 1, 'x'));
+    std::thread flusher([&] {
+      output.flush();
+      flushed = true;
+    });
+    std::size_t total = 0;
+    while (total < (1 << 20)) {
+      EXPECT_FALSE(flushed && total + 65536 < (1 << 20));
+      total += read_some().size();
+    }
+    flusher.join();
+  }
+  EXPECT_TRUE(flushed);
+}
+
+TEST_F(OutputTest, FlushDoesNotWaitForAGoneReader) {
+  EventOutput output(pipe_[1], {.high = 1000, .low = 100});
+  output.write(std::string(1 << 20, 'x'));
+  close(std::exchange(pipe_[0], -1));
+  output.flush();
+}
+
+TEST_F(OutputTest, WritersAreLetGoWhenPatienceEnds) {
+  EventOutput output(pipe_[1], {.high = 1000, .low = 100});
+  output.write(std::string(1 << 20, 'x'));
+  ASSERT_TRUE(output.congested());
+  std::thread writer([&] { output.write_patiently("more"); });
+  output.end_patience();
+  writer.join();
+  EXPECT_TRUE(output.congested());
+}
+
 TEST(Progress, Sizes) {
   EXPECT_EQ(format_size(0), "0 bytes");
   EXPECT_EQ(format_size(999), "999 bytes");

@@ -65,6 +65,7 @@ Process::Process(const std::vector<std::string>& arguments) {
 
 Process::~Process() {
   if (!wait_for_exit(std::chrono::milliseconds(0))) ::kill(pid_, SIGKILL);
+  pause_reading(false);
   waiter_.join();
   waitpid(pid_, nullptr, 0);
   output_reader_.join();
@@ -73,12 +74,20 @@ Process::~Process() {
 
 void Process::signal(int number) const { ::kill(pid_, number); }
 
+void Process::pause_reading(bool pause) {
+  {
+    const std::lock_guard lock(mutex_);
+    paused_ = pause;
+  }
+  changed_.notify_all();
+}
+
 void Process::read(int fd, bool standard_output) {
   char buffer[4096];
   std::string partial;
   ssize_t n = 0;
   while ((n = ::read(fd, buffer, sizeof buffer)) > 0) {
-    const std::lock_guard lock(mutex_);
+    std::unique_lock lock(mutex_);
     if (!standard_output) {
       errors_.append(buffer, static_cast<std::size_t>(n));
       continue;
@@ -91,6 +100,7 @@ void Process::read(int fd, bool standard_output) {
       }
     }
     changed_.notify_all();
+    changed_.wait(lock, [this] { return !paused_; });
   }
   close(fd);
 }

@@ -31,6 +31,8 @@ class Process {
 
   [[nodiscard]] pid_t pid() const { return pid_; }
   void signal(int number) const;
+  // Leaves its standard output unread, or reads on. One more read may be under way.
+  void pause_reading(bool pause);
 
   // The first line on standard output, from `from` on, that `predicate` accepts.
   std::optional<std::string> wait_for_line(const std::function<bool(const std::string&)>& predicate,
@@ -49,6 +51,7 @@ class Process {
   std::condition_variable changed_;
   std::vector<std::string> lines_;
   std::string errors_;
+  bool paused_ = false;
   std::optional<int> status_;
   std::thread output_reader_;
   std::thread error_reader_;
