@@ -5,6 +5,7 @@
 #include <glib-unix.h>
 #include <gst/gst.h>
 
+#include <algorithm>
 #include <cerrno>
 #include <cstdio>
 #include <cstring>
@@ -182,6 +183,11 @@ int send_main(int argc, char** argv) {
   if (raw.buffer_limit < 0) return usage_error("send", "--buffer-limit must not be negative");
   if (!(raw.connect_timeout > 0 && raw.connect_timeout < 1e6)) {
     return usage_error("send", "--connect-timeout is out of range");
+  }
+  // A line end from the file it was read from, say. It could not be in a header.
+  if (raw.api_key && std::any_of(raw.api_key, raw.api_key + std::strlen(raw.api_key),
+                                 [](char c) { return g_ascii_iscntrl(c); })) {
+    return usage_error("send", "--api-key has a control character in it");
   }
 
   SenderOptions options;

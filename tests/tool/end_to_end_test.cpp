@@ -543,6 +543,7 @@ TEST_F(EndToEnd, SendSaysWhatIsWrong) {
   EXPECT_EQ(run({"send", "x"}).status, 2);
   EXPECT_EQ(run({"send", file("video.mp4"), "--to", "nowhere"}).status, 2);
   EXPECT_EQ(run({"send", file("video.mp4"), "--to", url, "--chunk-size", "70000"}).status, 2);
+  EXPECT_EQ(run({"send", file("video.mp4"), "--to", url, "--api-key", "key\r"}).status, 2);
   const auto complaint = [&](const std::string& name) {
     const Outcome outcome = run({"send", name, "--to", url});
     EXPECT_EQ(outcome.status, 1) << name;
