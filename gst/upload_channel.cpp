@@ -78,6 +78,11 @@ void UploadChannel::watch_connection(GstElement* webrtcbin) {
 
 void UploadChannel::echo(const Message& message) {
   if (message.bytes.empty()) return;
+  // 1.22 never frees what it is given for a channel that is closing, and peers may go on sending
+  // keepalives over one that we have closed.
+  GstWebRTCDataChannelState state{};
+  g_object_get(channel_.get(), "ready-state", &state, nullptr);
+  if (state != GST_WEBRTC_DATA_CHANNEL_STATE_OPEN) return;
   guint64 buffered = 0;
   g_object_get(channel_.get(), "buffered-amount", &buffered, nullptr);
   if (buffered > kMaxEchoBacklog) return;

@@ -60,17 +60,21 @@ UploadSession::UploadSession(Settings settings, std::unique_ptr<Storage> storage
 
 void UploadSession::stop() {
   std::shared_ptr<UploadChannel> channel;
+  bool unfinished;
   {
     const std::lock_guard lock(mutex_);
     stopping_ = true;
     flushing_ = true;
     channel = std::move(channel_);
+    unfinished = receiver_.state() == UploadState::kUploading;
   }
   changed_.notify_all();
-  // The handlers go first, then what they fill.
-  channel.reset();
   inbox_->close();
   inbox_->wake();
+  // So that the sender does not go on for nobody. Only with the webrtcbin at hand: the channel does
+  // not keep it alive, and uses it for this.
+  if (channel && unfinished && webrtcbin_) channel->close();
+  channel.reset();
 
   if (thread_.get_id() == std::this_thread::get_id()) {
     thread_.detach();
@@ -169,6 +173,9 @@ void UploadSession::handle(const Inbox::Item& item) {
     const std::lock_guard lock(mutex_);
     receiver_.opened(now());
   } else if (const auto* gone = std::get_if<Inbox::Gone>(&item)) {
+    bool shutting_down = false;
+    run_detachable([&] { shutting_down = observer_->shutting_down(); });
+    if (shutting_down) return;
     Error error{ErrorCode::kPeerGone, gone->why};
     {
       const std::lock_guard lock(mutex_);
@@ -228,7 +235,9 @@ Action UploadSession::carry_out(const Action& action) {
     // The readers first, then the peer, then the application, which may take everything down.
     changed_.notify_all();
     if (const auto taken = channel()) taken->close();
-    notify_state();
+    tell_state();
+    run_detachable([this, failure] { observer_->failing(failure->error); });
+    // Not when the application has stopped the element meanwhile.
     run_detachable([this, failure] { observer_->failed(failure->error); });
   }
   return action::Nothing{};
@@ -256,17 +265,19 @@ Action UploadSession::carry_out(const action::Compare& compare) {
 }
 
 Action UploadSession::carry_out(const action::Authorize& authorize) {
-  bool allowed = false;
-  bool within_quota = true;
+  std::optional<bool> allowed;
   if (const auto taken = channel()) {
     run_detachable([&] {
       allowed = observer_->authorize(authorize.request, taken->label(), taken->protocol());
-      if (allowed) within_quota = observer_->check_quota();
     });
   }
+  // Nobody was asked, since the element stops.
+  if (!allowed) return action::Nothing{};
+  bool within_quota = true;
+  if (*allowed) run_detachable([&] { within_quota = observer_->check_quota(); });
   if (!within_quota) return fail(over_quota());
   const std::lock_guard lock(mutex_);
-  return receiver_.authorized(allowed);
+  return receiver_.authorized(*allowed);
 }
 
 Action UploadSession::fail(Error error) {
@@ -286,7 +297,11 @@ void UploadSession::check_timers() {
 }
 
 void UploadSession::check_quota(TimePoint moment) {
-  if (settings_.quota_interval == Duration::zero()) return;
+  // The latter so that no sum is beyond time.
+  if (settings_.quota_interval <= Duration::zero() ||
+      settings_.quota_interval > Duration::max() / 2) {
+    return;
+  }
   const UploadState current = state();
   const bool applies = current == UploadState::kUploading || current == UploadState::kComplete ||
                        current == UploadState::kProcessing;
@@ -305,7 +320,7 @@ void UploadSession::check_quota(TimePoint moment) {
 }
 
 void UploadSession::report_progress() {
-  notify_state();
+  tell_state();
   ReceiverStatistics statistics;
   int percent;
   {
@@ -332,6 +347,10 @@ std::optional<TimePoint> UploadSession::next_wake_up() const {
   return std::min(*deadline, *next_quota_check_);
 }
 
+void UploadSession::tell_state() {
+  if (state_is_news()) run_detachable([this] { observer_->state_changed(); });
+}
+
 template <typename Work>
 void UploadSession::run_detachable(Work work) {
   GObjectPtr<GObject> held;
@@ -352,9 +371,13 @@ void UploadSession::run_detachable(Work work) {
 // ---------------------------------------------------------------------------------------------------
 // any other thread
 
-void UploadSession::notify_state() {
+bool UploadSession::state_is_news() {
   const UploadState current = state();
-  if (notified_state_.exchange(current) == current) return;
+  return notified_state_.exchange(current) != current;
+}
+
+void UploadSession::notify_state() {
+  if (!state_is_news()) return;
   {
     const std::lock_guard lock(mutex_);
     if (stopping_) return;

@@ -42,8 +42,13 @@ class UploadObserver {
   virtual void started() = 0;
   virtual void progressed(int percent, const ReceiverStatistics& statistics) = 0;
   virtual void completed(const ReceiverStatistics& statistics) = 0;
+  // The upload has failed; and then, unless failing() or anybody else has stopped the element.
+  virtual void failing(const Error& error) = 0;
   virtual void failed(const Error& error) = 0;
 
+  // Whether the application is taking down what this runs in, so that what looks like a peer that
+  // left is none.
+  virtual bool shutting_down() = 0;
   // A reference on the object whose methods these are, for as long as one of them runs.
   virtual GObjectPtr<GObject> hold() = 0;
 };
@@ -125,6 +130,8 @@ class UploadSession : public std::enable_shared_from_this<UploadSession> {
   void check_quota(TimePoint now);
   void report_progress();
   [[nodiscard]] std::optional<TimePoint> next_wake_up() const;
+  // Tells the observer of a new state, on the worker.
+  void tell_state();
   // Runs `work` so that stop() need not wait for it. Does nothing once stop() has begun.
   template <typename Work>
   void run_detachable(Work work);
@@ -132,7 +139,10 @@ class UploadSession : public std::enable_shared_from_this<UploadSession> {
   // Of any thread.
   void adopt(std::unique_ptr<UploadChannel> channel);
   void request_failure(Error error);
+  // The same on a thread that reads.
   void notify_state();
+  // Whether the state is another than the observer was told, or is being told, last.
+  [[nodiscard]] bool state_is_news();
   [[nodiscard]] std::shared_ptr<UploadChannel> channel() const;
   // Under mutex_.
   void begin_processing();

@@ -324,6 +324,8 @@ GstStructurePtr UploadSource::stats() const {
 // -------------------------------------------------------------------------------------------
 // telling the application
 
+bool UploadSource::shutting_down() { return is_shutting_down(GST_ELEMENT(element_)); }
+
 GObjectPtr<GObject> UploadSource::hold() { return ref_gobject(G_OBJECT(element_)); }
 
 void UploadSource::state_changed() {
@@ -366,14 +368,15 @@ void UploadSource::completed(const ReceiverStatistics& statistics) {
   let_pipeline_end();
 }
 
-void UploadSource::failed(const Error& error) {
+void UploadSource::failing(const Error& error) {
   post_progress(GST_PROGRESS_TYPE_ERROR, std::string(to_string(error.code)) + ": " + error.message);
   post_stats();
   const GErrorPtr gerror(g_error_new_literal(GST_WEBRTC_UPLOAD_ERROR, static_cast<int>(error.code),
                                              error.message.c_str()));
   g_signal_emit(element_, signals_.upload_failed, 0, gerror.get());
-  post_error(element_, error);
 }
+
+void UploadSource::failed(const Error& error) { post_error(element_, error); }
 
 void UploadSource::post_progress(GstProgressType type, const std::string& text) {
   gst_element_post_message(

@@ -79,7 +79,9 @@ class UploadSource final : public UploadObserver {
   void started() override;
   void progressed(int percent, const ReceiverStatistics& statistics) override;
   void completed(const ReceiverStatistics& statistics) override;
+  void failing(const Error& error) override;
   void failed(const Error& error) override;
+  bool shutting_down() override;
   GObjectPtr<GObject> hold() override;
 
  private:
