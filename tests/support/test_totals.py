@@ -47,7 +47,8 @@ class Run:
             if test is None:
                 continue
             for case in suite.iter("testcase"):
-                name = "%s.%s" % (case.get("classname", ""), case.get("name"))
+                # A failure outside all cases, in the global set-up or tear-down, is a case without a name.
+                name = ".".join(filter(None, (case.get("classname"), case.get("name")))) or "outside its cases"
                 if case.find("failure") is not None or case.find("error") is not None:
                     outcome = "failed"
                 elif case.find("skipped") is not None or case.get("status") == "notrun":
