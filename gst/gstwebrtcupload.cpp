@@ -432,7 +432,9 @@ void install_signals(GObjectClass* object_class) {
    * GstWebrtcUpload::upload-complete:
    * @element: the element
    *
-   * All bytes have arrived. Emitted on the upload's own thread.
+   * All bytes have arrived. Emitted on the upload's own thread, before the bytes (with
+   * #webrtcupload:progressive, the EOS) leave; they wait for the handler, so it must not wait for
+   * them.
    */
   signals.upload_complete = g_signal_new("upload-complete", type, G_SIGNAL_RUN_LAST, 0, nullptr,
                                          nullptr, nullptr, G_TYPE_NONE, 0);

@@ -153,7 +153,7 @@ void UploadSession::run() {
       requested = std::exchange(requested_failure_, std::nullopt);
       adopted = std::exchange(adopted_, false);
     }
-    if (adopted) plumb_connection();
+    if (adopted) plumb_connection(false);
     if (requested) carry_out(fail(std::move(*requested)));
     if (const auto item = inbox_->pop(next_wake_up())) handle(*item);
     check_timers();
@@ -170,8 +170,11 @@ void UploadSession::handle(const Inbox::Item& item) {
   if (const auto* received = std::get_if<Inbox::Received>(&item)) {
     handle_message(received->message());
   } else if (std::holds_alternative<Inbox::Opened>(item)) {
-    const std::lock_guard lock(mutex_);
-    receiver_.opened(now());
+    {
+      const std::lock_guard lock(mutex_);
+      receiver_.opened(now());
+    }
+    plumb_connection(true);
   } else if (const auto* gone = std::get_if<Inbox::Gone>(&item)) {
     bool shutting_down = false;
     run_detachable([&] { shutting_down = observer_->shutting_down(); });
@@ -193,20 +196,28 @@ void UploadSession::handle(const Inbox::Item& item) {
   }
 }
 
-void UploadSession::plumb_connection() {
+void UploadSession::plumb_connection(bool is_open) {
+  if (holds_back_) return;
   if (!webrtcbin_) {
-    GST_WARNING("no webrtcbin is known for this data channel: its peer cannot be held back");
+    if (is_open) {
+      GST_WARNING("no webrtcbin is known for this data channel: its peer cannot be held back");
+    }
     return;
   }
   // All of this reads properties of webrtcbin, which waits for its PC lock.
-  run_detachable([this] {
-    if (auto gate = ReceiveGate::find(webrtcbin_.get())) {
+  run_detachable([this, is_open] {
+    auto gate = ReceiveGate::find(webrtcbin_.get());
+    holds_back_ = gate != nullptr;
+    if (gate) {
       inbox_->hold_back_with(std::move(gate));
-    } else {
+    } else if (is_open) {
       GST_WARNING("%" GST_PTR_FORMAT " has no sctpdec: its peer cannot be held back",
                   static_cast<void*>(webrtcbin_.get()));
     }
-    if (const auto taken = channel()) taken->watch_connection(webrtcbin_.get());
+    const auto taken = channel();
+    if (taken && !std::exchange(watches_connection_, true)) {
+      taken->watch_connection(webrtcbin_.get());
+    }
     if (settings_.socket_buffer_size > 0) {
       const auto granted = grow_receive_buffers(webrtcbin_.get(), settings_.socket_buffer_size);
       GST_INFO("receive buffers: %d bytes granted", granted.value_or(0));
@@ -332,12 +343,23 @@ void UploadSession::report_progress() {
     run_detachable([this] { observer_->started(); });
   }
   if (statistics.completed_at) {
-    if (!std::exchange(told_completion_, true)) {
-      run_detachable([&] { observer_->completed(statistics); });
-    }
+    tell_completion(statistics);
   } else if (told_start_ && state() == UploadState::kUploading && progress_.due(percent, now())) {
     run_detachable([&] { observer_->progressed(percent, statistics); });
   }
+}
+
+void UploadSession::tell_completion(const ReceiverStatistics& statistics) {
+  {
+    const std::lock_guard lock(mutex_);
+    if (completion_told_ || !receiver_.complete()) return;
+  }
+  run_detachable([&] { observer_->completed(statistics); });
+  {
+    const std::lock_guard lock(mutex_);
+    completion_told_ = true;
+  }
+  changed_.notify_all();
 }
 
 std::optional<TimePoint> UploadSession::next_wake_up() const {
@@ -394,14 +416,12 @@ UploadSession::Availability UploadSession::wait_for(std::uint64_t offset) {
   {
     std::unique_lock lock(mutex_);
     const auto available = [this] {
-      return receiver_.complete() || settings_.progressive ? receiver_.chunks().contiguous_bytes()
-                                                           : 0;
+      return finished() || settings_.progressive ? receiver_.chunks().contiguous_bytes() : 0;
     };
-    changed_.wait(lock, [&] {
-      return flushing_ || receiver_.error() || receiver_.complete() || offset < available();
-    });
+    changed_.wait(
+        lock, [&] { return flushing_ || receiver_.error() || finished() || offset < available(); });
     if (!flushing_ && !receiver_.error()) {
-      begin_processing();
+      if (finished()) begin_processing();
       result = offset < available() ? Availability{Readable::kYes, available() - offset}
                                     : Availability{Readable::kEndOfFile};
     }
@@ -410,23 +430,37 @@ UploadSession::Availability UploadSession::wait_for(std::uint64_t offset) {
   return result;
 }
 
-bool UploadSession::read(std::uint64_t offset, std::span<std::uint8_t> out) {
+std::optional<Error> UploadSession::read(std::uint64_t offset, std::span<std::uint8_t> out) {
+  {
+    const std::lock_guard lock(mutex_);
+    read_.add(offset, out.size());
+  }
   while (!out.empty()) {
     std::optional<Extent> extent;
     {
       const std::lock_guard lock(mutex_);
       extent = receiver_.chunks().locate(offset);
     }
-    if (!extent) return false;
+    if (!extent) {
+      return Error{ErrorCode::kStorageFailed, "nothing is stored at " + std::to_string(offset)};
+    }
     const auto piece = out.first(std::min<std::uint64_t>(out.size(), extent->length));
     if (auto error = storage_->read(extent->position, piece)) {
-      request_failure(std::move(*error));
-      return false;
+      request_failure(*error);
+      return error;
     }
     offset += piece.size();
     out = out.subspan(piece.size());
   }
-  return true;
+  return std::nullopt;
+}
+
+void UploadSession::end_of_file_met() {
+  {
+    const std::lock_guard lock(mutex_);
+    if (!read_.covers(receiver_.statistics().bytes)) return;
+  }
+  reading_ended();
 }
 
 void UploadSession::reading_ended() {
@@ -450,8 +484,8 @@ void UploadSession::set_flushing(bool flushing) {
 
 std::optional<std::uint64_t> UploadSession::wait_for_size() {
   std::unique_lock lock(mutex_);
-  changed_.wait(lock, [this] { return flushing_ || receiver_.error() || receiver_.complete(); });
-  if (flushing_ || !receiver_.complete()) return std::nullopt;
+  changed_.wait(lock, [this] { return flushing_ || receiver_.error() || finished(); });
+  if (flushing_ || !finished()) return std::nullopt;
   return receiver_.statistics().bytes;
 }
 

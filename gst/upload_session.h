@@ -17,6 +17,7 @@
 #include <thread>
 
 #include "core/progress_throttle.h"
+#include "core/read_coverage.h"
 #include "core/receiver.h"
 #include "core/storage.h"
 #include "gst/glib_ptr.h"
@@ -94,10 +95,14 @@ class UploadSession : public std::enable_shared_from_this<UploadSession> {
   // Waits until at least one byte at `offset` can be read, or there never will be one. The first
   // call after completion starts the processing.
   [[nodiscard]] Availability wait_for(std::uint64_t offset);
-  // Fills `out` from a range that wait_for() found there. False after a failure of the storage,
-  // which has failed the upload.
-  [[nodiscard]] bool read(std::uint64_t offset, std::span<std::uint8_t> out);
-  // All was read that will be.
+  // Fills `out` from a range that wait_for() found there. Nothing on success. A failure of the
+  // storage also fails the upload, soon, unless that is done.
+  [[nodiscard]] std::optional<Error> read(std::uint64_t offset, std::span<std::uint8_t> out);
+  // A read met the end of the file. Whether that is the end of reading is known only by the reader,
+  // who does not say, and demuxers look there first: it is taken for one when every byte has been
+  // read.
+  void end_of_file_met();
+  // EOS has gone out: all was read that will be.
   void reading_ended();
   // While set, nobody waits in wait_for().
   void set_flushing(bool flushing);
@@ -118,7 +123,9 @@ class UploadSession : public std::enable_shared_from_this<UploadSession> {
   // Of the worker thread.
   void run();
   void handle(const Inbox::Item& item);
-  void plumb_connection();
+  // What can be done about the connection as soon as it is there, which for a channel that was
+  // made before the negotiation is when the channel opens.
+  void plumb_connection(bool is_open);
   void handle_message(const Message& message);
   // Does what the receiver wants and gives its answer to how that went.
   Action carry_out(const Action& action);
@@ -129,6 +136,7 @@ class UploadSession : public std::enable_shared_from_this<UploadSession> {
   void check_timers();
   void check_quota(TimePoint now);
   void report_progress();
+  void tell_completion(const ReceiverStatistics& statistics);
   [[nodiscard]] std::optional<TimePoint> next_wake_up() const;
   // Tells the observer of a new state, on the worker.
   void tell_state();
@@ -146,6 +154,7 @@ class UploadSession : public std::enable_shared_from_this<UploadSession> {
   [[nodiscard]] std::shared_ptr<UploadChannel> channel() const;
   // Under mutex_.
   void begin_processing();
+  [[nodiscard]] bool finished() const { return receiver_.complete() && completion_told_; }
 
   const Settings settings_;
   const std::unique_ptr<Storage> storage_;
@@ -162,7 +171,8 @@ class UploadSession : public std::enable_shared_from_this<UploadSession> {
   std::optional<TimePoint> next_quota_check_;
   ProgressThrottle progress_;
   bool told_start_ = false;
-  bool told_completion_ = false;
+  bool watches_connection_ = false;
+  bool holds_back_ = false;
 
   // Protects what follows. Never held while calling out, writing or reading the storage; inbox and
   // pad locks are not taken under it.
@@ -175,6 +185,9 @@ class UploadSession : public std::enable_shared_from_this<UploadSession> {
   // A failure found on another thread, for the worker to carry out.
   std::optional<Error> requested_failure_;
   int socket_buffer_granted_ = 0;
+  // The application knows that the upload is complete; only then are its last bytes given out.
+  bool completion_told_ = false;
+  ReadCoverage read_;
   std::optional<TimePoint> processing_began_at_;
   std::optional<TimePoint> processing_ended_at_;
   bool flushing_ = false;

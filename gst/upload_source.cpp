@@ -151,6 +151,7 @@ bool UploadSource::start() {
   }
   EarlyChannel early;
   if (!take_data_channel(early)) return false;
+  ended_ = false;
 
   // The base class decides when a stream ends from the size it knows, which for us may be an
   // estimate; create() knows better.
@@ -256,7 +257,7 @@ GstFlowReturn UploadSource::create(std::uint64_t offset, guint length, GstBuffer
       // without a second one.
       return GST_FLOW_FLUSHING;
     case UploadSession::Readable::kEndOfFile:
-      if (pull_mode()) running->reading_ended();
+      if (pull_mode()) running->end_of_file_met();
       return GST_FLOW_EOS;
     case UploadSession::Readable::kYes:
       break;
@@ -276,9 +277,13 @@ GstFlowReturn UploadSource::create(std::uint64_t offset, guint length, GstBuffer
     return GST_FLOW_ERROR;
   }
   const gsize filled = std::min(size, map.size);
-  const bool read = running->read(offset, std::span(map.data, filled));
+  const std::optional<Error> error = running->read(offset, std::span(map.data, filled));
   gst_buffer_unmap(target, &map);
-  if (!read) return GST_FLOW_FLUSHING;
+  if (error) {
+    // An upload that is done cannot fail any more, but whoever reads on has to be told.
+    if (running->state() == UploadState::kDone) post_error(element_, *error);
+    return GST_FLOW_FLUSHING;
+  }
   gst_buffer_set_size(target, static_cast<gssize>(filled));
   GST_BUFFER_OFFSET(target) = offset;
   GST_BUFFER_OFFSET_END(target) = offset + filled;
@@ -288,11 +293,14 @@ GstFlowReturn UploadSource::create(std::uint64_t offset, guint length, GstBuffer
 
 void UploadSource::end_of_stream_sent() {
   if (const auto running = session()) running->reading_ended();
+  // Also an end that somebody else wanted (gst-launch-1.0 -e), before all bytes had come.
+  ended_ = true;
+  let_pipeline_end();
 }
 
 void UploadSource::let_pipeline_end() {
   const UploadState reached = state();
-  if (reached != UploadState::kComplete && reached != UploadState::kProcessing &&
+  if (!ended_ && reached != UploadState::kComplete && reached != UploadState::kProcessing &&
       reached != UploadState::kDone) {
     return;
   }

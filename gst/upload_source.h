@@ -8,6 +8,7 @@
 #include <gst/base/gstbasesrc.h>
 #include <gst/webrtc/webrtc.h>
 
+#include <atomic>
 #include <memory>
 #include <mutex>
 #include <string>
@@ -64,7 +65,8 @@ class UploadSource final : public UploadObserver {
   [[nodiscard]] bool answer(GstQuery* query, gboolean& answered);
   GstFlowReturn create(std::uint64_t offset, guint length, GstBuffer** buffer);
   void end_of_stream_sent();
-  // Once all bytes are here, a webrtcbin in the same pipeline no longer keeps that from EOS.
+  // Once all bytes are here or EOS is out, a webrtcbin in the same pipeline no longer keeps that
+  // from EOS.
   void let_pipeline_end();
 
   void cancel();
@@ -106,6 +108,9 @@ class UploadSource final : public UploadObserver {
   mutable std::mutex settings_mutex_;
   Settings settings_;
   EarlyChannel early_channel_;  // Under settings_mutex_.
+
+  // EOS has gone out.
+  std::atomic<bool> ended_ = false;
 
   // Of start() and stop(), which GstBaseSrc never runs at once.
   SignalConnection on_data_channel_;

@@ -122,6 +122,41 @@ TEST_F(BackPressure, SlowStorageHoldsTheSenderBack) {
   stop_promptly(sender.get());
 }
 
+// The receiving side makes the channel, and the element has it before there is a connection whose
+// SCTP decoder or sockets could be found.
+TEST_F(BackPressure, ChannelMadeBeforeTheNegotiationIsHeldBackToo) {
+  constexpr guint64 kSize = 16 * kMiB;
+  constexpr guint64 kLowestHighMark = 64 * 1024;
+  auto sender = parse_pipeline(
+      "fakesrc sizetype=fixed filltype=random sizemax=65536 num-buffers=256 "
+      "! webrtcuploadsink name=sink size=" +
+      std::to_string(kSize));
+  const auto sink = element_named(sender, "sink");
+  BusLog sender_bus(sender.get());
+  ASSERT_TRUE(pair_.start());
+  const auto channel = pair_.create_channel("video_upload");
+  ReceivingPipeline receiver(pair_.offerer(), "upload-timeout=0 backlog-high=65536 backlog-low=0",
+                             "fakesink name=sink sync=false");
+  g_object_set(receiver.upload(), "data-channel", channel.get(), nullptr);
+  receiver.play();
+  SignalConnection on_channel(
+      pair_.answerer(), "on-data-channel",
+      G_CALLBACK(+[](GstElement*, GstWebRTCDataChannel* incoming, GstElement** to) {
+        g_object_set(*to, "data-channel", incoming, nullptr);
+        gst_element_set_state(GST_ELEMENT(GST_OBJECT_PARENT(*to)), GST_STATE_PLAYING);
+      }),
+      sink.get());
+  ASSERT_TRUE(pair_.negotiate());
+
+  ASSERT_TRUE(receiver.wait_eos());
+  EXPECT_EQ(receiver.stat_u64("bytes"), kSize);
+  EXPECT_LT(receiver.stat_u64("backlog-peak"), kLowestHighMark + kMiB / 2);
+  int granted = 0;
+  gst_structure_get_int(receiver.stats().get(), "socket-buffer-size", &granted);
+  EXPECT_GT(granted, 0);
+  stop_promptly(sender.get());
+}
+
 TEST_F(BackPressure, WithoutADecoderToHoldBackTheUploadFails) {
   constexpr guint64 kSize = 64 * kMiB;
   ReceivingPipeline receiver(nullptr, "upload-timeout=0 backlog-high=65536 backlog-low=0",

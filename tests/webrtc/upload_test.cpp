@@ -120,5 +120,19 @@ TEST_F(Upload, PipelinesWithTheWebrtcbinInsideEnd) {
   EXPECT_TRUE(pair_.bus(Side::kOfferer).wait(GST_MESSAGE_EOS));
 }
 
+// As gst-launch-1.0 -e does when it is interrupted.
+TEST_F(Upload, PipelineWithTheWebrtcbinInsideEndsWhenToldTo) {
+  GstElement* upload = gst_element_factory_make("webrtcupload", "upload");
+  GstElement* end = gst_element_factory_make("fakesink", "end");
+  pair_.add(Side::kAnswerer, upload);
+  pair_.add(Side::kAnswerer, end);
+  ASSERT_TRUE(gst_element_link(upload, end));
+  g_object_set(upload, "webrtcbin-name", "pc", nullptr);
+  GstElement* pipeline = pair_.pipeline(Side::kAnswerer);
+  ASSERT_NE(gst_element_set_state(pipeline, GST_STATE_PLAYING), GST_STATE_CHANGE_FAILURE);
+  ASSERT_TRUE(gst_element_send_event(pipeline, gst_event_new_eos()));
+  EXPECT_TRUE(pair_.bus(Side::kAnswerer).wait(GST_MESSAGE_EOS));
+}
+
 }  // namespace
 }  // namespace webrtcupload::test

@@ -1,0 +1,30 @@
+// SPDX-License-Identifier: LGPL-2.1-or-later
+//
+// Which bytes of a file have been read. Whoever pulls does not say when it has finished; it has not
+// before it has read them all.
+
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+#include <map>
+
+namespace webrtcupload {
+
+class ReadCoverage {
+ public:
+  // Ranges beyond this many that touch no other are forgotten until they are read again, so that
+  // odd readers cost no memory.
+  static constexpr std::size_t kMaxRanges = 4096;
+
+  void add(std::uint64_t offset, std::uint64_t length);
+
+  // Whether all of the first `size` bytes have been read.
+  [[nodiscard]] bool covers(std::uint64_t size) const;
+
+ private:
+  // End by begin; neither overlapping nor touching.
+  std::map<std::uint64_t, std::uint64_t> ranges_;
+};
+
+}  // namespace webrtcupload
