@@ -246,13 +246,25 @@ void ChannelObserver::set_on_message(
   state_->on_message = std::move(on_message);
 }
 
+namespace {
+
+// 1.22 never frees a message that it is given for a channel that is not open.
+bool is_open(GstWebRTCDataChannel* channel) {
+  return get_enum<GstWebRTCDataChannelState>(channel, "ready-state") ==
+         GST_WEBRTC_DATA_CHANNEL_STATE_OPEN;
+}
+
+}  // namespace
+
 bool send_bytes(GstWebRTCDataChannel* channel, std::span<const std::uint8_t> bytes) {
+  if (!is_open(channel)) return false;
   const GBytesPtr data(g_bytes_new(bytes.data(), bytes.size()));
   return gst_webrtc_data_channel_send_data_full(channel, data.get(), nullptr);
 }
 
 bool send_text(GstWebRTCDataChannel* channel, const std::string& text) {
-  return gst_webrtc_data_channel_send_string_full(channel, text.c_str(), nullptr);
+  return is_open(channel) &&
+         gst_webrtc_data_channel_send_string_full(channel, text.c_str(), nullptr);
 }
 
 bool send_chunk(GstWebRTCDataChannel* channel, std::uint32_t index, std::uint32_t total,
@@ -309,9 +321,43 @@ struct PeerPair::Incoming {
   std::vector<std::shared_ptr<ChannelObserver>> channels;
 };
 
+struct PeerPair::Channels {
+  std::mutex mutex;
+  std::vector<GstPtr<GstWebRTCDataChannel>> created;
+  std::vector<GstPtr<GstWebRTCDataChannel>> incoming;
+
+  void add(std::vector<GstPtr<GstWebRTCDataChannel>>& list, GstWebRTCDataChannel* channel) {
+    const std::lock_guard lock(mutex);
+    list.push_back(ref_gst(channel));
+  }
+  // Whether what is closed where it was created is closed on the other side as well.
+  bool closed_on_both_sides() {
+    const std::lock_guard lock(mutex);
+    std::map<int, std::vector<GstWebRTCDataChannel*>> shown;
+    for (const auto& channel : incoming) shown[number(channel.get())].push_back(channel.get());
+    // How many with that number there were before: numbers are used again.
+    std::map<int, std::size_t> uses;
+    return std::all_of(created.begin(), created.end(), [&](const auto& channel) {
+      const auto& there = shown[number(channel.get())];
+      const std::size_t use = uses[number(channel.get())]++;
+      return !closed(channel.get()) || use >= there.size() || closed(there[use]);
+    });
+  }
+
+  static bool closed(GstWebRTCDataChannel* channel) {
+    return get_enum<GstWebRTCDataChannelState>(channel, "ready-state") ==
+           GST_WEBRTC_DATA_CHANNEL_STATE_CLOSED;
+  }
+  static int number(GstWebRTCDataChannel* channel) {
+    gint id = -1;
+    g_object_get(channel, "id", &id, nullptr);
+    return id;
+  }
+};
+
 PeerPair::PeerPair() : PeerPair(Options()) {}
 
-PeerPair::PeerPair(Options options) {
+PeerPair::PeerPair(Options options) : channels_(std::make_shared<Channels>()) {
   make_peer(offerer_, "offerer", options);
   make_peer(answerer_, "answerer", options);
 }
@@ -322,6 +368,7 @@ PeerPair::~PeerPair() {
     abandon_outgoing(peer->webrtcbin.get());
     gst_element_set_state(peer->pipeline.get(), GST_STATE_NULL);
     peer->on_data_channel.disconnect();
+    peer->on_any_channel.disconnect();
   }
 }
 
@@ -346,6 +393,12 @@ void PeerPair::make_peer(Peer& peer, const char* name, const Options& options) {
   const GObjectPtr<GObject> nice(G_OBJECT(raw_nice));
   g_object_set(nice.get(), "upnp", FALSE, nullptr);
 
+  peer.on_any_channel = SignalConnection(
+      webrtcbin, "on-data-channel",
+      G_CALLBACK(+[](GstElement*, GstWebRTCDataChannel* channel, std::shared_ptr<Channels>* all) {
+        (*all)->add((*all)->incoming, channel);
+      }),
+      channels_);
   if (!options.observe_incoming) return;
   peer.incoming = std::make_shared<Incoming>();
   peer.on_data_channel = SignalConnection(
@@ -375,9 +428,11 @@ testing::AssertionResult PeerPair::start() {
 
 GstPtr<GstWebRTCDataChannel> PeerPair::create_channel(const char* label, Side side,
                                                       GstStructure* options) {
+  EXPECT_TRUE(eventually([this] { return channels_->closed_on_both_sides(); }, kDeadline));
   GstWebRTCDataChannel* channel = nullptr;
   g_signal_emit_by_name(webrtcbin(side), "create-data-channel", label, options, &channel);
   EXPECT_TRUE(channel) << "no data channel " << label;
+  if (channel) channels_->add(channels_->created, channel);
   return GstPtr<GstWebRTCDataChannel>(channel);
 }
 

@@ -111,7 +111,8 @@ class PeerPair {
   testing::AssertionResult start();
 
   // Creates a channel; start() must have been called. The offerer must have one before
-  // negotiate().
+  // negotiate(). Waits until channels closed on this side are closed on the other: webrtcbin 1.22
+  // gives their numbers away at once, and the other side takes the new channel for the old one.
   GstPtr<GstWebRTCDataChannel> create_channel(const char* label, Side side = Side::kOfferer,
                                               GstStructure* options = nullptr);
 
@@ -137,18 +138,23 @@ class PeerPair {
 
  private:
   struct Incoming;
+  struct Channels;
   struct Peer {
     GstPtr<GstElement> pipeline;
     GstPtr<GstElement> webrtcbin;
     std::unique_ptr<BusLog> bus;
     std::shared_ptr<Incoming> incoming;
     SignalConnection on_data_channel;
+    SignalConnection on_any_channel;
   };
 
   Peer& peer(Side side) { return side == Side::kOfferer ? offerer_ : answerer_; }
   const Peer& peer(Side side) const { return side == Side::kOfferer ? offerer_ : answerer_; }
-  static void make_peer(Peer& peer, const char* name, const Options& options);
+  void make_peer(Peer& peer, const char* name, const Options& options);
 
+  // All of both sides, kept until both have stopped: 1.22's sending thread uses a channel after it
+  // has caused its end (on_appsrc_data() in webrtcdatachannel.c).
+  std::shared_ptr<Channels> channels_;
   Peer offerer_;
   Peer answerer_;
 };

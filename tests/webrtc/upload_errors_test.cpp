@@ -389,7 +389,7 @@ TEST_F(UploadFaults, Unauthorized) {
   const auto connection = on_authorize(receiver_->upload(), [](auto*) { return false; });
   receiver_->play();
   connect();
-  ASSERT_TRUE(send_file(channel(), random_bytes(100'000)));
+  ASSERT_TRUE(send_chunk(channel(), 0, 3, random_bytes(10'000)));
   expect_whole_story({GST_WEBRTC_UPLOAD_ERROR_UNAUTHORIZED, "unauthorized", {}});
   EXPECT_EQ(receiver_->stat_u64("bytes"), 0U);
   EXPECT_EQ(receiver_->stat_uint("chunks-received"), 0U);
@@ -483,9 +483,8 @@ TEST_F(UploadFaults, SpoolFullInTheMiddle) {
   connect();
   // The first chunk lets expect that all will fit.
   ASSERT_TRUE(send_chunk(channel(), 0, 4, random_bytes(100)));
-  for (std::uint32_t i = 1; i < 4; ++i) {
-    ASSERT_TRUE(send_chunk(channel(), i, 4, random_bytes(50'000)));
-  }
+  ASSERT_TRUE(send_chunk(channel(), 1, 4, random_bytes(50'000)));
+  ASSERT_TRUE(send_chunk(channel(), 2, 4, random_bytes(50'000)));
   expect_whole_story({GST_WEBRTC_UPLOAD_ERROR_STORAGE_FAILED,
                       "storage-failed",
                       {"cannot write", "No space left on device"}});
