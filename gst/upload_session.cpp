@@ -197,7 +197,8 @@ void UploadSession::handle(const Inbox::Item& item) {
 }
 
 void UploadSession::plumb_connection(bool is_open) {
-  if (holds_back_) return;
+  // The channel may have opened before it was adopted, which then brings us here again.
+  if (holds_back_ || !channel()) return;
   if (!webrtcbin_) {
     if (is_open) {
       GST_WARNING("no webrtcbin is known for this data channel: its peer cannot be held back");
