@@ -14,6 +14,9 @@ constexpr std::size_t kMaxPendingMessages = 256;
 // When the connection is lost before the upload is complete, what has arrived may still be on its
 // way through the element, which then completes, or reports the loss itself.
 constexpr std::chrono::milliseconds kLossGrace{5000};
+// How long a session that is over waits for a client's results channel. Channels open one by one,
+// and a small file can be uploaded and analysed before the second one is there.
+constexpr std::chrono::milliseconds kResultsGrace{1000};
 
 }  // namespace
 
@@ -60,6 +63,7 @@ void Session::start() {
     const auto self = weak.lock();
     if (self && !self->results_) {
       self->results_ = std::make_unique<ResultsChannel>(self->context_, std::move(channel));
+      if (self->awaits_results_channel_) self->tell_end();
     }
   };
   peer_ = Peer::create(context_, PeerOptions{.local_addresses = config_.ice_addresses},
@@ -133,6 +137,7 @@ void Session::on_state_changed() {
 
 void Session::on_peer_gone(const std::string& why) {
   peer_gone_ = true;
+  if (awaits_results_channel_) stop_waiting_for_results_channel();
   if (phase_ == Phase::kEnding && results_) results_->abandon();
   if (phase_ >= Phase::kEnding) return;
   if (phase_ == Phase::kNegotiating) {
@@ -151,6 +156,8 @@ void Session::fail(std::string code, std::string message) {
 
 void Session::finish(SessionEnd end) {
   if (phase_ >= Phase::kEnding) return;
+  const bool connected =
+      phase_ >= Phase::kWaitingForUpload || (pipeline_ && pipeline_->upload_begun());
   phase_ = Phase::kEnding;
   timer_.cancel();
   const auto keep = shared_from_this();
@@ -164,21 +171,41 @@ void Session::finish(SessionEnd end) {
   end_.bytes = counts.bytes;
   end_.chunks = counts.chunks;
 
-  const auto step = [weak = weak_from_this()] {
+  steps_left_ = 1;
+  if (!peer_gone_ && (connected || results_)) {
+    ++steps_left_;
+    if (results_) {
+      tell_end();
+    } else {
+      awaits_results_channel_ = true;
+      timer_.start(kResultsGrace, [this] { stop_waiting_for_results_channel(); });
+    }
+  }
+  pipeline_->stop(step());
+}
+
+std::function<void()> Session::step() {
+  return [weak = weak_from_this()] {
     if (const auto self = weak.lock()) self->step_down();
   };
-  steps_left_ = 1;
-  if (results_ && !peer_gone_) {
-    ++steps_left_;
-    Completion completion;
-    completion.frame_id = static_cast<std::uint32_t>(counts.frames + 1);
-    if (!end_.done) {
-      completion.termination_reason = end_.code;
-      completion.errors = {end_.message};
-    }
-    results_->finish(completion, step);
+}
+
+void Session::tell_end() {
+  awaits_results_channel_ = false;
+  timer_.cancel();
+  Completion completion;
+  completion.frame_id = static_cast<std::uint32_t>(end_.frames + 1);
+  if (!end_.done) {
+    completion.termination_reason = end_.code;
+    completion.errors = {end_.message};
   }
-  pipeline_->stop(step);
+  results_->finish(completion, step());
+}
+
+void Session::stop_waiting_for_results_channel() {
+  awaits_results_channel_ = false;
+  timer_.cancel();
+  step_down();
 }
 
 void Session::step_down() {

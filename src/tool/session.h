@@ -7,6 +7,7 @@
 
 #include <glib.h>
 
+#include <functional>
 #include <memory>
 #include <string>
 
@@ -41,6 +42,10 @@ class Session : public std::enable_shared_from_this<Session> {
   void fail(std::string code, std::string message);
   // The one way to the end; `end_` says how.
   void finish(SessionEnd end);
+  // To the client, on its results channel.
+  void tell_end();
+  void stop_waiting_for_results_channel();
+  [[nodiscard]] std::function<void()> step();
   void step_down();
   void disconnect();
   void conclude();
@@ -54,6 +59,7 @@ class Session : public std::enable_shared_from_this<Session> {
   std::unique_ptr<SessionPipeline> pipeline_;
   std::unique_ptr<ResultsChannel> results_;
   bool peer_gone_ = false;
+  bool awaits_results_channel_ = false;
   bool answered_ = false;
   int steps_left_ = 0;  // Of stepping down: the pipeline, the results.
   SessionEnd end_;

@@ -491,9 +491,19 @@ using Called = std::promise<void>;
 
 void free_called(gpointer called) { delete static_cast<Called*>(called); }
 
-GstPadProbeReturn on_idle(GstPad*, GstPadProbeInfo*, gpointer called) {
-  static_cast<Called*>(called)->set_value();
-  return GST_PAD_PROBE_REMOVE;
+// The sink pads of all elements of that kind in `bin`.
+std::vector<PadPtr> sink_pads(GstElement* bin, const char* factory) {
+  std::vector<PadPtr> pads;
+  GstIterator* iterator = gst_bin_iterate_all_by_element_factory_name(GST_BIN(bin), factory);
+  GValue item = G_VALUE_INIT;
+  while (gst_iterator_next(iterator, &item) == GST_ITERATOR_OK) {
+    pads.emplace_back(
+        gst_element_get_static_pad(static_cast<GstElement*>(g_value_get_object(&item)), "sink"));
+    g_value_reset(&item);
+  }
+  g_value_unset(&item);
+  gst_iterator_free(iterator);
+  return pads;
 }
 
 GstPadProbeReturn on_record(GstPad*, GstPadProbeInfo* info, gpointer called) {
@@ -506,35 +516,22 @@ GstPadProbeReturn on_record(GstPad*, GstPadProbeInfo* info, gpointer called) {
   return GST_PAD_PROBE_REMOVE;
 }
 
-// Makes `encoder`, a dtlsenc, send close_notify, and waits until that is on the wire.
-void send_close_notify(GstElement* encoder) {
-  const PadPtr sink(gst_element_get_static_pad(encoder, "sink"));
-  const PadPtr src(gst_element_get_static_pad(encoder, "src"));
-  if (!sink || !src) return;
-  auto* called = new Called;
-  auto seen = called->get_future();
-  gst_pad_add_probe(src.get(), GST_PAD_PROBE_TYPE_BUFFER, on_record, called, free_called);
-  gst_pad_send_event(sink.get(), gst_event_new_eos());
-  EXPECT_EQ(seen.wait_for(kDeadline), std::future_status::ready) << "no close_notify was sent";
-  // It is pushed on the encoder's own thread, and is out when that comes back.
-  called = new Called;
-  auto idle = called->get_future();
-  gst_pad_add_probe(src.get(), GST_PAD_PROBE_TYPE_IDLE, on_idle, called, free_called);
-  EXPECT_EQ(idle.wait_for(kDeadline), std::future_status::ready);
-}
-
 }  // namespace
 
 void PeerPair::close_connection(Side side) {
-  GstIterator* iterator =
-      gst_bin_iterate_all_by_element_factory_name(GST_BIN(webrtcbin(side)), "dtlsenc");
-  GValue item = G_VALUE_INIT;
-  while (gst_iterator_next(iterator, &item) == GST_ITERATOR_OK) {
-    send_close_notify(static_cast<GstElement*>(g_value_get_object(&item)));
-    g_value_reset(&item);
-  }
-  g_value_unset(&item);
-  gst_iterator_free(iterator);
+  // dtlsenc makes close_notify of an EOS, and sends it on a thread of its own.
+  const auto network = sink_pads(webrtcbin(side), "nicesink");
+  const auto encoders = sink_pads(webrtcbin(side), "dtlsenc");
+  ASSERT_EQ(network.size(), 1U);
+  ASSERT_EQ(encoders.size(), 1U);
+  auto* called = new Called;
+  auto seen = called->get_future();
+  gst_pad_add_probe(network[0].get(), GST_PAD_PROBE_TYPE_BUFFER, on_record, called, free_called);
+  gst_pad_send_event(encoders[0].get(), gst_event_new_eos());
+  EXPECT_EQ(seen.wait_for(kDeadline), std::future_status::ready) << "no close_notify was sent";
+  // The probe runs with this lock held, which is let go when the record is on the wire.
+  GST_PAD_STREAM_LOCK(network[0].get());
+  GST_PAD_STREAM_UNLOCK(network[0].get());
   stop(side);
 }
 
