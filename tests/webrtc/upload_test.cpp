@@ -9,6 +9,7 @@
 #include <numeric>
 #include <random>
 
+#include "core/upload_state.h"
 #include "webrtc/receiving_pipeline.h"
 #include "webrtc/upload_witness.h"
 
@@ -68,6 +69,55 @@ TEST_F(Upload, AnyOrderAndAnySizesWithRepetitions) {
   ASSERT_TRUE(receiver.wait_eos());
   EXPECT_EQ(receiver.bytes(), file);
   EXPECT_GT(receiver.stat_u64("duplicates"), 0U);
+}
+
+// Also when quotas are not looked at while the upload goes on.
+TEST_F(Upload, OverQuotaBeforeTheFirstByte) {
+  ReceivingPipeline receiver(pair_.answerer(), "quota-interval=0");
+  const auto connection = on_check_quota(receiver.upload(), [] { return false; });
+  receiver.play();
+  const auto channel = pair_.connect();
+  ASSERT_TRUE(send_chunk(channel.channel.get(), 0, 2, random_bytes(1000)));
+  EXPECT_EQ(receiver.wait_error().code, "quota-exceeded");
+  EXPECT_EQ(receiver.stat_u64("bytes"), 0U);
+  EXPECT_TRUE(channel.observer->wait_closed());
+}
+
+// The end of the file is where demuxers look first.
+TEST_F(Upload, PulledFromIsDoneOnlyWhenAllWasRead) {
+  const Bytes file = random_bytes(100'000, 4);
+  const auto size = static_cast<guint64>(file.size());
+  const GstPtr<GstElement> upload(static_cast<GstElement*>(
+      gst_object_ref_sink(gst_element_factory_make("webrtcupload", nullptr))));
+  g_object_set(upload.get(), "webrtcbin", pair_.answerer(), nullptr);
+  const GstPtr<GstPad> src(gst_element_get_static_pad(upload.get(), "src"));
+  ASSERT_EQ(gst_element_set_state(upload.get(), GST_STATE_READY), GST_STATE_CHANGE_SUCCESS);
+  ASSERT_TRUE(gst_pad_activate_mode(src.get(), GST_PAD_MODE_PULL, TRUE));
+  ASSERT_EQ(gst_element_set_state(upload.get(), GST_STATE_PAUSED), GST_STATE_CHANGE_SUCCESS);
+  const auto channel = pair_.connect();
+  ASSERT_TRUE(send_file(channel.channel.get(), file));
+
+  const auto pull = [&src](guint64 offset, guint length) {
+    GstBuffer* buffer = nullptr;
+    const GstFlowReturn flow = gst_pad_get_range(src.get(), offset, length, &buffer);
+    const GstBufferPtr owned(buffer);
+    return flow;
+  };
+  const auto state = [&upload] {
+    gint value = -1;
+    g_object_get(upload.get(), "state", &value, nullptr);
+    return static_cast<UploadState>(value);
+  };
+  EXPECT_EQ(pull(size, 10), GST_FLOW_EOS);
+  EXPECT_EQ(state(), UploadState::kProcessing);
+  EXPECT_EQ(pull(size / 2, size / 2), GST_FLOW_OK);
+  EXPECT_EQ(pull(size, 10), GST_FLOW_EOS);
+  EXPECT_EQ(state(), UploadState::kProcessing) << "only half of it has been read";
+  EXPECT_EQ(pull(0, size / 2), GST_FLOW_OK);
+  EXPECT_EQ(pull(size, 10), GST_FLOW_EOS);
+  EXPECT_EQ(state(), UploadState::kDone);
+
+  EXPECT_EQ(gst_element_set_state(upload.get(), GST_STATE_NULL), GST_STATE_CHANGE_SUCCESS);
 }
 
 // The protocol field will choose a later version; what it asks for must not be read as v1.
