@@ -1,0 +1,459 @@
+// SPDX-License-Identifier: LGPL-2.1-or-later
+//
+// What webrtcupload asks and tells its application: the questions (authorize, check-quota), the
+// action (cancel), and the state, the messages and the statistics over a whole upload.
+
+#include <gtest/gtest.h>
+
+#include <algorithm>
+#include <future>
+#include <set>
+#include <string>
+#include <vector>
+
+#include "webrtc/upload_witness.h"
+#include "webrtcupload/gstwebrtcuploaderror.h"
+
+namespace webrtcupload::test {
+namespace {
+
+using std::chrono::milliseconds;
+
+class UploadSignals : public testing::Test {
+ protected:
+  void make_receiver(const std::string& properties = "",
+                     const std::string& tail = ReceivingPipeline::kCollectBytes) {
+    receiver_ = std::make_unique<ReceivingPipeline>(pair_.answerer(), properties, tail);
+    witness_ = std::make_unique<UploadWitness>(upload());
+  }
+  void connect() {
+    channel_ = pair_.connect();
+    ASSERT_TRUE(channel_.channel);
+  }
+  // Plays without reading further than the preroll, so that the processing does not end.
+  void pause() {
+    ASSERT_NE(gst_element_set_state(receiver_->pipeline(), GST_STATE_PAUSED),
+              GST_STATE_CHANGE_FAILURE);
+  }
+  [[nodiscard]] GstElement* upload() const { return receiver_->upload(); }
+  [[nodiscard]] GstWebRTCDataChannel* channel() const { return channel_.channel.get(); }
+
+  void expect_cancelled() {
+    EXPECT_EQ(receiver_->wait_error().code, "cancelled");
+    ASSERT_TRUE(witness_->wait_failed());
+    EXPECT_EQ(witness_->failures()[0].domain, GST_WEBRTC_UPLOAD_ERROR);
+    EXPECT_EQ(witness_->failures()[0].code, GST_WEBRTC_UPLOAD_ERROR_CANCELLED);
+    EXPECT_EQ(receiver_->state(), "error");
+  }
+
+  PeerPair pair_{{.observe_incoming = false}};
+  PeerPair::Channel channel_;
+  std::unique_ptr<ReceivingPipeline> receiver_;
+  std::unique_ptr<UploadWitness> witness_;
+};
+
+// -------------------------------------------------------------------------------------------------
+// authorize
+
+TEST_F(UploadSignals, AuthorizeDescribesTheRequestBeforeAnythingIsStored) {
+  make_receiver();
+  std::promise<GstStructurePtr> asked;
+  const auto blocker = std::make_shared<Blocker>();
+  const auto connection = on_authorize(upload(), [&, blocker](const GstStructure* request) {
+    asked.set_value(GstStructurePtr(gst_structure_copy(request)));
+    blocker->block();
+    return true;
+  });
+  receiver_->play();
+  connect();
+  const Bytes file = random_bytes(2'500);
+  // Which chunk comes first does not matter.
+  const auto chunks = cut(file, 1'000);
+  ASSERT_TRUE(send_chunk(channel(), 1, 3, chunks[1]));
+  ASSERT_TRUE(send_chunk(channel(), 0, 3, chunks[0]));
+  ASSERT_TRUE(send_chunk(channel(), 2, 3, chunks[2]));
+  auto future = asked.get_future();
+  ASSERT_EQ(future.wait_for(kDeadline), std::future_status::ready);
+  const GstStructurePtr request = future.get();
+  EXPECT_TRUE(gst_structure_has_name(request.get(), "application/x-webrtcupload-request"));
+  EXPECT_EQ(gst_structure_n_fields(request.get()), 5);
+  EXPECT_STREQ(gst_structure_get_string(request.get(), "channel-label"), "video_upload");
+  EXPECT_STREQ(gst_structure_get_string(request.get(), "channel-protocol"), "");
+  guint count = 0;
+  EXPECT_TRUE(gst_structure_get_uint(request.get(), "chunks", &count));
+  EXPECT_EQ(count, 3U);
+  EXPECT_TRUE(gst_structure_get_uint(request.get(), "first-chunk-size", &count));
+  EXPECT_EQ(count, 1'000U);
+  guint64 size = 0;
+  EXPECT_TRUE(gst_structure_get_uint64(request.get(), "estimated-size", &size));
+  EXPECT_EQ(size, 3'000U);
+
+  EXPECT_EQ(receiver_->state(), "idle");
+  EXPECT_EQ(receiver_->stat_u64("bytes"), 0U);
+  EXPECT_EQ(receiver_->stat_uint("chunks-received"), 0U);
+  EXPECT_EQ(receiver_->bus().count(GST_MESSAGE_PROGRESS), 0U);
+  blocker->release();
+  ASSERT_TRUE(receiver_->wait_eos());
+  EXPECT_EQ(receiver_->bytes(), file);
+}
+
+TEST_F(UploadSignals, AuthorizeIsAskedOnceForAnUpload) {
+  make_receiver();
+  Count asked;
+  const auto connection = on_authorize(upload(), [&](auto*) {
+    asked.raise();
+    return true;
+  });
+  receiver_->play();
+  connect();
+  ASSERT_TRUE(send_file(channel(), random_bytes(100'000), 1'000));
+  ASSERT_TRUE(receiver_->wait_eos());
+  EXPECT_EQ(asked.value(), 1);
+}
+
+TEST_F(UploadSignals, TheFirstHandlerThatDeniesIsTheLastAsked) {
+  make_receiver();
+  Count asked;
+  const auto agrees = on_authorize(upload(), [&](auto*) {
+    asked.raise();
+    return true;
+  });
+  const auto denies = on_authorize(upload(), [&](auto*) {
+    asked.raise();
+    return false;
+  });
+  const auto too_late = on_authorize(upload(), [&](auto*) {
+    asked.raise();
+    return true;
+  });
+  receiver_->play();
+  connect();
+  ASSERT_TRUE(send_chunk(channel(), 0, 2, Bytes(10)));
+  EXPECT_EQ(receiver_->wait_error().code, "unauthorized");
+  EXPECT_EQ(asked.value(), 2);
+}
+
+TEST_F(UploadSignals, ASlowAuthorizationHoldsThePeerBackAndLosesNothing) {
+  constexpr guint64 kHighMark = 64 * 1024;
+  make_receiver("backlog-high=" + std::to_string(kHighMark) + " backlog-low=0 idle-timeout=0");
+  const auto blocker = std::make_shared<Blocker>();
+  const auto connection = on_authorize(upload(), [blocker](auto*) {
+    blocker->block();
+    return true;
+  });
+  receiver_->play();
+  connect();
+  const Bytes file = random_bytes(6'000'000);
+  ASSERT_TRUE(send_file(channel(), file));
+  ASSERT_TRUE(blocker->wait_blocked());
+  ASSERT_TRUE(eventually([&] { return receiver_->stat_u64("backlog") > kHighMark; }, kDeadline));
+  // It would have long been here if it were not held back.
+  EXPECT_FALSE(
+      eventually([&] { return receiver_->stat_u64("backlog") > 4'000'000; }, milliseconds(1000)));
+  blocker->release();
+  ASSERT_TRUE(receiver_->wait_eos());
+  EXPECT_EQ(receiver_->bytes(), file);
+  EXPECT_LT(receiver_->stat_u64("backlog-peak"), kHighMark + 1024 * 1024);
+}
+
+// -------------------------------------------------------------------------------------------------
+// check-quota
+
+TEST_F(UploadSignals, QuotaIsAskedForAtEveryIntervalOfTheUpload) {
+  constexpr milliseconds kInterval(50);
+  make_receiver("quota-interval=" + std::to_string(std::chrono::nanoseconds(kInterval).count()));
+  Count asked;
+  const auto connection = on_check_quota(upload(), [&] {
+    asked.raise();
+    return true;
+  });
+  receiver_->play();
+  connect();
+  const auto until = std::chrono::steady_clock::now() + 3 * kInterval;
+  ASSERT_TRUE(ping_until(channel_, [&] { return std::chrono::steady_clock::now() >= until; }));
+  EXPECT_EQ(asked.value(), 0) << "there is no upload yet";
+
+  const auto begin = std::chrono::steady_clock::now();
+  ASSERT_TRUE(send_chunk(channel(), 0, 2, Bytes(10)));
+  ASSERT_TRUE(asked.wait(6));
+  // One before the first byte, then one after each interval at the earliest.
+  EXPECT_GE(std::chrono::steady_clock::now() - begin, 5 * kInterval);
+  EXPECT_TRUE(witness_->failures().empty());
+}
+
+TEST_F(UploadSignals, QuotaIsAskedForWhileTheFileIsRead) {
+  make_receiver("quota-interval=10000000");
+  Count asked;
+  const auto connection = on_check_quota(upload(), [&] {
+    asked.raise();
+    return true;
+  });
+  pause();
+  connect();
+  ASSERT_TRUE(send_file(channel(), random_bytes(300'000)));
+  ASSERT_TRUE(witness_->wait_state("processing"));
+  EXPECT_TRUE(asked.wait(asked.value() + 3));
+
+  receiver_->play();
+  ASSERT_TRUE(receiver_->wait_eos());
+  // One may be on its way still.
+  const int at_the_end = asked.value() + 1;
+  const auto until = std::chrono::steady_clock::now() + milliseconds(100);
+  ASSERT_TRUE(ping_until(channel_, [&] { return std::chrono::steady_clock::now() >= until; }));
+  EXPECT_LE(asked.value(), at_the_end) << "there is nothing left to pay for";
+}
+
+TEST_F(UploadSignals, AnIntervalThatNeverEndsIsNone) {
+  make_receiver("quota-interval=" + std::to_string(G_MAXINT64));
+  Count asked;
+  const auto connection = on_check_quota(upload(), [&] {
+    asked.raise();
+    return true;
+  });
+  receiver_->play();
+  connect();
+  ASSERT_TRUE(send_chunk(channel(), 0, 2, Bytes(10)));
+  ASSERT_TRUE(witness_->wait_state("uploading"));
+  const auto until = std::chrono::steady_clock::now() + milliseconds(100);
+  ASSERT_TRUE(ping_until(channel_, [&] { return std::chrono::steady_clock::now() >= until; }));
+  EXPECT_LE(asked.value(), 1);
+}
+
+TEST_F(UploadSignals, TheFirstHandlerThatSeesTheQuotaUsedUpIsTheLastAsked) {
+  make_receiver("quota-interval=10000000");
+  Count first;
+  Count second;
+  const auto used_up = on_check_quota(upload(), [&] { return first.raise() < 3; });
+  const auto later = on_check_quota(upload(), [&] {
+    second.raise();
+    return true;
+  });
+  receiver_->play();
+  connect();
+  ASSERT_TRUE(send_chunk(channel(), 0, 2, Bytes(10)));
+  EXPECT_EQ(receiver_->wait_error().code, "quota-exceeded");
+  EXPECT_EQ(first.value(), 3);
+  EXPECT_EQ(second.value(), 2);
+}
+
+// -------------------------------------------------------------------------------------------------
+// cancel
+
+TEST_F(UploadSignals, CancelBelowPausedDoesNothing) {
+  make_receiver();
+  g_signal_emit_by_name(upload(), "cancel");
+  receiver_->play();
+  connect();
+  ASSERT_TRUE(send_file(channel(), random_bytes(1000)));
+  ASSERT_TRUE(receiver_->wait_eos());
+}
+
+TEST_F(UploadSignals, CancelBeforeTheFirstChunk) {
+  make_receiver();
+  receiver_->play();
+  connect();
+  ASSERT_TRUE(ping_until(channel_, [&] { return receiver_->stat_u64("keepalives") > 0; }));
+  g_signal_emit_by_name(upload(), "cancel");
+  expect_cancelled();
+  EXPECT_TRUE(channel_.observer->wait_closed());
+}
+
+TEST_F(UploadSignals, CancelWithinTheUpload) {
+  make_receiver();
+  receiver_->play();
+  connect();
+  ASSERT_TRUE(send_chunk(channel(), 0, 2, Bytes(10)));
+  ASSERT_TRUE(witness_->wait_state("uploading"));
+  g_signal_emit_by_name(upload(), "cancel");
+  g_signal_emit_by_name(upload(), "cancel");
+  expect_cancelled();
+  EXPECT_TRUE(channel_.observer->wait_closed());
+  EXPECT_EQ(receiver_->bus().count(GST_MESSAGE_ERROR), 1U);
+}
+
+TEST_F(UploadSignals, CancelWhileTheFileIsRead) {
+  make_receiver();
+  pause();
+  connect();
+  ASSERT_TRUE(send_file(channel(), random_bytes(1'000'000)));
+  ASSERT_TRUE(witness_->wait_state("processing"));
+  g_signal_emit_by_name(upload(), "cancel");
+  expect_cancelled();
+  receiver_->play();
+  EXPECT_LT(receiver_->bytes().size(), 1'000'000U);
+  EXPECT_EQ(receiver_->bus().count(GST_MESSAGE_EOS), 0U);
+}
+
+TEST_F(UploadSignals, CancelAfterTheEndDoesNothing) {
+  make_receiver();
+  receiver_->play();
+  connect();
+  ASSERT_TRUE(send_file(channel(), random_bytes(1000)));
+  ASSERT_TRUE(receiver_->wait_eos());
+  ASSERT_TRUE(witness_->wait_state("done"));
+  g_signal_emit_by_name(upload(), "cancel");
+  // The answer comes after the worker has seen to the above.
+  ASSERT_TRUE(send_bytes(channel(), Bytes{1}));
+  ASSERT_TRUE(channel_.observer->wait_messages(1));
+  EXPECT_EQ(receiver_->state(), "done");
+  EXPECT_TRUE(witness_->failures().empty());
+  EXPECT_EQ(receiver_->bus().count(GST_MESSAGE_ERROR), 0U);
+}
+
+TEST_F(UploadSignals, CancelFromAHandler) {
+  make_receiver();
+  GstElement* element = upload();
+  const auto connection = on_authorize(element, [element](auto*) {
+    g_signal_emit_by_name(element, "cancel");
+    return true;
+  });
+  receiver_->play();
+  connect();
+  ASSERT_TRUE(send_file(channel(), random_bytes(100'000)));
+  EXPECT_EQ(receiver_->wait_error().code, "cancelled");
+}
+
+// -------------------------------------------------------------------------------------------------
+// what is told
+
+TEST_F(UploadSignals, StatesComeInOrder) {
+  make_receiver();
+  receiver_->play();
+  connect();
+  ASSERT_TRUE(send_file(channel(), random_bytes(300'000)));
+  ASSERT_TRUE(receiver_->wait_eos());
+  ASSERT_TRUE(witness_->wait_state("done"));
+  // The property is read when the notification runs, so it may be a step ahead, and then comes
+  // twice.
+  const std::vector<std::string> order{"uploading", "complete", "processing", "done"};
+  const auto states = witness_->states();
+  std::vector<std::ptrdiff_t> steps;
+  for (const std::string& state : states) {
+    steps.push_back(std::find(order.begin(), order.end(), state) - order.begin());
+    EXPECT_LT(steps.back(), 4) << state;
+  }
+  EXPECT_TRUE(std::is_sorted(steps.begin(), steps.end()));
+  EXPECT_EQ(std::count(states.begin(), states.end(), "uploading"), 1);
+  EXPECT_GE(std::count(states.begin(), states.end(), "processing"), 1);
+}
+
+TEST_F(UploadSignals, MessagesTellTheWholeStory) {
+  make_receiver();
+  receiver_->play();
+  connect();
+  // In small chunks, so that there are more than percents.
+  ASSERT_TRUE(send_file(channel(), random_bytes(2'000'000), 2'000));
+  ASSERT_TRUE(receiver_->wait_eos());
+  ASSERT_TRUE(witness_->wait_state("done"));
+
+  const auto progress = progress_messages(receiver_->bus());
+  ASSERT_GE(progress.size(), 2U);
+  EXPECT_EQ(progress.front().type, GST_PROGRESS_TYPE_START);
+  EXPECT_EQ(progress.back().type, GST_PROGRESS_TYPE_COMPLETE);
+  EXPECT_NE(progress.back().text.find("2000000 bytes"), std::string::npos) << progress.back().text;
+  EXPECT_NE(progress.back().text.find("1000 chunks"), std::string::npos) << progress.back().text;
+  int last_percent = 0;
+  for (const auto& message : progress) {
+    EXPECT_EQ(message.code, "upload");
+    if (message.type != GST_PROGRESS_TYPE_CONTINUE) continue;
+    const int percent = std::stoi(message.text);
+    EXPECT_GT(percent, last_percent) << message.text;
+    EXPECT_LE(percent, 100) << message.text;
+    last_percent = percent;
+  }
+  EXPECT_EQ(count_progress(receiver_->bus(), GST_PROGRESS_TYPE_START), 1U);
+  EXPECT_EQ(count_progress(receiver_->bus(), GST_PROGRESS_TYPE_COMPLETE), 1U);
+  EXPECT_EQ(count_progress(receiver_->bus(), GST_PROGRESS_TYPE_ERROR), 0U);
+  EXPECT_EQ(witness_->completions(), 1);
+  EXPECT_EQ(stats_messages(receiver_->bus()).size(), 1U);
+}
+
+// A sender that takes its time: each chunk is told, but no percent twice and none too soon.
+TEST_F(UploadSignals, ProgressIsAtMostTenASecond) {
+  make_receiver();
+  receiver_->play();
+  connect();
+  constexpr std::uint32_t kChunks = 200;
+  const auto begin = std::chrono::steady_clock::now();
+  for (std::uint32_t i = 0; i < kChunks; ++i) {
+    ASSERT_TRUE(send_chunk(channel(), i, kChunks, Bytes(10)));
+    const std::size_t echoes = channel_.observer->message_count();
+    ASSERT_TRUE(send_bytes(channel(), Bytes{1}));
+    ASSERT_TRUE(channel_.observer->wait_messages(echoes + 1));
+  }
+  ASSERT_TRUE(receiver_->wait_eos());
+  const auto took = std::chrono::steady_clock::now() - begin;
+  const auto told = count_progress(receiver_->bus(), GST_PROGRESS_TYPE_CONTINUE);
+  EXPECT_GE(told, 1U);
+  EXPECT_LE(told, static_cast<std::size_t>(took / milliseconds(100)) + 1);
+}
+
+TEST_F(UploadSignals, StatisticsAreCompleteAndTyped) {
+  make_receiver();
+  receiver_->play();
+  connect();
+  const auto chunks = cut(random_bytes(250'000), 50'000);
+  ASSERT_TRUE(send_chunk(channel(), 0, 5, chunks[0]));
+  ASSERT_TRUE(send_chunk(channel(), 0, 5, chunks[0]));
+  ASSERT_TRUE(send_bytes(channel(), Bytes{1}));
+  ASSERT_TRUE(channel_.observer->wait_messages(1));
+  EXPECT_EQ(receiver_->stat_u64("bytes"), 50'000U);
+  EXPECT_EQ(receiver_->stat_uint("chunks-announced"), 5U);
+  int percent = 0;
+  EXPECT_TRUE(gst_structure_get_int(receiver_->stats().get(), "percent", &percent));
+  EXPECT_EQ(percent, 20);
+  for (std::uint32_t i = 1; i < 5; ++i) ASSERT_TRUE(send_chunk(channel(), i, 5, chunks[i]));
+  ASSERT_TRUE(receiver_->wait_eos());
+  ASSERT_TRUE(witness_->wait_state("done"));
+
+  const GstStructurePtr stats = receiver_->stats();
+  EXPECT_TRUE(gst_structure_has_name(stats.get(), "application/x-webrtcupload-stats"));
+  const std::vector<std::pair<const char*, GType>> fields{
+      {"state", G_TYPE_STRING},
+      {"bytes", G_TYPE_UINT64},
+      {"chunks-received", G_TYPE_UINT},
+      {"chunks-announced", G_TYPE_UINT},
+      {"duplicates", G_TYPE_UINT64},
+      {"rejected", G_TYPE_UINT64},
+      {"ignored", G_TYPE_UINT64},
+      {"keepalives", G_TYPE_UINT64},
+      {"percent", G_TYPE_INT},
+      {"throughput", G_TYPE_DOUBLE},
+      {"backlog", G_TYPE_UINT64},
+      {"backlog-peak", G_TYPE_UINT64},
+      {"socket-buffer-size", G_TYPE_INT},
+      {"first-chunk-delay", G_TYPE_UINT64},
+      {"transfer-time", G_TYPE_UINT64},
+      {"processing-time", G_TYPE_UINT64},
+  };
+  for (const auto& [field, type] : fields) {
+    EXPECT_EQ(gst_structure_get_field_type(stats.get(), field), type) << field;
+  }
+  EXPECT_EQ(receiver_->stat_u64("bytes"), 250'000U);
+  EXPECT_EQ(receiver_->stat_uint("chunks-received"), 5U);
+  EXPECT_EQ(receiver_->stat_u64("duplicates"), 1U);
+  EXPECT_EQ(receiver_->stat_u64("keepalives"), 1U);
+  EXPECT_EQ(receiver_->stat_u64("rejected"), 0U);
+  EXPECT_EQ(receiver_->stat_u64("backlog"), 0U);
+  EXPECT_GE(receiver_->stat_u64("backlog-peak"), 50'000U);
+  EXPECT_GT(receiver_->stat_u64("transfer-time"), 0U);
+  EXPECT_GT(receiver_->stat_u64("processing-time"), 0U);
+  EXPECT_TRUE(gst_structure_get_int(stats.get(), "percent", &percent));
+  EXPECT_EQ(percent, 100);
+  double throughput = 0;
+  EXPECT_TRUE(gst_structure_get_double(stats.get(), "throughput", &throughput));
+  EXPECT_GT(throughput, 0);
+  int socket_buffer = 0;
+  EXPECT_TRUE(gst_structure_get_int(stats.get(), "socket-buffer-size", &socket_buffer));
+  EXPECT_GT(socket_buffer, 0);
+
+  // The message says the same, as far as it was known at completion.
+  const auto messages = stats_messages(receiver_->bus());
+  ASSERT_EQ(messages.size(), 1U);
+  for (const auto& [field, type] : fields) {
+    EXPECT_EQ(gst_structure_get_field_type(messages[0].get(), field), type) << field;
+  }
+}
+
+}  // namespace
+}  // namespace webrtcupload::test
