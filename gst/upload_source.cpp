@@ -230,9 +230,12 @@ bool UploadSource::answer(GstQuery* query, gboolean& answered) {
     if (format != GST_FORMAT_BYTES || !running) return false;
     // Whoever pulls asks on the thread that pulls, and can do nothing without knowing. Deactivating
     // that thread's pad flushes ours first, so it is never stuck here.
-    const auto size = !progressive && pull_mode() ? running->wait_for_size() : running->size();
-    if (size) gst_query_set_duration(query, GST_FORMAT_BYTES, static_cast<gint64>(*size));
-    answered = size.has_value();
+    const bool pulled = !progressive && pull_mode();
+    const auto size = pulled ? running->wait_for_size() : running->size();
+    gst_query_set_duration(query, GST_FORMAT_BYTES, size ? static_cast<gint64>(*size) : -1);
+    // Without an answer typefind posts an error, where the upload has failed and said so, or is
+    // being stopped. With an unknown size it goes on to read, and is told FLUSHING.
+    answered = size.has_value() || pulled;
     return true;
   }
   if (GST_QUERY_TYPE(query) == GST_QUERY_SEEKING) {

@@ -279,6 +279,21 @@ TEST_P(UploadRule, FailsTheUploadOnceAndLeavesNothing) {
 INSTANTIATE_TEST_SUITE_P(, UploadRule, testing::ValuesIn(rows()),
                          [](const auto& row) { return std::string(row.param.name); });
 
+// Elements that pull wait for the size on threads of their own; they have nothing to add.
+TEST_F(UploadFaults, WhatReadsTheFileAddsNoErrorOfItsOwn) {
+  make_receiver("", "typefind ! fakesink");
+  receiver_->play();
+  // From here on typefind waits for the size.
+  ASSERT_TRUE(receiver_->bus().wait(GST_MESSAGE_STREAM_STATUS, [](GstMessage* message) {
+    GstStreamStatusType type{};
+    gst_message_parse_stream_status(message, &type, nullptr);
+    return type == GST_STREAM_STATUS_TYPE_ENTER;
+  }));
+  connect();
+  ASSERT_TRUE(send_chunk(channel(), 3, 3, Bytes(10)));
+  expect_whole_story({GST_WEBRTC_UPLOAD_ERROR_BAD_INDEX, "bad-index", {"index 3", "3 chunks"}});
+}
+
 TEST_F(UploadFaults, ExactlyEveryLimitPasses) {
   start("max-size=1000 max-chunks=4 max-chunk-size=400");
   const std::vector<std::size_t> sizes{400, 1, 199, 400};
