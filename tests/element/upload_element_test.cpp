@@ -1,0 +1,423 @@
+// SPDX-License-Identifier: LGPL-2.1-or-later
+//
+// webrtcupload without a peer: its properties, what it says about itself to people and to other
+// elements, and everything that keeps it from starting.
+
+#include <gst/webrtc/webrtc.h>
+#include <gtest/gtest.h>
+
+#include <string>
+#include <vector>
+
+#include "support/gst_test.h"
+
+namespace webrtcupload::test {
+namespace {
+
+using PadPtr = GstPtr<GstPad>;
+using QueryPtr = GstMiniPtr<GstQuery>;
+
+GstPtr<GstElement> make_upload() {
+  GstElement* upload = gst_element_factory_make("webrtcupload", nullptr);
+  EXPECT_TRUE(upload);
+  return GstPtr<GstElement>(static_cast<GstElement*>(gst_object_ref_sink(upload)));
+}
+
+// Starts a pipeline that cannot start, and gives the first error it posts.
+ErrorText start_error(const GstPtr<GstElement>& pipeline) {
+  if (!pipeline) return {};
+  BusLog bus(pipeline.get());
+  EXPECT_EQ(gst_element_set_state(pipeline.get(), GST_STATE_PLAYING), GST_STATE_CHANGE_FAILURE);
+  const auto errors = bus.all(GST_MESSAGE_ERROR);
+  EXPECT_FALSE(errors.empty());
+  // GstBaseSrc adds one of its own.
+  EXPECT_LE(errors.size(), 2U);
+  const ErrorText text = errors.empty() ? ErrorText() : error_text(errors.front().get());
+  stop_promptly(pipeline.get());
+  return text;
+}
+
+std::string type_name(GParamSpec* spec) { return g_type_name(G_PARAM_SPEC_VALUE_TYPE(spec)); }
+
+std::vector<GParamSpec*> own_properties(GstElement* upload) {
+  guint count = 0;
+  GParamSpec** all = g_object_class_list_properties(G_OBJECT_GET_CLASS(upload), &count);
+  std::vector<GParamSpec*> own;
+  for (guint i = 0; i < count; ++i) {
+    if (all[i]->owner_type == G_OBJECT_TYPE(upload)) own.push_back(all[i]);
+  }
+  g_free(all);
+  return own;
+}
+
+bool is_sentence(const char* text) { return text && std::string(text).size() > 20; }
+
+// -------------------------------------------------------------------------------------------------
+// properties
+
+struct NumberProperty {
+  const char* name;
+  guint64 minimum;
+  guint64 standard;
+  guint64 maximum;
+};
+
+const NumberProperty kNumbers[] = {
+    {"max-size", 1, 524'288'000, G_MAXINT64},
+    {"max-chunks", 1, 16'384, G_MAXUINT},
+    {"max-chunk-size", 1, 262'144, G_MAXUINT},
+    {"upload-timeout", 0, 300 * GST_SECOND, G_MAXINT64},
+    {"idle-timeout", 0, 30 * GST_SECOND, G_MAXINT64},
+    {"quota-interval", 0, GST_SECOND, G_MAXINT64},
+    {"backlog-high", 64 * 1024, 4 * 1024 * 1024, 1024ULL * 1024 * 1024},
+    {"backlog-low", 0, 1024 * 1024, 1024ULL * 1024 * 1024},
+    {"socket-buffer-size", 0, 4 * 1024 * 1024, G_MAXINT / 2},
+};
+
+guint64 number(GstElement* upload, const char* name) {
+  GParamSpec* spec = g_object_class_find_property(G_OBJECT_GET_CLASS(upload), name);
+  GValue value = G_VALUE_INIT;
+  g_value_init(&value, G_PARAM_SPEC_VALUE_TYPE(spec));
+  g_object_get_property(G_OBJECT(upload), name, &value);
+  GValue wide = G_VALUE_INIT;
+  g_value_init(&wide, G_TYPE_UINT64);
+  EXPECT_TRUE(g_value_transform(&value, &wide)) << name;
+  return g_value_get_uint64(&wide);
+}
+
+TEST(UploadElement, NumbersHaveTheirDefaultsAndRanges) {
+  const auto upload = make_upload();
+  for (const auto& [name, minimum, standard, maximum] : kNumbers) {
+    EXPECT_EQ(number(upload.get(), name), standard) << name;
+    for (const guint64 value : {minimum, maximum}) {
+      gst_util_set_object_arg(G_OBJECT(upload.get()), name, std::to_string(value).c_str());
+      EXPECT_EQ(number(upload.get(), name), value) << name;
+    }
+  }
+}
+
+TEST(UploadElement, OtherPropertiesHaveTheirDefaults) {
+  const auto upload = make_upload();
+  gpointer channel = upload.get();
+  gpointer webrtcbin = upload.get();
+  char* raw_name = nullptr;
+  char* raw_label = nullptr;
+  char* raw_directory = nullptr;
+  gboolean progressive = TRUE;
+  gint state = -1;
+  GstStructure* raw_stats = nullptr;
+  g_object_get(upload.get(), "data-channel", &channel, "webrtcbin", &webrtcbin, "webrtcbin-name",
+               &raw_name, "channel-label", &raw_label, "spool-directory", &raw_directory,
+               "progressive", &progressive, "state", &state, "stats", &raw_stats, nullptr);
+  const GCharPtr name(raw_name);
+  const GCharPtr label(raw_label);
+  const GCharPtr directory(raw_directory);
+  const GstStructurePtr stats(raw_stats);
+  EXPECT_EQ(channel, nullptr);
+  EXPECT_EQ(webrtcbin, nullptr);
+  EXPECT_TRUE(!name || !*name);
+  EXPECT_STREQ(label.get(), "video_upload");
+  EXPECT_STREQ(directory.get(), g_get_tmp_dir());
+  EXPECT_FALSE(progressive);
+  EXPECT_EQ(state, 0);
+  EXPECT_TRUE(gst_structure_has_name(stats.get(), "application/x-webrtcupload-stats"));
+}
+
+TEST(UploadElement, SettingsReadBackAsSet) {
+  const auto upload = make_upload();
+  g_object_set(upload.get(), "webrtcbin-name", "peer", "channel-label", "film", "spool-directory",
+               "/var/tmp", "progressive", TRUE, nullptr);
+  char* raw_name = nullptr;
+  char* raw_label = nullptr;
+  char* raw_directory = nullptr;
+  gboolean progressive = FALSE;
+  g_object_get(upload.get(), "webrtcbin-name", &raw_name, "channel-label", &raw_label,
+               "spool-directory", &raw_directory, "progressive", &progressive, nullptr);
+  const GCharPtr name(raw_name);
+  const GCharPtr label(raw_label);
+  const GCharPtr directory(raw_directory);
+  EXPECT_STREQ(name.get(), "peer");
+  EXPECT_STREQ(label.get(), "film");
+  EXPECT_STREQ(directory.get(), "/var/tmp");
+  EXPECT_TRUE(progressive);
+
+  // A null string is an empty one, or the default.
+  g_object_set(upload.get(), "webrtcbin-name", nullptr, "channel-label", nullptr, "spool-directory",
+               nullptr, nullptr);
+  g_object_get(upload.get(), "spool-directory", &raw_directory, nullptr);
+  EXPECT_STREQ(GCharPtr(raw_directory).get(), g_get_tmp_dir());
+}
+
+TEST(UploadElement, ElementsAreHeldAndLetGo) {
+  const auto upload = make_upload();
+  GstPtr<GstElement> peer(
+      GST_ELEMENT(gst_object_ref_sink(gst_element_factory_make("webrtcbin", nullptr))));
+  g_object_set(upload.get(), "webrtcbin", peer.get(), nullptr);
+  GstElement* raw = nullptr;
+  g_object_get(upload.get(), "webrtcbin", &raw, nullptr);
+  EXPECT_EQ(GstPtr<GstElement>(raw), peer);
+  g_object_set(upload.get(), "webrtcbin", nullptr, nullptr);
+  g_object_get(upload.get(), "webrtcbin", &raw, nullptr);
+  EXPECT_EQ(raw, nullptr);
+  EXPECT_EQ(GST_OBJECT_REFCOUNT_VALUE(peer.get()), 1);
+}
+
+// -------------------------------------------------------------------------------------------------
+// what gst-inspect-1.0 shows
+
+TEST(UploadElement, PropertiesAreDescribed) {
+  const auto upload = make_upload();
+  const auto properties = own_properties(upload.get());
+  EXPECT_EQ(properties.size(), 17U);
+  for (GParamSpec* spec : properties) {
+    EXPECT_TRUE(is_sentence(g_param_spec_get_blurb(spec))) << spec->name;
+    EXPECT_TRUE(g_param_spec_get_nick(spec) && *g_param_spec_get_nick(spec)) << spec->name;
+    EXPECT_TRUE(spec->flags & G_PARAM_READABLE) << spec->name;
+    const std::string name = spec->name;
+    const bool read_only = name == "state" || name == "stats";
+    EXPECT_EQ((spec->flags & G_PARAM_WRITABLE) != 0, !read_only) << name;
+    EXPECT_EQ((spec->flags & GST_PARAM_MUTABLE_READY) != 0, !read_only) << name;
+    // Units, where a number has one.
+    const std::string blurb = g_param_spec_get_blurb(spec);
+    if (name.ends_with("-timeout") || name.ends_with("-interval")) {
+      EXPECT_NE(blurb.find("nanoseconds"), std::string::npos) << name;
+    }
+    if (name.starts_with("backlog-") || name.ends_with("-size")) {
+      EXPECT_TRUE(blurb.find("bytes") != std::string::npos ||
+                  blurb.find("Bytes") != std::string::npos)
+          << name;
+    }
+  }
+}
+
+TEST(UploadElement, StatesAreDescribed) {
+  const auto upload = make_upload();
+  GParamSpec* spec = g_object_class_find_property(G_OBJECT_GET_CLASS(upload.get()), "state");
+  ASSERT_EQ(type_name(spec), "GstWebrtcUploadState");
+  const GEnumClass* states = G_PARAM_SPEC_ENUM(spec)->enum_class;
+  const std::vector<std::string> nicks{"idle",       "uploading", "complete",
+                                       "processing", "done",      "error"};
+  ASSERT_EQ(states->n_values, nicks.size());
+  for (guint i = 0; i < states->n_values; ++i) {
+    EXPECT_EQ(states->values[i].value_nick, nicks[i]);
+    EXPECT_NE(states->values[i].value_name, nullptr);
+  }
+}
+
+TEST(UploadElement, SignalsHaveTheirSignatures) {
+  const auto upload = make_upload();
+  const GType type = G_OBJECT_TYPE(upload.get());
+  guint count = 0;
+  g_free(g_signal_list_ids(type, &count));
+  EXPECT_EQ(count, 5U);
+  const auto query = [type](const char* name) {
+    GSignalQuery result{};
+    const guint id = g_signal_lookup(name, type);
+    EXPECT_NE(id, 0U) << name;
+    g_signal_query(id, &result);
+    return result;
+  };
+  const auto parameter = [](const GSignalQuery& signal) {
+    return signal.param_types[0] & ~G_SIGNAL_TYPE_STATIC_SCOPE;
+  };
+  const auto authorize = query("authorize");
+  EXPECT_EQ(authorize.return_type, G_TYPE_BOOLEAN);
+  ASSERT_EQ(authorize.n_params, 1U);
+  EXPECT_EQ(parameter(authorize), GST_TYPE_STRUCTURE);
+  const auto quota = query("check-quota");
+  EXPECT_EQ(quota.return_type, G_TYPE_BOOLEAN);
+  EXPECT_EQ(quota.n_params, 0U);
+  const auto complete = query("upload-complete");
+  EXPECT_EQ(complete.return_type, G_TYPE_NONE);
+  EXPECT_EQ(complete.n_params, 0U);
+  const auto failed = query("upload-failed");
+  ASSERT_EQ(failed.n_params, 1U);
+  EXPECT_EQ(parameter(failed), G_TYPE_ERROR);
+  EXPECT_TRUE(query("cancel").signal_flags & G_SIGNAL_ACTION);
+  EXPECT_FALSE(authorize.signal_flags & G_SIGNAL_ACTION);
+}
+
+TEST(UploadElement, SaysWhatItIs) {
+  const GstPtr<GstElementFactory> factory(gst_element_factory_find("webrtcupload"));
+  ASSERT_TRUE(factory);
+  for (const char* key : {GST_ELEMENT_METADATA_LONGNAME, GST_ELEMENT_METADATA_DESCRIPTION,
+                          GST_ELEMENT_METADATA_AUTHOR}) {
+    const char* text = gst_element_factory_get_metadata(factory.get(), key);
+    EXPECT_TRUE(text && *text) << key;
+  }
+  EXPECT_STREQ(gst_element_factory_get_metadata(factory.get(), GST_ELEMENT_METADATA_KLASS),
+               "Source/Network");
+  const GList* templates = gst_element_factory_get_static_pad_templates(factory.get());
+  ASSERT_EQ(g_list_length(const_cast<GList*>(templates)), 1U);
+  const auto* src = static_cast<const GstStaticPadTemplate*>(templates->data);
+  EXPECT_STREQ(src->name_template, "src");
+  EXPECT_EQ(src->direction, GST_PAD_SRC);
+  EXPECT_EQ(src->presence, GST_PAD_ALWAYS);
+}
+
+// -------------------------------------------------------------------------------------------------
+// what keeps it from starting
+
+TEST(UploadElement, NoWebrtcbinOfThatName) {
+  const ErrorText error =
+      start_error(parse_pipeline("webrtcupload webrtcbin-name=nobody ! fakesink"));
+  EXPECT_NE(error.message.find("\"nobody\""), std::string::npos) << error.message;
+}
+
+TEST(UploadElement, AnotherElementOfThatName) {
+  const ErrorText error = start_error(
+      parse_pipeline("webrtcupload webrtcbin-name=other ! fakesink name=other async=false"));
+  EXPECT_NE(error.message.find("\"other\""), std::string::npos) << error.message;
+  EXPECT_NE(error.message.find("GstFakeSink"), std::string::npos) << error.message;
+  EXPECT_NE(error.message.find("not a webrtcbin"), std::string::npos) << error.message;
+}
+
+TEST(UploadElement, AnotherElementForWebrtcbin) {
+  const auto pipeline = parse_pipeline("webrtcupload name=upload ! fakesink name=other");
+  const auto upload = element_named(pipeline, "upload");
+  const auto other = element_named(pipeline, "other");
+  g_object_set(upload.get(), "webrtcbin", other.get(), nullptr);
+  const ErrorText error = start_error(pipeline);
+  EXPECT_NE(error.message.find("\"other\""), std::string::npos) << error.message;
+  EXPECT_NE(error.message.find("not a webrtcbin"), std::string::npos) << error.message;
+  // Or they would keep each other.
+  g_object_set(upload.get(), "webrtcbin", nullptr, nullptr);
+}
+
+TEST(UploadElement, NothingToReceiveFrom) {
+  const ErrorText error = start_error(parse_pipeline("webrtcupload ! fakesink"));
+  for (const char* property : {"webrtcbin-name", "\"webrtcbin\"", "data-channel"}) {
+    EXPECT_NE(error.message.find(property), std::string::npos) << error.message;
+  }
+}
+
+TEST(UploadElement, NoSpoolDirectory) {
+  const ErrorText error = start_error(parse_pipeline(
+      "webrtcbin name=pc webrtcupload webrtcbin-name=pc spool-directory=/not/there ! fakesink"));
+  EXPECT_EQ(error.code, "storage-failed");
+  EXPECT_NE(error.message.find("/not/there"), std::string::npos) << error.message;
+  EXPECT_NE(error.message.find("No such file or directory"), std::string::npos) << error.message;
+}
+
+TEST(UploadElement, AFileForASpoolDirectory) {
+  const ErrorText error = start_error(parse_pipeline(
+      "webrtcbin name=pc webrtcupload webrtcbin-name=pc spool-directory=/proc/version ! fakesink"));
+  EXPECT_EQ(error.code, "storage-failed");
+}
+
+TEST(UploadElement, StartsAfterWhatWasWrongIsRight) {
+  const auto pipeline =
+      parse_pipeline("webrtcbin name=pc webrtcupload name=upload webrtcbin-name=nobody ! fakesink");
+  (void)start_error(pipeline);
+  g_object_set(element_named(pipeline, "upload").get(), "webrtcbin-name", "pc", nullptr);
+  EXPECT_NE(gst_element_set_state(pipeline.get(), GST_STATE_PAUSED), GST_STATE_CHANGE_FAILURE);
+  stop_promptly(pipeline.get());
+}
+
+// -------------------------------------------------------------------------------------------------
+// what it says to other elements
+
+class UploadQueries : public testing::Test {
+ protected:
+  void start(const std::string& properties) {
+    pipeline_ = parse_pipeline("webrtcbin name=pc webrtcupload name=upload webrtcbin-name=pc " +
+                               properties + " ! fakesink");
+    upload_ = element_named(pipeline_, "upload");
+    ASSERT_NE(gst_element_set_state(pipeline_.get(), GST_STATE_PAUSED), GST_STATE_CHANGE_FAILURE);
+    pad_.reset(gst_element_get_static_pad(upload_.get(), "src"));
+  }
+  void TearDown() override {
+    pad_.reset();
+    if (pipeline_) stop_promptly(pipeline_.get());
+  }
+  bool offers(GstPadMode mode) {
+    const QueryPtr query(gst_query_new_scheduling());
+    EXPECT_TRUE(gst_pad_query(pad_.get(), query.get()));
+    return gst_query_has_scheduling_mode(query.get(), mode);
+  }
+
+  GstPtr<GstElement> pipeline_;
+  GstPtr<GstElement> upload_;
+  PadPtr pad_;
+};
+
+TEST_F(UploadQueries, CompletedFilesCanBePulled) {
+  start("");
+  EXPECT_TRUE(offers(GST_PAD_MODE_PULL));
+  EXPECT_TRUE(offers(GST_PAD_MODE_PUSH));
+}
+
+TEST_F(UploadQueries, ProgressiveIsPushedOnly) {
+  start("progressive=true");
+  EXPECT_FALSE(offers(GST_PAD_MODE_PULL));
+  EXPECT_TRUE(offers(GST_PAD_MODE_PUSH));
+}
+
+TEST_F(UploadQueries, SeekingInBytesIsPossible) {
+  for (const char* properties : {"", "progressive=true"}) {
+    start(properties);
+    const QueryPtr query(gst_query_new_seeking(GST_FORMAT_BYTES));
+    ASSERT_TRUE(gst_pad_query(pad_.get(), query.get()));
+    gboolean seekable = FALSE;
+    gint64 begin = -1;
+    gint64 end = 0;
+    gst_query_parse_seeking(query.get(), nullptr, &seekable, &begin, &end);
+    EXPECT_TRUE(seekable);
+    EXPECT_EQ(begin, 0);
+    EXPECT_EQ(end, -1) << "nothing is known of the size";
+    TearDown();
+  }
+}
+
+TEST_F(UploadQueries, SeekingInTimeIsNot) {
+  start("");
+  const QueryPtr query(gst_query_new_seeking(GST_FORMAT_TIME));
+  gboolean seekable = FALSE;
+  if (gst_pad_query(pad_.get(), query.get())) {
+    gst_query_parse_seeking(query.get(), nullptr, &seekable, nullptr, nullptr);
+  }
+  EXPECT_FALSE(seekable);
+}
+
+TEST_F(UploadQueries, NoSizeIsKnownBeforeTheUpload) {
+  start("");
+  gint64 size = 0;
+  EXPECT_FALSE(gst_pad_query_duration(pad_.get(), GST_FORMAT_BYTES, &size));
+}
+
+// The size is waited for in pull mode; a pad that is deactivated does not wait on.
+TEST(UploadElement, WhoWaitsForTheSizeIsLetGoWhenItEnds) {
+  const auto pipeline =
+      parse_pipeline("webrtcbin name=pc webrtcupload webrtcbin-name=pc ! typefind ! fakesink");
+  BusLog bus(pipeline.get());
+  EXPECT_NE(gst_element_set_state(pipeline.get(), GST_STATE_PLAYING), GST_STATE_CHANGE_FAILURE);
+  // STREAM_STATUS tells that typefind's own thread has begun to pull.
+  ASSERT_TRUE(bus.wait(GST_MESSAGE_STREAM_STATUS, [](GstMessage* message) {
+    GstStreamStatusType type{};
+    GstElement* owner = nullptr;
+    gst_message_parse_stream_status(message, &type, &owner);
+    return type == GST_STREAM_STATUS_TYPE_ENTER &&
+           g_str_equal(G_OBJECT_TYPE_NAME(owner), "GstTypeFindElement");
+  }));
+  stop_promptly(pipeline.get());
+  for (const GstMessagePtr& error : bus.all(GST_MESSAGE_ERROR)) {
+    ADD_FAILURE() << describe(error.get());
+  }
+}
+
+TEST(UploadElement, StartsAndStopsOftenWithoutAPeer) {
+  FdGuard descriptors;
+  {
+    const auto pipeline =
+        parse_pipeline("webrtcbin name=pc webrtcupload webrtcbin-name=pc ! fakesink");
+    for (int round = 0; round < 20; ++round) {
+      const GstState state = round % 2 ? GST_STATE_PAUSED : GST_STATE_PLAYING;
+      EXPECT_NE(gst_element_set_state(pipeline.get(), state), GST_STATE_CHANGE_FAILURE);
+      stop_promptly(pipeline.get());
+    }
+  }
+  descriptors.expect_none_new();
+}
+
+}  // namespace
+}  // namespace webrtcupload::test
