@@ -31,7 +31,7 @@ class SlowSpool final : public Storage {
 
   std::optional<Error> reserve(std::uint64_t size) override { return spool_->reserve(size); }
   std::optional<Error> write(std::uint64_t position, ByteView bytes) override {
-    std::this_thread::sleep_for(std::chrono::milliseconds(5));
+    std::this_thread::sleep_for(std::chrono::milliseconds(50));
     return spool_->write(position, bytes);
   }
   std::optional<Error> read(std::uint64_t position, std::span<std::uint8_t> out) const override {
