@@ -6,7 +6,7 @@
 #include <utility>
 #include <vector>
 
-#include "signalling/json.h"
+#include "json/json.h"
 
 namespace webrtcupload {
 namespace {

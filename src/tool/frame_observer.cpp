@@ -7,7 +7,7 @@
 #include <vector>
 
 #include "gst/glib_ptr.h"
-#include "signalling/json.h"
+#include "json/json.h"
 
 namespace webrtcupload {
 namespace {

@@ -12,8 +12,8 @@
 #include <unistd.h>
 #include <utility>
 
+#include "json/json.h"
 #include "signalling/http_server.h"
-#include "signalling/json.h"
 #include "signalling/main_context.h"
 #include "signalling/peer.h"
 #include "signalling/worker_request.h"

@@ -4,7 +4,7 @@
 
 #include <utility>
 
-#include "signalling/json.h"
+#include "json/json.h"
 
 namespace webrtcupload {
 namespace {

@@ -16,6 +16,7 @@
 #include <vector>
 
 #include "signalling/http_error.h"
+#include "signalling/ice_server.h"
 
 namespace webrtcupload {
 
@@ -33,6 +34,42 @@ struct SessionConfig {
   std::optional<std::string> spool_directory;
   // For the connection after the answer, and then for the upload's begin.
   std::chrono::milliseconds connect_timeout{30000};
+  // Without progress (chunks, frames) for so long it ends with "stalled". Unset = never.
+  std::optional<std::chrono::milliseconds> stall_timeout;
+
+  // What the client asked for. The outputs' names have been checked.
+
+  // Whether analysis is paced by the frames' timestamps, and may leave frames out.
+  bool realtime = false;
+  // The outputs in each result: empty = only the metadata, "*" = all but images.
+  std::vector<std::string> data_output;
+  // The image output that comes back as a video track. Unset = no track.
+  std::optional<std::string> video_output;
+  // "VP8" or "H264".
+  std::string video_codec = "VP8";
+  std::optional<double> declared_fps;
+  // From the first frame on; the end is then "timeout_reached". Unset = none.
+  std::optional<std::chrono::milliseconds> processing_timeout;
+  std::vector<IceServer> ice_servers;
+  // Whether SessionObserver::ask is to be asked before the upload's first byte is stored, and
+  // while it runs.
+  bool asks_policy = false;
+};
+
+// What a session asks whoever answers for its client.
+struct PolicyQuestion {
+  // "upload": before the first byte is stored; "running": at every quota interval.
+  enum class Point { kUpload, kRunning };
+  Point point = Point::kUpload;
+  // As far as known: an upper bound from the announced chunks, and what has arrived.
+  std::uint64_t bytes_announced = 0;
+  std::uint64_t bytes_received = 0;
+};
+
+struct PolicyAnswer {
+  bool allowed = true;
+  // A sentence, if not.
+  std::string message;
 };
 
 struct SessionEnd {
@@ -54,6 +91,8 @@ struct SessionObserver {
   std::function<void(const HttpError&)> refused;
   std::function<void(const std::string& line)> frame;
   std::function<void(const SessionEnd&)> ended;
+  // Comes on any thread. `reply` is called once, on any thread; not any more after the end.
+  std::function<void(const PolicyQuestion&, std::function<void(PolicyAnswer)> reply)> ask;
 };
 
 // Each line without its newline.

@@ -19,9 +19,9 @@
 #include <unistd.h>
 #include <vector>
 
+#include "json/json.h"
 #include "process.h"
 #include "sample_offers.h"
-#include "signalling/json.h"
 #include "signalling/worker_request.h"
 
 namespace webrtcupload {

@@ -16,8 +16,8 @@
 #include <unistd.h>
 #include <vector>
 
+#include "json/json.h"
 #include "process.h"
-#include "signalling/json.h"
 #include "tool/event_output.h"
 #include "tool/http_client.h"
 #include "tool/progress_display.h"

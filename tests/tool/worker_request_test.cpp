@@ -9,7 +9,7 @@
 
 #include <string>
 
-#include "signalling/json.h"
+#include "json/json.h"
 
 namespace webrtcupload {
 namespace {

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: LGPL-2.1-or-later
 
-#include "signalling/json.h"
+#include "json/json.h"
 
 #include <cmath>
 #include <utility>
