@@ -5,6 +5,7 @@
 #include <glib-unix.h>
 #include <gst/gst.h>
 
+#include <algorithm>
 #include <csignal>
 #include <map>
 #include <memory>
@@ -116,7 +117,18 @@ class Server {
     SessionConfig config = options_.session;
     config.id = std::to_string(++last_id_);
     config.pipeline = pipeline_for(worker);
+    auto chosen = choose_outputs(worker);
+    if (const auto* error = std::get_if<HttpError>(&chosen)) return responder.fail(*error);
+    auto& outputs = std::get<ChosenOutputs>(chosen);
+    config.data_output = std::move(outputs.data);
+    config.video_output = std::move(outputs.video);
     config.offer_sdp = std::move(worker.offer_sdp);
+    config.realtime = worker.realtime;
+    config.declared_fps = worker.declared_fps;
+    config.ice_servers = std::move(worker.ice_servers);
+    if (worker.processing_timeout) {
+      config.processing_timeout = from_seconds(std::min(*worker.processing_timeout, kMaxSeconds));
+    }
 
     const std::string id = config.id;
     SessionObserver observer = observe(id, std::move(responder));

@@ -17,6 +17,60 @@ JsonNodePtr string_list(const std::vector<std::string>& strings) {
   return node;
 }
 
+JsonNodePtr ice_server_list(const std::vector<IceServer>& servers) {
+  JsonArray* array = json_array_new();
+  for (const IceServer& server : servers) {
+    JsonWriter item;
+    item.set("urls", string_list(server.urls))
+        .set("username", server.username)
+        .set("credential", server.credential);
+    json_array_add_element(array, std::move(item).take().release());
+  }
+  JsonNodePtr node(json_node_new(JSON_NODE_ARRAY));
+  json_node_take_array(node.get(), array);
+  return node;
+}
+
+// Empty if it is missing; nothing if it is no list of strings.
+std::optional<std::vector<std::string>> read_strings(JsonObject* object, const char* name) {
+  std::vector<std::string> strings;
+  JsonNode* node = json_member(object, name);
+  if (!node) return strings;
+  if (!JSON_NODE_HOLDS_ARRAY(node)) return std::nullopt;
+  JsonArray* array = json_node_get_array(node);
+  for (guint i = 0; i < json_array_get_length(array); ++i) {
+    JsonNode* item = json_array_get_element(array, i);
+    if (!JSON_NODE_HOLDS_VALUE(item) || json_node_get_value_type(item) != G_TYPE_STRING) {
+      return std::nullopt;
+    }
+    strings.emplace_back(json_node_get_string(item));
+  }
+  return strings;
+}
+
+std::optional<std::vector<IceServer>> read_ice_servers(JsonObject* object, const char* name) {
+  std::vector<IceServer> servers;
+  JsonNode* node = json_member(object, name);
+  if (!node) return servers;
+  if (!JSON_NODE_HOLDS_ARRAY(node)) return std::nullopt;
+  JsonArray* array = json_node_get_array(node);
+  for (guint i = 0; i < json_array_get_length(array); ++i) {
+    JsonNode* item = json_array_get_element(array, i);
+    if (!JSON_NODE_HOLDS_OBJECT(item)) return std::nullopt;
+    JsonObject* server = json_node_get_object(item);
+    auto urls = read_strings(server, "urls");
+    if (!urls) return std::nullopt;
+    servers.push_back({std::move(*urls), json_string(server, "username").value_or(""),
+                       json_string(server, "credential").value_or("")});
+  }
+  return servers;
+}
+
+void set_milliseconds(JsonWriter& line, const char* name,
+                      const std::optional<std::chrono::milliseconds>& value) {
+  if (value) line.set(name, std::int64_t{value->count()});
+}
+
 std::optional<std::chrono::milliseconds> read_milliseconds(JsonObject* object, const char* name) {
   const auto value = json_integer(object, name);
   if (!value) return std::nullopt;
@@ -30,6 +84,10 @@ std::uint64_t read_count(JsonObject* object, const char* name) {
 
 }  // namespace
 
+const char* to_string(PolicyQuestion::Point point) {
+  return point == PolicyQuestion::Point::kUpload ? "upload" : "running";
+}
+
 std::string config_line(const SessionConfig& config) {
   JsonWriter line;
   line.set("session", config.id)
@@ -38,12 +96,18 @@ std::string config_line(const SessionConfig& config) {
       .set("ice_addresses", string_list(config.ice_addresses))
       .set("connect_timeout_ms", std::int64_t{config.connect_timeout.count()});
   if (config.max_size) line.set("max_size", *config.max_size);
-  if (config.idle_timeout) {
-    line.set("idle_timeout_ms", std::int64_t{config.idle_timeout->count()});
-  }
-  if (config.upload_timeout) {
-    line.set("upload_timeout_ms", std::int64_t{config.upload_timeout->count()});
-  }
+  set_milliseconds(line, "idle_timeout_ms", config.idle_timeout);
+  set_milliseconds(line, "upload_timeout_ms", config.upload_timeout);
+  set_milliseconds(line, "stall_timeout_ms", config.stall_timeout);
+  set_milliseconds(line, "processing_timeout_ms", config.processing_timeout);
+  set_milliseconds(line, "quota_interval_ms", config.quota_interval);
+  line.set("realtime", config.realtime)
+      .set("data_output", string_list(config.data_output))
+      .set("video_codec", config.video_codec)
+      .set("ice_servers", ice_server_list(config.ice_servers))
+      .set("asks_policy", config.asks_policy);
+  if (config.video_output) line.set("video_output", *config.video_output);
+  if (config.declared_fps) line.set("declared_fps", *config.declared_fps);
   if (config.spool_directory) line.set("spool_directory", *config.spool_directory);
   return line.text();
 }
@@ -64,19 +128,27 @@ std::optional<SessionConfig> parse_config_line(std::string_view line) {
   config.offer_sdp = std::move(*offer);
   config.pipeline = std::move(*pipeline);
   config.connect_timeout = *connect_timeout;
-  JsonNode* addresses = json_member(object, "ice_addresses");
-  if (addresses && JSON_NODE_HOLDS_ARRAY(addresses)) {
-    JsonArray* array = json_node_get_array(addresses);
-    for (guint i = 0; i < json_array_get_length(array); ++i) {
-      config.ice_addresses.emplace_back(json_array_get_string_element(array, i));
-    }
-  }
+  auto addresses = read_strings(object, "ice_addresses");
+  auto data_output = read_strings(object, "data_output");
+  auto ice_servers = read_ice_servers(object, "ice_servers");
+  if (!addresses || !data_output || !ice_servers) return std::nullopt;
+  config.ice_addresses = std::move(*addresses);
+  config.data_output = std::move(*data_output);
+  config.ice_servers = std::move(*ice_servers);
   if (const auto size = json_integer(object, "max_size")) {
     config.max_size = static_cast<std::uint64_t>(*size);
   }
   config.idle_timeout = read_milliseconds(object, "idle_timeout_ms");
   config.upload_timeout = read_milliseconds(object, "upload_timeout_ms");
   config.spool_directory = json_string(object, "spool_directory");
+  config.stall_timeout = read_milliseconds(object, "stall_timeout_ms");
+  config.processing_timeout = read_milliseconds(object, "processing_timeout_ms");
+  config.quota_interval = read_milliseconds(object, "quota_interval_ms");
+  config.realtime = json_boolean(object, "realtime").value_or(false);
+  config.video_output = json_string(object, "video_output");
+  config.video_codec = json_string(object, "video_codec").value_or(config.video_codec);
+  config.declared_fps = json_number(object, "declared_fps");
+  config.asks_policy = json_boolean(object, "asks_policy").value_or(false);
   return config;
 }
 
@@ -104,6 +176,38 @@ std::string end_line(const std::string& session, const SessionEnd& end) {
   return line.set("frames", end.frames).set("bytes", end.bytes).set("chunks", end.chunks).text();
 }
 
+std::string ask_line(std::uint64_t number, const PolicyQuestion& question) {
+  return JsonWriter()
+      .set("event", "ask")
+      .set("id", number)
+      .set("point", to_string(question.point))
+      .set("bytes_announced", question.bytes_announced)
+      .set("bytes_received", question.bytes_received)
+      .text();
+}
+
+std::string policy_line(std::uint64_t number, const PolicyAnswer& answer) {
+  return JsonWriter()
+      .set("reply_to", number)
+      .set("allowed", answer.allowed)
+      .set("over_quota", answer.over_quota)
+      .set("message", answer.message)
+      .text();
+}
+
+std::optional<PolicyLine> parse_policy_line(std::string_view line) {
+  auto parsed = parse_json_object(line);
+  const auto* node = std::get_if<JsonNodePtr>(&parsed);
+  if (!node) return std::nullopt;
+  JsonObject* object = json_node_get_object(node->get());
+  const auto number = json_integer(object, "reply_to");
+  const auto allowed = json_boolean(object, "allowed");
+  if (!number || *number < 0 || !allowed) return std::nullopt;
+  return PolicyLine{static_cast<std::uint64_t>(*number),
+                    {*allowed, json_boolean(object, "over_quota").value_or(false),
+                     json_string(object, "message").value_or("")}};
+}
+
 ChildLine parse_child_line(const std::string& session, std::string_view line) {
   auto parsed = parse_json_object(line);
   const auto* node = std::get_if<JsonNodePtr>(&parsed);
@@ -120,6 +224,15 @@ ChildLine parse_child_line(const std::string& session, std::string_view line) {
                      json_string(object, "error_type").value_or("InternalError"),
                      json_string(object, "message").value_or(""),
                      {}};
+  } else if (event == "ask") {
+    const auto number = json_integer(object, "id");
+    const std::string point = json_string(object, "point").value_or("");
+    for (const auto each : {PolicyQuestion::Point::kUpload, PolicyQuestion::Point::kRunning}) {
+      if (!number || *number < 0 || point != to_string(each)) continue;
+      return AskLine{
+          static_cast<std::uint64_t>(*number),
+          {each, read_count(object, "bytes_announced"), read_count(object, "bytes_received")}};
+    }
   } else if (event == "end") {
     SessionEnd end;
     end.done = json_string(object, "status") == "done";

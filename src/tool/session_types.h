@@ -54,6 +54,8 @@ struct SessionConfig {
   // Whether SessionObserver::ask is to be asked before the upload's first byte is stored, and
   // while it runs.
   bool asks_policy = false;
+  // How often while it runs. Unset = the element's default.
+  std::optional<std::chrono::milliseconds> quota_interval;
 };
 
 // What a session asks whoever answers for its client.
@@ -66,9 +68,13 @@ struct PolicyQuestion {
   std::uint64_t bytes_received = 0;
 };
 
+[[nodiscard]] const char* to_string(PolicyQuestion::Point point);
+
 struct PolicyAnswer {
   bool allowed = true;
-  // A sentence, if not.
+  // If not: whether there is too much of something ("quota-exceeded") rather than a right missing
+  // ("unauthorized"), and a sentence.
+  bool over_quota = false;
   std::string message;
 };
 
@@ -103,13 +109,28 @@ struct SessionObserver {
 [[nodiscard]] std::string refused_line(const HttpError& error);
 [[nodiscard]] std::string end_line(const std::string& session, const SessionEnd& end);
 
+// A question of a child, and the reply on its standard input. `number` tells them apart.
+[[nodiscard]] std::string ask_line(std::uint64_t number, const PolicyQuestion& question);
+[[nodiscard]] std::string policy_line(std::uint64_t number, const PolicyAnswer& answer);
+
 struct AnswerLine {
   std::string sdp;
+};
+struct AskLine {
+  std::uint64_t number = 0;
+  PolicyQuestion question;
 };
 struct FrameLine {};
 struct BadLine {};
 // What a child said. Frame lines are only recognised: they are passed on as they are.
-using ChildLine = std::variant<BadLine, AnswerLine, HttpError, FrameLine, SessionEnd>;
+using ChildLine = std::variant<BadLine, AnswerLine, HttpError, FrameLine, SessionEnd, AskLine>;
 [[nodiscard]] ChildLine parse_child_line(const std::string& session, std::string_view line);
+
+struct PolicyLine {
+  std::uint64_t number = 0;
+  PolicyAnswer answer;
+};
+// What a child hears after its configuration.
+[[nodiscard]] std::optional<PolicyLine> parse_policy_line(std::string_view line);
 
 }  // namespace webrtcupload

@@ -42,6 +42,19 @@ TEST(SessionLines, AConfigurationSurvives) {
   config.idle_timeout = milliseconds(1500);
   config.spool_directory = "/tmp/ä";
   config.connect_timeout = milliseconds(250);
+  config.stall_timeout = milliseconds(0);
+  config.realtime = true;
+  config.data_output = {"*", "image", "\"quoted\"\n"};
+  config.video_output = "image";
+  config.video_codec = "H264";
+  config.declared_fps = 29.97;
+  config.processing_timeout = milliseconds(10'000'000'000);
+  config.ice_servers = {{{"stun:x:3478"}, "", ""},
+                        {{"turn:[::1]:3478?transport=udp", "turns:y:5349?transport=tcp"},
+                         "n\u00e4me:@/%",
+                         "\"pass\" word"}};
+  config.asks_policy = true;
+  config.quota_interval = milliseconds(10);
   const std::string line = config_line(config);
   EXPECT_EQ(line.find('\n'), std::string::npos);
   const auto back = parse_config_line(line);
@@ -55,12 +68,79 @@ TEST(SessionLines, AConfigurationSurvives) {
   EXPECT_EQ(back->upload_timeout, std::nullopt);
   EXPECT_EQ(back->spool_directory, config.spool_directory);
   EXPECT_EQ(back->connect_timeout, config.connect_timeout);
+  EXPECT_EQ(back->stall_timeout, config.stall_timeout);
+  EXPECT_EQ(back->realtime, config.realtime);
+  EXPECT_EQ(back->data_output, config.data_output);
+  EXPECT_EQ(back->video_output, config.video_output);
+  EXPECT_EQ(back->video_codec, config.video_codec);
+  EXPECT_EQ(back->declared_fps, config.declared_fps);
+  EXPECT_EQ(back->processing_timeout, config.processing_timeout);
+  EXPECT_EQ(back->ice_servers, config.ice_servers);
+  EXPECT_EQ(back->asks_policy, config.asks_policy);
+  EXPECT_EQ(back->quota_interval, config.quota_interval);
+}
+
+TEST(SessionLines, WhatAConfigurationLeavesOutIsLeftOut) {
+  SessionConfig config;
+  config.pipeline = "fakesink";
+  const auto back = parse_config_line(config_line(config));
+  ASSERT_TRUE(back);
+  EXPECT_EQ(config_line(*back), config_line(config));
+  EXPECT_FALSE(back->max_size);
+  EXPECT_FALSE(back->idle_timeout);
+  EXPECT_FALSE(back->stall_timeout);
+  EXPECT_FALSE(back->realtime);
+  EXPECT_TRUE(back->data_output.empty());
+  EXPECT_FALSE(back->video_output);
+  EXPECT_EQ(back->video_codec, "VP8");
+  EXPECT_FALSE(back->declared_fps);
+  EXPECT_FALSE(back->processing_timeout);
+  EXPECT_TRUE(back->ice_servers.empty());
+  EXPECT_FALSE(back->asks_policy);
+  EXPECT_FALSE(back->quota_interval);
 }
 
 TEST(SessionLines, ABrokenConfigurationIsRefused) {
   EXPECT_FALSE(parse_config_line(""));
   EXPECT_FALSE(parse_config_line("{}"));
   EXPECT_FALSE(parse_config_line(R"({"session":"1","offer_sdp":"x","pipeline":1})"));
+  const std::string good = config_line({});
+  ASSERT_TRUE(parse_config_line(good));
+  for (const char* list : {"ice_addresses", "data_output", "ice_servers"}) {
+    for (const char* value : {"1", "[1]", "[null]", "{}"}) {
+      const std::string member = "\"" + std::string(list) + "\":";
+      std::string bad = good;
+      const std::size_t at = bad.find(member + "[]");
+      ASSERT_NE(at, std::string::npos) << list;
+      bad.replace(at + member.size(), 2, value);
+      EXPECT_FALSE(parse_config_line(bad)) << bad;
+    }
+  }
+}
+
+TEST(SessionLines, QuestionsAndTheirAnswersSurvive) {
+  for (const auto point : {PolicyQuestion::Point::kUpload, PolicyQuestion::Point::kRunning}) {
+    const auto line = parse_child_line("1", ask_line(7, {point, 1ull << 40, 5}));
+    const auto* ask = std::get_if<AskLine>(&line);
+    ASSERT_TRUE(ask);
+    EXPECT_EQ(ask->number, 7u);
+    EXPECT_EQ(ask->question.point, point);
+    EXPECT_EQ(ask->question.bytes_announced, 1ull << 40);
+    EXPECT_EQ(ask->question.bytes_received, 5u);
+  }
+  const auto denied = parse_policy_line(policy_line(9, {false, true, "No \"more\"\n."}));
+  ASSERT_TRUE(denied);
+  EXPECT_EQ(denied->number, 9u);
+  EXPECT_FALSE(denied->answer.allowed);
+  EXPECT_TRUE(denied->answer.over_quota);
+  EXPECT_EQ(denied->answer.message, "No \"more\"\n.");
+  const auto allowed = parse_policy_line(policy_line(0, {}));
+  ASSERT_TRUE(allowed);
+  EXPECT_TRUE(allowed->answer.allowed);
+  for (const char* line : {"", "{}", "x", R"({"reply_to":1})", R"({"reply_to":-1,"allowed":true})",
+                           R"({"reply_to":1,"allowed":1})", R"({"allowed":true})"}) {
+    EXPECT_FALSE(parse_policy_line(line)) << line;
+  }
 }
 
 TEST(SessionLines, WhatAChildSaysIsUnderstood) {
@@ -91,8 +171,10 @@ TEST(SessionLines, WhatAChildSaysIsUnderstood) {
 TEST(SessionLines, NonsenseFromAChildIsRecognised) {
   for (const char* line :
        {"", "x", "{}", "[]", R"({"event":"answer"})", R"({"event":"answer","sdp":1})",
-        R"({"event":"what"})", R"({"event":"frame"})", R"({"event":"frame","session":"2"})",
-        R"({"event":"frame","session":"1")"}) {
+        R"({"event":"what"})", R"({"event":"ask"})", R"({"event":"ask","id":1})",
+        R"({"event":"ask","id":1,"point":"what"})", R"({"event":"ask","id":-1,"point":"upload"})",
+        R"({"event":"ask","id":"1","point":"upload"})", R"({"event":"frame"})",
+        R"({"event":"frame","session":"2"})", R"({"event":"frame","session":"1")"}) {
     EXPECT_TRUE(std::holds_alternative<BadLine>(parse_child_line("1", line))) << line;
   }
   EXPECT_TRUE(std::holds_alternative<FrameLine>(
