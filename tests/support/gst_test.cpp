@@ -61,8 +61,10 @@ BusLog::BusLog(GstElement* pipeline) : bus_(gst_element_get_bus(pipeline)) {
 
 BusLog::~BusLog() { gst_bus_set_sync_handler(bus_.get(), nullptr, nullptr, nullptr); }
 
-GstBusSyncReply BusLog::on_message(GstBus*, GstMessage* message, gpointer self) {
+GstBusSyncReply BusLog::on_message(GstBus* bus, GstMessage* message, gpointer self) {
   auto* log = static_cast<BusLog*>(self);
+  // A dropped message emits no "sync-message", for which elements may be waiting.
+  gst_bus_sync_signal_handler(bus, message, nullptr);
   const std::lock_guard lock(log->mutex_);
   log->messages_.push_back({GstMessagePtr(gst_message_ref(message)), false});
   log->arrived_.notify_all();
