@@ -158,7 +158,10 @@ class Checker {
         check_transport()) {
       offer.sdp = write();
       for (const Section& section : sections_) {
-        offer.has_video |= section.kind == Section::Kind::kVideo;
+        if (section.kind == Section::Kind::kVideo) {
+          offer.has_video = true;
+          if (section.receives) offer.video_formats = sendable_formats(section);
+        }
         offer.has_audio |= section.kind == Section::Kind::kAudio;
       }
       return offer;
@@ -432,6 +435,22 @@ class Checker {
     return !value.empty() && value.size() <= 256 && all_of(value, [](char c) {
       return is_alnum(c) || std::string_view("-_.+/=,:; ").find(c) != std::string_view::npos;
     });
+  }
+
+  static std::vector<VideoFormat> sendable_formats(const Section& section) {
+    std::vector<VideoFormat> formats;
+    for (const Section::Format& format : section.formats) {
+      std::string codec(split(format.rtpmap, '/')[0]);
+      std::transform(codec.begin(), codec.end(), codec.begin(), g_ascii_toupper);
+      const bool sendable =
+          codec == "H264"  ? format.fmtp.find("packetization-mode=1") != std::string::npos
+          : codec == "VP9" ? format.fmtp.find("profile-id=") == std::string::npos ||
+                                 format.fmtp.find("profile-id=0") != std::string::npos
+                           : true;
+      const auto type = to_integer<int>(format.payload_type, 0, 127);
+      if (sendable && type) formats.push_back({*type, std::move(codec)});
+    }
+    return formats;
   }
 
   // One BUNDLE group that names every section, the first one first: webrtcbin answers with the

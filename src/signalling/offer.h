@@ -13,6 +13,7 @@
 #include <string>
 #include <string_view>
 #include <variant>
+#include <vector>
 
 namespace webrtcupload {
 
@@ -26,11 +27,22 @@ struct OfferLimits {
   std::size_t max_candidates = 32;
 };
 
+// A format in which the peer would take video.
+struct VideoFormat {
+  int payload_type = 0;
+  std::string codec;  // In upper case, as in caps: "VP8", "H264", ...
+
+  bool operator==(const VideoFormat&) const = default;
+};
+
 // An offer that webrtcbin may see.
 struct Offer {
   std::string sdp;
   bool has_video = false;
   bool has_audio = false;
+  // In the peer's order of preference; empty if it takes no video. Only those that can be sent
+  // without looking closer: H.264 in packetization mode 1, VP9 of profile 0.
+  std::vector<VideoFormat> video_formats;
 };
 
 // One sentence that says what was wrong, for the person who wrote the client.

@@ -96,6 +96,29 @@ TEST(Offer, SaysWhichMediaItHolds) {
   EXPECT_FALSE(data_only.has_video);
 }
 
+TEST(Offer, SaysInWhichFormatsVideoCanBeSent) {
+  const auto browser = std::get<Offer>(check_offer(crlf(kChromiumOffer)));
+  EXPECT_EQ(browser.video_formats,
+            (std::vector<VideoFormat>{{96, "VP8"}, {102, "H264"}, {98, "VP9"}, {45, "AV1"}}));
+  EXPECT_TRUE(std::get<Offer>(check_offer(crlf(kWebrtcbinOffer))).video_formats.empty());
+}
+
+TEST(Offer, HasNoVideoFormatForAPeerThatOnlySends) {
+  std::string sdp = crlf(kChromiumOffer);
+  sdp.replace(sdp.find("a=recvonly"), 10, "a=sendonly");
+  const auto offer = std::get<Offer>(check_offer(sdp));
+  EXPECT_TRUE(offer.has_video);
+  EXPECT_TRUE(offer.video_formats.empty());
+}
+
+TEST(Offer, LeavesOutFormatsThatNeedACloserLook) {
+  std::string sdp = crlf(kChromiumOffer);
+  sdp.replace(sdp.find("packetization-mode=1"), 20, "packetization-mode=0");
+  sdp.replace(sdp.find("profile-id=0"), 12, "profile-id=2");
+  EXPECT_EQ(std::get<Offer>(check_offer(sdp)).video_formats,
+            (std::vector<VideoFormat>{{96, "VP8"}, {45, "AV1"}}));
+}
+
 TEST(Offer, AiortcGetsOneSetOfCredentialsAndTheNewForm) {
   const std::string sdp = accepted(crlf(kAiortcOffer));
   EXPECT_EQ(count(sdp, "a=ice-ufrag:gFg7\r\n"), 2u);
