@@ -117,6 +117,7 @@ class ResultSender::Impl : public std::enable_shared_from_this<Impl> {
   void finish(std::string reason, std::vector<std::string> errors);
   void cancel(std::string reason, std::vector<std::string> errors,
               std::chrono::milliseconds patience, bool abandon);
+  bool has_channel() const;
   ResultStats stats() const;
 
  private:
@@ -610,6 +611,11 @@ void ResultSender::Impl::send_completion(Lock& lock) {
   changed_.notify_all();
 }
 
+bool ResultSender::Impl::has_channel() const {
+  const std::lock_guard lock(mutex_);
+  return channel_ != nullptr;
+}
+
 ResultStats ResultSender::Impl::stats() const {
   const std::lock_guard lock(mutex_);
   ResultStats stats = stats_;
@@ -756,6 +762,8 @@ void ResultSender::cancel(std::string termination_reason, std::vector<std::strin
                           std::chrono::milliseconds patience, bool abandon) {
   impl_->cancel(std::move(termination_reason), std::move(errors), patience, abandon);
 }
+
+bool ResultSender::has_channel() const { return impl_->has_channel(); }
 
 ResultStats ResultSender::stats() const { return impl_->stats(); }
 

@@ -128,6 +128,8 @@ class ResultSender {
   void cancel(std::string termination_reason, std::vector<std::string> errors,
               std::chrono::milliseconds patience, bool abandon);
 
+  // Whether the peer has opened the channel. Any thread.
+  [[nodiscard]] bool has_channel() const;
   // Any thread but under the PC lock.
   [[nodiscard]] ResultStats stats() const;
 

@@ -5,6 +5,7 @@
 #include <gio/gio.h>
 #include <gst/webrtc/webrtc.h>
 
+#include <algorithm>
 #include <map>
 #include <mutex>
 #include <optional>
@@ -79,6 +80,21 @@ DtlsStatus dtls_status(GstElement* webrtcbin) {
   g_clear_object(&dtls);
   g_clear_object(&sctp);
   return status;
+}
+
+bool only_loopback(const std::vector<std::string>& addresses) {
+  return !addresses.empty() &&
+         std::all_of(addresses.begin(), addresses.end(), [](const std::string& text) {
+           const GObjectPtr<GInetAddress> address(g_inet_address_new_from_string(text.c_str()));
+           return address && g_inet_address_get_is_loopback(address.get());
+         });
+}
+
+// In webrtcbin's form, with the credentials before the host.
+std::string turn_uri(const std::string& scheme, const IceServer& server, const std::string& rest) {
+  const GCharPtr user(g_uri_escape_string(server.username.c_str(), nullptr, FALSE));
+  const GCharPtr password(g_uri_escape_string(server.credential.c_str(), nullptr, FALSE));
+  return scheme + "://" + user.get() + ":" + password.get() + "@" + rest;
 }
 
 // Calls `then` on `context` when webrtcbin fulfilled the promise, which it does on its own thread.
@@ -224,7 +240,27 @@ struct Peer::Impl {
     }
     g_clear_object(&agent);
     g_clear_object(&ice);
+    if (!only_loopback(options.local_addresses)) add_ice_servers();
     return problem.empty();
+  }
+
+  void add_ice_servers() {
+    bool has_stun = false;
+    for (const IceServer& server : options.ice_servers) {
+      for (const std::string& url : server.urls) {
+        const std::size_t colon = url.find(':');
+        const std::string scheme = url.substr(0, colon);
+        const std::string rest = colon == std::string::npos ? "" : url.substr(colon + 1);
+        if (scheme == "stun" && !std::exchange(has_stun, true)) {
+          g_object_set(webrtcbin.get(), "stun-server", ("stun://" + rest).c_str(), nullptr);
+        } else if (scheme == "turn" || scheme == "turns") {
+          gboolean added = FALSE;
+          g_signal_emit_by_name(webrtcbin.get(), "add-turn-server",
+                                turn_uri(scheme, server, rest).c_str(), &added);
+          if (!added) g_message("a TURN server of the client's was not understood");
+        }
+      }
+    }
   }
 
   using Notify = std::function<void()>;

@@ -19,12 +19,16 @@
 
 #include "gst/glib_ptr.h"
 #include "signalling/data_channel.h"
+#include "signalling/ice_server.h"
 
 namespace webrtcupload {
 
 struct PeerOptions {
   // Where ICE may listen; empty = every interface.
   std::vector<std::string> local_addresses;
+  // The first STUN server is used, and every TURN server; none of them when only loopback is
+  // listened on, where they are of no use.
+  std::vector<IceServer> ice_servers;
   // How long to wait for candidates. Without a usable interface gathering never completes.
   std::chrono::milliseconds gather_timeout{2000};
 };

@@ -61,9 +61,6 @@ GstPtr<GstPad> last_raw_pad(GstElement* sink) {
 
 }  // namespace
 
-FrameObserver::FrameObserver(std::string session, OnFrame on_frame)
-    : session_(std::move(session)), on_frame_(std::move(on_frame)) {}
-
 void FrameObserver::attach(GstElement* pipeline) {
   GstIterator* iterator = gst_bin_iterate_sinks(GST_BIN(pipeline));
   gst_iterator_foreach(
@@ -101,17 +98,26 @@ void FrameObserver::on_buffer(GstPad* pad, GstBuffer* buffer) {
   }
   if (!followed && !followed_.compare_exchange_strong(followed, pad) && followed != pad) return;
 
+  const std::vector<Detection> detections = detections_.take(buffer, &info);
+  on_frame_({.number = frames_.fetch_add(1) + 1,
+             .buffer = buffer,
+             .caps = caps.get(),
+             .info = info,
+             .detections = detections});
+}
+
+std::string frame_line(const std::string& session, const FrameObserver::Frame& frame) {
   JsonWriter line;
-  line.set("event", "frame").set("session", session_).set("frame", frames_.fetch_add(1) + 1);
-  if (GST_BUFFER_PTS_IS_VALID(buffer)) {
-    line.set("pts", std::uint64_t{GST_BUFFER_PTS(buffer)});
+  line.set("event", "frame").set("session", session).set("frame", frame.number);
+  if (GST_BUFFER_PTS_IS_VALID(frame.buffer)) {
+    line.set("pts", std::uint64_t{GST_BUFFER_PTS(frame.buffer)});
   } else {
     line.set_null("pts");
   }
-  line.set("width", GST_VIDEO_INFO_WIDTH(&info))
-      .set("height", GST_VIDEO_INFO_HEIGHT(&info))
-      .set("detections", to_json(detections_.take(buffer, &info)));
-  on_frame_(line.text());
+  line.set("width", GST_VIDEO_INFO_WIDTH(&frame.info))
+      .set("height", GST_VIDEO_INFO_HEIGHT(&frame.info))
+      .set("detections", to_json(frame.detections));
+  return line.text();
 }
 
 }  // namespace webrtcupload

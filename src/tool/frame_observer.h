@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: LGPL-2.1-or-later
 //
-// Sees every analysed frame of a pipeline and says what was found in it, whatever the operator's
+// Sees every analysed frame of a pipeline and what was found in it, whatever the operator's
 // pipeline looks like.
 
 #pragma once
@@ -14,6 +14,8 @@
 #include <memory>
 #include <mutex>
 #include <string>
+#include <utility>
+#include <vector>
 
 #include "analysis/detections.h"
 
@@ -21,10 +23,17 @@ namespace webrtcupload {
 
 class FrameObserver : public std::enable_shared_from_this<FrameObserver> {
  public:
-  // One JSON line per frame, on the streaming thread; may block.
-  using OnFrame = std::function<void(const std::string& line)>;
+  struct Frame {
+    std::uint64_t number;  // From 1.
+    GstBuffer* buffer;
+    GstCaps* caps;
+    const GstVideoInfo& info;
+    const std::vector<Detection>& detections;
+  };
+  // On the streaming thread; may block.
+  using OnFrame = std::function<void(const Frame&)>;
 
-  FrameObserver(std::string session, OnFrame on_frame);
+  explicit FrameObserver(OnFrame on_frame) : on_frame_(std::move(on_frame)) {}
 
   // Before the pipeline starts. Looks at the last pad before each sink that carries raw video;
   // whichever shows a frame first is the one that is followed.
@@ -41,12 +50,14 @@ class FrameObserver : public std::enable_shared_from_this<FrameObserver> {
   void watch(GstPad* pad);
   void on_buffer(GstPad* pad, GstBuffer* buffer);
 
-  const std::string session_;
   const OnFrame on_frame_;
   DetectionCollector detections_;
   std::atomic<GstPad*> followed_ = nullptr;  // Never dereferenced.
   std::atomic<std::uint64_t> frames_ = 0;
   std::atomic<bool> stopped_ = false;
 };
+
+// The JSON line about a frame for whoever follows the server's output.
+[[nodiscard]] std::string frame_line(const std::string& session, const FrameObserver::Frame& frame);
 
 }  // namespace webrtcupload

@@ -177,7 +177,9 @@ void Sender::on_message(GstMessage* message) {
 
 void Sender::on_results(std::span<const std::uint8_t> message) {
   if (ending_ || completion_) return;
-  auto completion = decode_completion(message);
+  const auto result = assembler_.add(message);
+  if (!result) return;
+  auto completion = read_completion(*result);
   if (!completion) return;
   completion_ = std::move(completion);
   std::string problem;

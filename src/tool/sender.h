@@ -14,11 +14,12 @@
 #include <optional>
 #include <string>
 
+#include "core/result_framing.h"
 #include "gst/glib_ptr.h"
 #include "signalling/main_context.h"
 #include "signalling/peer.h"
+#include "tool/completion.h"
 #include "tool/http_client.h"
-#include "tool/results_channel.h"
 
 namespace webrtcupload {
 
@@ -89,6 +90,7 @@ class Sender : public std::enable_shared_from_this<Sender> {
   bool failing_ = false;
   bool ending_ = false;
   std::string problem_;
+  ResultAssembler assembler_;
   std::optional<Completion> completion_;
 };
 

@@ -2,21 +2,24 @@
 
 #include "tool/session.h"
 
+#include <algorithm>
 #include <utility>
 
-#include "signalling/offer.h"
+#include "json/json.h"
+#include "signalling/worker_request.h"
 
 namespace webrtcupload {
 namespace {
 
-// How many of the client's messages on the results channel may wait for us. They are few and small.
-constexpr std::size_t kMaxPendingMessages = 256;
 // When the connection is lost before the upload is complete, what has arrived may still be on its
 // way through the element, which then completes, or reports the loss itself.
 constexpr std::chrono::milliseconds kLossGrace{5000};
-// How long a session that is over waits for a client's results channel. Channels open one by one,
-// and a small file can be uploaded and analysed before the second one is there.
-constexpr std::chrono::milliseconds kResultsGrace{1000};
+// The watchdog looks this many times in the time it allows.
+constexpr int kLooks = 8;
+constexpr std::chrono::milliseconds kShortestLook{50};
+// How long a client's results channel is waited for. Channels open one by one, and a small file can
+// be uploaded and analysed before the second one is there; some clients want no results.
+constexpr std::chrono::milliseconds kChannelTimeout{2000};
 
 }  // namespace
 
@@ -24,11 +27,15 @@ Session::Session(GMainContext* context, SessionConfig config, SessionObserver ob
     : context_(g_main_context_ref(context)),
       config_(std::move(config)),
       observer_(std::move(observer)),
-      timer_(context) {}
+      timer_(context),
+      processing_timer_(context),
+      watchdog_(context) {}
 
 Session::~Session() {
-  results_.reset();
+  stop_analysis();
   pipeline_.reset();
+  results_.reset();
+  video_.reset();
   peer_.reset();
   g_main_context_unref(context_);
 }
@@ -43,34 +50,78 @@ void Session::start() {
   if (const auto* error = std::get_if<OfferError>(&checked)) {
     return refuse(400, "InvalidOffer", error->message);
   }
-  const std::weak_ptr<Session> weak = shared_from_this();
-  std::string problem;
+  const Offer& offer = std::get<Offer>(checked);
+  if (const std::string problem = make_peer(); !problem.empty()) {
+    return refuse(500, "InternalError", problem);
+  }
+  make_results();
+  make_video_track(offer);
+  if (const std::string problem = make_pipeline(); !problem.empty()) {
+    return refuse(500, "PipelineError", problem);
+  }
+  if (!peer_->start()) return refuse(500, "InternalError", "webrtcbin does not start.");
+  answer(offer);
+}
 
-  Peer::Events peer_events;
-  peer_events.connected = [weak] {
+std::string Session::make_peer() {
+  const std::weak_ptr<Session> weak = shared_from_this();
+  Peer::Events events;
+  events.connected = [weak] {
     if (const auto self = weak.lock()) self->on_connected();
   };
-  peer_events.gone = [weak](const std::string& why) {
+  events.gone = [weak](const std::string& why) {
     if (const auto self = weak.lock()) self->on_peer_gone(why);
   };
-  peer_events.untrusted = [weak](const std::string& why) {
+  events.untrusted = [weak](const std::string& why) {
     const auto self = weak.lock();
     if (!self) return;
     self->peer_gone_ = true;
     self->fail("untrusted-peer", why);
   };
-  peer_events.channel = [weak](std::shared_ptr<DataChannel> channel) {
-    const auto self = weak.lock();
-    if (self && !self->results_) {
-      self->results_ = std::make_unique<ResultsChannel>(self->context_, std::move(channel));
-      if (self->awaits_results_channel_) self->tell_end();
-    }
-  };
-  peer_ = Peer::create(context_, PeerOptions{.local_addresses = config_.ice_addresses},
-                       std::move(peer_events), problem);
-  if (!peer_) return refuse(500, "InternalError", problem);
-  peer_->watch_channel(kResultsLabel, kMaxPendingMessages);
+  std::string problem;
+  peer_ = Peer::create(
+      context_,
+      PeerOptions{.local_addresses = config_.ice_addresses, .ice_servers = config_.ice_servers},
+      std::move(events), problem);
+  return problem;
+}
 
+void Session::make_results() {
+  ResultSettings settings;
+  settings.data_output = config_.data_output;
+  settings.realtime = config_.realtime;
+  settings.declared_fps = config_.declared_fps;
+  settings.channel_timeout = kChannelTimeout;
+  const std::weak_ptr<Session> weak = shared_from_this();
+  ResultEvents events;
+  // On threads that must not wait for ours.
+  events.control = [weak, context = context_](const std::string& json) {
+    post_to(context, [weak, text = json] {
+      if (const auto self = weak.lock()) self->on_control(text);
+    });
+  };
+  events.finished = [weak, context = context_](const Delivery&) {
+    post_to(context, [weak] {
+      const auto self = weak.lock();
+      if (self && std::exchange(self->awaits_delivery_, false)) self->step_down();
+    });
+  };
+  results_ = ResultSender::create(std::move(settings), std::move(events));
+  results_->attach(peer_->webrtcbin());
+}
+
+void Session::make_video_track(const Offer& offer) {
+  if (!config_.video_output || offer.video_formats.empty()) return;
+  std::string problem;
+  video_ =
+      VideoTrack::create(peer_->webrtcbin(), offer.video_formats,
+                         {.codec = config_.video_codec, .realtime = config_.realtime}, problem);
+  // Everything else works without.
+  if (!video_) g_message("session %s has no video track: %s", config_.id.c_str(), problem.c_str());
+}
+
+std::string Session::make_pipeline() {
+  const std::weak_ptr<Session> weak = shared_from_this();
   SessionPipeline::Events events;
   events.finished = [weak] {
     if (const auto self = weak.lock()) self->finish(SessionEnd{.done = true});
@@ -81,17 +132,21 @@ void Session::start() {
   events.state_changed = [weak] {
     if (const auto self = weak.lock()) self->on_state_changed();
   };
-  events.frame = observer_.frame;
+  // The pipeline ends before this does, and its threads with it.
+  events.frame = [this](const FrameObserver::Frame& frame) { on_frame(frame); };
+  events.ask = observer_.ask;
+  std::string problem;
   pipeline_ =
       SessionPipeline::create(context_, config_, peer_->webrtcbin(), std::move(events), problem);
-  if (!pipeline_) return refuse(500, "PipelineError", "The pipeline does not work: " + problem);
+  if (!pipeline_) return "The pipeline does not work: " + problem;
   // First the upload's element, so that it hears of its channel, then webrtcbin.
-  if (problem = pipeline_->start(); !problem.empty()) {
-    return refuse(500, "PipelineError", "The server's pipeline does not start: " + problem);
-  }
-  if (!peer_->start()) return refuse(500, "InternalError", "webrtcbin does not start.");
+  problem = pipeline_->start();
+  return problem.empty() ? "" : "The server's pipeline does not start: " + problem;
+}
 
-  peer_->answer(std::get<Offer>(checked).sdp, [weak](std::variant<std::string, PeerError> result) {
+void Session::answer(const Offer& offer) {
+  const std::weak_ptr<Session> weak = shared_from_this();
+  peer_->answer(offer.sdp, [weak](std::variant<std::string, PeerError> result) {
     const auto self = weak.lock();
     if (!self || self->phase_ != Phase::kNegotiating) return;
     if (const auto* error = std::get_if<PeerError>(&result)) {
@@ -103,7 +158,7 @@ void Session::start() {
     self->timer_.start(self->config_.connect_timeout, [raw = self.get()] {
       raw->fail("connect-timeout", "the client did not connect in time");
     });
-    self->observer_.answered(std::get<std::string>(result));
+    self->observer_.answered(VideoTrack::announce(std::move(std::get<std::string>(result))));
   });
 }
 
@@ -114,9 +169,35 @@ void Session::refuse(unsigned status, const char* type, const std::string& messa
   phase_ = Phase::kEnded;
   timer_.cancel();
   const auto keep = shared_from_this();
+  stop_analysis();
   pipeline_.reset();
+  results_.reset();
+  video_.reset();
   peer_.reset();
   observer_.refused(HttpError{status, type, message, {}});
+}
+
+void Session::on_frame(const FrameObserver::Frame& frame) {
+  observer_.frame(frame_line(config_.id, frame));
+  if (video_) video_->push(frame.buffer, frame.caps);
+  results_->send_frame(frame.buffer, frame.info, frame.detections);
+}
+
+// Unknown members and wrong types change nothing: a peer's message must not end its session.
+void Session::on_control(const std::string& json) {
+  auto parsed = parse_json_object(json);
+  const auto* node = std::get_if<JsonNodePtr>(&parsed);
+  if (!node || !video_) return;
+  JsonNode* wanted = json_member(json_node_get_object(node->get()), "stream_output");
+  if (!wanted || !JSON_NODE_HOLDS_ARRAY(wanted)) return;
+  JsonArray* names = json_node_get_array(wanted);
+  bool enabled = false;
+  for (guint i = 0; i < json_array_get_length(names); ++i) {
+    JsonNode* name = json_array_get_element(names, i);
+    enabled |= JSON_NODE_HOLDS_VALUE(name) && json_node_get_value_type(name) == G_TYPE_STRING &&
+               json_node_get_string(name) == kImageOutput;
+  }
+  video_->set_enabled(enabled);
 }
 
 void Session::on_connected() {
@@ -129,22 +210,51 @@ void Session::on_connected() {
 }
 
 void Session::on_state_changed() {
-  if (phase_ != Phase::kConnecting && phase_ != Phase::kWaitingForUpload) return;
-  if (!pipeline_->upload_begun()) return;
-  phase_ = Phase::kRunning;
-  timer_.cancel();
+  if (phase_ >= Phase::kEnding || !pipeline_) return;
+  if ((phase_ == Phase::kConnecting || phase_ == Phase::kWaitingForUpload) &&
+      pipeline_->upload_begun()) {
+    phase_ = Phase::kRunning;
+    timer_.cancel();
+    seen_at_ = std::chrono::steady_clock::now();
+    watch_progress();
+  }
+  if (config_.processing_timeout && !processing_timer_.armed() && pipeline_->upload_complete()) {
+    processing_timer_.start(*config_.processing_timeout, [this] {
+      fail("timeout_reached", "the processing took longer than the client allowed");
+    });
+  }
+}
+
+void Session::watch_progress() {
+  if (!config_.stall_timeout) return;
+  const auto now = std::chrono::steady_clock::now();
+  const SessionPipeline::Counts counts = pipeline_->counts();
+  if (counts != seen_) {
+    seen_ = counts;
+    seen_at_ = now;
+  } else if (now - seen_at_ >= *config_.stall_timeout) {
+    const auto seconds = std::chrono::duration<double>(*config_.stall_timeout).count();
+    return fail("stalled", "neither a chunk nor a frame came for " +
+                               std::to_string(seconds).substr(0, 5) + " seconds");
+  }
+  watchdog_.start(std::max(*config_.stall_timeout / kLooks, kShortestLook),
+                  [this] { watch_progress(); });
 }
 
 void Session::on_peer_gone(const std::string& why) {
   peer_gone_ = true;
-  if (awaits_results_channel_) stop_waiting_for_results_channel();
-  if (phase_ == Phase::kEnding && results_) results_->abandon();
+  // Nothing can be delivered any more.
+  if (results_) results_->set_flushing(true);
+  if (phase_ == Phase::kEnding && std::exchange(awaits_delivery_, false)) step_down();
   if (phase_ >= Phase::kEnding) return;
   if (phase_ == Phase::kNegotiating) {
     return refuse(400, "InvalidOffer", "The offer could not be answered: " + why);
   }
-  // Whoever has uploaded everything may leave: the work goes on.
-  if (pipeline_->upload_complete()) return;
+  if (pipeline_->upload_complete()) {
+    // Who has opened no results channel waits for nothing, and may leave: the work goes on.
+    if (results_->has_channel()) fail("peer-gone", why);
+    return;
+  }
   timer_.start(kLossGrace, [this, why] {
     if (!pipeline_->upload_complete()) fail("peer-gone", why);
   });
@@ -160,11 +270,19 @@ void Session::finish(SessionEnd end) {
       phase_ >= Phase::kWaitingForUpload || (pipeline_ && pipeline_->upload_begun());
   phase_ = Phase::kEnding;
   timer_.cancel();
+  processing_timer_.cancel();
+  watchdog_.cancel();
   const auto keep = shared_from_this();
   end_ = std::move(end);
   if (!pipeline_) {
     // Stopped before it was started.
     return conclude();
+  }
+  // What an operator's hook had to say is for the client.
+  const std::string denial = pipeline_->denial();
+  if (!end_.done && !denial.empty() &&
+      (end_.code == "unauthorized" || end_.code == "quota-exceeded")) {
+    end_.message = denial;
   }
   const SessionPipeline::Counts counts = pipeline_->counts();
   end_.frames = counts.frames;
@@ -172,40 +290,28 @@ void Session::finish(SessionEnd end) {
   end_.chunks = counts.chunks;
 
   steps_left_ = 1;
-  if (!peer_gone_ && (connected || results_)) {
+  if (video_) video_->stop();
+  if (!peer_gone_ && connected) {
     ++steps_left_;
-    if (results_) {
-      tell_end();
-    } else {
-      awaits_results_channel_ = true;
-      timer_.start(kResultsGrace, [this] { stop_waiting_for_results_channel(); });
-    }
+    awaits_delivery_ = true;
+    results_->finish(end_.done ? "" : end_.code,
+                     end_.done ? std::vector<std::string>{} : std::vector{end_.message});
+  } else {
+    results_->set_flushing(true);
   }
   pipeline_->stop(step());
+}
+
+// Whatever holds the streaming threads lets go of them.
+void Session::stop_analysis() {
+  if (video_) video_->stop();
+  if (results_) results_->set_flushing(true);
 }
 
 std::function<void()> Session::step() {
   return [weak = weak_from_this()] {
     if (const auto self = weak.lock()) self->step_down();
   };
-}
-
-void Session::tell_end() {
-  awaits_results_channel_ = false;
-  timer_.cancel();
-  Completion completion;
-  completion.frame_id = static_cast<std::uint32_t>(end_.frames + 1);
-  if (!end_.done) {
-    completion.termination_reason = end_.code;
-    completion.errors = {end_.message};
-  }
-  results_->finish(completion, step());
-}
-
-void Session::stop_waiting_for_results_channel() {
-  awaits_results_channel_ = false;
-  timer_.cancel();
-  step_down();
 }
 
 void Session::step_down() {
@@ -221,8 +327,9 @@ void Session::disconnect() {
 void Session::conclude() {
   phase_ = Phase::kEnded;
   const auto keep = shared_from_this();
-  results_.reset();
   pipeline_.reset();
+  results_.reset();
+  video_.reset();
   peer_.reset();
   if (answered_) {
     observer_.ended(end_);

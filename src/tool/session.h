@@ -7,15 +7,18 @@
 
 #include <glib.h>
 
+#include <chrono>
 #include <functional>
 #include <memory>
 #include <string>
 
+#include "gst/result_sender.h"
 #include "signalling/main_context.h"
+#include "signalling/offer.h"
 #include "signalling/peer.h"
-#include "tool/results_channel.h"
 #include "tool/session_pipeline.h"
 #include "tool/session_types.h"
+#include "tool/video_track.h"
 
 namespace webrtcupload {
 
@@ -36,15 +39,23 @@ class Session : public std::enable_shared_from_this<Session> {
   Session(GMainContext* context, SessionConfig config, SessionObserver observer);
 
   void refuse(unsigned status, const char* type, const std::string& message);
+  [[nodiscard]] std::string make_peer();
+  [[nodiscard]] std::string make_pipeline();
+  void make_results();
+  void make_video_track(const Offer& offer);
+  void answer(const Offer& offer);
+  // On a streaming thread.
+  void on_frame(const FrameObserver::Frame& frame);
+  // A message of the client's on the results channel.
+  void on_control(const std::string& json);
   void on_connected();
   void on_peer_gone(const std::string& why);
   void on_state_changed();
   void fail(std::string code, std::string message);
   // The one way to the end; `end_` says how.
   void finish(SessionEnd end);
-  // To the client, on its results channel.
-  void tell_end();
-  void stop_waiting_for_results_channel();
+  void watch_progress();
+  void stop_analysis();
   [[nodiscard]] std::function<void()> step();
   void step_down();
   void disconnect();
@@ -57,9 +68,15 @@ class Session : public std::enable_shared_from_this<Session> {
   Timer timer_;  // Of the phase: to connect, to begin the upload, to notice a lost peer.
   std::shared_ptr<Peer> peer_;
   std::unique_ptr<SessionPipeline> pipeline_;
-  std::unique_ptr<ResultsChannel> results_;
+  // Used on streaming threads as well; both are made before the pipeline starts.
+  std::shared_ptr<ResultSender> results_;
+  std::unique_ptr<VideoTrack> video_;
+  Timer processing_timer_;
+  Timer watchdog_;
+  SessionPipeline::Counts seen_;                   // When the watchdog last saw progress ...
+  std::chrono::steady_clock::time_point seen_at_;  // ... and when that was.
   bool peer_gone_ = false;
-  bool awaits_results_channel_ = false;
+  bool awaits_delivery_ = false;
   bool answered_ = false;
   int steps_left_ = 0;  // Of stepping down: the pipeline, the results.
   SessionEnd end_;

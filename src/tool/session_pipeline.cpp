@@ -2,10 +2,12 @@
 
 #include "tool/session_pipeline.h"
 
+#include <atomic>
 #include <memory>
 #include <utility>
 
 #include "signalling/main_context.h"
+#include "tool/decoded_video.h"
 
 namespace webrtcupload {
 namespace {
@@ -72,7 +74,14 @@ std::unique_ptr<SessionPipeline> SessionPipeline::create(GMainContext* context,
     g_object_set(upload, "spool-directory", config.spool_directory->c_str(), nullptr);
   }
 
-  self->frames_ = std::make_shared<FrameObserver>(config.id, self->events_.frame);
+  if (config.quota_interval) {
+    g_object_set(upload, "quota-interval", nanoseconds(*config.quota_interval), nullptr);
+  }
+  if (config.asks_policy) self->ask_before_storing();
+  if (config.realtime) self->pacer_ = std::make_shared<Pacer>();
+  prepare_decoded_video(self->pipeline_.get(), self->pacer_);
+
+  self->frames_ = std::make_shared<FrameObserver>(self->events_.frame);
   self->frames_->attach(self->pipeline_.get());
 
   // The upload's state changes on threads that must not wait for ours.
@@ -95,6 +104,34 @@ std::unique_ptr<SessionPipeline> SessionPipeline::create(GMainContext* context,
                         self.get(), nullptr);
   g_source_attach(self->bus_source_, context);
   return self;
+}
+
+// Both handlers run on the upload's worker, which waits for as long as it takes.
+void SessionPipeline::ask_before_storing() {
+  gate_ = std::make_shared<PolicyGate>(events_.ask);
+  struct Asker {
+    std::shared_ptr<PolicyGate> gate;
+    // The element asks for the quota right after the authorization as well: one answer is enough.
+    std::shared_ptr<std::atomic<bool>> just_asked;
+  };
+  const Asker asker{gate_, std::make_shared<std::atomic<bool>>(false)};
+  authorize_connection_ = SignalConnection(
+      upload_.get(), "authorize",
+      G_CALLBACK(+[](GstElement*, GstStructure* request, Asker* asking) -> gboolean {
+        guint64 announced = 0;
+        gst_structure_get_uint64(request, "estimated-size", &announced);
+        *asking->just_asked = true;
+        return asking->gate->allows(
+            {.point = PolicyQuestion::Point::kUpload, .bytes_announced = announced});
+      }),
+      asker);
+  quota_connection_ = SignalConnection(
+      upload_.get(), "check-quota", G_CALLBACK(+[](GstElement* upload, Asker* asking) -> gboolean {
+        if (asking->just_asked->exchange(false)) return TRUE;
+        return asking->gate->allows(
+            {.point = PolicyQuestion::Point::kRunning, .bytes_received = stored_bytes(upload)});
+      }),
+      asker);
 }
 
 // Analysers post what they found right before they push the frame, on the same thread.
@@ -157,6 +194,8 @@ std::string SessionPipeline::start() {
 void SessionPipeline::stop(std::function<void()> done) {
   over_ = true;
   state_connection_.disconnect();
+  if (pacer_) pacer_->stop();
+  if (gate_) gate_->stop();
   if (GSource* source = std::exchange(bus_source_, nullptr)) {
     g_source_destroy(source);
     g_source_unref(source);
@@ -197,6 +236,15 @@ std::string SessionPipeline::upload_state() const {
   std::string nick = state ? state->value_nick : "";
   g_value_unset(&value);
   return nick;
+}
+
+std::uint64_t SessionPipeline::stored_bytes(GstElement* upload) {
+  GstStructure* stats = nullptr;
+  g_object_get(upload, "stats", &stats, nullptr);
+  const GstStructurePtr owned(stats);
+  guint64 bytes = 0;
+  if (owned) gst_structure_get_uint64(owned.get(), "bytes", &bytes);
+  return bytes;
 }
 
 bool SessionPipeline::upload_begun() const { return upload_state() != "idle"; }

@@ -13,6 +13,8 @@
 #include "gst/glib_ptr.h"
 #include "gst/signal_connection.h"
 #include "tool/frame_observer.h"
+#include "tool/pacer.h"
+#include "tool/policy_gate.h"
 #include "tool/session_types.h"
 
 namespace webrtcupload {
@@ -27,12 +29,16 @@ class SessionPipeline {
     std::function<void()> state_changed;
     // On a streaming thread; may block.
     FrameObserver::OnFrame frame;
+    // See SessionObserver::ask.
+    PolicyGate::Ask ask;
   };
 
   struct Counts {
     std::uint64_t frames = 0;
     std::uint64_t bytes = 0;
     std::uint64_t chunks = 0;
+
+    bool operator==(const Counts&) const = default;
   };
 
   // Null, with `problem` set, if the description does not work.
@@ -54,6 +60,8 @@ class SessionPipeline {
   [[nodiscard]] bool upload_begun() const;
   [[nodiscard]] bool upload_complete() const;
   [[nodiscard]] Counts counts() const;
+  // Why SessionObserver::ask was answered with a no, or an empty string.
+  [[nodiscard]] std::string denial() const { return gate_ ? gate_->reason() : ""; }
 
  private:
   SessionPipeline(GMainContext* context, Events events);
@@ -62,6 +70,8 @@ class SessionPipeline {
   void on_message(GstMessage* message);
   void on_error(GstMessage* message);
   [[nodiscard]] std::string upload_state() const;
+  void ask_before_storing();
+  [[nodiscard]] static std::uint64_t stored_bytes(GstElement* upload);
 
   GMainContext* context_;
   Events events_;
@@ -69,7 +79,11 @@ class SessionPipeline {
   GstPtr<GstElement> upload_;
   GSource* bus_source_ = nullptr;
   SignalConnection state_connection_;
+  SignalConnection authorize_connection_;
+  SignalConnection quota_connection_;
   std::shared_ptr<FrameObserver> frames_;
+  std::shared_ptr<Pacer> pacer_;      // If realtime.
+  std::shared_ptr<PolicyGate> gate_;  // If somebody is to be asked.
   bool over_ = false;
 };
 

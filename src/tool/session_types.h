@@ -48,7 +48,7 @@ struct SessionConfig {
   // "VP8" or "H264".
   std::string video_codec = "VP8";
   std::optional<double> declared_fps;
-  // From the first frame on; the end is then "timeout_reached". Unset = none.
+  // From the completed upload on; the end is then "timeout_reached". Unset = none.
   std::optional<std::chrono::milliseconds> processing_timeout;
   std::vector<IceServer> ice_servers;
   // Whether SessionObserver::ask is to be asked before the upload's first byte is stored, and

@@ -422,8 +422,21 @@ TEST_P(EachIsolation, AnswersOtherClientsOffers) {
     EXPECT_THAT(reply, HasSubstr("a=group:BUNDLE 0 1\\r\\n"));
     EXPECT_THAT(reply, HasSubstr("m=video 9 "));
     EXPECT_THAT(reply, HasSubstr("m=application 9 UDP/DTLS/SCTP webrtc-datachannel"));
-    EXPECT_THAT(reply, HasSubstr("a=inactive"));
+    EXPECT_THAT(reply, HasSubstr("a=sendonly"));
+    EXPECT_THAT(reply, HasSubstr("\\r\\na=msid:webrtcupload "));
   }
+}
+
+TEST_P(EachIsolation, SendsNoVideoToWhoWantsNone) {
+  Server server({"--isolation", GetParam(), "--connect-timeout", "0.5"});
+  WorkerRequest request;
+  request.offer_sdp = crlf(kChromiumOffer);
+  request.stream_output = std::vector<std::string>{};
+  const std::string reply =
+      test::http_exchange(server.port(), test::post(write_worker_request(request)));
+  EXPECT_THAT(reply, StartsWith("HTTP/1.1 200"));
+  EXPECT_THAT(reply, HasSubstr("m=video 9 "));
+  EXPECT_THAT(reply, HasSubstr("a=inactive"));
 }
 
 TEST_P(EachIsolation, HostileRequestsDoNoHarm) {

@@ -16,12 +16,13 @@
 #include <unistd.h>
 #include <vector>
 
+#include "analysis/result_document.h"
 #include "json/json.h"
 #include "process.h"
+#include "tool/completion.h"
 #include "tool/event_output.h"
 #include "tool/http_client.h"
 #include "tool/progress_display.h"
-#include "tool/results_channel.h"
 #include "tool/session_types.h"
 
 namespace webrtcupload {
@@ -194,38 +195,28 @@ TEST(Json, BrokenTextBecomesValid) {
   EXPECT_TRUE(std::holds_alternative<JsonNodePtr>(parse_json_object(text)));
 }
 
-TEST(Completion, SaysWhatTheContractWants) {
-  const auto message = encode_completion({.frame_id = 0x01020304});
-  ASSERT_GE(message.size(), 12u);
-  EXPECT_EQ(std::vector<std::uint8_t>(message.begin(), message.begin() + 12),
-            (std::vector<std::uint8_t>{4, 3, 2, 1, 0, 0, 0, 0, 1, 0, 0, 0}));
-  EXPECT_EQ(std::string(message.begin() + 12, message.end()),
-            R"({"serialized_output_data":null,"video_metadata":null,"errors":[],)"
-            R"("processing_complete":true,"termination_reason":null})");
+TEST(Completion, IsReadFromItsResult) {
+  const std::vector<std::string> errors{"one", "two"};
+  const auto completion =
+      read_completion({.frame_id = 9, .text = completion_document("too-large", errors)});
+  ASSERT_TRUE(completion);
+  EXPECT_EQ(completion->frame_id, 9u);
+  EXPECT_EQ(completion->termination_reason, "too-large");
+  EXPECT_EQ(completion->errors, errors);
 }
 
-TEST(Completion, IsReadBack) {
-  const Completion failure{
-      .frame_id = 9, .termination_reason = "too-large", .errors = {"one", "two"}};
-  const auto back = decode_completion(encode_completion(failure));
-  ASSERT_TRUE(back);
-  EXPECT_EQ(back->frame_id, 9u);
-  EXPECT_EQ(back->termination_reason, "too-large");
-  EXPECT_EQ(back->errors, failure.errors);
+TEST(Completion, HasNoReasonIfAllWentWell) {
+  const auto completion = read_completion({.frame_id = 1, .text = completion_document("", {})});
+  ASSERT_TRUE(completion);
+  EXPECT_EQ(completion->termination_reason, "");
+  EXPECT_TRUE(completion->errors.empty());
 }
 
-TEST(Completion, OtherMessagesAreNone) {
-  const auto message = encode_completion({});
-  for (std::size_t size = 0; size < message.size(); ++size) {
-    EXPECT_FALSE(decode_completion({message.data(), size})) << size;
+TEST(Completion, OtherResultsAreNone) {
+  for (const char* text : {"", "[]", "{}", R"({"processing_complete":false})",
+                           R"({"processing_complete":"true"})", R"({"processing_complete":1})"}) {
+    EXPECT_FALSE(read_completion({.frame_id = 1, .text = text})) << text;
   }
-  auto part = message;
-  part[8] = 2;
-  EXPECT_FALSE(decode_completion(part));
-  const std::string frame = R"({"processing_complete":false})";
-  std::vector<std::uint8_t> other(message.begin(), message.begin() + 12);
-  other.insert(other.end(), frame.begin(), frame.end());
-  EXPECT_FALSE(decode_completion(other));
 }
 
 class OutputTest : public ::testing::Test {

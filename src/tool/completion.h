@@ -1,0 +1,28 @@
+// SPDX-License-Identifier: LGPL-2.1-or-later
+//
+// The last result of an upload as its sender reads it: done, or why not.
+
+#pragma once
+
+#include <cstdint>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "core/result_framing.h"
+
+namespace webrtcupload {
+
+// The label under which clients open the channel for results.
+inline constexpr const char* kResultsLabel = "inference";
+
+struct Completion {
+  std::uint32_t frame_id = 1;      // The last frame's plus 1.
+  std::string termination_reason;  // Empty for null.
+  std::vector<std::string> errors;
+};
+
+// Nothing if it is the result of a frame, or none at all.
+[[nodiscard]] std::optional<Completion> read_completion(const ResultAssembler::Assembled& result);
+
+}  // namespace webrtcupload
