@@ -5,6 +5,7 @@
 #include <gst/gst.h>
 
 #include "gst/build_config.h"
+#include "gst/gstwebrtcresultsink.h"
 #include "gst/gstwebrtcupload.h"
 #include "gst/gstwebrtcuploadsink.h"
 
@@ -12,6 +13,7 @@ static gboolean plugin_init(GstPlugin* plugin) {
   gboolean registered = FALSE;
   registered |= GST_ELEMENT_REGISTER(webrtcupload, plugin);
   registered |= GST_ELEMENT_REGISTER(webrtcuploadsink, plugin);
+  registered |= GST_ELEMENT_REGISTER(webrtcresultsink, plugin);
   return registered;
 }
 

@@ -1,0 +1,15 @@
+// SPDX-License-Identifier: LGPL-2.1-or-later
+//
+// Where in a pipeline an element is, seen from another.
+
+#pragma once
+
+#include <gst/gst.h>
+
+namespace webrtcupload {
+
+// Whether what `element` sends out reaches `sink`, over whatever elements and bins, as they are
+// linked now. An element inside a bin that does counts.
+[[nodiscard]] bool feeds(GstElement* element, GstElement* sink);
+
+}  // namespace webrtcupload
