@@ -1,0 +1,541 @@
+// SPDX-License-Identifier: LGPL-2.1-or-later
+//
+// webrtcresultsink in a pipeline, with a real peer: what its results hold, how it ends, and that it
+// can be stopped at any moment.
+
+#include <gmock/gmock.h>
+#include <gst/video/video.h>
+
+#include <atomic>
+#include <chrono>
+#include <condition_variable>
+#include <mutex>
+#include <numeric>
+#include <optional>
+#include <set>
+#include <utility>
+
+#include "gst/receive_gate.h"
+#include "support/peer_pair.h"
+#include "webrtc/result_client.h"
+
+namespace webrtcupload::test {
+namespace {
+
+using Side = PeerPair::Side;
+using testing::ElementsAre;
+using testing::HasSubstr;
+using testing::IsEmpty;
+
+constexpr guint64 kForever = 3600 * GST_SECOND;
+
+std::vector<std::uint32_t> count_to(std::uint32_t last) {
+  std::vector<std::uint32_t> ids(last);
+  std::iota(ids.begin(), ids.end(), 1U);
+  return ids;
+}
+
+// A server at the answering side: `description` ends in a webrtcresultsink called "results".
+class ResultsTest : public testing::Test {
+ protected:
+  // Everything but the negotiation. The sink waits for its channel for as long as the test does.
+  void start(const std::string& description) {
+    GError* raw_error = nullptr;
+    // Not a pipeline: its elements are to be in one with the webrtcbin.
+    GstElement* bin = gst_parse_bin_from_description(description.c_str(), FALSE, &raw_error);
+    const GErrorPtr error(raw_error);
+    ASSERT_TRUE(bin) << error->message;
+    peers_.add(Side::kAnswerer, bin);
+    sink_.reset(gst_bin_get_by_name(GST_BIN(bin), "results"));
+    ASSERT_TRUE(sink_);
+    g_object_set(sink_.get(), "webrtcbin-name", "pc", nullptr);
+    if (!keep_timeout_) g_object_set(sink_.get(), "channel-timeout", kForever, nullptr);
+    if (before_start_) before_start_();
+    ASSERT_TRUE(peers_.start());
+  }
+
+  void connect() {
+    client_ = std::make_unique<ResultClient>(peers_);
+    ASSERT_TRUE(peers_.negotiate());
+    ASSERT_TRUE(client_->observer().wait_open());
+  }
+
+  void run(const std::string& description) {
+    start(description);
+    if (!HasFatalFailure()) connect();
+  }
+
+  BusLog& bus() { return peers_.bus(Side::kAnswerer); }
+  GstMessagePtr wait_delivered() {
+    return bus().wait(GST_MESSAGE_ELEMENT, [](GstMessage* message) {
+      return gst_message_has_name(message, "application/x-webrtcresults-delivered");
+    });
+  }
+  bool wait_eos() {
+    return bus().wait(GST_MESSAGE_EOS, [this](GstMessage* message) {
+      return GST_MESSAGE_SRC(message) == GST_OBJECT(peers_.pipeline(Side::kAnswerer));
+    }) != nullptr;
+  }
+  GstPtr<GstElement> element(const char* name) {
+    return GstPtr<GstElement>(gst_bin_get_by_name(GST_BIN(peers_.pipeline(Side::kAnswerer)), name));
+  }
+  template <typename Value>
+  Value stat(const char* field, Value unset = {}) {
+    GstStructure* raw = nullptr;
+    g_object_get(sink_.get(), "stats", &raw, nullptr);
+    const GstStructurePtr stats(raw);
+    if constexpr (std::is_same_v<Value, guint64>) {
+      gst_structure_get_uint64(stats.get(), field, &unset);
+    } else {
+      gst_structure_get_uint(stats.get(), field, &unset);
+    }
+    return unset;
+  }
+
+  PeerPair peers_;
+  GstPtr<GstElement> sink_;
+  bool keep_timeout_ = false;
+  std::function<void()> before_start_;
+  std::unique_ptr<ResultClient> client_;
+};
+
+// Calls `what` with every buffer that enters the sink, on the streaming thread.
+void on_each_buffer(GstElement* sink, std::function<void(GstBuffer*)> what) {
+  const GstPtr<GstPad> pad(gst_element_get_static_pad(sink, "sink"));
+  gst_pad_add_probe(
+      pad.get(), GST_PAD_PROBE_TYPE_BUFFER,
+      [](GstPad*, GstPadProbeInfo* info, gpointer data) {
+        GstBuffer* buffer = gst_buffer_make_writable(GST_PAD_PROBE_INFO_BUFFER(info));
+        GST_PAD_PROBE_INFO_DATA(info) = buffer;
+        (*static_cast<std::function<void(GstBuffer*)>*>(data))(buffer);
+        return GST_PAD_PROBE_OK;
+      },
+      new std::function<void(GstBuffer*)>(std::move(what)),
+      [](gpointer data) { delete static_cast<std::function<void(GstBuffer*)>*>(data); });
+}
+
+std::string videotestsrc(int frames, int width = 320, int height = 240) {
+  return "videotestsrc num-buffers=" + std::to_string(frames) +
+         " ! video/x-raw,framerate=25/1,width=" + std::to_string(width) +
+         ",height=" + std::to_string(height);
+}
+
+TEST_F(ResultsTest, AResultForEachFrameThenTheEnd) {
+  before_start_ = [this] {
+    on_each_buffer(sink_.get(), [](GstBuffer* buffer) {
+      const auto number = static_cast<guint>(GST_BUFFER_PTS(buffer) / (40 * GST_MSECOND));
+      gst_buffer_add_video_region_of_interest_meta(buffer, "person", number, 20, 30, 40);
+    });
+  };
+  run(videotestsrc(60) + " ! webrtcresultsink name=results");
+  ASSERT_TRUE(wait_eos());
+  EXPECT_TRUE(client_->wait_closed());
+  const auto results = client_->results();
+  ASSERT_EQ(header_ids(results), count_to(61));
+  for (std::uint32_t i = 0; i < 60; ++i) {
+    EXPECT_EQ(json_integer(results[i].metadata(), "frame_id"), i + 1);
+    EXPECT_EQ(json_integer(results[i].metadata(), "pts"), i * 3600);
+    const auto predictions = results[i].predictions();
+    ASSERT_EQ(predictions.size(), 1U);
+    EXPECT_EQ(json_string(predictions[0], "class"), "person");
+    EXPECT_EQ(json_number(predictions[0], "x"), i + 15);
+    EXPECT_EQ(json_number(predictions[0], "y"), 40);
+  }
+  EXPECT_TRUE(results[60].is_completion());
+  EXPECT_THAT(results[60].errors(), IsEmpty());
+
+  const auto delivered = wait_delivered();
+  ASSERT_TRUE(delivered);
+  const GstStructure* structure = gst_message_get_structure(delivered.get());
+  gboolean complete = FALSE;
+  guint64 sent = 0;
+  EXPECT_TRUE(gst_structure_get_boolean(structure, "delivered", &complete));
+  EXPECT_TRUE(complete) << gst_structure_get_string(structure, "problem");
+  EXPECT_TRUE(gst_structure_get_uint64(structure, "sent", &sent));
+  EXPECT_EQ(sent, 60U);
+  EXPECT_EQ(stat<guint64>("dropped", 99), 0U);
+}
+
+TEST_F(ResultsTest, EosComesAfterTheDeliveryAndTheClosing) {
+  run(videotestsrc(5) + " ! webrtcresultsink name=results");
+  ASSERT_TRUE(wait_eos());
+  std::vector<std::string> order;
+  for (const auto& message :
+       bus().all(static_cast<GstMessageType>(GST_MESSAGE_ELEMENT | GST_MESSAGE_EOS))) {
+    if (gst_message_has_name(message.get(), "application/x-webrtcresults-delivered")) {
+      order.emplace_back("delivered");
+    } else if (GST_MESSAGE_TYPE(message.get()) == GST_MESSAGE_EOS) {
+      order.emplace_back("eos");
+    }
+  }
+  EXPECT_EQ(order.at(0), "delivered");
+  EXPECT_EQ(client_->observer().ready_state(), GST_WEBRTC_DATA_CHANNEL_STATE_CLOSED);
+}
+
+TEST_F(ResultsTest, AVideoOfNoFramesHasACompletion) {
+  run("videotestsrc num-buffers=0 ! webrtcresultsink name=results");
+  ASSERT_TRUE(wait_eos());
+  EXPECT_TRUE(client_->wait_completion());
+  EXPECT_EQ(header_ids(client_->results()), count_to(1));
+}
+
+TEST_F(ResultsTest, WhatAnalysersSayOfAFrameIsInItsResult) {
+  before_start_ = [this] {
+    // As zbar does, before it pushes the frame.
+    const auto analyser = element("analyser");
+    const GstPtr<GstPad> pad(gst_element_get_static_pad(analyser.get(), "sink"));
+    gst_pad_add_probe(
+        pad.get(), GST_PAD_PROBE_TYPE_BUFFER,
+        [](GstPad* probed, GstPadProbeInfo* info, gpointer) {
+          const GstClockTime pts = GST_BUFFER_PTS(GST_PAD_PROBE_INFO_BUFFER(info));
+          const GstPtr<GstElement> parent(gst_pad_get_parent_element(probed));
+          const std::string symbol = "frame " + std::to_string(pts / (40 * GST_MSECOND));
+          gst_element_post_message(
+              parent.get(),
+              gst_message_new_element(GST_OBJECT(parent.get()),
+                                      gst_structure_new("barcode", "timestamp", G_TYPE_UINT64, pts,
+                                                        "type", G_TYPE_STRING, "QR-Code", "symbol",
+                                                        G_TYPE_STRING, symbol.c_str(), nullptr)));
+          return GST_PAD_PROBE_OK;
+        },
+        nullptr, nullptr);
+  };
+  run(videotestsrc(40) + " ! queue ! identity name=analyser ! queue ! " +
+      "webrtcresultsink name=results");
+  ASSERT_TRUE(wait_eos());
+  const auto results = client_->results();
+  ASSERT_EQ(header_ids(results), count_to(41));
+  for (std::size_t i = 0; i < 40; ++i) {
+    const auto predictions = results[i].predictions();
+    ASSERT_EQ(predictions.size(), 1U);
+    EXPECT_EQ(json_string(predictions[0], "text"), "frame " + std::to_string(i));
+    EXPECT_EQ(json_number(predictions[0], "x"), 160);
+    EXPECT_EQ(json_number(predictions[0], "confidence"), 1);
+  }
+}
+
+TEST_F(ResultsTest, WhatAnalysersSayOfAnotherVideoIsNot) {
+  before_start_ = [this] {
+    GstElement* other = gst_element_factory_make("identity", "other");
+    peers_.add(Side::kAnswerer, other);
+    on_each_buffer(sink_.get(), [other](GstBuffer* buffer) {
+      gst_element_post_message(
+          other, gst_message_new_element(
+                     GST_OBJECT(other),
+                     gst_structure_new("barcode", "timestamp", G_TYPE_UINT64,
+                                       GST_BUFFER_PTS(buffer), "type", G_TYPE_STRING, "QR-Code",
+                                       "symbol", G_TYPE_STRING, "not mine", nullptr)));
+    });
+  };
+  run(videotestsrc(3) + " ! webrtcresultsink name=results");
+  ASSERT_TRUE(wait_eos());
+  const auto results = client_->results();
+  ASSERT_EQ(header_ids(results), count_to(4));
+  for (std::size_t i = 0; i < 3; ++i) EXPECT_THAT(results[i].predictions(), IsEmpty());
+}
+
+TEST_F(ResultsTest, AnErrorElsewhereIsToldToThePeer) {
+  run(videotestsrc(1000) + " ! identity error-after=11 ! webrtcresultsink name=results");
+  ASSERT_TRUE(bus().wait(GST_MESSAGE_ERROR));
+  const auto delivered = wait_delivered();
+  ASSERT_TRUE(delivered);
+  ASSERT_TRUE(client_->wait_closed());
+  const auto results = client_->results();
+  ASSERT_EQ(header_ids(results), count_to(11));
+  EXPECT_TRUE(results[10].is_completion());
+  EXPECT_EQ(json_string(results[10].object(), "termination_reason"), "processing-failed");
+  EXPECT_EQ(results[10].errors().size(), 1U);
+}
+
+TEST_F(ResultsTest, AFailedUploadIsToldWithItsCode) {
+  start(
+      "webrtcupload webrtcbin-name=pc ! fakesink async=false  "
+      "appsrc caps=video/x-raw,format=I420,width=16,height=16 ! webrtcresultsink name=results");
+  const auto upload = peers_.create_channel("video_upload");
+  const ChannelObserver observer(upload.get());
+  connect();
+  ASSERT_TRUE(observer.wait_open());
+  ASSERT_TRUE(send_text(upload.get(), "what is this?"));
+  ASSERT_TRUE(client_->wait_closed());
+  const auto results = client_->results();
+  ASSERT_EQ(header_ids(results), count_to(1));
+  EXPECT_EQ(json_string(results[0].object(), "termination_reason"), "malformed-message");
+  EXPECT_THAT(results[0].errors(), ElementsAre(HasSubstr("text message of 13 bytes")));
+}
+
+TEST_F(ResultsTest, FinishEndsItWithAReason) {
+  run(videotestsrc(-1) + " ! webrtcresultsink name=results");
+  ASSERT_TRUE(client_->wait_results(3));
+  g_signal_emit_by_name(sink_.get(), "finish", "timeout_reached", "it took more than 3 s");
+  ASSERT_TRUE(wait_eos()) << "upstream is told EOS";
+  ASSERT_TRUE(client_->wait_closed());
+  const auto results = client_->results();
+  ASSERT_EQ(header_ids(results), count_to(static_cast<std::uint32_t>(results.size())));
+  EXPECT_TRUE(results.back().is_completion());
+  EXPECT_EQ(json_string(results.back().object(), "termination_reason"), "timeout_reached");
+  EXPECT_THAT(results.back().errors(), ElementsAre("it took more than 3 s"));
+}
+
+TEST_F(ResultsTest, StoppingTellsThePeer) {
+  run(videotestsrc(-1) + " ! webrtcresultsink name=results");
+  ASSERT_TRUE(client_->wait_results(3));
+  stop_promptly(peers_.pipeline(Side::kAnswerer));
+  ASSERT_TRUE(client_->wait_completion());
+  const auto results = client_->results();
+  EXPECT_EQ(header_ids(results), count_to(static_cast<std::uint32_t>(results.size())));
+  EXPECT_EQ(json_string(results.back().object(), "termination_reason"), "cancelled");
+}
+
+TEST_F(ResultsTest, APeerThatLeavesEndsThePipelineWithAWarning) {
+  run(videotestsrc(-1) + " ! webrtcresultsink name=results");
+  ASSERT_TRUE(client_->wait_results(3));
+  client_->close();
+  const auto warning = bus().wait(GST_MESSAGE_WARNING);
+  ASSERT_TRUE(warning);
+  const GstStructure* details = nullptr;
+  gst_message_parse_warning_details(warning.get(), &details);
+  ASSERT_TRUE(details);
+  EXPECT_STREQ(gst_structure_get_string(details, "code"), "peer-gone");
+  EXPECT_TRUE(wait_eos());
+  const auto delivered = wait_delivered();
+  ASSERT_TRUE(delivered);
+  gboolean complete = TRUE;
+  gst_structure_get_boolean(gst_message_get_structure(delivered.get()), "delivered", &complete);
+  EXPECT_FALSE(complete);
+}
+
+TEST_F(ResultsTest, ThePeerChoosesItsOutputs) {
+  run(videotestsrc(-1) + " ! webrtcresultsink name=results ack-window=1");
+  // One at a time from here on.
+  ASSERT_TRUE(client_->wait_results(1));
+  client_->ack(1);
+  // Which of them are under way already does not matter: it says when it has changed.
+  const auto wait_for = [this](const std::function<bool(const ReceivedResult&)>& condition) {
+    for (std::size_t count = client_->count();; ++count) {
+      client_->ack(static_cast<std::int64_t>(count));
+      if (!client_->wait_results(count + 1)) return false;
+      if (condition(client_->results().back())) return true;
+    }
+  };
+  client_->say(R"({"data_output": []})");
+  EXPECT_TRUE(wait_for([](const auto& result) { return !result.outputs(); }));
+  client_->say(R"({"data_output": null, "stream_output": null})");
+  client_->say(R"({"data_output": ["image"]})");
+  EXPECT_TRUE(wait_for([](const auto& result) { return result.outputs() != nullptr; }));
+  const auto results = client_->results();
+  JsonObject* outputs = results.back().outputs();
+  EXPECT_EQ(json_object_get_size(outputs), 1U);
+  JsonObject* image = ReceivedResult::child(outputs, "image");
+  ASSERT_TRUE(image) << results.back().text.substr(0, 300);
+  EXPECT_EQ(json_string(image, "type"), "base64");
+  gsize size = 0;
+  guchar* jpeg = g_base64_decode(json_object_get_string_member(image, "value"), &size);
+  ASSERT_GT(size, 100U);
+  EXPECT_EQ(jpeg[0], 0xff);
+  EXPECT_EQ(jpeg[1], 0xd8);
+  EXPECT_EQ(jpeg[size - 2], 0xff);
+  EXPECT_EQ(jpeg[size - 1], 0xd9);
+  g_free(jpeg);
+  EXPECT_EQ(json_integer(ReceivedResult::child(image, "video_metadata"), "frame_id"),
+            results.back().header_id);
+}
+
+TEST_F(ResultsTest, ControlMessagesReachTheApplication) {
+  struct Heard {
+    std::mutex mutex;
+    std::condition_variable changed;
+    std::vector<std::string> messages;
+  };
+  const auto heard = std::make_shared<Heard>();
+  SignalConnection connection;
+  before_start_ = [&] {
+    connection = SignalConnection(
+        sink_.get(), "control",
+        G_CALLBACK(+[](GstElement*, const char* text, std::shared_ptr<Heard>* state) {
+          const std::lock_guard lock((*state)->mutex);
+          (*state)->messages.emplace_back(text);
+          (*state)->changed.notify_all();
+        }),
+        heard);
+  };
+  run(videotestsrc(-1) + " ! webrtcresultsink name=results");
+  client_->ack(0);
+  client_->say("no JSON");
+  client_->say("[1]");
+  client_->say(R"({"stream_output": ["image"]})");
+  std::unique_lock lock(heard->mutex);
+  ASSERT_TRUE(heard->changed.wait_for(lock, kDeadline, [&] { return !heard->messages.empty(); }));
+  EXPECT_THAT(heard->messages, ElementsAre(R"({"stream_output": ["image"]})"));
+}
+
+TEST_F(ResultsTest, TextIsPassedThrough) {
+  before_start_ = [this] {
+    const auto kept = element("source");
+    GstElement* source = kept.get();
+    for (const char* text : {"one", "two \"quoted\"", "gr\xc3\xbc\xc3\x9f"}) {
+      GstBuffer* buffer = gst_buffer_new_wrapped(g_strdup(text), strlen(text));
+      GstFlowReturn flow = GST_FLOW_OK;
+      g_signal_emit_by_name(source, "push-buffer", buffer, &flow);
+      gst_buffer_unref(buffer);
+    }
+    GstFlowReturn flow = GST_FLOW_OK;
+    g_signal_emit_by_name(source, "end-of-stream", &flow);
+  };
+  run("appsrc name=source format=time caps=\"text/x-raw,format=utf8\" ! "
+      "webrtcresultsink name=results output-name=caption");
+  ASSERT_TRUE(wait_eos());
+  const auto results = client_->results();
+  ASSERT_EQ(header_ids(results), count_to(4));
+  EXPECT_EQ(json_string(results[0].outputs(), "caption"), "one");
+  EXPECT_EQ(json_string(results[1].outputs(), "caption"), "two \"quoted\"");
+  EXPECT_EQ(json_string(results[2].outputs(), "caption"), "gr\xc3\xbc\xc3\x9f");
+  EXPECT_TRUE(json_object_get_null_member(results[0].metadata(), "width"));
+}
+
+TEST_F(ResultsTest, JsonIsPassedThroughIfItIsJson) {
+  before_start_ = [this] {
+    const auto kept = element("source");
+    GstElement* source = kept.get();
+    for (const char* text :
+         {R"({"a": [1, 2.5, "x"]})", R"(1}, "processing_complete": true, "x": {"y": 2)", "[]",
+          "{broken", R"("text")"}) {
+      GstBuffer* buffer = gst_buffer_new_wrapped(g_strdup(text), strlen(text));
+      GstFlowReturn flow = GST_FLOW_OK;
+      g_signal_emit_by_name(source, "push-buffer", buffer, &flow);
+      gst_buffer_unref(buffer);
+    }
+    GstFlowReturn flow = GST_FLOW_OK;
+    g_signal_emit_by_name(source, "end-of-stream", &flow);
+  };
+  run("appsrc name=source format=time caps=application/x-json ! "
+      "webrtcresultsink name=results output-name=answer");
+  ASSERT_TRUE(wait_eos());
+  EXPECT_GE(bus().count(GST_MESSAGE_WARNING), 1U);
+  const auto results = client_->results();
+  ASSERT_EQ(header_ids(results), count_to(4));
+  EXPECT_EQ(results[0].text.find(R"({"serialized_output_data":{"answer":{"a":[1,2.5,"x"]}})"), 0U)
+      << results[0].text;
+  EXPECT_EQ(results[1].text.find(R"({"serialized_output_data":{"answer":[]})"), 0U);
+  EXPECT_EQ(results[2].text.find(R"({"serialized_output_data":{"answer":"text"})"), 0U);
+}
+
+TEST_F(ResultsTest, StoppedWhileItWaitsForTheChannel) {
+  start(videotestsrc(-1) + " ! webrtcresultsink name=results");
+  ASSERT_TRUE(eventually([this] { return stat<guint>("last-frame-id") == 1; }, kDeadline));
+  stop_promptly(peers_.pipeline(Side::kAnswerer));
+}
+
+TEST_F(ResultsTest, StoppedWhileItWaitsAtTheEndForTheChannel) {
+  start("videotestsrc num-buffers=0 ! webrtcresultsink name=results");
+  // It has reached the sink when it leaves the source, or is about to: either is to be stopped.
+  stop_promptly(peers_.pipeline(Side::kAnswerer));
+  EXPECT_EQ(bus().count(GST_MESSAGE_EOS), 0U);
+}
+
+TEST_F(ResultsTest, StoppedWhileItWaitsForAcknowledgements) {
+  run(videotestsrc(-1) + " ! webrtcresultsink name=results ack-window=2");
+  ASSERT_TRUE(client_->wait_results(1));
+  client_->ack(1);
+  ASSERT_TRUE(eventually([this] { return stat<guint>("acked", 99) == 1; }, kDeadline));
+  // It takes as many more as had been sent before the acknowledgement came, or two.
+  const auto waits = [this] {
+    return stat<guint>("last-frame-id") > stat<guint64>("sent") && stat<guint64>("sent") >= 3;
+  };
+  ASSERT_TRUE(eventually(waits, kDeadline));
+  stop_promptly(peers_.pipeline(Side::kAnswerer));
+}
+
+TEST_F(ResultsTest, StoppedWhileItWaitsForRoom) {
+  before_start_ = [this] {
+    on_each_buffer(sink_.get(), [](GstBuffer* buffer) {
+      for (guint i = 0; i < 200; ++i) {
+        gst_buffer_add_video_region_of_interest_meta(buffer, "person", i, 20, 30, 40);
+      }
+    });
+  };
+  run(videotestsrc(-1) + " ! webrtcresultsink name=results buffer-limit=200000");
+  ASSERT_TRUE(client_->wait_results(1));
+  const auto gate = ReceiveGate::find(peers_.offerer());
+  ASSERT_TRUE(gate);
+  gate->close();
+  ASSERT_TRUE(eventually([this] { return stat<guint64>("buffered") >= 200000; }, kDeadline));
+  stop_promptly(peers_.pipeline(Side::kAnswerer));
+}
+
+TEST_F(ResultsTest, StoppedWhileItWaitsAtTheEndForThePeerToTakeEverything) {
+  std::unique_ptr<ReceiveGate> gate;
+  before_start_ = [this] {
+    on_each_buffer(sink_.get(), [](GstBuffer* buffer) {
+      for (guint i = 0; i < 1000; ++i) {
+        gst_buffer_add_video_region_of_interest_meta(buffer, "person", i, 20, 30, 40);
+      }
+    });
+  };
+  run(videotestsrc(-1) + " ! webrtcresultsink name=results buffer-limit=1000000");
+  ASSERT_TRUE(client_->wait_results(1));
+  gate = ReceiveGate::find(peers_.offerer());
+  ASSERT_TRUE(gate);
+  gate->close();
+  ASSERT_TRUE(eventually([this] { return stat<guint64>("buffered") >= 1000000; }, kDeadline));
+  g_signal_emit_by_name(sink_.get(), "finish", nullptr, nullptr);
+  stop_promptly(peers_.pipeline(Side::kAnswerer));
+  EXPECT_EQ(bus().count(GST_MESSAGE_EOS), 0U);
+}
+
+TEST_F(ResultsTest, APauseInterruptsNothing) {
+  run(videotestsrc(-1) + " ! webrtcresultsink name=results ack-window=1");
+  ASSERT_TRUE(client_->wait_results(1));
+  client_->ack(1);
+  // Whether it waits for an acknowledgement by now or not, pausing does not.
+  for (int i = 0; i < 5; ++i) {
+    EXPECT_EQ(gst_element_set_state(sink_.get(), GST_STATE_PAUSED), GST_STATE_CHANGE_SUCCESS);
+    EXPECT_EQ(gst_element_set_state(sink_.get(), GST_STATE_PLAYING), GST_STATE_CHANGE_SUCCESS);
+  }
+  const std::size_t count = client_->count() + 10;
+  for (std::size_t i = client_->count(); i < count; ++i) {
+    client_->ack(static_cast<std::int64_t>(i));
+    ASSERT_TRUE(client_->wait_results(i + 1));
+  }
+  const auto results = client_->results();
+  EXPECT_EQ(header_ids(results), count_to(static_cast<std::uint32_t>(results.size())));
+}
+
+TEST_F(ResultsTest, RealtimeLosesResultsAndNotTime) {
+  // Thirty frames a second for a second; the peer takes none of them.
+  keep_timeout_ = true;
+  start(
+      "videotestsrc num-buffers=30 ! video/x-raw,framerate=30/1 ! "
+      "webrtcresultsink name=results realtime=true channel-timeout=1");
+  gboolean sync = FALSE;
+  g_object_get(sink_.get(), "sync", &sync, nullptr);
+  EXPECT_TRUE(sync);
+  ASSERT_TRUE(wait_eos());
+  EXPECT_EQ(stat<guint64>("dropped"), 30U);
+  EXPECT_EQ(stat<guint64>("sent", 99), 0U);
+  const auto delivered = wait_delivered();
+  ASSERT_TRUE(delivered);
+  EXPECT_THAT(gst_structure_get_string(gst_message_get_structure(delivered.get()), "problem"),
+              HasSubstr("opened no channel \"inference\""));
+}
+
+TEST_F(ResultsTest, PlaysTwiceWithoutATrace) {
+  const auto once = [this] {
+    const GstPtr<GstElement> pipeline = parse_pipeline(
+        "webrtcbin name=pc  videotestsrc num-buffers=10 ! "
+        "webrtcresultsink name=results webrtcbin-name=pc channel-timeout=1");
+    ASSERT_TRUE(pipeline);
+    BusLog log(pipeline.get());
+    for (int i = 0; i < 2; ++i) {
+      ASSERT_NE(set_state(pipeline.get(), GST_STATE_PLAYING), GST_STATE_CHANGE_FAILURE);
+      ASSERT_TRUE(log.wait(GST_MESSAGE_EOS));
+      stop_promptly(pipeline.get());
+    }
+  };
+  once();  // What GStreamer opens once stays open.
+  const FdGuard descriptors;
+  once();
+  descriptors.expect_none_new();
+}
+
+}  // namespace
+}  // namespace webrtcupload::test
