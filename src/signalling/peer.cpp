@@ -6,6 +6,7 @@
 #include <gst/webrtc/webrtc.h>
 
 #include <algorithm>
+#include <atomic>
 #include <map>
 #include <mutex>
 #include <optional>
@@ -150,6 +151,8 @@ struct Peer::Impl {
   SdpCallback waiting_for_candidates;
   std::string remote_fingerprint;
   bool certificate_checked = false;
+  // Shared with a probe, which may outlive this.
+  std::shared_ptr<std::atomic<std::uint64_t>> packets;
   bool gone = false;
   bool closed = false;
 
@@ -326,11 +329,35 @@ struct Peer::Impl {
   void check_connection() {
     GstWebRTCPeerConnectionState state = GST_WEBRTC_PEER_CONNECTION_STATE_NEW;
     g_object_get(webrtcbin.get(), "connection-state", &state, nullptr);
-    if (state == GST_WEBRTC_PEER_CONNECTION_STATE_CONNECTED && events.connected) {
-      events.connected();
+    if (state == GST_WEBRTC_PEER_CONNECTION_STATE_CONNECTED) {
+      count_packets();
+      if (events.connected) events.connected();
     } else if (state == GST_WEBRTC_PEER_CONNECTION_STATE_FAILED) {
       set_gone("the connection to the peer was lost");
     }
+  }
+
+  void count_packets() {
+    if (packets) return;
+    packets = std::make_shared<std::atomic<std::uint64_t>>(0);
+    GstIterator* found =
+        gst_bin_iterate_all_by_element_factory_name(GST_BIN(webrtcbin.get()), "sctpdec");
+    GValue item = G_VALUE_INIT;
+    while (gst_iterator_next(found, &item) == GST_ITERATOR_OK) {
+      const GstPtr<GstPad> pad(
+          gst_element_get_static_pad(GST_ELEMENT(g_value_get_object(&item)), "sink"));
+      g_value_unset(&item);
+      if (!pad) continue;
+      using Count = std::shared_ptr<std::atomic<std::uint64_t>>;
+      gst_pad_add_probe(
+          pad.get(), GST_PAD_PROBE_TYPE_BUFFER,
+          [](GstPad*, GstPadProbeInfo*, gpointer count) {
+            ++**static_cast<Count*>(count);
+            return GST_PAD_PROBE_OK;
+          },
+          new Count(packets), [](gpointer count) { delete static_cast<Count*>(count); });
+    }
+    gst_iterator_free(found);
   }
 
   // The DTLS transport exists once a description is set.
@@ -453,6 +480,8 @@ std::shared_ptr<Peer> Peer::create(GMainContext* context, PeerOptions options, E
   if (!peer->impl_->build(problem)) return nullptr;
   return peer;
 }
+
+std::uint64_t Peer::packets_received() const { return impl_->packets ? impl_->packets->load() : 0; }
 
 GstElement* Peer::webrtcbin() const { return impl_->webrtcbin.get(); }
 

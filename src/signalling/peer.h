@@ -11,6 +11,7 @@
 #include <gst/gst.h>
 
 #include <chrono>
+#include <cstdint>
 #include <functional>
 #include <memory>
 #include <string>
@@ -78,6 +79,10 @@ class Peer : public std::enable_shared_from_this<Peer> {
   std::shared_ptr<DataChannel> create_channel(const std::string& label, std::size_t max_pending);
   void offer(SdpCallback callback);
   void accept_answer(const std::string& answer_sdp, ErrorCallback callback);
+
+  // How many packets of the data channels' connection have come from the other side. It
+  // acknowledges whatever it is sent, so a count that stands still then means that it is gone.
+  [[nodiscard]] std::uint64_t packets_received() const;
 
   // Tells the other side and stops webrtcbin. Channels should be closed, and their closing awaited,
   // before: what is still queued would be lost. No event follows. `done` comes on the context.

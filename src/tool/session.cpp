@@ -14,12 +14,19 @@ namespace {
 // When the connection is lost before the upload is complete, what has arrived may still be on its
 // way through the element, which then completes, or reports the loss itself.
 constexpr std::chrono::milliseconds kLossGrace{5000};
-// The watchdog looks this many times in the time it allows.
-constexpr int kLooks = 8;
-constexpr std::chrono::milliseconds kShortestLook{50};
+// How often progress is looked at.
+constexpr std::chrono::milliseconds kLook{500};
+// SCTP acknowledges within a quarter of a second: who is sent results and says nothing at all for
+// so long is gone. webrtcbin itself notices after 50 s.
+constexpr std::chrono::seconds kSilence{10};
 // How long a client's results channel is waited for. Channels open one by one, and a small file can
 // be uploaded and analysed before the second one is there; some clients want no results.
 constexpr std::chrono::milliseconds kChannelTimeout{2000};
+
+std::string format_seconds(std::chrono::milliseconds time) {
+  char text[G_ASCII_DTOSTR_BUF_SIZE];
+  return g_ascii_formatd(text, sizeof text, "%g", std::chrono::duration<double>(time).count());
+}
 
 }  // namespace
 
@@ -215,8 +222,8 @@ void Session::on_state_changed() {
       pipeline_->upload_begun()) {
     phase_ = Phase::kRunning;
     timer_.cancel();
-    seen_at_ = std::chrono::steady_clock::now();
-    watch_progress();
+    progress_at_ = std::chrono::steady_clock::now();
+    watch();
   }
   if (config_.processing_timeout && !processing_timer_.armed() && pipeline_->upload_complete()) {
     processing_timer_.start(*config_.processing_timeout, [this] {
@@ -225,20 +232,39 @@ void Session::on_state_changed() {
   }
 }
 
-void Session::watch_progress() {
-  if (!config_.stall_timeout) return;
+void Session::watch() {
   const auto now = std::chrono::steady_clock::now();
-  const SessionPipeline::Counts counts = pipeline_->counts();
-  if (counts != seen_) {
-    seen_ = counts;
-    seen_at_ = now;
-  } else if (now - seen_at_ >= *config_.stall_timeout) {
-    const auto seconds = std::chrono::duration<double>(*config_.stall_timeout).count();
-    return fail("stalled", "neither a chunk nor a frame came for " +
-                               std::to_string(seconds).substr(0, 5) + " seconds");
+  if (const auto stalled = stalled_for(now)) {
+    return fail("stalled", "neither a chunk nor a frame came for " + *stalled + " seconds");
   }
-  watchdog_.start(std::max(*config_.stall_timeout / kLooks, kShortestLook),
-                  [this] { watch_progress(); });
+  if (is_silent(now)) {
+    on_peer_gone("the peer has not answered for " + std::to_string(kSilence.count()) + " seconds");
+  }
+  if (phase_ == Phase::kRunning) watchdog_.start(kLook, [this] { watch(); });
+}
+
+std::optional<std::string> Session::stalled_for(Moment now) {
+  const SessionPipeline::Counts counts = pipeline_->counts();
+  if (counts != progress_) {
+    progress_ = counts;
+    progress_at_ = now;
+  }
+  if (!config_.stall_timeout || now - progress_at_ < *config_.stall_timeout) return std::nullopt;
+  return format_seconds(*config_.stall_timeout);
+}
+
+// Whether results were sent and nothing came back, not even an acknowledgement of the packets.
+bool Session::is_silent(Moment now) {
+  const std::uint64_t packets = peer_->packets_received();
+  const std::uint64_t sent = results_->stats().messages;
+  if (packets != packets_) {
+    packets_ = packets;
+    sent_ = sent;
+    unanswered_since_.reset();
+  } else if (sent != sent_ && !unanswered_since_) {
+    unanswered_since_ = now;
+  }
+  return !peer_gone_ && unanswered_since_ && now - *unanswered_since_ >= kSilence;
 }
 
 void Session::on_peer_gone(const std::string& why) {

@@ -10,6 +10,7 @@
 #include <chrono>
 #include <functional>
 #include <memory>
+#include <optional>
 #include <string>
 
 #include "gst/result_sender.h"
@@ -54,7 +55,11 @@ class Session : public std::enable_shared_from_this<Session> {
   void fail(std::string code, std::string message);
   // The one way to the end; `end_` says how.
   void finish(SessionEnd end);
-  void watch_progress();
+  using Moment = std::chrono::steady_clock::time_point;
+  // Every now and then while it runs.
+  void watch();
+  [[nodiscard]] std::optional<std::string> stalled_for(Moment now);
+  [[nodiscard]] bool is_silent(Moment now);
   void stop_analysis();
   [[nodiscard]] std::function<void()> step();
   void step_down();
@@ -73,8 +78,13 @@ class Session : public std::enable_shared_from_this<Session> {
   std::unique_ptr<VideoTrack> video_;
   Timer processing_timer_;
   Timer watchdog_;
-  SessionPipeline::Counts seen_;                   // When the watchdog last saw progress ...
-  std::chrono::steady_clock::time_point seen_at_;  // ... and when that was.
+  // The watchdog's memory: what was done, and when that last changed; what came from the peer and
+  // what was sent to it, and since when that has not been answered.
+  SessionPipeline::Counts progress_;
+  Moment progress_at_;
+  std::uint64_t packets_ = 0;
+  std::uint64_t sent_ = 0;
+  std::optional<Moment> unanswered_since_;
   bool peer_gone_ = false;
   bool awaits_delivery_ = false;
   bool answered_ = false;

@@ -12,15 +12,6 @@
 
 namespace webrtcupload::test {
 
-bool eventually(const std::function<bool()>& condition, std::chrono::milliseconds deadline) {
-  const auto until = std::chrono::steady_clock::now() + deadline;
-  while (!condition()) {
-    if (std::chrono::steady_clock::now() >= until) return false;
-    std::this_thread::sleep_for(std::chrono::milliseconds(5));
-  }
-  return true;
-}
-
 GstPtr<GstElement> parse_pipeline(const std::string& description) {
   GError* raw_error = nullptr;
   GstElement* pipeline =

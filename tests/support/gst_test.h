@@ -20,20 +20,12 @@
 #include <vector>
 
 #include "gst/glib_ptr.h"
+#include "support/wait.h"
 
 namespace webrtcupload::test {
 
-// How long anything may take before a test gives up on it. Generous, since a test that passes never
-// waits for it: sanitizers and busy machines are slow.
-inline constexpr std::chrono::seconds kDeadline{60};
-
 // How long is still "at once" for a teardown, likewise on a slow machine.
 inline constexpr std::chrono::seconds kPrompt{5};
-
-// For what nothing notifies (descriptors of another thread's sockets, objects that another thread
-// still lets go of): looks until `condition` holds or the deadline has passed. What can be waited
-// for properly is waited for properly.
-bool eventually(const std::function<bool()>& condition, std::chrono::milliseconds deadline);
 
 // Pipeline from a description; fails the test and returns null when it does not parse.
 GstPtr<GstElement> parse_pipeline(const std::string& description);

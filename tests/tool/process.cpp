@@ -164,15 +164,6 @@ bool exists(pid_t pid) {
   return name_end != std::string::npos && text.compare(name_end, 3, ") Z") != 0;
 }
 
-bool eventually(const std::function<bool()>& condition, std::chrono::milliseconds deadline) {
-  const auto end = Clock::now() + deadline;
-  while (!condition()) {
-    if (Clock::now() >= end) return false;
-    std::this_thread::sleep_for(std::chrono::milliseconds(5));
-  }
-  return true;
-}
-
 RawHttp::RawHttp(int port) {
   fd = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
   sockaddr_in address{};

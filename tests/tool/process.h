@@ -16,9 +16,9 @@
 #include <thread>
 #include <vector>
 
-namespace webrtcupload::test {
+#include "support/wait.h"
 
-inline constexpr std::chrono::seconds kDeadline{60};
+namespace webrtcupload::test {
 
 class Process {
  public:
@@ -62,10 +62,6 @@ class Process {
 [[nodiscard]] std::set<pid_t> children_of(pid_t pid);
 [[nodiscard]] std::size_t descriptors_of(pid_t pid);
 [[nodiscard]] bool exists(pid_t pid);
-
-// For what nothing notifies: looks until `condition` holds or the deadline has passed.
-bool eventually(const std::function<bool()>& condition,
-                std::chrono::milliseconds deadline = kDeadline);
 
 // One raw HTTP exchange with 127.0.0.1: sends `request` as it is, then reads to the end.
 struct RawHttp {

@@ -1,0 +1,22 @@
+// SPDX-License-Identifier: LGPL-2.1-or-later
+//
+// Deadlines, and waiting for what nothing notifies.
+
+#pragma once
+
+#include <chrono>
+#include <functional>
+
+namespace webrtcupload::test {
+
+// How long anything may take before a test gives up on it. Generous, since a test that passes never
+// waits for it: sanitizers and busy machines are slow.
+inline constexpr std::chrono::seconds kDeadline{60};
+
+// For what nothing notifies (descriptors of another thread's sockets, objects that another thread
+// still lets go of, processes): looks until `condition` holds or the deadline has passed. What can
+// be waited for properly is waited for properly.
+bool eventually(const std::function<bool()>& condition,
+                std::chrono::milliseconds deadline = kDeadline);
+
+}  // namespace webrtcupload::test

@@ -1,0 +1,105 @@
+// SPDX-License-Identifier: LGPL-2.1-or-later
+
+#include "server.h"
+
+#include <gtest/gtest.h>
+
+#include <cstdlib>
+#include <filesystem>
+#include <utility>
+
+#include "json/json.h"
+
+namespace webrtcupload::test {
+
+namespace fs = std::filesystem;
+
+std::string program() {
+  const char* path = std::getenv("WEBRTC_UPLOAD");
+  return path ? path : "";
+}
+
+std::optional<Event> parse_event(const std::string& line) {
+  auto parsed = parse_json_object(line);
+  const auto* node = std::get_if<JsonNodePtr>(&parsed);
+  if (!node) return std::nullopt;
+  JsonObject* object = json_node_get_object(node->get());
+  Event event;
+  event.text = line;
+  event.event = json_string(object, "event").value_or("");
+  event.session = json_string(object, "session").value_or("");
+  event.status = json_string(object, "status").value_or("");
+  event.code = json_string(object, "code").value_or("");
+  event.message = json_string(object, "message").value_or("");
+  event.frames = json_integer(object, "frames").value_or(-1);
+  event.frame = json_integer(object, "frame").value_or(-1);
+  event.bytes = json_integer(object, "bytes").value_or(-1);
+  event.chunks = json_integer(object, "chunks").value_or(-1);
+  return event;
+}
+
+Server::Server(std::vector<std::string> more, const std::string& pipeline) {
+  char name[] = "/tmp/webrtc-upload-test-XXXXXX";
+  spool_ = mkdtemp(name);
+  std::vector<std::string> arguments = {program(),           "serve", "--port",     "0",
+                                        "--spool-directory", spool_,  "--pipeline", pipeline};
+  arguments.insert(arguments.end(), more.begin(), more.end());
+  process_ = std::make_unique<Process>(arguments);
+  const auto line = process_->wait_for_line(
+      [](const std::string& text) { return text.find("\"listening\"") != std::string::npos; });
+  if (!line) {
+    ADD_FAILURE() << "the server does not listen: " << process_->errors();
+    return;
+  }
+  auto parsed = parse_json_object(*line);
+  JsonObject* object = json_node_get_object(std::get<JsonNodePtr>(parsed).get());
+  url_ = json_string(object, "url").value_or("");
+  port_ = std::stoi(url_.substr(url_.rfind(':') + 1));
+}
+
+Server::~Server() {
+  if (process_) {
+    EXPECT_TRUE(eventually([&] { return fs::is_empty(spool_); }));
+    process_.reset();
+  }
+  fs::remove_all(spool_);
+}
+
+Event Server::wait_for_end(int session, std::chrono::milliseconds deadline) {
+  std::optional<Event> found;
+  process_->wait_for_line(
+      [&](const std::string& line) {
+        if (line.find("\"end\"") == std::string::npos) return false;
+        const auto event = parse_event(line);
+        if (!event || event->event != "end" || event->session != std::to_string(session)) {
+          return false;
+        }
+        found = event;
+        return true;
+      },
+      deadline);
+  if (!found) ADD_FAILURE() << "no end of session " << session << "; " << process_->errors();
+  return found.value_or(Event{});
+}
+
+std::vector<Event> Server::events() const {
+  std::vector<Event> events;
+  for (const std::string& line : process_->lines()) {
+    const auto event = parse_event(line);
+    EXPECT_TRUE(event) << "not JSON: " << line;
+    if (event) events.push_back(*event);
+  }
+  return events;
+}
+
+std::vector<Event> Server::frames_of(int session) const {
+  std::vector<Event> frames;
+  for (const Event& event : events()) {
+    if (event.event == "frame" && event.session == std::to_string(session)) {
+      frames.push_back(event);
+    }
+  }
+  return frames;
+}
+
+}  // namespace webrtcupload::test

@@ -1,0 +1,59 @@
+// SPDX-License-Identifier: LGPL-2.1-or-later
+//
+// A client of the drop-in endpoint that a test plays by hand: it asks for what `webrtc-upload send`
+// does not, sends what no good client would, and keeps every result it gets.
+
+#pragma once
+
+#include <chrono>
+#include <cstdint>
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "core/result_framing.h"
+#include "signalling/worker_request.h"
+#include "support/peer_pair.h"
+
+namespace webrtcupload::test {
+
+class WorkerClient {
+ public:
+  WorkerClient();
+
+  // Offers, posts `request` with that offer in it, and takes the answer. The status of the reply;
+  // 200 is what a test wants mostly.
+  int connect(int port, WorkerRequest request = {});
+  // The whole reply, headers included.
+  [[nodiscard]] const std::string& reply() const { return reply_; }
+
+  // In chunks as the clients send them, waiting as they do while much is buffered. Fails the test
+  // if the channel does not open or closes.
+  void upload(const std::string& path);
+  // As many of the file's chunks as given, from the first.
+  void upload_part(const std::string& path, std::uint32_t chunks);
+  // On the results channel.
+  [[nodiscard]] bool say(const std::string& text);
+
+  // What came on the results channel so far.
+  [[nodiscard]] std::vector<ResultAssembler::Assembled> results() const;
+  // False if fewer have come by the deadline.
+  [[nodiscard]] bool wait_results(std::size_t count) const;
+  [[nodiscard]] bool wait_closed() const { return results_.observer->wait_closed(); }
+
+  // As a program that is killed: without a word.
+  void vanish();
+
+ private:
+  // Lets the pair make channels of this one side, without its other one.
+  PeerPair pair_;
+  struct Channel {
+    GstPtr<GstWebRTCDataChannel> channel;
+    std::shared_ptr<ChannelObserver> observer;
+  };
+  Channel results_;
+  Channel upload_;
+  std::string reply_;
+};
+
+}  // namespace webrtcupload::test
