@@ -27,4 +27,7 @@ struct HttpError {
   [[nodiscard]] std::string body() const;
 };
 
+// "Too Many Requests" for 429. libsoup's own table lacks some.
+[[nodiscard]] const char* reason_phrase(unsigned status);
+
 }  // namespace webrtcupload

@@ -4,8 +4,10 @@
 
 #include <libsoup/soup.h>
 
+#include <cerrno>
 #include <map>
 #include <string_view>
+#include <sys/socket.h>
 #include <utility>
 
 #include "gst/glib_ptr.h"
@@ -16,21 +18,75 @@ namespace webrtcupload {
 // A message that waits for its reply. `message` is null once it was replied to or went away.
 struct HttpResponder::Pending {
   GObjectPtr<SoupServerMessage> message;
+  std::function<void()> on_gone;
+  // libsoup does not look at a connection while its message is paused; this does.
+  GSource* watch = nullptr;
 
-  ~Pending() { reply(500, HttpError{500, "InternalError", "No reply was made.", {}}.body()); }
+  ~Pending() { reply(500, HttpError{500, "InternalError", "No reply was made.", {}}.body(), {}); }
 
-  void reply(unsigned status, const std::string& body) {
+  void reply(unsigned status, const std::string& body, const HttpHeaders& more) {
+    stop_watching();
+    on_gone = nullptr;
     const auto to = std::exchange(message, nullptr);
     if (!to) return;
-    soup_server_message_set_status(to.get(), status, nullptr);
-    soup_server_message_set_response(to.get(), "application/json", SOUP_MEMORY_COPY, body.data(),
-                                     body.size());
+    soup_server_message_set_status(to.get(), status, reason_phrase(status));
+    SoupMessageHeaders* headers = soup_server_message_get_response_headers(to.get());
+    for (const auto& [name, value] : more) {
+      soup_message_headers_replace(headers, name.c_str(), value.c_str());
+    }
+    soup_server_message_set_response(to.get(), body.empty() ? nullptr : "application/json",
+                                     SOUP_MEMORY_COPY, body.data(), body.size());
     soup_server_message_unpause(to.get());
+  }
+
+  // Without `connected` the message has no connection any more that would take a reply.
+  void gone(bool connected) {
+    const auto notify = std::exchange(on_gone, nullptr);
+    if (!connected) message.reset();
+    // Whoever only closed its sending half, which is as rare as it is legal, can read why.
+    const HttpError error{503, "ClientGone", "The client ended its side of the connection.", {}};
+    reply(error.status, error.body(), {});
+    if (notify) notify();
+  }
+
+  void stop_watching() {
+    if (GSource* source = std::exchange(watch, nullptr)) {
+      g_source_destroy(source);
+      g_source_unref(source);
+    }
+  }
+
+  static void start_watching(const std::shared_ptr<Pending>& self, GSocket* socket) {
+    self->watch = g_socket_create_source(
+        socket, static_cast<GIOCondition>(G_IO_IN | G_IO_HUP | G_IO_ERR), nullptr);
+    g_source_set_callback(
+        self->watch, G_SOURCE_FUNC(+[](GSocket* of, GIOCondition, gpointer data) -> gboolean {
+          const auto pending = static_cast<std::weak_ptr<Pending>*>(data)->lock();
+          if (!pending) return G_SOURCE_REMOVE;
+          char byte = 0;
+          const ssize_t n = recv(g_socket_get_fd(of), &byte, 1, MSG_PEEK | MSG_DONTWAIT);
+          if (n < 0 && (errno == EAGAIN || errno == EINTR)) return G_SOURCE_CONTINUE;
+          // Something that nobody asked for would be readable for ever.
+          if (n > 0) {
+            pending->stop_watching();
+          } else {
+            pending->gone(true);
+          }
+          return G_SOURCE_REMOVE;
+        }),
+        new std::weak_ptr<Pending>(self),
+        [](gpointer data) { delete static_cast<std::weak_ptr<Pending>*>(data); });
+    g_source_attach(self->watch, g_main_context_get_thread_default());
   }
 };
 
-void HttpResponder::reply_json(unsigned status, std::string body) const {
-  pending_->reply(status, body);
+void HttpResponder::reply_json(unsigned status, const std::string& body,
+                               const HttpHeaders& more) const {
+  pending_->reply(status, body, more);
+}
+
+void HttpResponder::on_gone(std::function<void()> gone) const {
+  if (pending_->message) pending_->on_gone = std::move(gone);
 }
 
 // Connections are accepted here and given to libsoup one by one, rather than by soup_server_listen,
@@ -127,7 +183,7 @@ struct HttpServer::Impl {
     if (!std::exchange(connection.refused, true)) {
       const std::string body = error.body();
       const std::string reply =
-          "HTTP/1.1 " + std::to_string(error.status) + " " + soup_status_get_phrase(error.status) +
+          "HTTP/1.1 " + std::to_string(error.status) + " " + reason_phrase(error.status) +
           "\r\nContent-Type: application/json\r\nContent-Length: " + std::to_string(body.size()) +
           "\r\nAccess-Control-Allow-Origin: *\r\nConnection: close\r\n\r\n" + body;
       g_socket_send(socket, reply.data(), reply.size(), nullptr, nullptr);
@@ -190,7 +246,7 @@ struct HttpServer::Impl {
     if (Connection* connection = find(message)) {
       if (connection->refused) {
         // Its end arrived after all; it has its reply.
-        soup_server_message_set_status(message, 413, nullptr);
+        soup_server_message_set_status(message, 413, reason_phrase(413));
         return;
       }
       connection->deadline.cancel();
@@ -199,6 +255,8 @@ struct HttpServer::Impl {
     SoupMessageHeaders* response = soup_server_message_get_response_headers(message);
     // Pages of any origin may ask; what they may do is the policy's question, not the browser's.
     soup_message_headers_replace(response, "Access-Control-Allow-Origin", "*");
+    soup_message_headers_replace(response, "Access-Control-Expose-Headers",
+                                 "Location, Retry-After");
     soup_message_headers_replace(response, "Connection", "close");
 
     auto pending = std::make_shared<HttpResponder::Pending>();
@@ -209,7 +267,7 @@ struct HttpServer::Impl {
         message, "disconnected", G_CALLBACK(+[](SoupServerMessage*, gpointer data) {
           if (const auto waiting =
                   static_cast<std::weak_ptr<HttpResponder::Pending>*>(data)->lock()) {
-            waiting->message.reset();
+            waiting->gone(false);
           }
         }),
         new std::weak_ptr<HttpResponder::Pending>(pending),
@@ -217,21 +275,26 @@ struct HttpServer::Impl {
           delete static_cast<std::weak_ptr<HttpResponder::Pending>*>(data);
         },
         GConnectFlags(0));
+    if (const Connection* connection = find(message)) {
+      HttpResponder::Pending::start_watching(pending,
+                                             g_socket_connection_get_socket(connection->stream));
+    }
     HttpResponder responder(std::move(pending));
 
     const std::string_view method = soup_server_message_get_method(message);
-    if (std::string_view(path) != kWorkerPath) {
+    const bool session = std::string_view(path).starts_with(kSessionsPath);
+    if (!session && std::string_view(path) != kWorkerPath) {
       responder.fail({404, "NotFound", std::string("There is nothing at ") + path + ".", {}});
       return;
     }
+    const std::string allowed = session ? "DELETE" : "POST";
     if (method == "OPTIONS") {
-      preflight(request, response);
-      responder.reply_json(204, "");
+      responder.reply_json(204, "", preflight(request, allowed));
       return;
     }
-    if (method != "POST") {
-      soup_message_headers_replace(response, "Allow", "POST, OPTIONS");
-      responder.fail({405, "MethodNotAllowed", "This address takes POST only.", {}});
+    if (method != allowed) {
+      responder.fail({405, "MethodNotAllowed", "This address takes " + allowed + " only.", {}},
+                     {{"Allow", allowed + ", OPTIONS"}});
       return;
     }
     HttpRequest parsed;
@@ -245,18 +308,21 @@ struct HttpServer::Impl {
     if (const char* value = soup_message_headers_get_one(request, "Authorization")) {
       if (g_ascii_strncasecmp(value, "Bearer ", 7) == 0) parsed.bearer_token = value + 7;
     }
+    if (const char* host = soup_server_message_get_remote_host(message)) {
+      parsed.client_address = host;
+    }
     handler(std::move(parsed), std::move(responder));
   }
 
-  static void preflight(SoupMessageHeaders* request, SoupMessageHeaders* response) {
-    soup_message_headers_replace(response, "Access-Control-Allow-Methods", "POST, OPTIONS");
-    soup_message_headers_replace(response, "Access-Control-Allow-Headers",
-                                 "Content-Type, Authorization");
-    soup_message_headers_replace(response, "Access-Control-Max-Age", "86400");
+  static HttpHeaders preflight(SoupMessageHeaders* request, const std::string& allowed) {
+    HttpHeaders headers = {{"Access-Control-Allow-Methods", allowed + ", OPTIONS"},
+                           {"Access-Control-Allow-Headers", "Content-Type, Authorization"},
+                           {"Access-Control-Max-Age", "86400"}};
     // Chromium asks this before a public page may talk to an address on this machine or network.
     if (soup_message_headers_get_one(request, "Access-Control-Request-Private-Network")) {
-      soup_message_headers_replace(response, "Access-Control-Allow-Private-Network", "true");
+      headers.emplace_back("Access-Control-Allow-Private-Network", "true");
     }
+    return headers;
   }
 };
 

@@ -14,6 +14,8 @@
 #include <memory>
 #include <optional>
 #include <string>
+#include <utility>
+#include <vector>
 
 #include "signalling/http_error.h"
 
@@ -32,8 +34,12 @@ struct HttpRequest {
   std::string method;
   std::string path;
   std::string body;
+  // Of "Authorization: Bearer ..."; other schemes are ignored.
   std::optional<std::string> bearer_token;
+  std::string client_address;
 };
+
+using HttpHeaders = std::vector<std::pair<std::string, std::string>>;
 
 // The one reply to one request. Copies share it. May outlive the connection and the server; a
 // reply to a client that went away goes nowhere. A request whose last responder is dropped without
@@ -43,8 +49,13 @@ class HttpResponder {
   struct Pending;
   explicit HttpResponder(std::shared_ptr<Pending> pending) : pending_(std::move(pending)) {}
 
-  void reply_json(unsigned status, std::string body) const;
-  void fail(const HttpError& error) const { reply_json(error.status, error.body()); }
+  void reply_json(unsigned status, const std::string& body, const HttpHeaders& more = {}) const;
+  void fail(const HttpError& error, const HttpHeaders& more = {}) const {
+    reply_json(error.status, error.body(), more);
+  }
+  // Called once, on the server's context, if the client goes away before it has its reply. Keep
+  // no responder in it.
+  void on_gone(std::function<void()> gone) const;
 
  private:
   std::shared_ptr<Pending> pending_;
@@ -52,10 +63,12 @@ class HttpResponder {
 
 class HttpServer {
  public:
-  // Called on the server's context for a POST to `worker_path`.
+  // Called on the server's context for a POST to `kWorkerPath`, and for a DELETE of what is below
+  // `kSessionsPath`.
   using Handler = std::function<void(HttpRequest request, HttpResponder responder)>;
 
   static constexpr const char* kWorkerPath = "/initialise_webrtc_worker";
+  static constexpr const char* kSessionsPath = "/sessions/";
 
   explicit HttpServer(HttpServerOptions options, Handler handler);
   ~HttpServer();

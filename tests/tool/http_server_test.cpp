@@ -110,12 +110,58 @@ TEST_F(HttpServerTest, OtherPathsAndMethods) {
     EXPECT_THAT(reply, StartsWith("HTTP/1.1 404")) << path;
     EXPECT_THAT(reply, HasSubstr("\"error_type\":\"NotFound\""));
   }
+  for (const char* method : {"GET", "HEAD", "PUT", "POST", "PATCH"}) {
+    const std::string reply =
+        http_exchange(port_, std::string(method) + " /sessions/x HTTP/1.1\r\nHost: x\r\n\r\n");
+    EXPECT_THAT(reply, StartsWith("HTTP/1.1 405 Method Not Allowed\r\n")) << method;
+    EXPECT_THAT(reply, HasSubstr("Allow: DELETE, OPTIONS\r\n"));
+  }
   for (const char* method : {"GET", "PUT", "DELETE", "PATCH"}) {
     const std::string reply = http_exchange(
         port_, std::string(method) + " /initialise_webrtc_worker HTTP/1.1\r\nHost: x\r\n\r\n");
     EXPECT_THAT(reply, StartsWith("HTTP/1.1 405")) << method;
     EXPECT_THAT(reply, HasSubstr("Allow: POST, OPTIONS\r\n"));
     EXPECT_THAT(reply, HasSubstr("\"error_type\":\"MethodNotAllowed\""));
+  }
+}
+
+TEST_F(HttpServerTest, DeletesBelowSessions) {
+  serve({}, [](const HttpRequest& request, const HttpResponder& responder) {
+    responder.reply_json(
+        200, request.method + " " + request.path + " " + request.bearer_token.value_or("none"));
+  });
+  EXPECT_THAT(http_exchange(port_,
+                            "DELETE /sessions/abc HTTP/1.1\r\nHost: x\r\n"
+                            "Authorization: Bearer k\r\n\r\n"),
+              HasSubstr("\r\n\r\nDELETE /sessions/abc k"));
+  const std::string preflight = http_exchange(
+      port_, "OPTIONS /sessions/abc HTTP/1.1\r\nHost: x\r\nOrigin: http://page\r\n\r\n");
+  EXPECT_THAT(preflight, StartsWith("HTTP/1.1 204 No Content\r\n"));
+  EXPECT_THAT(preflight, HasSubstr("Access-Control-Allow-Methods: DELETE, OPTIONS\r\n"));
+}
+
+TEST_F(HttpServerTest, EveryStatusHasItsPhraseAndPagesSeeTheHeaders) {
+  unsigned status = 0;
+  serve({}, [&](const HttpRequest&, const HttpResponder& responder) {
+    responder.fail({status, "T", "M", {}}, {{"Retry-After", "7"}, {"Location", "/sessions/1"}});
+  });
+  for (const auto& [number, phrase] :
+       std::initializer_list<std::pair<unsigned, const char*>>{{400, "Bad Request"},
+                                                               {401, "Unauthorized"},
+                                                               {402, "Payment Required"},
+                                                               {403, "Forbidden"},
+                                                               {422, "Unprocessable Content"},
+                                                               {429, "Too Many Requests"},
+                                                               {500, "Internal Server Error"},
+                                                               {503, "Service Unavailable"},
+                                                               {504, "Gateway Timeout"}}) {
+    status = number;
+    const std::string reply = http_exchange(port_, post("{}"));
+    EXPECT_THAT(reply, StartsWith("HTTP/1.1 " + std::to_string(number) + " " + phrase + "\r\n"));
+    EXPECT_THAT(reply, HasSubstr("Access-Control-Allow-Origin: *\r\n"));
+    EXPECT_THAT(reply, HasSubstr("Access-Control-Expose-Headers: Location, Retry-After\r\n"));
+    EXPECT_THAT(reply, HasSubstr("Retry-After: 7\r\n"));
+    EXPECT_THAT(reply, HasSubstr("Location: /sessions/1\r\n"));
   }
 }
 
@@ -222,6 +268,62 @@ TEST_F(HttpServerTest, AReplyMayComeAfterTheClientOrTheServerHasGone) {
   post_to(context_, [this] { g_main_loop_quit(loop_); });
   thread_.join();
   for (const HttpResponder& responder : kept) responder.reply_json(200, "{}");
+}
+
+TEST_F(HttpServerTest, AClientThatLeavesBeforeItsReplyIsNoticed) {
+  std::vector<HttpResponder> kept;
+  std::atomic<int> asked = 0;
+  std::atomic<int> gone = 0;
+  serve({}, [&](const HttpRequest&, HttpResponder responder) {
+    responder.on_gone([&] { ++gone; });
+    kept.push_back(std::move(responder));
+    ++asked;
+  });
+  {
+    const RawHttp leaves(port_);
+    leaves.send(post("{}"));
+    ASSERT_TRUE(test::eventually([&] { return asked == 1; }));
+    EXPECT_EQ(gone, 0);
+  }
+  EXPECT_TRUE(test::eventually([&] { return gone == 1; }));
+
+  auto resets = std::make_unique<RawHttp>(port_);
+  resets->send(post("{}"));
+  ASSERT_TRUE(test::eventually([&] { return asked == 2; }));
+  const linger at_once{1, 0};
+  setsockopt(resets->fd, SOL_SOCKET, SO_LINGER, &at_once, sizeof at_once);
+  resets.reset();
+  EXPECT_TRUE(test::eventually([&] { return gone == 2; }));
+
+  // Only its sending half: it reads what came of it.
+  const RawHttp half(port_);
+  half.send(post("{}"));
+  ASSERT_TRUE(test::eventually([&] { return asked == 3; }));
+  shutdown(half.fd, SHUT_WR);
+  EXPECT_THAT(half.read_all(), StartsWith("HTTP/1.1 503"));
+  EXPECT_TRUE(test::eventually([&] { return gone == 3; }));
+
+  // One that was replied to has not left before its reply.
+  const RawHttp stays(port_);
+  stays.send(post("{}"));
+  ASSERT_TRUE(test::eventually([&] { return asked == 4; }));
+  post_to(context_, [&] { kept.back().reply_json(200, "{}"); });
+  EXPECT_THAT(stays.read_all(), StartsWith("HTTP/1.1 200"));
+  EXPECT_EQ(gone, 3);
+  post_to(context_, [this] { g_main_loop_quit(loop_); });
+  thread_.join();
+}
+
+// What comes unasked after a request must not keep the server busy.
+TEST_F(HttpServerTest, MoreThanOneRequestAtOnceIsNoReasonToSpin) {
+  std::atomic<int> asked = 0;
+  serve({}, [&](const HttpRequest&, const HttpResponder& responder) {
+    ++asked;
+    responder.on_gone([] { ADD_FAILURE(); });
+    post_to(context_, [responder] { responder.reply_json(200, "{}"); });
+  });
+  EXPECT_THAT(http_exchange(port_, post("{}") + post("{}")), StartsWith("HTTP/1.1 200"));
+  EXPECT_EQ(asked, 1);
 }
 
 TEST(HttpServer, SaysWhyItCannotListen) {
