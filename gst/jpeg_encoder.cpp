@@ -20,8 +20,15 @@ gboolean drop_event(GstPad*, GstObject*, GstEvent* event) {
   return TRUE;
 }
 
-GstPtr<GstPad> new_pad(const char* name, GstPadDirection direction) {
-  return GstPtr<GstPad>(static_cast<GstPad*>(gst_object_ref_sink(gst_pad_new(name, direction))));
+// With templates: a pad without one accepts only the caps that it was given first.
+GstStaticPadTemplate source_template =
+    GST_STATIC_PAD_TEMPLATE("src", GST_PAD_SRC, GST_PAD_ALWAYS, GST_STATIC_CAPS_ANY);
+GstStaticPadTemplate sink_template =
+    GST_STATIC_PAD_TEMPLATE("sink", GST_PAD_SINK, GST_PAD_ALWAYS, GST_STATIC_CAPS_ANY);
+
+GstPtr<GstPad> new_pad(GstStaticPadTemplate* pad_template) {
+  GstPad* pad = gst_pad_new_from_static_template(pad_template, nullptr);
+  return GstPtr<GstPad>(static_cast<GstPad*>(gst_object_ref_sink(pad)));
 }
 
 GstPtr<GstPad> static_pad(GstElement* element, const char* name) {
@@ -44,8 +51,8 @@ std::unique_ptr<JpegEncoder> JpegEncoder::create(int quality, std::string& probl
     return nullptr;
   }
   g_object_set(encoder, "quality", quality, nullptr);
-  self->source_ = new_pad("src", GST_PAD_SRC);
-  self->sink_ = new_pad("sink", GST_PAD_SINK);
+  self->source_ = new_pad(&source_template);
+  self->sink_ = new_pad(&sink_template);
   gst_pad_set_chain_function(self->sink_.get(), take_image);
   gst_pad_set_event_function(self->sink_.get(), drop_event);
   gst_pad_set_active(self->source_.get(), TRUE);

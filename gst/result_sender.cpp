@@ -167,7 +167,7 @@ class ResultSender::Impl : public std::enable_shared_from_this<Impl> {
   bool channel_closed_ = false;  // On both sides.
   bool gone_ = false;            // Nothing can be sent any more.
   bool connection_gone_ = false;
-  bool gone_told_ = false;
+  bool gone_to_tell_ = false;
   std::string why_gone_;
   ResultWindow window_;
   std::deque<std::string> control_;
@@ -371,6 +371,7 @@ void ResultSender::Impl::on_gone(const std::string& why, bool connection) {
   if (!closing_ && !gone_) {
     gone_ = true;
     why_gone_ = why;
+    gone_to_tell_ = !finishing_;
   }
   changed_.notify_all();
   work_.notify_all();
@@ -520,6 +521,8 @@ GstBufferPtr ResultSender::Impl::encode_image(GstBuffer* frame, const GstVideoIn
   GstBufferPtr image;
   if (!jpeg_) jpeg_ = JpegEncoder::create(settings_.jpeg_quality, problem);
   if (jpeg_) image = jpeg_->encode(frame, info, problem);
+  // One that has failed may have lost what it needs to know of the next frame.
+  if (!image) jpeg_.reset();
   // Once, and not in every result.
   if (!image && image_problem_ != problem) {
     next_errors_.push_back("no image: " + problem);
@@ -628,6 +631,11 @@ void ResultSender::Impl::run() {
   while (!stopping_) {
     if (!control_.empty()) {
       hand_on_control(lock);
+    } else if (std::exchange(gone_to_tell_, false)) {
+      const std::string why = why_gone_;
+      lock.unlock();
+      if (events_.gone) events_.gone(why);
+      lock.lock();
     } else if (finishing_ && !concluded_ && !cancelled_) {
       concluded_ = true;
       const auto delivery = conclude(lock);
@@ -636,11 +644,6 @@ void ResultSender::Impl::run() {
         events_.finished(*delivery);
         lock.lock();
       }
-    } else if (gone_ && !finishing_ && !std::exchange(gone_told_, true)) {
-      const std::string why = why_gone_;
-      lock.unlock();
-      if (events_.gone) events_.gone(why);
-      lock.lock();
     } else {
       work_.wait(lock);
     }

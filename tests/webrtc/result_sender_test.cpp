@@ -7,14 +7,17 @@
 #include <gmock/gmock.h>
 #include <gst/video/video.h>
 
+#include <algorithm>
 #include <atomic>
 #include <condition_variable>
+#include <filesystem>
+#include <future>
 #include <mutex>
 #include <numeric>
 #include <optional>
-#include <thread>
 #include <utility>
 
+#include "gst/receive_gate.h"
 #include "support/peer_pair.h"
 #include "webrtc/result_client.h"
 
@@ -50,6 +53,11 @@ GstBufferPtr frame(std::uint32_t number = 0, std::size_t size = 1) {
   return buffer;
 }
 
+std::size_t thread_count() {
+  const std::filesystem::directory_iterator tasks("/proc/self/task");
+  return static_cast<std::size_t>(std::distance(begin(tasks), end(tasks)));
+}
+
 // A text of that many bytes makes a result a little larger than that.
 std::vector<Detection> detection_with_text(std::size_t bytes) {
   return {{"thing", Box{1, 2, 3, 4}, 0.5, std::string(bytes, 'x')}};
@@ -68,6 +76,9 @@ class ResultSenderTest : public testing::Test {
   }
 
   void make_sender(ResultSettings settings = {}) {
+    // A webrtcbin that is told of a channel's end throws away what it has received and not
+    // delivered yet. So the client closes it, unless a test is about that.
+    if (!keep_linger_) settings.linger = kForever;
     ResultEvents events;
     events.control = [this](const std::string& text) {
       std::function<void()> handler;
@@ -117,7 +128,15 @@ class ResultSenderTest : public testing::Test {
     return delivery_;
   }
 
+  // The client has everything and closes the channel.
+  std::optional<Delivery> wait_end() {
+    EXPECT_TRUE(client_->wait_completion());
+    client_->close();
+    return wait_finished();
+  }
+
   PeerPair peers_;
+  bool keep_linger_ = false;
   std::mutex mutex_;
   std::condition_variable changed_;
   std::vector<std::string> control_;
@@ -129,18 +148,17 @@ class ResultSenderTest : public testing::Test {
   GstVideoInfo info_ = video();
 };
 
-TEST_F(ResultSenderTest, EachFrameOnceInOrderThenTheCompletionThenTheChannelCloses) {
+TEST_F(ResultSenderTest, EachFrameOnceInOrderThenTheCompletion) {
   connect();
   for (std::uint32_t i = 0; i < 100; ++i) {
     EXPECT_TRUE(send(i, {{"face", Box{i + 0.5, 2, 3, 4}, std::nullopt, ""}}));
   }
   sender_->finish("", {});
-  const auto delivery = wait_finished();
+  const auto delivery = wait_end();
   ASSERT_TRUE(delivery);
   EXPECT_TRUE(delivery->complete) << delivery->problem;
   EXPECT_EQ(delivery->stats.sent, 100U);
   EXPECT_EQ(delivery->stats.dropped, 0U);
-  EXPECT_TRUE(client_->wait_closed());
 
   const auto results = client_->results();
   ASSERT_EQ(header_ids(results), count_to(101));
@@ -181,23 +199,470 @@ TEST_F(ResultSenderTest, TheReasonAndTheErrorsOfTheEnd) {
   ASSERT_EQ(header_ids(results), count_to(1));
   EXPECT_EQ(json_string(results[0].object(), "termination_reason"), "idle-timeout");
   EXPECT_THAT(results[0].errors(), ElementsAre("no new chunk for 30 s", "really"));
-  const auto delivery = wait_finished();
+  const auto delivery = wait_end();
   ASSERT_TRUE(delivery);
   EXPECT_TRUE(delivery->complete) << delivery->problem;
   EXPECT_FALSE(send()) << "after the end";
 }
 
-TEST_F(ResultSenderTest, AClientThatClosesAtTheCompletionHasEverything) {
-  ResultSettings settings;
-  settings.linger = kForever;  // Ended by the client.
-  connect(settings);
+TEST_F(ResultSenderTest, AfterTheCompletionTheChannelIsClosed) {
+  keep_linger_ = true;
+  connect();
   EXPECT_TRUE(send());
   sender_->finish("", {});
-  ASSERT_TRUE(client_->wait_completion());
-  client_->close();
   const auto delivery = wait_finished();
   ASSERT_TRUE(delivery);
   EXPECT_TRUE(delivery->complete) << delivery->problem;
+  EXPECT_EQ(delivery->stats.messages, 2U);
+  EXPECT_TRUE(client_->wait_closed());
+}
+
+TEST_F(ResultSenderTest, WaitsForTheChannel) {
+  ResultSettings settings;
+  settings.channel_timeout = kForever;
+  make_sender(settings);
+  auto sent = std::async(std::launch::async, [this] { return send(); });
+  ASSERT_TRUE(eventually([this] { return sender_->stats().last_frame_id == 1; }, kDeadline));
+  client_ = std::make_unique<ResultClient>(peers_);
+  ASSERT_TRUE(peers_.negotiate());
+  EXPECT_TRUE(sent.get());
+  EXPECT_TRUE(client_->wait_results(1));
+}
+
+TEST_F(ResultSenderTest, DropsResultsWhenThereIsNoChannelInTimeAndSendsThemWhenThereIs) {
+  ResultSettings settings;
+  settings.channel_timeout = std::chrono::milliseconds(1);
+  make_sender(settings);
+  for (std::uint32_t i = 0; i < 5; ++i) EXPECT_TRUE(send(i));
+  EXPECT_EQ(sender_->stats().dropped, 5U);
+  client_ = std::make_unique<ResultClient>(peers_);
+  ASSERT_TRUE(peers_.negotiate());
+  ASSERT_TRUE(eventually(
+      [this] {
+        EXPECT_TRUE(send(5));
+        return sender_->stats().sent == 1;
+      },
+      kDeadline));
+  ASSERT_TRUE(client_->wait_results(1));
+  const auto results = client_->results();
+  EXPECT_GE(results[0].header_id, 6U);
+  EXPECT_EQ(results[0].header_id, sender_->stats().last_frame_id);
+  EXPECT_EQ(json_integer(results[0].metadata(), "pts"), 5 * 3600) << "counted from the first one";
+}
+
+TEST_F(ResultSenderTest, TheEndWithoutAChannelSaysSo) {
+  ResultSettings settings;
+  settings.channel_timeout = std::chrono::milliseconds(1);
+  make_sender(settings);
+  sender_->finish("", {});
+  const auto delivery = wait_finished();
+  ASSERT_TRUE(delivery);
+  EXPECT_FALSE(delivery->complete);
+  EXPECT_THAT(delivery->problem, HasSubstr("opened no channel \"inference\""));
+}
+
+TEST_F(ResultSenderTest, ChannelsOfOtherLabelsAreLeftAlone) {
+  make_sender();
+  const auto other = peers_.create_channel("video_upload");
+  const ChannelObserver observer(other.get());
+  client_ = std::make_unique<ResultClient>(peers_);
+  ASSERT_TRUE(peers_.negotiate());
+  ASSERT_TRUE(client_->observer().wait_open());
+  EXPECT_TRUE(send());
+  EXPECT_TRUE(client_->wait_results(1));
+  EXPECT_EQ(observer.message_count(), 0U);
+}
+
+TEST_F(ResultSenderTest, TwoSendersTakeOneChannelEach) {
+  make_sender();
+  const auto second = ResultSender::create({}, {});
+  second->attach(peers_.answerer());
+  client_ = std::make_unique<ResultClient>(peers_);
+  const ResultClient other(peers_);
+  ASSERT_TRUE(peers_.negotiate());
+  EXPECT_TRUE(send());
+  const GstBufferPtr buffer = frame();
+  EXPECT_TRUE(second->send_frame(buffer.get(), info_, {}));
+  EXPECT_TRUE(client_->wait_results(1));
+  EXPECT_TRUE(other.wait_results(1));
+}
+
+// With acknowledgements.
+
+TEST_F(ResultSenderTest, WithoutAcknowledgementsNothingWaits) {
+  ResultSettings settings;
+  settings.ack_window = 1;
+  connect(settings);
+  for (std::uint32_t i = 0; i < 200; ++i) EXPECT_TRUE(send(i));
+  EXPECT_TRUE(client_->wait_results(200));
+}
+
+TEST_F(ResultSenderTest, StaysAWindowAheadOfAcknowledgements) {
+  ResultSettings settings;
+  settings.ack_window = 3;
+  connect(settings);
+  EXPECT_TRUE(send());
+  client_->ack(1);
+  ASSERT_TRUE(eventually([this] { return sender_->stats().acked == 1U; }, kDeadline));
+  for (int i = 0; i < 3; ++i) EXPECT_TRUE(send());
+  auto fifth = std::async(std::launch::async, [this] { return send(); });
+  ASSERT_TRUE(eventually([this] { return sender_->stats().last_frame_id == 5; }, kDeadline));
+  EXPECT_EQ(sender_->stats().sent, 4U) << "it waits";
+  // Neither these nor what follows lets it go.
+  client_->ack(1);
+  client_->ack(0);
+  client_->ack(-1);
+  client_->ack(5);
+  client_->ack(std::int64_t{1} << 40);
+  client_->say(R"({"ack": "2"})");
+  client_->say(R"({"ack": 99999999999999999999999999})");
+  client_->say(R"({"ack": [2]})");
+  client_->say(R"({"ack": 2.5})");
+  client_->say("2");
+  EXPECT_TRUE(send_bytes(client_->channel(), Bytes{'{', '}'}));
+  client_->say(R"({"last": true})");
+  ASSERT_TRUE(wait([this] { return !control_.empty() && control_.back() == R"({"last": true})"; }));
+  EXPECT_EQ(sender_->stats().sent, 4U);
+  EXPECT_EQ(sender_->stats().acked, 1U);
+  client_->ack(2);
+  EXPECT_TRUE(fifth.get());
+  EXPECT_TRUE(client_->wait_results(5));
+}
+
+TEST_F(ResultSenderTest, AnAcknowledgementAmongOtherThingsCounts) {
+  connect();
+  EXPECT_TRUE(send());
+  client_->say(R"({"data_output": null, "ack": 1})");
+  EXPECT_TRUE(eventually([this] { return sender_->stats().acked == 1U; }, kDeadline));
+}
+
+TEST_F(ResultSenderTest, RealtimeDoesNotWaitForAcknowledgements) {
+  ResultSettings settings;
+  settings.ack_window = 1;
+  settings.realtime = true;
+  connect(settings);
+  ASSERT_TRUE(eventually(
+      [this] {
+        EXPECT_TRUE(send());
+        return sender_->stats().sent == 1;
+      },
+      kDeadline));
+  const std::uint32_t first = sender_->stats().last_frame_id;
+  client_->ack(first);
+  ASSERT_TRUE(eventually([&] { return sender_->stats().acked == first; }, kDeadline));
+  for (std::uint32_t i = 0; i < 50; ++i) EXPECT_TRUE(send(i));
+  EXPECT_TRUE(client_->wait_results(51));
+}
+
+// Peers that take nothing.
+
+TEST_F(ResultSenderTest, WhatWaitsInTheChannelIsBounded) {
+  constexpr std::uint64_t kLimit = 300000;
+  constexpr std::size_t kResult = 100000;
+  ResultSettings settings;
+  settings.buffer_limit = kLimit;
+  connect(settings);
+  EXPECT_TRUE(send());
+  ASSERT_TRUE(client_->wait_results(1));
+  auto gate = ReceiveGate::find(peers_.offerer());
+  ASSERT_TRUE(gate);
+  gate->close();
+  std::atomic<std::uint32_t> sent = 1;
+  auto sending = std::async(std::launch::async, [&] {
+    while (sent < 60 && send(sent, detection_with_text(kResult))) ++sent;
+  });
+  ASSERT_TRUE(eventually([this] { return sender_->stats().buffered >= kLimit; }, kDeadline));
+  gate->open();
+  sending.get();
+  ASSERT_TRUE(client_->wait_results(60));
+  const auto stats = sender_->stats();
+  EXPECT_EQ(stats.sent, 60U);
+  EXPECT_EQ(stats.dropped, 0U);
+  EXPECT_LT(stats.buffered_peak, kLimit + kResult + 1000);
+  EXPECT_EQ(header_ids(client_->results()), count_to(60));
+}
+
+TEST_F(ResultSenderTest, RealtimeDropsWhatThereIsNoRoomFor) {
+  ResultSettings settings;
+  settings.realtime = true;
+  settings.buffer_limit = 100000;
+  connect(settings);
+  ASSERT_TRUE(eventually(
+      [this] {
+        EXPECT_TRUE(send());
+        return sender_->stats().sent == 1;
+      },
+      kDeadline));
+  ASSERT_TRUE(client_->wait_results(1));
+  auto gate = ReceiveGate::find(peers_.offerer());
+  ASSERT_TRUE(gate);
+  gate->close();
+  // It never waits, so this ends.
+  while (sender_->stats().dropped < 1000) ASSERT_TRUE(send(0, detection_with_text(50000)));
+  const auto stats = sender_->stats();
+  EXPECT_LT(stats.buffered_peak, 100000U + 52000);
+  gate->open();
+  ASSERT_TRUE(client_->wait_results(stats.sent));
+  const auto results = client_->results();
+  // Each that was sent came whole and in its turn.
+  const auto ids = header_ids(results);
+  EXPECT_TRUE(std::ranges::is_sorted(ids));
+  EXPECT_EQ(ids.size(), stats.sent);
+}
+
+TEST_F(ResultSenderTest, FlushingInterruptsAWaitAndTearsNoResult) {
+  ResultSettings settings;
+  settings.buffer_limit = 100000;
+  connect(settings);
+  EXPECT_TRUE(send());
+  ASSERT_TRUE(client_->wait_results(1));
+  auto gate = ReceiveGate::find(peers_.offerer());
+  ASSERT_TRUE(gate);
+  gate->close();
+  std::atomic<std::uint32_t> sent = 1;
+  auto sending = std::async(std::launch::async, [&] {
+    while (send(sent, detection_with_text(200000))) ++sent;
+  });
+  ASSERT_TRUE(eventually([this] { return sender_->stats().buffered >= 100000; }, kDeadline));
+  sender_->set_flushing(true);
+  sending.get();
+  EXPECT_FALSE(send()) << "until flushing ends";
+  EXPECT_EQ(sender_->stats().sent, sent);
+  sender_->set_flushing(false);
+  gate->open();
+  EXPECT_TRUE(send());
+  ASSERT_TRUE(client_->wait_results(sent + 1));
+  EXPECT_EQ(client_->results().back().header_id, sender_->stats().last_frame_id);
+}
+
+TEST_F(ResultSenderTest, FinishInterruptsAWaitAndStillDelivers) {
+  ResultSettings settings;
+  settings.ack_window = 1;
+  connect(settings);
+  EXPECT_TRUE(send());
+  client_->ack(1);
+  ASSERT_TRUE(eventually([this] { return sender_->stats().acked == 1U; }, kDeadline));
+  EXPECT_TRUE(send());
+  auto third = std::async(std::launch::async, [this] { return send(); });
+  ASSERT_TRUE(eventually([this] { return sender_->stats().last_frame_id == 3; }, kDeadline));
+  sender_->finish("timeout_reached", {"too slow"});
+  EXPECT_FALSE(third.get());
+  const auto delivery = wait_end();
+  ASSERT_TRUE(delivery);
+  EXPECT_TRUE(delivery->complete) << delivery->problem;
+  EXPECT_EQ(delivery->stats.dropped, 1U);
+  EXPECT_THAT(header_ids(client_->results()), ElementsAre(1, 2, 4));
+}
+
+// Peers that leave.
+
+TEST_F(ResultSenderTest, APeerThatClosesTheChannelIsGone) {
+  connect();
+  EXPECT_TRUE(send());
+  client_->close();
+  ASSERT_TRUE(wait([this] { return gone_.has_value(); }));
+  EXPECT_THAT(*gone_, HasSubstr("closed"));
+  EXPECT_FALSE(send());
+  sender_->finish("", {});
+  const auto delivery = wait_finished();
+  ASSERT_TRUE(delivery);
+  EXPECT_FALSE(delivery->complete);
+}
+
+TEST_F(ResultSenderTest, APeerThatLeavesInterruptsAWait) {
+  ResultSettings settings;
+  settings.ack_window = 1;
+  connect(settings);
+  EXPECT_TRUE(send());
+  client_->ack(1);
+  ASSERT_TRUE(eventually([this] { return sender_->stats().acked == 1U; }, kDeadline));
+  EXPECT_TRUE(send());
+  auto third = std::async(std::launch::async, [this] { return send(); });
+  ASSERT_TRUE(eventually([this] { return sender_->stats().last_frame_id == 3; }, kDeadline));
+  peers_.close_connection(Side::kOfferer);
+  EXPECT_FALSE(third.get());
+  EXPECT_TRUE(wait([this] { return gone_.has_value(); }));
+}
+
+TEST_F(ResultSenderTest, APeerThatLeavesWhileTheEndIsDeliveredIsNotWaitedFor) {
+  connect();
+  EXPECT_TRUE(send());
+  ASSERT_TRUE(client_->wait_results(1));
+  sender_->finish("", {});
+  ASSERT_TRUE(client_->wait_completion());
+  peers_.close_connection(Side::kOfferer);
+  const auto delivery = wait_finished();
+  ASSERT_TRUE(delivery);
+  EXPECT_FALSE(delivery->complete);
+}
+
+// What clients say.
+
+TEST_F(ResultSenderTest, OnlyObjectsAreHandedOn) {
+  connect();
+  const std::string deep(200, '[');
+  for (const std::string& text :
+       {std::string("x"), std::string("[]"), std::string("null"), std::string("{"),
+        R"({"a": )" + deep, std::string("{\"a\": \"\xff\"}"), std::string(20000, ' ') + "{}"}) {
+    client_->say(text);
+  }
+  EXPECT_TRUE(send_bytes(client_->channel(), Bytes(60000, 'x')));
+  client_->say(R"({"data_output": ["predictions"]})");
+  ASSERT_TRUE(wait([this] { return !control_.empty(); }));
+  EXPECT_THAT(control_, ElementsAre(R"({"data_output": ["predictions"]})"));
+  EXPECT_EQ(sender_->stats().control, 1U);
+  EXPECT_EQ(sender_->stats().rejected, 8U);
+}
+
+TEST_F(ResultSenderTest, AFloodOfMessagesIsBoundedAndHoldsUpNothing) {
+  connect();
+  std::promise<void> release;
+  auto released = release.get_future().share();
+  {
+    const std::lock_guard lock(mutex_);
+    on_control_ = [released] { released.wait(); };
+  }
+  for (int i = 0; i < 10000; ++i)
+    client_->say(R"({"stream_output": [")" + std::string(50, 'x') + "\"]}");
+  EXPECT_TRUE(send());
+  client_->ack(1);
+  // It overtakes them all, and none of them has been handled but the first.
+  ASSERT_TRUE(eventually([this] { return sender_->stats().acked == 1U; }, kDeadline));
+  const auto stats = sender_->stats();
+  EXPECT_LE(stats.control, 1U);
+  EXPECT_GE(stats.rejected, 10000U - 64 - 1);
+  release.set_value();
+  ASSERT_TRUE(eventually(
+      [this] {
+        const auto now = sender_->stats();
+        return now.control + now.rejected == 10000;
+      },
+      kDeadline));
+  EXPECT_LE(sender_->stats().control, 65U);
+  EXPECT_TRUE(send());
+  EXPECT_TRUE(client_->wait_results(2));
+}
+
+TEST_F(ResultSenderTest, OutputsChangeFromTheNextResultOn) {
+  connect();
+  const std::vector<Detection> detections = {{"a", Box{1, 2, 3, 4}, {}, ""}};
+  EXPECT_TRUE(send(0, detections));
+  sender_->set_data_output({});
+  EXPECT_TRUE(send(1, detections));
+  sender_->set_data_output({"something else"});
+  EXPECT_TRUE(send(2, detections));
+  sender_->set_data_output({"predictions"});
+  EXPECT_TRUE(send(3, detections));
+  ASSERT_TRUE(client_->wait_results(4));
+  const auto results = client_->results();
+  EXPECT_EQ(results[0].predictions().size(), 1U);
+  EXPECT_FALSE(results[1].outputs());
+  ASSERT_TRUE(results[2].outputs());
+  EXPECT_EQ(json_object_get_size(results[2].outputs()), 0U);
+  EXPECT_EQ(results[3].predictions().size(), 1U);
+}
+
+TEST_F(ResultSenderTest, ImagesWhenNamedAndWhyNotOnce) {
+  ResultSettings settings;
+  settings.data_output = {"*", "image"};
+  connect(settings);
+  // 320 by 240 pixels do not fit into one byte.
+  EXPECT_TRUE(send(0));
+  EXPECT_TRUE(send(1));
+  GstBufferPtr whole = frame(2, GST_VIDEO_INFO_SIZE(&info_));
+  EXPECT_TRUE(sender_->send_frame(whole.get(), info_, {}));
+  info_ = video(1920, 1080);
+  whole = frame(3, GST_VIDEO_INFO_SIZE(&info_));
+  EXPECT_TRUE(sender_->send_frame(whole.get(), info_, {}));
+  ASSERT_TRUE(client_->wait_results(4));
+  const auto results = client_->results();
+  EXPECT_FALSE(ReceivedResult::child(results[0].outputs(), "image"));
+  EXPECT_THAT(results[0].errors(), ElementsAre(HasSubstr("no image: ")));
+  EXPECT_FALSE(ReceivedResult::child(results[1].outputs(), "image"));
+  EXPECT_THAT(results[1].errors(), IsEmpty());
+  for (int i : {2, 3}) {
+    EXPECT_THAT(results[i].errors(), IsEmpty());
+    JsonObject* image = ReceivedResult::child(results[i].outputs(), "image");
+    ASSERT_TRUE(image);
+    gsize size = 0;
+    guchar* jpeg = g_base64_decode(json_object_get_string_member(image, "value"), &size);
+    ASSERT_GT(size, 4U);
+    EXPECT_EQ(jpeg[0] << 8 | jpeg[1], 0xffd8);
+    EXPECT_EQ(jpeg[size - 2] << 8 | jpeg[size - 1], 0xffd9);
+    g_free(jpeg);
+    EXPECT_TRUE(results[i].predictions().empty());
+  }
+}
+
+// Ends.
+
+TEST_F(ResultSenderTest, CancelSaysSoAndCloses) {
+  connect();
+  EXPECT_TRUE(send());
+  sender_->cancel("cancelled", {"stopped"}, kDeadline, false);
+  EXPECT_EQ(sender_->stats().messages, 2U);
+  EXPECT_TRUE(client_->wait_closed());
+  EXPECT_FALSE(send());
+  // Again, and after it, nothing happens.
+  sender_->cancel("cancelled", {}, kDeadline, true);
+  sender_->finish("", {});
+  EXPECT_EQ(sender_->stats().messages, 2U);
+  sender_.reset();
+  const std::lock_guard lock(mutex_);
+  EXPECT_FALSE(delivery_);
+}
+
+TEST_F(ResultSenderTest, CancelDuringTheEndCutsItShort) {
+  connect();  // Which would linger forever.
+  EXPECT_TRUE(send());
+  sender_->finish("", {});
+  ASSERT_TRUE(client_->wait_completion());
+  sender_->cancel("cancelled", {}, kDeadline, false);
+  EXPECT_TRUE(client_->wait_closed());
+  EXPECT_EQ(header_ids(client_->results()), count_to(2)) << "one completion";
+}
+
+TEST_F(ResultSenderTest, TheEndMayComeInsideAHandler) {
+  connect();
+  std::promise<void> ended;
+  {
+    const std::lock_guard lock(mutex_);
+    on_control_ = [&] {
+      sender_.reset();
+      ended.set_value();
+    };
+  }
+  client_->say("{}");
+  EXPECT_EQ(ended.get_future().wait_for(kDeadline), std::future_status::ready);
+}
+
+TEST_F(ResultSenderTest, TheEndDoesNotWaitForAHandlerThatWaitsForIt) {
+  connect();
+  std::promise<void> release;
+  std::promise<void> ended;
+  std::promise<void> left;
+  {
+    const std::lock_guard lock(mutex_);
+    on_control_ = [&] {
+      ended.get_future().wait();
+      left.set_value();
+    };
+  }
+  client_->say("{}");
+  ASSERT_TRUE(wait([this] { return !control_.empty(); }));
+  sender_.reset();
+  ended.set_value();
+  EXPECT_EQ(left.get_future().wait_for(kDeadline), std::future_status::ready);
+}
+
+TEST_F(ResultSenderTest, ComesAndGoesWithoutAThread) {
+  const std::size_t before = thread_count();
+  for (int i = 0; i < 50; ++i) {
+    const auto sender = ResultSender::create({}, {});
+    sender->attach(peers_.answerer());
+    if (i % 2 == 0) sender->finish("", {});
+  }
+  EXPECT_TRUE(eventually([&] { return thread_count() <= before; }, kDeadline));
 }
 
 }  // namespace

