@@ -19,9 +19,8 @@ constexpr std::chrono::milliseconds kLook{500};
 // SCTP acknowledges within a quarter of a second: who is sent results and says nothing at all for
 // so long is gone. webrtcbin itself notices after 50 s.
 constexpr std::chrono::seconds kSilence{10};
-// How long a client's results channel is waited for. Channels open one by one, and a small file can
-// be uploaded and analysed before the second one is there; some clients want no results.
-constexpr std::chrono::milliseconds kChannelTimeout{2000};
+// Longer than it takes to tell a client the end, drain and close, or to give up on each of these.
+constexpr std::chrono::seconds kDeliveryTimeout{30};
 
 std::string format_seconds(std::chrono::milliseconds time) {
   char text[G_ASCII_DTOSTR_BUF_SIZE];
@@ -61,9 +60,12 @@ void Session::start() {
   if (const std::string problem = make_peer(); !problem.empty()) {
     return refuse(500, "InternalError", problem);
   }
+  if (const std::string problem = make_pipeline(); !problem.empty()) {
+    return refuse(500, "PipelineError", problem);
+  }
   make_results();
   make_video_track(offer);
-  if (const std::string problem = make_pipeline(); !problem.empty()) {
+  if (const std::string problem = start_pipeline(); !problem.empty()) {
     return refuse(500, "PipelineError", problem);
   }
   if (!peer_->start()) return refuse(500, "InternalError", "webrtcbin does not start.");
@@ -94,27 +96,25 @@ std::string Session::make_peer() {
 }
 
 void Session::make_results() {
-  ResultSettings settings;
-  settings.data_output = config_.data_output;
-  settings.realtime = config_.realtime;
-  settings.declared_fps = config_.declared_fps;
-  settings.channel_timeout = kChannelTimeout;
   const std::weak_ptr<Session> weak = shared_from_this();
-  ResultEvents events;
+  SessionResults::Events events;
   // On threads that must not wait for ours.
   events.control = [weak, context = context_](const std::string& json) {
-    post_to(context, [weak, text = json] {
-      if (const auto self = weak.lock()) self->on_control(text);
+    post_to(context, [weak, json] {
+      if (const auto self = weak.lock()) self->on_control(json);
     });
   };
-  events.finished = [weak, context = context_](const Delivery&) {
+  events.finished = [weak, context = context_] {
     post_to(context, [weak] {
-      const auto self = weak.lock();
-      if (self && std::exchange(self->awaits_delivery_, false)) self->step_down();
+      if (const auto self = weak.lock()) self->on_delivered();
     });
   };
-  results_ = ResultSender::create(std::move(settings), std::move(events));
-  results_->attach(peer_->webrtcbin());
+  GstElement* webrtcbin = peer_->webrtcbin();
+  if (const auto sink = pipeline_->result_sink()) {
+    results_ = SessionResults::of_sink(sink.get(), config_, webrtcbin, std::move(events));
+  } else {
+    results_ = SessionResults::of_frames(config_, webrtcbin, std::move(events));
+  }
 }
 
 void Session::make_video_track(const Offer& offer) {
@@ -145,9 +145,12 @@ std::string Session::make_pipeline() {
   std::string problem;
   pipeline_ =
       SessionPipeline::create(context_, config_, peer_->webrtcbin(), std::move(events), problem);
-  if (!pipeline_) return "The pipeline does not work: " + problem;
-  // First the upload's element, so that it hears of its channel, then webrtcbin.
-  problem = pipeline_->start();
+  return pipeline_ ? "" : "The pipeline does not work: " + problem;
+}
+
+// First the upload's element, so that it hears of its channel, then webrtcbin.
+std::string Session::start_pipeline() {
+  const std::string problem = pipeline_->start();
   return problem.empty() ? "" : "The server's pipeline does not start: " + problem;
 }
 
@@ -187,7 +190,7 @@ void Session::refuse(unsigned status, const char* type, const std::string& messa
 void Session::on_frame(const FrameObserver::Frame& frame) {
   observer_.frame(frame_line(config_.id, frame));
   if (video_) video_->push(frame.buffer, frame.caps);
-  results_->send_frame(frame.buffer, frame.info, frame.detections);
+  results_->on_frame(frame);
 }
 
 // Unknown members and wrong types change nothing: a peer's message must not end its session.
@@ -256,7 +259,7 @@ std::optional<std::string> Session::stalled_for(Moment now) {
 // Whether results were sent and nothing came back, not even an acknowledgement of the packets.
 bool Session::is_silent(Moment now) {
   const std::uint64_t packets = peer_->packets_received();
-  const std::uint64_t sent = results_->stats().messages;
+  const std::uint64_t sent = results_->messages();
   if (packets != packets_) {
     packets_ = packets;
     sent_ = sent;
@@ -270,8 +273,8 @@ bool Session::is_silent(Moment now) {
 void Session::on_peer_gone(const std::string& why) {
   peer_gone_ = true;
   // Nothing can be delivered any more.
-  if (results_) results_->set_flushing(true);
-  if (phase_ == Phase::kEnding && std::exchange(awaits_delivery_, false)) step_down();
+  if (results_) results_->abandon();
+  if (phase_ == Phase::kEnding) on_delivered();
   if (phase_ >= Phase::kEnding) return;
   if (phase_ == Phase::kNegotiating) {
     return refuse(400, "InvalidOffer", "The offer could not be answered: " + why);
@@ -317,21 +320,35 @@ void Session::finish(SessionEnd end) {
 
   steps_left_ = 1;
   if (video_) video_->stop();
-  if (!peer_gone_ && connected) {
+  if (!peer_gone_ && !delivered_ && connected) {
     ++steps_left_;
     awaits_delivery_ = true;
+    timer_.start(kDeliveryTimeout, [this] { on_delivered(); });
     results_->finish(end_.done ? "" : end_.code,
                      end_.done ? std::vector<std::string>{} : std::vector{end_.message});
   } else {
-    results_->set_flushing(true);
+    results_->abandon();
   }
-  pipeline_->stop(step());
+  if (!awaits_delivery_ || !results_->needs_pipeline()) stop_pipeline();
+}
+
+void Session::on_delivered() {
+  // A sink in the pipeline delivers before the pipeline's end is known.
+  delivered_ = true;
+  if (!std::exchange(awaits_delivery_, false)) return;
+  timer_.cancel();
+  stop_pipeline();
+  step_down();
+}
+
+void Session::stop_pipeline() {
+  if (!std::exchange(pipeline_stops_, true)) pipeline_->stop(step());
 }
 
 // Whatever holds the streaming threads lets go of them.
 void Session::stop_analysis() {
   if (video_) video_->stop();
-  if (results_) results_->set_flushing(true);
+  if (results_) results_->abandon();
 }
 
 std::function<void()> Session::step() {

@@ -13,11 +13,11 @@
 #include <optional>
 #include <string>
 
-#include "gst/result_sender.h"
 #include "signalling/main_context.h"
 #include "signalling/offer.h"
 #include "signalling/peer.h"
 #include "tool/session_pipeline.h"
+#include "tool/session_results.h"
 #include "tool/session_types.h"
 #include "tool/video_track.h"
 
@@ -42,6 +42,7 @@ class Session : public std::enable_shared_from_this<Session> {
   void refuse(unsigned status, const char* type, const std::string& message);
   [[nodiscard]] std::string make_peer();
   [[nodiscard]] std::string make_pipeline();
+  [[nodiscard]] std::string start_pipeline();
   void make_results();
   void make_video_track(const Offer& offer);
   void answer(const Offer& offer);
@@ -50,6 +51,8 @@ class Session : public std::enable_shared_from_this<Session> {
   // A message of the client's on the results channel.
   void on_control(const std::string& json);
   void on_connected();
+  // The results have reached the client, or never will.
+  void on_delivered();
   void on_peer_gone(const std::string& why);
   void on_state_changed();
   void fail(std::string code, std::string message);
@@ -65,6 +68,7 @@ class Session : public std::enable_shared_from_this<Session> {
   void step_down();
   void disconnect();
   void conclude();
+  void stop_pipeline();
 
   GMainContext* context_;
   const SessionConfig config_;
@@ -74,7 +78,7 @@ class Session : public std::enable_shared_from_this<Session> {
   std::shared_ptr<Peer> peer_;
   std::unique_ptr<SessionPipeline> pipeline_;
   // Used on streaming threads as well; both are made before the pipeline starts.
-  std::shared_ptr<ResultSender> results_;
+  std::unique_ptr<SessionResults> results_;
   std::unique_ptr<VideoTrack> video_;
   Timer processing_timer_;
   Timer watchdog_;
@@ -87,6 +91,8 @@ class Session : public std::enable_shared_from_this<Session> {
   std::optional<Moment> unanswered_since_;
   bool peer_gone_ = false;
   bool awaits_delivery_ = false;
+  bool delivered_ = false;
+  bool pipeline_stops_ = false;
   bool answered_ = false;
   int steps_left_ = 0;  // Of stepping down: the pipeline, the results.
   SessionEnd end_;

@@ -30,6 +30,19 @@ GstPtr<GstElement> parse(const std::string& description, std::string& problem) {
   return pipeline;
 }
 
+GstPtr<GstElement> find_result_sink(GstElement* pipeline) {
+  GstIterator* found =
+      gst_bin_iterate_all_by_element_factory_name(GST_BIN(pipeline), "webrtcresultsink");
+  GValue item = G_VALUE_INIT;
+  GstPtr<GstElement> sink;
+  if (gst_iterator_next(found, &item) == GST_ITERATOR_OK) {
+    sink = ref_gst(GST_ELEMENT(g_value_get_object(&item)));
+    g_value_unset(&item);
+  }
+  gst_iterator_free(found);
+  return sink;
+}
+
 }  // namespace
 
 SessionPipeline::SessionPipeline(GMainContext* context, Events events)
@@ -44,6 +57,21 @@ std::string SessionPipeline::check(const std::string& description) {
   std::string problem;
   parse(description, problem);
   return problem;
+}
+
+std::string SessionPipeline::output_name(const std::string& description) {
+  std::string problem;
+  const auto pipeline = parse(description, problem);
+  const auto sink = pipeline ? find_result_sink(pipeline.get()) : nullptr;
+  if (!sink) return "";
+  char* name = nullptr;
+  g_object_get(sink.get(), "output-name", &name, nullptr);
+  const GCharPtr owned(name);
+  return name ? name : "";
+}
+
+GstPtr<GstElement> SessionPipeline::result_sink() const {
+  return find_result_sink(pipeline_.get());
 }
 
 std::unique_ptr<SessionPipeline> SessionPipeline::create(GMainContext* context,
@@ -92,9 +120,9 @@ std::unique_ptr<SessionPipeline> SessionPipeline::create(GMainContext* context,
           [context, changed = self->events_.state_changed] { post_to(context, changed); }));
 
   const GstPtr<GstBus> bus(gst_element_get_bus(self->pipeline_.get()));
-  gst_bus_set_sync_handler(
-      bus.get(), on_sync_message, new std::shared_ptr<FrameObserver>(self->frames_),
-      [](gpointer data) { delete static_cast<std::shared_ptr<FrameObserver>*>(data); });
+  gst_bus_set_sync_handler(bus.get(), on_sync_message,
+                           new SyncHandler{self->frames_, self->result_sink() != nullptr},
+                           [](gpointer data) { delete static_cast<SyncHandler*>(data); });
   self->bus_source_ = gst_bus_create_watch(bus.get());
   g_source_set_callback(self->bus_source_,
                         G_SOURCE_FUNC(+[](GstBus*, GstMessage* message, gpointer data) -> gboolean {
@@ -136,11 +164,15 @@ void SessionPipeline::ask_before_storing() {
 
 // Analysers post what they found right before they push the frame, on the same thread.
 GstBusSyncReply SessionPipeline::on_sync_message(GstBus*, GstMessage* message, gpointer data) {
-  (*static_cast<std::shared_ptr<FrameObserver>*>(data))->add_message(message);
+  const auto& handler = *static_cast<SyncHandler*>(data);
+  handler.frames->add_message(message);
   switch (GST_MESSAGE_TYPE(message)) {
     case GST_MESSAGE_ERROR:
     case GST_MESSAGE_EOS:
       return GST_BUS_PASS;
+    case GST_MESSAGE_ELEMENT:
+      if (handler.keeps_element_messages) return GST_BUS_PASS;
+      [[fallthrough]];
     default:
       // Nobody reads the rest, of which there can be several per frame.
       gst_message_unref(message);

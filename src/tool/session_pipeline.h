@@ -49,6 +49,8 @@ class SessionPipeline {
 
   // Whether the operator's text makes a pipeline; an empty string, or what is wrong with it.
   [[nodiscard]] static std::string check(const std::string& description);
+  // The name of the output that a webrtcresultsink in it makes, or an empty string.
+  [[nodiscard]] static std::string output_name(const std::string& description);
 
   // An empty string, or why it does not start.
   [[nodiscard]] std::string start();
@@ -56,6 +58,8 @@ class SessionPipeline {
   // `done` on the context.
   void stop(std::function<void()> done);
 
+  // The webrtcresultsink that the operator has put in, or null.
+  [[nodiscard]] GstPtr<GstElement> result_sink() const;
   // Whether chunks have arrived, and whether all have.
   [[nodiscard]] bool upload_begun() const;
   [[nodiscard]] bool upload_complete() const;
@@ -66,6 +70,11 @@ class SessionPipeline {
  private:
   SessionPipeline(GMainContext* context, Events events);
 
+  struct SyncHandler {
+    std::shared_ptr<FrameObserver> frames;
+    // Whether a webrtcresultsink listens to analysers on the bus.
+    bool keeps_element_messages = false;
+  };
   static GstBusSyncReply on_sync_message(GstBus*, GstMessage* message, gpointer self);
   void on_message(GstMessage* message);
   void on_error(GstMessage* message);

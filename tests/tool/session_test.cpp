@@ -273,6 +273,52 @@ TEST_P(SessionTest, OddThingsOnTheResultsChannelChangeNothing) {
   EXPECT_EQ(results.back().reason, "");
 }
 
+// The operator's own sink in place of the session's results.
+constexpr const char* kOwnSink = "decodebin ! videoconvert ! webrtcresultsink output-name=mine";
+
+TEST_P(SessionTest, ASinkOfTheOperatorsSendsTheResults) {
+  Server server(isolation(), kOwnSink);
+  WorkerClient client;
+  ASSERT_EQ(client.connect(server.port(), batch()), 200);
+  client.upload(video());
+  ASSERT_TRUE(client.wait_closed());
+  const auto results = client.results();
+  ASSERT_EQ(results.size(), static_cast<std::size_t>(kFrames) + 1);
+  EXPECT_THAT(results.front().text, HasSubstr("\"mine\":{"));
+  EXPECT_TRUE(read(results.back()).complete);
+  EXPECT_EQ(read(results.back()).reason, "");
+  const Event end = server.wait_for_end(1);
+  EXPECT_EQ(end.status, "done");
+  EXPECT_EQ(end.frames, kFrames);
+}
+
+TEST_P(SessionTest, ASinkOfTheOperatorsTellsWhyItFailed) {
+  Server server(isolation({"--max-size", "1000"}), kOwnSink);
+  WorkerClient client;
+  ASSERT_EQ(client.connect(server.port(), batch()), 200);
+  client.upload_part(video(), 1);
+  ASSERT_TRUE(client.wait_closed());
+  const auto results = read_all(client);
+  ASSERT_EQ(results.size(), 1U);
+  EXPECT_EQ(results[0].reason, "too-large");
+  EXPECT_EQ(server.wait_for_end(1).code, "too-large");
+}
+
+TEST_P(SessionTest, ASinkOfTheOperatorsTellsThatTimeIsUp) {
+  Server server(isolation(),
+                "decodebin ! videoconvert ! identity sleep-time=500000 ! webrtcresultsink");
+  WorkerClient client;
+  WorkerRequest request = batch();
+  request.processing_timeout = 1;
+  ASSERT_EQ(client.connect(server.port(), request), 200);
+  client.upload(video());
+  ASSERT_TRUE(client.wait_closed());
+  const auto results = read_all(client);
+  ASSERT_FALSE(results.empty());
+  EXPECT_EQ(results.back().reason, "timeout_reached");
+  EXPECT_EQ(server.wait_for_end(1).code, "timeout_reached");
+}
+
 TEST_P(SessionTest, AClientThatVanishesAmidTheAnalysisIsNoticed) {
   Server server(isolation(), kSlow);
   WorkerClient client;
