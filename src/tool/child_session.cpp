@@ -6,8 +6,8 @@
 #include <gio/gio.h>
 #include <gio/gunixinputstream.h>
 
-#include <climits>
 #include <csignal>
+#include <set>
 #include <utility>
 
 #include "gst/glib_ptr.h"
@@ -24,6 +24,8 @@ constexpr std::size_t kMaxLine = 4 << 20;
 constexpr std::chrono::milliseconds kAnswerTimeout{20000};
 // For a process that has said its last word to exit.
 constexpr std::chrono::milliseconds kExitTimeout{10000};
+// A session asks one thing and waits for the reply.
+constexpr std::size_t kMaxQuestions = 8;
 
 class ChildSession final : public SessionRunner {
  public:
@@ -33,7 +35,7 @@ class ChildSession final : public SessionRunner {
   ~ChildSession() override { core_->abandon(); }
 
   void start() override { core_->start(); }
-  void stop() override { core_->stop(); }
+  void stop(const std::string& why) override { core_->stop(why); }
   void kill() override { core_->kill(); }
   void resume() override { core_->resume(); }
 
@@ -53,11 +55,14 @@ class ChildSession final : public SessionRunner {
     Timer timer;
     GObjectPtr<GSubprocess> process;
     GInputStream* from_child = nullptr;  // The process'.
-    std::string config_text;             // While it is being written.
+    std::string to_child;                // Lines that are not written yet.
     std::string partial;                 // A line's begin.
+    std::set<std::uint64_t> questions;   // That the child waits to hear about.
     std::uint64_t frames = 0;
     bool answered = false;
     bool said_last = false;  // Heard `end` or `refused`.
+    bool writing = false;
+    bool close_when_written = false;
     bool paused = false;
     bool stopping = false;
     bool reading_ended = false;
@@ -98,19 +103,43 @@ class ChildSession final : public SessionRunner {
       g_subprocess_wait_async(
           process.get(), nullptr,
           [](GObject*, GAsyncResult*, gpointer data) { take(data)->on_exit(); }, handle());
-      config_text = config_line(config) + "\n";
-      g_output_stream_write_all_async(
-          g_subprocess_get_stdin_pipe(process.get()), config_text.data(), config_text.size(),
-          G_PRIORITY_DEFAULT, nullptr,
-          [](GObject* stream, GAsyncResult* result, gpointer data) {
-            const Handle core = take(data);
-            // If it failed the process is ending, which is noticed anyway.
-            g_output_stream_write_all_finish(G_OUTPUT_STREAM(stream), result, nullptr, nullptr);
-            core->config_text.clear();
-          },
-          handle());
+      tell(config_line(config));
       from_child = g_subprocess_get_stdout_pipe(process.get());
       read_more();
+    }
+
+    void tell(const std::string& line) {
+      to_child += line + "\n";
+      write_more();
+    }
+
+    // One write at a time; what comes meanwhile goes with the next one. If writing fails the
+    // process is ending, which is noticed anyway.
+    void write_more() {
+      if (writing) return;
+      GOutputStream* pipe = g_subprocess_get_stdin_pipe(process.get());
+      if (to_child.empty()) {
+        if (close_when_written) g_output_stream_close(pipe, nullptr, nullptr);
+        return;
+      }
+      writing = true;
+      GBytes* bytes = g_bytes_new(to_child.data(), to_child.size());
+      to_child.clear();
+      gsize size = 0;
+      const void* data = g_bytes_get_data(bytes, &size);
+      struct Write {
+        Handle core;
+        GBytesPtr bytes;
+      };
+      g_output_stream_write_all_async(
+          pipe, data, size, G_PRIORITY_DEFAULT, nullptr,
+          [](GObject* stream, GAsyncResult* result, gpointer user_data) {
+            const std::unique_ptr<Write> write(static_cast<Write*>(user_data));
+            g_output_stream_write_all_finish(G_OUTPUT_STREAM(stream), result, nullptr, nullptr);
+            write->core->writing = false;
+            write->core->write_more();
+          },
+          new Write{shared_from_this(), GBytesPtr(bytes)});
     }
 
     void read_more() {
@@ -170,6 +199,9 @@ class ChildSession final : public SessionRunner {
         answered = true;
         timer.cancel();
         observer.answered(answer->sdp);
+      } else if (const auto* ask = std::get_if<AskLine>(&parsed);
+                 ask && config.asks_policy && questions.size() < kMaxQuestions) {
+        on_question(*ask);
       } else if (const auto* refused = std::get_if<HttpError>(&parsed); refused && !answered) {
         said_last = true;
         await_exit();
@@ -183,18 +215,29 @@ class ChildSession final : public SessionRunner {
       }
     }
 
+    void on_question(const AskLine& ask) {
+      if (!questions.insert(ask.number).second) return kill_because("it asked twice");
+      observer.ask(ask.question,
+                   [weak = weak_from_this(), number = ask.number](const PolicyAnswer& answer) {
+                     const auto self = weak.lock();
+                     if (!self || self->questions.erase(number) == 0) return;
+                     if (!self->exited && !self->close_when_written)
+                       self->tell(policy_line(number, answer));
+                   });
+    }
+
     void await_exit() {
       timer.start(kExitTimeout, [this] { g_subprocess_force_exit(process.get()); });
     }
 
-    void stop() {
+    void stop(const std::string& why) {
       if (!process) return;
-      stopping = true;
+      const bool again = std::exchange(stopping, true);
       // What it said last may still wait to be read.
-      if (exited) return resume();
-      GOutputStream* stdin_pipe = g_subprocess_get_stdin_pipe(process.get());
-      if (g_output_stream_has_pending(stdin_pipe)) return kill();
-      g_output_stream_close(stdin_pipe, nullptr, nullptr);
+      if (exited || again) return resume();
+      tell(stop_line(why));
+      close_when_written = true;
+      write_more();
       resume();
       timer.start(kExitTimeout, [this] { kill_because("it did not stop in time"); });
     }
@@ -249,6 +292,8 @@ class ChildSession final : public SessionRunner {
       observer.answered = [](const std::string&) {};
       observer.refused = [](const HttpError&) {};
       observer.ended = [](const SessionEnd&) {};
+      observer.ask = [](const PolicyQuestion&, const std::function<void(PolicyAnswer)>&) {};
+      questions.clear();
       timer.cancel();
       if (process && !exited) g_subprocess_force_exit(process.get());
     }

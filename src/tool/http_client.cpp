@@ -5,18 +5,13 @@
 #include <libsoup/soup.h>
 
 #include <utility>
+#include <vector>
 
 #include "gst/glib_ptr.h"
 #include "signalling/http_server.h"
+#include "signalling/main_context.h"
 
 namespace webrtcupload {
-namespace {
-
-constexpr int kTimeoutSeconds = 30;
-constexpr gsize kMaxReply = 1 << 20;
-
-}  // namespace
-
 std::optional<ServerUrl> parse_server_url(const std::string& text, std::string& problem) {
   GError* error = nullptr;
   GUri* uri = g_uri_parse(text.c_str(), static_cast<GUriFlags>(SOUP_HTTP_URI_FLAGS), &error);
@@ -42,79 +37,121 @@ std::optional<ServerUrl> parse_server_url(const std::string& text, std::string& 
 }
 
 struct HttpClient::Impl {
-  GObjectPtr<SoupSession> session;
-  GObjectPtr<GCancellable> cancellable;
-
-  // Given up with the reply, or when it is of no use any more.
-  struct Request {
-    GObjectPtr<GCancellable> cancellable;
+  // Kept by whichever of libsoup's operations is under way, and known here while it can be of use.
+  struct Request : std::enable_shared_from_this<Request> {
+    GObjectPtr<GCancellable> cancellable{g_cancellable_new()};
     GObjectPtr<SoupMessage> message;
     GObjectPtr<GInputStream> stream;
-    std::function<void(Reply)> done;
+    Timer deadline{g_main_context_get_thread_default() ? g_main_context_get_thread_default()
+                                                       : g_main_context_default()};
+    std::size_t max_reply = 0;
+    std::function<void(Reply)> done;  // Empty once it was called, or is not to be.
     Reply reply;
+
+    using Handle = std::shared_ptr<Request>;
+    gpointer handle() { return new Handle(shared_from_this()); }
+    static Handle take(gpointer data) {
+      const std::unique_ptr<Handle> handle(static_cast<Handle*>(data));
+      return std::move(*handle);
+    }
+
+    void finish() {
+      deadline.cancel();
+      // Nothing of it is waited for any longer.
+      g_cancellable_cancel(cancellable.get());
+      if (const auto call = std::exchange(done, nullptr)) call(std::move(reply));
+    }
+
+    void fail(Reply::Failure failure, std::string problem) {
+      reply.failure = failure;
+      reply.problem = std::move(problem);
+      finish();
+    }
+
+    static void on_sent(GObject* session, GAsyncResult* result, gpointer data) {
+      const Handle self = take(data);
+      GError* error = nullptr;
+      self->stream.reset(soup_session_send_finish(SOUP_SESSION(session), result, &error));
+      const GErrorPtr owned(error);
+      if (!self->done) return;
+      if (error) return self->fail(Reply::Failure::kUnreachable, error->message);
+      self->reply.status = soup_message_get_status(self->message.get());
+      self->read();
+    }
+
+    void read() {
+      g_input_stream_read_bytes_async(stream.get(), 16384, G_PRIORITY_DEFAULT, cancellable.get(),
+                                      on_read, handle());
+    }
+
+    static void on_read(GObject* stream, GAsyncResult* result, gpointer data) {
+      const Handle self = take(data);
+      GError* error = nullptr;
+      const GBytesPtr bytes(
+          g_input_stream_read_bytes_finish(G_INPUT_STREAM(stream), result, &error));
+      const GErrorPtr owned(error);
+      if (!self->done) return;
+      if (!bytes) return self->fail(Reply::Failure::kUnreachable, error->message);
+      gsize size = 0;
+      const auto* text = static_cast<const char*>(g_bytes_get_data(bytes.get(), &size));
+      if (size == 0) return self->finish();
+      if (self->reply.body.size() + size > self->max_reply) {
+        self->reply.body.clear();
+        return self->fail(Reply::Failure::kTooLarge,
+                          "the reply is larger than " + std::to_string(self->max_reply) + " bytes");
+      }
+      self->reply.body.append(text, size);
+      self->read();
+    }
   };
 
-  static void on_sent(GObject* session, GAsyncResult* result, gpointer data) {
-    std::unique_ptr<Request> request(static_cast<Request*>(data));
-    GError* error = nullptr;
-    request->stream.reset(soup_session_send_finish(SOUP_SESSION(session), result, &error));
-    if (!request->stream) return failed(std::move(request), error);
-    request->reply.status = soup_message_get_status(request->message.get());
-    read(std::move(request));
-  }
-
-  static void read(std::unique_ptr<Request> request) {
-    GInputStream* stream = request->stream.get();
-    GCancellable* cancellable = request->cancellable.get();
-    g_input_stream_read_bytes_async(stream, 16384, G_PRIORITY_DEFAULT, cancellable, on_read,
-                                    request.release());
-  }
-
-  static void on_read(GObject* stream, GAsyncResult* result, gpointer data) {
-    std::unique_ptr<Request> request(static_cast<Request*>(data));
-    GError* error = nullptr;
-    const GBytesPtr bytes(g_input_stream_read_bytes_finish(G_INPUT_STREAM(stream), result, &error));
-    if (!bytes) return failed(std::move(request), error);
-    gsize size = 0;
-    const auto* text = static_cast<const char*>(g_bytes_get_data(bytes.get(), &size));
-    if (size == 0 || request->reply.body.size() + size > kMaxReply) {
-      return request->done(std::move(request->reply));
-    }
-    request->reply.body.append(text, size);
-    read(std::move(request));
-  }
-
-  static void failed(std::unique_ptr<Request> request, GError* error) {
-    const GErrorPtr owned(error);
-    if (g_error_matches(error, G_IO_ERROR, G_IO_ERROR_CANCELLED)) return;
-    request->reply.problem = error->message;
-    request->done(std::move(request->reply));
-  }
+  HttpClientOptions options;
+  GObjectPtr<SoupSession> session;
+  std::vector<std::weak_ptr<Request>> requests;
 };
 
-HttpClient::HttpClient() : impl_(std::make_unique<Impl>()) {
-  impl_->session.reset(soup_session_new_with_options("timeout", kTimeoutSeconds, "user-agent",
-                                                     "webrtc-upload ", nullptr));
-  impl_->cancellable.reset(g_cancellable_new());
+HttpClient::HttpClient(HttpClientOptions options) : impl_(std::make_unique<Impl>()) {
+  impl_->options = options;
+  impl_->session.reset(soup_session_new_with_options("user-agent", "webrtc-upload ", "max-conns",
+                                                     options.max_connections, "max-conns-per-host",
+                                                     options.max_connections, nullptr));
+  // What the limit counts is what is kept.
+  soup_session_remove_feature_by_type(impl_->session.get(), SOUP_TYPE_CONTENT_DECODER);
+  // A 401 is a reply; the key is the caller's business.
+  soup_session_remove_feature_by_type(impl_->session.get(), SOUP_TYPE_AUTH_MANAGER);
 }
 
-HttpClient::~HttpClient() { g_cancellable_cancel(impl_->cancellable.get()); }
+HttpClient::~HttpClient() {
+  for (const auto& weak : impl_->requests) {
+    if (const auto request = weak.lock()) {
+      request->done = nullptr;
+      request->finish();
+    }
+  }
+}
 
-void HttpClient::post_json(const ServerUrl& url, const std::optional<std::string>& bearer_token,
+void HttpClient::post_json(const std::string& url, const std::optional<std::string>& bearer_token,
                            const std::string& body, std::function<void(Reply)> done) {
-  auto request = std::make_unique<Impl::Request>();
-  request->cancellable = ref_gobject(impl_->cancellable.get());
-  request->message.reset(soup_message_new("POST", url.text.c_str()));
+  std::erase_if(impl_->requests, [](const auto& weak) { return weak.expired(); });
+  auto request = std::make_shared<Impl::Request>();
+  impl_->requests.push_back(request);
+  request->message.reset(soup_message_new("POST", url.c_str()));
+  request->max_reply = impl_->options.max_reply;
   request->done = std::move(done);
+  SoupMessage* message = request->message.get();
+  if (!impl_->options.follow_redirects) soup_message_add_flags(message, SOUP_MESSAGE_NO_REDIRECT);
   if (bearer_token) {
-    soup_message_headers_replace(soup_message_get_request_headers(request->message.get()),
-                                 "Authorization", ("Bearer " + *bearer_token).c_str());
+    soup_message_headers_replace(soup_message_get_request_headers(message), "Authorization",
+                                 ("Bearer " + *bearer_token).c_str());
   }
   const GBytesPtr bytes(g_bytes_new(body.data(), body.size()));
-  soup_message_set_request_body_from_bytes(request->message.get(), "application/json", bytes.get());
-  SoupMessage* message = request->message.get();
+  soup_message_set_request_body_from_bytes(message, "application/json", bytes.get());
+  request->deadline.start(impl_->options.timeout, [raw = request.get()] {
+    const auto keep = raw->shared_from_this();
+    raw->fail(Reply::Failure::kTimeout, "no reply came in time");
+  });
   soup_session_send_async(impl_->session.get(), message, G_PRIORITY_DEFAULT,
-                          impl_->cancellable.get(), Impl::on_sent, request.release());
+                          request->cancellable.get(), Impl::Request::on_sent, request->handle());
 }
 
 }  // namespace webrtcupload

@@ -1,9 +1,11 @@
 // SPDX-License-Identifier: LGPL-2.1-or-later
 //
-// One POST of JSON to a server's drop-in endpoint.
+// POSTs of JSON to somebody's HTTP server, within bounds of time and size.
 
 #pragma once
 
+#include <chrono>
+#include <cstddef>
 #include <functional>
 #include <memory>
 #include <optional>
@@ -21,20 +23,35 @@ struct ServerUrl {
 [[nodiscard]] std::optional<ServerUrl> parse_server_url(const std::string& text,
                                                         std::string& problem);
 
+struct HttpClientOptions {
+  // From post_json() to the last byte of the reply.
+  std::chrono::milliseconds timeout{60000};
+  std::size_t max_reply = 1 << 20;
+  // Otherwise one is a reply like any other.
+  bool follow_redirects = true;
+  // Further requests wait for a connection, and their time runs meanwhile.
+  int max_connections = 8;
+};
+
+// Lives on one thread, with that thread's default context.
 class HttpClient {
  public:
-  // `problem` is empty if there was a reply, whatever its status.
   struct Reply {
+    enum class Failure { kNone, kUnreachable, kTimeout, kTooLarge };
+    Failure failure = Failure::kNone;
+    // A phrase; empty if there was a reply, whatever its status.
     std::string problem;
     unsigned status = 0;
     std::string body;
   };
 
-  HttpClient();
+  explicit HttpClient(HttpClientOptions options = {});
   ~HttpClient();
+  HttpClient(const HttpClient&) = delete;
+  HttpClient& operator=(const HttpClient&) = delete;
 
-  // `done` comes on the thread's default context, unless this is destroyed before.
-  void post_json(const ServerUrl& url, const std::optional<std::string>& bearer_token,
+  // `done` comes once, later on the context, unless this is destroyed before.
+  void post_json(const std::string& url, const std::optional<std::string>& bearer_token,
                  const std::string& body, std::function<void(Reply)> done);
 
  private:

@@ -16,7 +16,7 @@ class LocalSession final : public SessionRunner {
       : session_(Session::create(context, std::move(config), std::move(observer))) {}
 
   void start() override { session_->start(); }
-  void stop() override { session_->stop("the server is stopping"); }
+  void stop(const std::string& why) override { session_->stop(why); }
   void kill() override { session_.reset(); }
   void resume() override {}
 

@@ -5,6 +5,7 @@
 #include <glib.h>
 #include <gst/gst.h>
 
+#include <clocale>
 #include <csignal>
 #include <string_view>
 
@@ -28,6 +29,9 @@ constexpr const char* kHelp =
 
 int main(int argc, char** argv) {
   using namespace webrtcupload;
+  // For people's file names and messages, but not for numbers, which programs read.
+  setlocale(LC_ALL, "");
+  setlocale(LC_NUMERIC, "C");
   // Readers of our pipes may go away; that is an error of write(), not the end.
   signal(SIGPIPE, SIG_IGN);
   // For sessions in this process; see child_session.cpp.

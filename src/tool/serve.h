@@ -5,14 +5,9 @@
 
 #pragma once
 
-#include <string>
-
 namespace webrtcupload {
 
 // The exit status. `arguments` are those after "serve", in argv form.
 int serve_main(int argc, char** argv);
-
-// What looks at the uploads if the operator says nothing: the text after "webrtcupload !".
-[[nodiscard]] std::string default_pipeline();
 
 }  // namespace webrtcupload

@@ -21,15 +21,15 @@ class SessionRunner {
   virtual ~SessionRunner() = default;
 
   virtual void start() = 0;
-  // Ends it in order; `ended` (or `refused`) follows.
-  virtual void stop() = 0;
+  // Ends it in order and tells the client why; `ended` (or `refused`) follows.
+  virtual void stop(const std::string& why) = 0;
   // Ends it at once.
   virtual void kill() = 0;
   // The output's congestion is over.
   virtual void resume() = 0;
 };
 
-// Observers are called on the context. `frame` gets its lines there too for a child process; the
+// Observers are called on the context. `frame` and `ask` come there too for a child process; the
 // child waits while `output` is congested.
 [[nodiscard]] std::unique_ptr<SessionRunner> make_child_session(GMainContext* context,
                                                                 const EventOutput& output,

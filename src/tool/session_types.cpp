@@ -108,6 +108,7 @@ std::string config_line(const SessionConfig& config) {
       .set("asks_policy", config.asks_policy);
   if (config.video_output) line.set("video_output", *config.video_output);
   if (config.declared_fps) line.set("declared_fps", *config.declared_fps);
+  if (config.memory_limit) line.set("memory_limit", *config.memory_limit);
   if (config.spool_directory) line.set("spool_directory", *config.spool_directory);
   return line.text();
 }
@@ -137,6 +138,9 @@ std::optional<SessionConfig> parse_config_line(std::string_view line) {
   config.ice_servers = std::move(*ice_servers);
   if (const auto size = json_integer(object, "max_size")) {
     config.max_size = static_cast<std::uint64_t>(*size);
+  }
+  if (const auto limit = json_integer(object, "memory_limit")) {
+    config.memory_limit = static_cast<std::uint64_t>(*limit);
   }
   config.idle_timeout = read_milliseconds(object, "idle_timeout_ms");
   config.upload_timeout = read_milliseconds(object, "upload_timeout_ms");
@@ -195,14 +199,17 @@ std::string policy_line(std::uint64_t number, const PolicyAnswer& answer) {
       .text();
 }
 
-std::optional<PolicyLine> parse_policy_line(std::string_view line) {
+std::string stop_line(const std::string& why) { return JsonWriter().set("stop", why).text(); }
+
+ParentLine parse_parent_line(std::string_view line) {
   auto parsed = parse_json_object(line);
   const auto* node = std::get_if<JsonNodePtr>(&parsed);
-  if (!node) return std::nullopt;
+  if (!node) return BadLine{};
   JsonObject* object = json_node_get_object(node->get());
+  if (auto why = json_string(object, "stop")) return StopLine{std::move(*why)};
   const auto number = json_integer(object, "reply_to");
   const auto allowed = json_boolean(object, "allowed");
-  if (!number || *number < 0 || !allowed) return std::nullopt;
+  if (!number || *number < 0 || !allowed) return BadLine{};
   return PolicyLine{static_cast<std::uint64_t>(*number),
                     {*allowed, json_boolean(object, "over_quota").value_or(false),
                      json_string(object, "message").value_or("")}};

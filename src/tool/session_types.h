@@ -20,7 +20,11 @@
 
 namespace webrtcupload {
 
+// GLib's timers count milliseconds in 32 bits. Nobody waits that long.
+inline constexpr std::chrono::milliseconds kLongestTime{0x7fffffff};
+
 struct SessionConfig {
+  // Unguessable: whoever knows it may end the session.
   std::string id;
   std::string offer_sdp;
   // The operator's text: what follows "webrtcupload !".
@@ -56,6 +60,8 @@ struct SessionConfig {
   bool asks_policy = false;
   // How often while it runs. Unset = the element's default.
   std::optional<std::chrono::milliseconds> quota_interval;
+  // Bytes of private memory that a session's process may have. Unset = no limit.
+  std::optional<std::uint64_t> memory_limit;
 };
 
 // What a session asks whoever answers for its client.
@@ -109,6 +115,9 @@ struct SessionObserver {
 [[nodiscard]] std::string refused_line(const HttpError& error);
 [[nodiscard]] std::string end_line(const std::string& session, const SessionEnd& end);
 
+// Tells a child to end, and why.
+[[nodiscard]] std::string stop_line(const std::string& why);
+
 // A question of a child, and the reply on its standard input. `number` tells them apart.
 [[nodiscard]] std::string ask_line(std::uint64_t number, const PolicyQuestion& question);
 [[nodiscard]] std::string policy_line(std::uint64_t number, const PolicyAnswer& answer);
@@ -130,7 +139,11 @@ struct PolicyLine {
   std::uint64_t number = 0;
   PolicyAnswer answer;
 };
+struct StopLine {
+  std::string why;
+};
 // What a child hears after its configuration.
-[[nodiscard]] std::optional<PolicyLine> parse_policy_line(std::string_view line);
+using ParentLine = std::variant<BadLine, PolicyLine, StopLine>;
+[[nodiscard]] ParentLine parse_parent_line(std::string_view line);
 
 }  // namespace webrtcupload

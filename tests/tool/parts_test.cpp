@@ -56,6 +56,7 @@ TEST(SessionLines, AConfigurationSurvives) {
                          "\"pass\" word"}};
   config.asks_policy = true;
   config.quota_interval = milliseconds(10);
+  config.memory_limit = 1ull << 33;
   const std::string line = config_line(config);
   EXPECT_EQ(line.find('\n'), std::string::npos);
   const auto back = parse_config_line(line);
@@ -79,6 +80,7 @@ TEST(SessionLines, AConfigurationSurvives) {
   EXPECT_EQ(back->ice_servers, config.ice_servers);
   EXPECT_EQ(back->asks_policy, config.asks_policy);
   EXPECT_EQ(back->quota_interval, config.quota_interval);
+  EXPECT_EQ(back->memory_limit, config.memory_limit);
 }
 
 TEST(SessionLines, WhatAConfigurationLeavesOutIsLeftOut) {
@@ -99,6 +101,7 @@ TEST(SessionLines, WhatAConfigurationLeavesOutIsLeftOut) {
   EXPECT_TRUE(back->ice_servers.empty());
   EXPECT_FALSE(back->asks_policy);
   EXPECT_FALSE(back->quota_interval);
+  EXPECT_FALSE(back->memory_limit);
 }
 
 TEST(SessionLines, ABrokenConfigurationIsRefused) {
@@ -129,18 +132,23 @@ TEST(SessionLines, QuestionsAndTheirAnswersSurvive) {
     EXPECT_EQ(ask->question.bytes_announced, 1ull << 40);
     EXPECT_EQ(ask->question.bytes_received, 5u);
   }
-  const auto denied = parse_policy_line(policy_line(9, {false, true, "No \"more\"\n."}));
+  const auto denial = parse_parent_line(policy_line(9, {false, true, "No \"more\"\n."}));
+  const auto* denied = std::get_if<PolicyLine>(&denial);
   ASSERT_TRUE(denied);
   EXPECT_EQ(denied->number, 9u);
   EXPECT_FALSE(denied->answer.allowed);
   EXPECT_TRUE(denied->answer.over_quota);
   EXPECT_EQ(denied->answer.message, "No \"more\"\n.");
-  const auto allowed = parse_policy_line(policy_line(0, {}));
-  ASSERT_TRUE(allowed);
-  EXPECT_TRUE(allowed->answer.allowed);
-  for (const char* line : {"", "{}", "x", R"({"reply_to":1})", R"({"reply_to":-1,"allowed":true})",
-                           R"({"reply_to":1,"allowed":1})", R"({"allowed":true})"}) {
-    EXPECT_FALSE(parse_policy_line(line)) << line;
+  const auto permission = parse_parent_line(policy_line(0, {}));
+  ASSERT_TRUE(std::holds_alternative<PolicyLine>(permission));
+  EXPECT_TRUE(std::get<PolicyLine>(permission).answer.allowed);
+  const auto stop = parse_parent_line(stop_line("\"why\""));
+  ASSERT_TRUE(std::holds_alternative<StopLine>(stop));
+  EXPECT_EQ(std::get<StopLine>(stop).why, "\"why\"");
+  for (const char* line :
+       {"", "{}", "x", R"({"reply_to":1})", R"({"reply_to":-1,"allowed":true})",
+        R"({"reply_to":1,"allowed":1})", R"({"allowed":true})", R"({"stop":1})"}) {
+    EXPECT_TRUE(std::holds_alternative<BadLine>(parse_parent_line(line))) << line;
   }
 }
 

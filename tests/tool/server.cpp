@@ -67,13 +67,14 @@ Server::~Server() {
 
 Event Server::wait_for_end(int session, std::chrono::milliseconds deadline) {
   std::optional<Event> found;
+  std::string id;
+  int sessions = 0;
   process_->wait_for_line(
       [&](const std::string& line) {
-        if (line.find("\"end\"") == std::string::npos) return false;
+        if (line.find("\"event\":\"frame\"") != std::string::npos) return false;
         const auto event = parse_event(line);
-        if (!event || event->event != "end" || event->session != std::to_string(session)) {
-          return false;
-        }
+        if (event && event->event == "session" && ++sessions == session) id = event->session;
+        if (!event || event->event != "end" || event->session != id) return false;
         found = event;
         return true;
       },
@@ -94,10 +95,11 @@ std::vector<Event> Server::events() const {
 
 std::vector<Event> Server::frames_of(int session) const {
   std::vector<Event> frames;
+  std::string id;
+  int sessions = 0;
   for (const Event& event : events()) {
-    if (event.event == "frame" && event.session == std::to_string(session)) {
-      frames.push_back(event);
-    }
+    if (event.event == "session" && ++sessions == session) id = event.session;
+    if (event.event == "frame" && event.session == id) frames.push_back(event);
   }
   return frames;
 }

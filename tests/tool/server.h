@@ -50,7 +50,7 @@ class Server {
   [[nodiscard]] int port() const { return port_; }
   [[nodiscard]] const std::string& spool() const { return spool_; }
 
-  // Fails the test if it does not come.
+  // Sessions are numbered from 1, as they are answered. Fails the test if it does not come.
   Event wait_for_end(int session, std::chrono::milliseconds deadline = kDeadline);
   [[nodiscard]] std::vector<Event> events() const;
   [[nodiscard]] std::vector<Event> frames_of(int session) const;

@@ -1,0 +1,291 @@
+// SPDX-License-Identifier: LGPL-2.1-or-later
+
+#include "tool/serve_options.h"
+
+#include <gio/gio.h>
+
+#include <cmath>
+#include <utility>
+
+#include "core/spool.h"
+#include "gst/glib_ptr.h"
+#include "signalling/peer.h"
+#include "tool/options.h"
+
+namespace webrtcupload {
+namespace {
+
+constexpr double kMaxSeconds = kLongestTime.count() / 1000;
+constexpr std::chrono::milliseconds kDefaultStallTimeout{60000};
+constexpr std::chrono::milliseconds kDefaultQuotaInterval{10000};
+
+// What GOption fills in.
+struct RawOptions {
+  int port = 8080;
+  char* address = nullptr;
+  char** pipelines = nullptr;
+  char* isolation = nullptr;
+  char* spool_directory = nullptr;
+  char* video_codec = nullptr;
+  gint64 max_size = 0;
+  gint64 session_memory = 0;
+  char* idle_timeout = nullptr;
+  char* upload_timeout = nullptr;
+  char* connect_timeout = nullptr;
+  char* stall_timeout = nullptr;
+  char* max_processing_timeout = nullptr;
+  int max_sessions = 8;
+  char** api_keys = nullptr;
+  char* api_key_file = nullptr;
+  char* auth_hook = nullptr;
+  char* auth_hook_timeout = nullptr;
+  char* quota_interval = nullptr;
+  gboolean auth_hook_forward_key = FALSE;
+  gboolean insecure = FALSE;
+
+  RawOptions() = default;
+  RawOptions(const RawOptions&) = delete;
+  RawOptions& operator=(const RawOptions&) = delete;
+  ~RawOptions() {
+    for (char* text : {address, isolation, spool_directory, video_codec, idle_timeout,
+                       upload_timeout, connect_timeout, stall_timeout, max_processing_timeout,
+                       api_key_file, auth_hook, auth_hook_timeout, quota_interval}) {
+      g_free(text);
+    }
+    g_strfreev(pipelines);
+    g_strfreev(api_keys);
+  }
+};
+
+// Each of the following: empty, or what is wrong.
+
+std::string read_times(const RawOptions& raw, ServeOptions& options) {
+  SessionConfig& session = options.session;
+  session.stall_timeout = kDefaultStallTimeout;
+  session.quota_interval = kDefaultQuotaInterval;
+  std::optional<std::chrono::milliseconds> connect_timeout;
+  std::optional<std::chrono::milliseconds> hook_timeout;
+  struct Time {
+    const char* name;
+    const char* text;
+    double least;
+    std::optional<std::chrono::milliseconds>* value;
+  };
+  // Those that may be 0 know it as "never".
+  constexpr double kTick = 0.001;
+  for (const Time& time :
+       {Time{"--idle-timeout", raw.idle_timeout, 0, &session.idle_timeout},
+        Time{"--upload-timeout", raw.upload_timeout, 0, &session.upload_timeout},
+        Time{"--stall-timeout", raw.stall_timeout, 0, &session.stall_timeout},
+        Time{"--connect-timeout", raw.connect_timeout, kTick, &connect_timeout},
+        Time{"--max-processing-timeout", raw.max_processing_timeout, kTick,
+             &options.max_processing_timeout},
+        Time{"--auth-hook-timeout", raw.auth_hook_timeout, kTick, &hook_timeout},
+        Time{"--quota-interval", raw.quota_interval, kTick, &session.quota_interval}}) {
+    if (!time.text) continue;
+    if (auto problem = read_seconds(time.name, time.text, time.least, *time.value);
+        !problem.empty()) {
+      return problem;
+    }
+  }
+  if (session.stall_timeout->count() == 0) session.stall_timeout.reset();
+  if (connect_timeout) session.connect_timeout = *connect_timeout;
+  if (hook_timeout && options.hook) options.hook->timeout = *hook_timeout;
+  return "";
+}
+
+std::string read_access(RawOptions& raw, ServeOptions& options) {
+  for (char** key = raw.api_keys; key && *key; ++key) {
+    if (const std::string problem = options.keys.add(*key); !problem.empty()) {
+      return "--api-key: " + problem;
+    }
+  }
+  options.key_file = take_string(raw.api_key_file);
+  if (options.key_file) {
+    if (const std::string problem = options.keys.read_file(*options.key_file); !problem.empty()) {
+      return "--api-key-file: " + problem;
+    }
+  }
+  if (auto url = take_string(raw.auth_hook)) {
+    if (const std::string problem = check_hook_url(*url); !problem.empty()) {
+      return "--auth-hook: " + problem;
+    }
+    options.hook =
+        AuthHookOptions{.url = std::move(*url), .forward_key = raw.auth_hook_forward_key != FALSE};
+  } else if (raw.auth_hook_timeout || raw.quota_interval || raw.auth_hook_forward_key) {
+    return "--auth-hook-timeout, --auth-hook-forward-key and --quota-interval are about "
+           "--auth-hook, which is missing";
+  }
+  options.session.asks_policy = options.hook.has_value();
+  options.insecure = raw.insecure != FALSE;
+  if (!options.insecure && options.keys.empty() && !options.hook &&
+      !is_loopback(options.http.address)) {
+    return "anybody who can reach " + options.http.address +
+           " could use this server: give it keys (--api-key-file, --api-key) or an --auth-hook, "
+           "or say --insecure if that is meant";
+  }
+  return "";
+}
+
+std::string convert(RawOptions& raw, ServeOptions& options) {
+  if (raw.port < 0 || raw.port > 65535) return "--port must be between 0 and 65535";
+  if (raw.max_size < 0) return "--max-size must not be negative";
+  if (raw.session_memory < 0) return "--session-memory must not be negative";
+  if (raw.max_sessions < 1) return "--max-sessions must be at least 1";
+  options.http.port = static_cast<std::uint16_t>(raw.port);
+  if (auto address = take_string(raw.address)) {
+    options.http.address = *address == "localhost" ? "127.0.0.1" : std::move(*address);
+  }
+  const GObjectPtr<GInetAddress> address(
+      g_inet_address_new_from_string(options.http.address.c_str()));
+  if (!address) return "--address: \"" + options.http.address + "\" is not an IP address";
+  for (char** text = raw.pipelines; text && *text; ++text) {
+    if (const std::string problem = options.pipelines.add(*text); !problem.empty()) {
+      return "--pipeline: " + problem;
+    }
+  }
+  options.pipelines.add_default(default_pipeline());
+  if (const auto isolation = take_string(raw.isolation)) {
+    if (*isolation != "process" && *isolation != "none") {
+      return "--isolation is \"process\" or \"none\", not \"" + *isolation + "\"";
+    }
+    options.isolate = *isolation == "process";
+  }
+  options.max_sessions = static_cast<std::size_t>(raw.max_sessions);
+  SessionConfig& session = options.session;
+  if (const auto codec = take_string(raw.video_codec)) {
+    if (*codec != "VP8" && *codec != "H264") {
+      return "--video-codec is VP8 or H264, not \"" + *codec + "\"";
+    }
+    session.video_codec = *codec;
+  }
+  session.ice_addresses = ice_addresses_for(options.http.address);
+  if (raw.max_size > 0) session.max_size = static_cast<std::uint64_t>(raw.max_size);
+  if (raw.session_memory > 0) {
+    if (!options.isolate) return "--session-memory needs --isolation process";
+    session.memory_limit = static_cast<std::uint64_t>(raw.session_memory);
+  }
+  session.spool_directory = take_string(raw.spool_directory);
+  if (std::string problem = read_access(raw, options); !problem.empty()) return problem;
+  return read_times(raw, options);
+}
+
+}  // namespace
+
+std::string read_seconds(const char* name, const char* text, double least,
+                         std::optional<std::chrono::milliseconds>& value) {
+  char* end = nullptr;
+  const double seconds = g_ascii_strtod(text, &end);
+  if (end == text || *end != '\0' || !std::isfinite(seconds)) {
+    return std::string(name) + ": \"" + text + "\" is not a number of seconds";
+  }
+  if (seconds < 0) return std::string(name) + " must not be negative";
+  if (seconds < least) return std::string(name) + " must be above 0";
+  if (seconds > kMaxSeconds) {
+    return std::string(name) + " must be at most " + std::to_string(std::lround(kMaxSeconds)) +
+           " seconds";
+  }
+  // Something that small is still not "never".
+  value = std::chrono::milliseconds(static_cast<std::int64_t>(std::ceil(seconds * 1000)));
+  return "";
+}
+
+bool is_loopback(const std::string& address) {
+  if (address == "localhost") return true;
+  const GObjectPtr<GInetAddress> parsed(g_inet_address_new_from_string(address.c_str()));
+  return parsed && g_inet_address_get_is_loopback(parsed.get());
+}
+
+std::string default_pipeline() {
+  // Video only, upright, and people in it. The sizes are those of a person a few metres away.
+  return "decodebin caps=video/x-raw(ANY) expose-all-streams=false ! videoconvert "
+         "! videoflip video-direction=auto "
+         "! facedetect profile=/usr/share/opencv4/haarcascades/haarcascade_fullbody.xml "
+         "display=false scale-factor=1.1 min-neighbors=3 min-size-width=28 min-size-height=56 "
+         "! fakesink";
+}
+
+std::optional<int> read_serve_options(int argc, char** argv, ServeOptions& options) {
+  RawOptions raw;
+  const GOptionEntry entries[] = {
+      {"port", 'p', 0, G_OPTION_ARG_INT, &raw.port, "Port for HTTP; 0 = any that is free (8080)",
+       "PORT"},
+      {"address", 'a', 0, G_OPTION_ARG_STRING, &raw.address,
+       "IP address to listen on (127.0.0.1: this machine only)", "ADDRESS"},
+      {"api-key", 0, 0, G_OPTION_ARG_STRING_ARRAY, &raw.api_keys,
+       "A key that clients may present; can be given more than once, and is seen by who can list "
+       "this machine's processes",
+       "KEY"},
+      {"api-key-file", 0, 0, G_OPTION_ARG_FILENAME, &raw.api_key_file,
+       "Keys that clients may present, one a line; read again on SIGHUP", "FILE"},
+      {"auth-hook", 0, 0, G_OPTION_ARG_STRING, &raw.auth_hook,
+       "Ask there, with a POST of JSON, what a client may do", "URL"},
+      {"auth-hook-timeout", 0, 0, G_OPTION_ARG_STRING, &raw.auth_hook_timeout,
+       "No reply in so long is a no (5)", "SECONDS"},
+      {"auth-hook-forward-key", 0, 0, G_OPTION_ARG_NONE, &raw.auth_hook_forward_key,
+       "Give the hook the client's key, in an Authorization header", nullptr},
+      {"quota-interval", 0, 0, G_OPTION_ARG_STRING, &raw.quota_interval,
+       "Ask the hook so often while an upload runs (10)", "SECONDS"},
+      {"insecure", 0, 0, G_OPTION_ARG_NONE, &raw.insecure,
+       "Listen on an address that others can reach without any of those", nullptr},
+      {"pipeline", 0, 0, G_OPTION_ARG_STRING_ARRAY, &raw.pipelines,
+       "What to do with an upload: the part of a GStreamer pipeline after \"webrtcupload !\" "
+       "(decode it and look for people). With NAME= before it, for the clients whose workflow_id "
+       "is "
+       "NAME; can be given more than once",
+       "[NAME=]DESCRIPTION"},
+      {"video-codec", 0, 0, G_OPTION_ARG_STRING, &raw.video_codec,
+       "What a video track to a client is encoded as, VP8 or H264 (VP8)", "CODEC"},
+      {"max-size", 0, 0, G_OPTION_ARG_INT64, &raw.max_size,
+       "Largest file accepted, in bytes (524288000)", "BYTES"},
+      {"idle-timeout", 0, 0, G_OPTION_ARG_STRING, &raw.idle_timeout,
+       "End an upload from which nothing new comes for so long; 0 = never (30)", "SECONDS"},
+      {"upload-timeout", 0, 0, G_OPTION_ARG_STRING, &raw.upload_timeout,
+       "End an upload that takes longer; 0 = never (300)", "SECONDS"},
+      {"connect-timeout", 0, 0, G_OPTION_ARG_STRING, &raw.connect_timeout,
+       "Forget a client that does not connect, or does not begin to upload, in so long (30)",
+       "SECONDS"},
+      {"stall-timeout", 0, 0, G_OPTION_ARG_STRING, &raw.stall_timeout,
+       "End a session in which neither the upload nor the analysis gets on for so long; 0 = never "
+       "(60)",
+       "SECONDS"},
+      {"max-processing-timeout", 0, 0, G_OPTION_ARG_STRING, &raw.max_processing_timeout,
+       "End an analysis that takes longer, also if its client asked for more (no limit)",
+       "SECONDS"},
+      {"spool-directory", 0, 0, G_OPTION_ARG_FILENAME, &raw.spool_directory,
+       "Where uploads are kept until they are processed, in files without a name (the system's "
+       "directory for temporary files)",
+       "DIRECTORY"},
+      {"max-sessions", 0, 0, G_OPTION_ARG_INT, &raw.max_sessions,
+       "How many uploads at once; further ones are told to try later (8)", "NUMBER"},
+      {"isolation", 0, 0, G_OPTION_ARG_STRING, &raw.isolation,
+       "\"process\": each upload in a process of its own; \"none\": all in this one (process)",
+       "KIND"},
+      {"session-memory", 0, 0, G_OPTION_ARG_INT64, &raw.session_memory,
+       "Most memory for the process of one upload, thread stacks included; 0 = no limit (0)",
+       "BYTES"},
+      {nullptr, 0, 0, G_OPTION_ARG_NONE, nullptr, nullptr, nullptr},
+  };
+  std::string problem =
+      parse_options("- take video uploads and analyse them",
+                    "Prints one JSON line when it listens, one for each session, one for each "
+                    "analysed frame and\n"
+                    "one for the end of each session. Ctrl-C ends it. Logs go to standard error.\n",
+                    entries, argc, argv);
+  if (problem.empty() && argc > 1) problem = std::string("unexpected argument ") + argv[1];
+  if (problem.empty()) problem = convert(raw, options);
+  if (!problem.empty()) return usage_error("serve", problem);
+
+  problem = options.pipelines.check();
+  if (problem.empty()) {
+    const std::string directory = options.session.spool_directory.value_or(g_get_tmp_dir());
+    if (const auto spool = Spool::open(directory); !spool) {
+      problem = "uploads cannot be kept: " + spool.error().message;
+    }
+  }
+  if (problem.empty()) return std::nullopt;
+  g_printerr("webrtc-upload serve: %s\n", problem.c_str());
+  return kExitFailed;
+}
+
+}  // namespace webrtcupload
