@@ -183,6 +183,7 @@ bool start_session(GstWebrtcResultSink* self) {
     return false;
   }
   if (webrtcbin) session->attach(webrtcbin.get());
+  session->watch_bus();
   self->state->paced = false;
   GST_OBJECT_LOCK(self);
   self->state->session = std::move(session);

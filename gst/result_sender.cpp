@@ -34,9 +34,10 @@ constexpr const char* kImageOutput = "image";
 constexpr std::size_t kMaxControlMessages = 64;
 constexpr std::size_t kMaxControlSize = 16 * 1024;
 // A channel that does not drain at all for so long belongs to a peer that takes nothing any more.
-constexpr std::chrono::seconds kDrainPatience{10};
-// For the peer to close its side, once it has everything.
-constexpr std::chrono::seconds kClosePatience{5};
+constexpr std::chrono::seconds kDrainPatience{15};
+// For the peer to close its side, once it has everything: what SCTP has taken and not delivered yet
+// may be some hundred kilobytes, over a slow line.
+constexpr std::chrono::seconds kClosePatience{15};
 // For a handler of the application's that runs while everything ends.
 constexpr std::chrono::milliseconds kHandlerPatience{200};
 // Over how many results their rate is measured.
@@ -143,7 +144,7 @@ class ResultSender::Impl : public std::enable_shared_from_this<Impl> {
   bool has_room() const;
   bool is_drained() const { return !channel_ || buffered_amount(channel_.get()) == 0; }
   bool wants(std::string_view output) const;
-  void send_completion(Lock& lock);
+  bool send_completion(Lock& lock);
 
   // The worker's.
   void run();
@@ -577,7 +578,7 @@ void ResultSender::Impl::cancel(std::string reason, std::vector<std::string> err
   work_.notify_all();
   if (!channel_ || !open_) return;
   if (!changed_.wait_until(lock, until, [this] { return !sending_; })) return;
-  if (!gone_ && !completion_sent_) send_completion(lock);
+  if (!gone_ && !completion_sent_) static_cast<void>(send_completion(lock));
   const bool drained = changed_.wait_until(lock, gone_ ? Clock::now() : until, [this] {
     return is_drained() || gone_ || connection_gone_;
   }) && is_drained();
@@ -596,22 +597,26 @@ void ResultSender::Impl::cancel(std::string reason, std::vector<std::string> err
   }
 }
 
-// By the worker or cancel(), whoever is first.
-void ResultSender::Impl::send_completion(Lock& lock) {
+// By the worker or cancel(), whoever is first. Whether the channel took it.
+bool ResultSender::Impl::send_completion(Lock& lock) {
   completion_sent_ = true;
   sending_ = true;
   const std::string text = completion_document(termination_reason_, final_errors_);
   const std::uint32_t frame_id = frame_id_ + 1;
   lock.unlock();
   const std::uint32_t count = result_chunk_count(text.size());
-  for (std::uint32_t i = 0; i < count; ++i) {
-    if (!send_message(channel_.get(), result_message(frame_id, i, text))) break;
+  bool sent = true;
+  for (std::uint32_t i = 0; sent && i < count; ++i) {
+    sent = send_message(channel_.get(), result_message(frame_id, i, text));
   }
   lock.lock();
   sending_ = false;
-  stats_.messages += count;
-  stats_.bytes += text.size() + count * kResultHeaderSize;
+  if (sent) {
+    stats_.messages += count;
+    stats_.bytes += text.size() + count * kResultHeaderSize;
+  }
   changed_.notify_all();
+  return sent;
 }
 
 bool ResultSender::Impl::has_channel() const {
@@ -629,9 +634,7 @@ ResultStats ResultSender::Impl::stats() const {
 void ResultSender::Impl::run() {
   Lock lock(mutex_);
   while (!stopping_) {
-    if (!control_.empty()) {
-      hand_on_control(lock);
-    } else if (std::exchange(gone_to_tell_, false)) {
+    if (std::exchange(gone_to_tell_, false)) {
       const std::string why = why_gone_;
       lock.unlock();
       if (events_.gone) events_.gone(why);
@@ -644,6 +647,9 @@ void ResultSender::Impl::run() {
         events_.finished(*delivery);
         lock.lock();
       }
+    } else if (!control_.empty()) {
+      // The least: a peer that never stops talking must not keep the end from coming.
+      hand_on_control(lock);
     } else {
       work_.wait(lock);
     }
@@ -700,16 +706,17 @@ std::string ResultSender::Impl::deliver_the_rest(Lock& lock) {
 
   changed_.wait(lock, [this] { return !sending_ || cancelled_; });
   if (cancelled_ || completion_sent_) return "cancelled";
-  send_completion(lock);
+  if (!send_completion(lock)) return gone_ ? why_gone_ : "the channel takes no message";
 
   for (std::uint64_t left = buffered_amount(channel_.get()); left > 0;) {
     const bool better = changed_.wait_for(lock, kDrainPatience, [&] {
       return buffered_amount(channel_.get()) < left || gone_ || cancelled_;
     });
     if (cancelled_) return "cancelled";
-    if (gone_) return why_gone_;
-    if (!better) return "the peer does not take what is sent";
     left = buffered_amount(channel_.get());
+    // A peer that has it all may have closed the channel by now.
+    if (left > 0 && gone_) return why_gone_;
+    if (left > 0 && !better) return "the peer does not take what is sent";
   }
   // The peer may well close the channel when it has read the completion.
   changed_.wait_for(lock, settings_.linger, [this] { return gone_ || cancelled_; });

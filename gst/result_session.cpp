@@ -80,7 +80,6 @@ std::shared_ptr<ResultSession> ResultSession::create(
     if (const auto session = weak.lock()) session->on_finished(delivery);
   };
   self->sender_ = ResultSender::create(settings, std::move(events));
-  self->watch_bus();
   return self;
 }
 

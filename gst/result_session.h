@@ -34,6 +34,8 @@ class ResultSession : public std::enable_shared_from_this<ResultSession> {
   void attach(GstElement* webrtcbin);
   // May be under the PC lock.
   bool adopt(GstWebRTCDataChannel* channel) { return sender_->adopt(channel); }
+  // After attach(): listens on the bus of the pipeline for analysers and errors.
+  void watch_bus();
 
   // The streaming thread, with the preroll lock held, which is let go while anything is waited for.
   [[nodiscard]] bool set_caps(GstCaps* caps);
@@ -60,7 +62,6 @@ class ResultSession : public std::enable_shared_from_this<ResultSession> {
   enum class Content { kNone, kVideo, kText, kJson };
 
   ResultSession(GstBaseSink* sink, const ResultSettings& settings);
-  void watch_bus();
   void on_error(GstMessage* message);
   void on_element_message(GstMessage* message);
   void on_control(const std::string& json_text);
