@@ -2,6 +2,10 @@
 
 #include "analysis/detections.h"
 
+#if HAVE_GST_ANALYTICS
+#include <gst/analytics/analytics.h>
+#endif
+
 #include <algorithm>
 #include <cmath>
 #include <cstdio>
@@ -190,6 +194,46 @@ std::vector<Detection> detections_from_metas(GstBuffer* frame, std::size_t max_t
   return result;
 }
 
+// What neural networks say since GStreamer 1.24.
+#if HAVE_GST_ANALYTICS
+void add_analytics_detections(GstBuffer* frame, std::size_t max_text, std::size_t limit,
+                              std::vector<Detection>& result, std::uint64_t& dropped) {
+  GstAnalyticsRelationMeta* meta = gst_buffer_get_analytics_relation_meta(frame);
+  if (meta == nullptr) {
+    return;
+  }
+  gpointer state = nullptr;
+  GstAnalyticsMtd object;
+  while (gst_analytics_relation_meta_iterate(meta, &state, gst_analytics_od_mtd_get_mtd_type(),
+                                             &object)) {
+    gint left = 0;
+    gint top = 0;
+    gint width = 0;
+    gint height = 0;
+    gfloat confidence = -1;
+    if (!gst_analytics_od_mtd_get_location(&object, &left, &top, &width, &height, &confidence) ||
+        width <= 0 || height <= 0) {
+      continue;
+    }
+    if (result.size() >= limit) {
+      ++dropped;
+      continue;
+    }
+    Detection detection;
+    detection.label =
+        clean_text(g_quark_to_string(gst_analytics_od_mtd_get_obj_type(&object)), max_text);
+    if (detection.label.empty()) {
+      detection.label = "object";
+    }
+    detection.box = box_from_corner(left, top, width, height);
+    if (confidence >= 0 && confidence <= 1) {
+      detection.confidence = confidence;
+    }
+    result.push_back(std::move(detection));
+  }
+}
+#endif
+
 }  // namespace
 
 std::string label_of_cascade(const std::string& path) {
@@ -332,6 +376,10 @@ std::vector<Detection> DetectionCollector::take(GstBuffer* frame, const GstVideo
   std::uint64_t dropped = 0;
   std::vector<Detection> result =
       detections_from_metas(frame, limits_.max_text, limits_.max_per_frame, dropped);
+
+#if HAVE_GST_ANALYTICS
+  add_analytics_detections(frame, limits_.max_text, limits_.max_per_frame, result, dropped);
+#endif
 
   // An analyser that speaks in both ways: the metas win, because scaling behind the analyser scales
   // them too; the messages know the better label. The n-th of one is the n-th of the other, unless
