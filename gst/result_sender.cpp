@@ -318,6 +318,7 @@ bool ResultSender::Impl::adopt(GstWebRTCDataChannel* channel) {
   });
   watch->watch_channel(channel);
   on_channel_state(channel);
+  GST_DEBUG_OBJECT(channel, "taken for results");
   const std::lock_guard lock(mutex_);
   if (stopping_) return true;
   for (auto& connection : connections) connections_.push_back(std::move(connection));
@@ -637,6 +638,7 @@ void ResultSender::Impl::run() {
     if (std::exchange(gone_to_tell_, false)) {
       const std::string why = why_gone_;
       lock.unlock();
+      GST_INFO("no more results: %s", why.c_str());
       if (events_.gone) events_.gone(why);
       lock.lock();
     } else if (finishing_ && !concluded_ && !cancelled_) {
@@ -686,6 +688,7 @@ std::optional<Delivery> ResultSender::Impl::conclude(Lock& lock) {
   delivery.problem = deliver_the_rest(lock);
   if (cancelled_) return std::nullopt;
   delivery.complete = delivery.problem.empty();
+  GST_INFO("%u results: %s", frame_id_, delivery.complete ? "delivered" : delivery.problem.c_str());
   if (!delivery.complete && open_ && !std::exchange(closing_, true)) {
     // So that the peer notices, if it is still there.
     lock.unlock();

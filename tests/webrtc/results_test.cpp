@@ -6,6 +6,7 @@
 #include <gmock/gmock.h>
 #include <gst/video/video.h>
 
+#include <algorithm>
 #include <atomic>
 #include <chrono>
 #include <condition_variable>
@@ -498,6 +499,45 @@ TEST_F(ResultsTest, APauseInterruptsNothing) {
   }
   const auto results = client_->results();
   EXPECT_EQ(header_ids(results), count_to(static_cast<std::uint32_t>(results.size())));
+}
+
+TEST_F(ResultsTest, AFlushInterruptsAWaitAndResultsGoOn) {
+  run("videotestsrc name=source ! webrtcresultsink name=results ack-window=1");
+  const auto source = element("source");
+  ASSERT_TRUE(client_->wait_results(1));
+  client_->ack(1);
+  for (int i = 0; i < 3; ++i) {
+    EXPECT_TRUE(gst_element_send_event(source.get(), gst_event_new_flush_start()));
+    EXPECT_TRUE(gst_element_send_event(source.get(), gst_event_new_flush_stop(TRUE)));
+  }
+  // As many as there are, and then others.
+  for (int i = 0; i < 10; ++i) {
+    const std::size_t count = client_->count();
+    client_->ack(client_->results().back().header_id);
+    ASSERT_TRUE(client_->wait_results(count + 1));
+  }
+  EXPECT_TRUE(std::ranges::is_sorted(header_ids(client_->results())));
+}
+
+TEST_F(ResultsTest, RealtimeFramesAreDueFromTheFirstOneOn) {
+  keep_times_ = true;
+  start(
+      "appsrc name=source format=time caps=video/x-raw,format=GRAY8,width=4,height=4 ! "
+      "webrtcresultsink name=results realtime=true");
+  const auto source = element("source");
+  // It came long after the pipeline began to play, as after an upload.
+  const GstClockTime before = gst_element_get_current_running_time(sink_.get());
+  ASSERT_TRUE(GST_CLOCK_TIME_IS_VALID(before));
+  GstBuffer* buffer = gst_buffer_new_allocate(nullptr, 16, nullptr);
+  GST_BUFFER_PTS(buffer) = 0;
+  GstFlowReturn flow = GST_FLOW_ERROR;
+  g_signal_emit_by_name(source.get(), "push-buffer", buffer, &flow);
+  gst_buffer_unref(buffer);
+  ASSERT_TRUE(eventually([this] { return stat<guint>("last-frame-id") == 1; }, kDeadline));
+  gint64 offset = -1;
+  g_object_get(sink_.get(), "ts-offset", &offset, nullptr);
+  EXPECT_GE(offset, static_cast<gint64>(before));
+  EXPECT_LE(offset, static_cast<gint64>(gst_element_get_current_running_time(sink_.get())));
 }
 
 TEST_F(ResultsTest, RealtimeLosesResultsAndNotTime) {
