@@ -2,13 +2,12 @@
 
 #include "tool/auth_hook.h"
 
-#include <libsoup/soup.h>
+#include <glib.h>
 
 #include <algorithm>
 #include <cmath>
 #include <utility>
 
-#include "gst/glib_ptr.h"
 #include "json/json.h"
 #include "tool/session_types.h"
 
@@ -127,13 +126,8 @@ HookVerdict read_hook_reply(const HttpClient::Reply& reply) {
 }
 
 std::string check_hook_url(const std::string& url) {
-  const GObjectPtr<SoupMessage> message(soup_message_new("POST", url.c_str()));
-  GUri* uri = message ? soup_message_get_uri(message.get()) : nullptr;
-  const std::string scheme = uri ? g_uri_get_scheme(uri) : "";
-  if (scheme != "http" && scheme != "https") {
-    return "\"" + url + "\" is not an address like https://example.org/may";
-  }
-  return "";
+  if (is_http_url(url)) return "";
+  return "\"" + url + "\" is not an address like https://example.org/may";
 }
 
 AuthHook::AuthHook(AuthHookOptions options)

@@ -4,6 +4,7 @@
 
 #include <libsoup/soup.h>
 
+#include <string_view>
 #include <utility>
 #include <vector>
 
@@ -12,15 +13,30 @@
 #include "signalling/main_context.h"
 
 namespace webrtcupload {
+namespace {
+
+GUri* parse_http_url(const std::string& text) {
+  GUri* uri = g_uri_parse(text.c_str(), static_cast<GUriFlags>(SOUP_HTTP_URI_FLAGS), nullptr);
+  if (!uri) return nullptr;
+  const std::string_view scheme = g_uri_get_scheme(uri);
+  const char* host = g_uri_get_host(uri);
+  if ((scheme == "http" || scheme == "https") && host && *host) return uri;
+  g_uri_unref(uri);
+  return nullptr;
+}
+
+}  // namespace
+
+bool is_http_url(const std::string& text) {
+  GUri* uri = parse_http_url(text);
+  if (uri) g_uri_unref(uri);
+  return uri != nullptr;
+}
+
 std::optional<ServerUrl> parse_server_url(const std::string& text, std::string& problem) {
-  GError* error = nullptr;
-  GUri* uri = g_uri_parse(text.c_str(), static_cast<GUriFlags>(SOUP_HTTP_URI_FLAGS), &error);
-  const std::string scheme = uri ? g_uri_get_scheme(uri) : "";
-  if (!uri || (scheme != "http" && scheme != "https") || !g_uri_get_host(uri) ||
-      !*g_uri_get_host(uri)) {
+  GUri* uri = parse_http_url(text);
+  if (!uri) {
     problem = "\"" + text + "\" is not an address like http://127.0.0.1:8080";
-    g_clear_error(&error);
-    if (uri) g_uri_unref(uri);
     return std::nullopt;
   }
   const std::string path = g_uri_get_path(uri);

@@ -13,6 +13,9 @@
 
 namespace webrtcupload {
 
+// Whether it is an http or https URL with a host.
+[[nodiscard]] bool is_http_url(const std::string& text);
+
 // Where a server lives, from what a person typed.
 struct ServerUrl {
   std::string text;  // With the endpoint's path.
