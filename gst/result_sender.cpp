@@ -483,7 +483,7 @@ bool ResultSender::Impl::send_result(VideoMetadata& metadata, const MakeText& ma
         changed_.wait(lock);
         continue;
       }
-      if (settings_.realtime) return Turn::kDrop;
+      // In real time as well: it is the beginning of a file, and nothing is late yet.
       const auto now = Clock::now();
       if (!channel_deadline_) channel_deadline_ = now + settings_.channel_timeout;
       if (now >= *channel_deadline_) return Turn::kDrop;

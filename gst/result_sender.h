@@ -32,7 +32,7 @@ struct ResultSettings {
   // How many results may be sent ahead of the last one the peer has acknowledged. From its first
   // acknowledgement on, and unless `realtime`. 0 = any number.
   unsigned ack_window = 32;
-  // Results for which there is no room are dropped. Otherwise send_frame() waits.
+  // Results for which there is no room are dropped. Otherwise send_frame() waits for it.
   bool realtime = false;
   // The outputs in each result: empty = only the metadata, "*" = all but images.
   std::vector<std::string> data_output = {"*"};

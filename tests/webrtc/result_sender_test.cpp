@@ -79,6 +79,9 @@ class ResultSenderTest : public testing::Test {
     // A webrtcbin that is told of a channel's end throws away what it has received and not
     // delivered yet. So the client closes it, unless a test is about that.
     if (!keep_linger_) settings.linger = kForever;
+    if (settings.channel_timeout == ResultSettings().channel_timeout) {
+      settings.channel_timeout = kForever;
+    }
     ResultEvents events;
     events.control = [this](const std::string& text) {
       std::function<void()> handler;
@@ -218,9 +221,7 @@ TEST_F(ResultSenderTest, AfterTheCompletionTheChannelIsClosed) {
 }
 
 TEST_F(ResultSenderTest, WaitsForTheChannel) {
-  ResultSettings settings;
-  settings.channel_timeout = kForever;
-  make_sender(settings);
+  make_sender();
   auto sent = std::async(std::launch::async, [this] { return send(); });
   ASSERT_TRUE(eventually([this] { return sender_->stats().last_frame_id == 1; }, kDeadline));
   client_ = std::make_unique<ResultClient>(peers_);
@@ -275,7 +276,9 @@ TEST_F(ResultSenderTest, ChannelsOfOtherLabelsAreLeftAlone) {
 
 TEST_F(ResultSenderTest, TwoSendersTakeOneChannelEach) {
   make_sender();
-  const auto second = ResultSender::create({}, {});
+  ResultSettings settings;
+  settings.channel_timeout = kForever;
+  const auto second = ResultSender::create(settings, {});
   second->attach(peers_.answerer());
   client_ = std::make_unique<ResultClient>(peers_);
   const ResultClient other(peers_);
@@ -341,15 +344,9 @@ TEST_F(ResultSenderTest, RealtimeDoesNotWaitForAcknowledgements) {
   settings.ack_window = 1;
   settings.realtime = true;
   connect(settings);
-  ASSERT_TRUE(eventually(
-      [this] {
-        EXPECT_TRUE(send());
-        return sender_->stats().sent == 1;
-      },
-      kDeadline));
-  const std::uint32_t first = sender_->stats().last_frame_id;
-  client_->ack(first);
-  ASSERT_TRUE(eventually([&] { return sender_->stats().acked == first; }, kDeadline));
+  EXPECT_TRUE(send());
+  client_->ack(1);
+  ASSERT_TRUE(eventually([this] { return sender_->stats().acked == 1U; }, kDeadline));
   for (std::uint32_t i = 0; i < 50; ++i) EXPECT_TRUE(send(i));
   EXPECT_TRUE(client_->wait_results(51));
 }
@@ -387,12 +384,7 @@ TEST_F(ResultSenderTest, RealtimeDropsWhatThereIsNoRoomFor) {
   settings.realtime = true;
   settings.buffer_limit = 100000;
   connect(settings);
-  ASSERT_TRUE(eventually(
-      [this] {
-        EXPECT_TRUE(send());
-        return sender_->stats().sent == 1;
-      },
-      kDeadline));
+  EXPECT_TRUE(send());
   ASSERT_TRUE(client_->wait_results(1));
   auto gate = ReceiveGate::find(peers_.offerer());
   ASSERT_TRUE(gate);
