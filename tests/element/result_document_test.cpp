@@ -8,7 +8,6 @@
 
 #include <cmath>
 #include <limits>
-#include <regex>
 #include <set>
 #include <string>
 
@@ -92,9 +91,14 @@ TEST(ResultDocument, Detections) {
   const auto outputs = outputs_of(detections);
   std::string text = document.result(metadata_of(1), &outputs, {});
   // What differs each time.
-  const std::regex uuid(
-      "\"detection_id\":\"[0-9a-f]{8}-[0-9a-f]{4}-4[0-9a-f]{3}-[89ab][0-9a-f]{3}-[0-9a-f]{12}\"");
-  text = std::regex_replace(text, uuid, "\"detection_id\":ID");
+  GRegex* uuid =
+      g_regex_new("\"[0-9a-f]{8}-[0-9a-f]{4}-4[0-9a-f]{3}-[89ab][0-9a-f]{3}-[0-9a-f]{12}\"",
+                  GRegexCompileFlags(0), GRegexMatchFlags(0), nullptr);
+  char* replaced =
+      g_regex_replace_literal(uuid, text.c_str(), -1, 0, "ID", GRegexMatchFlags(0), nullptr);
+  text = replaced;
+  g_free(replaced);
+  g_regex_unref(uuid);
   EXPECT_EQ(text,
             std::string(R"({"serialized_output_data":{"predictions":)"
                         R"({"image":{"width":1920,"height":1080},"predictions":[)"
