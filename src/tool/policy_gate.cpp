@@ -14,7 +14,7 @@ struct PolicyGate::State {
   std::condition_variable changed;
   std::uint64_t asked = 0;
   std::optional<PolicyAnswer> answer;  // To question number `asked`.
-  std::string reason;
+  std::optional<PolicyAnswer> denial;
   bool stopped = false;
 };
 
@@ -41,13 +41,13 @@ bool PolicyGate::allows(const PolicyQuestion& question) {
   std::unique_lock lock(state_->mutex);
   state_->changed.wait(lock, [this] { return state_->stopped || state_->answer; });
   if (!state_->answer || state_->answer->allowed) return true;
-  state_->reason = state_->answer->message;
+  state_->denial = state_->answer;
   return false;
 }
 
-std::string PolicyGate::reason() const {
+std::optional<PolicyAnswer> PolicyGate::denial() const {
   const std::lock_guard lock(state_->mutex);
-  return state_->reason;
+  return state_->denial;
 }
 
 void PolicyGate::stop() {

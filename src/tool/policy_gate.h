@@ -7,7 +7,7 @@
 
 #include <functional>
 #include <memory>
-#include <string>
+#include <optional>
 
 #include "tool/session_types.h"
 
@@ -24,8 +24,8 @@ class PolicyGate {
 
   // Waits for the answer, or for stop(), which counts as a yes: what stops asks nobody any more.
   [[nodiscard]] bool allows(const PolicyQuestion& question);
-  // Why it was a no, or an empty string.
-  [[nodiscard]] std::string reason() const;
+  // What the no was, if there was one.
+  [[nodiscard]] std::optional<PolicyAnswer> denial() const;
   void stop();
 
  private:

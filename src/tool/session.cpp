@@ -308,10 +308,11 @@ void Session::finish(SessionEnd end) {
     return conclude();
   }
   // What an operator's hook had to say is for the client.
-  const std::string denial = pipeline_->denial();
-  if (!end_.done && !denial.empty() &&
-      (end_.code == "unauthorized" || end_.code == "quota-exceeded")) {
-    end_.message = denial;
+  const auto denial = pipeline_->denial();
+  if (!end_.done && denial && (end_.code == "unauthorized" || end_.code == "quota-exceeded")) {
+    // Which of the two depends on the answer, and not on when it was asked for.
+    end_.code = denial->over_quota ? "quota-exceeded" : "unauthorized";
+    if (!denial->message.empty()) end_.message = denial->message;
   }
   const SessionPipeline::Counts counts = pipeline_->counts();
   end_.frames = counts.frames;

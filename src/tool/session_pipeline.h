@@ -64,8 +64,10 @@ class SessionPipeline {
   [[nodiscard]] bool upload_begun() const;
   [[nodiscard]] bool upload_complete() const;
   [[nodiscard]] Counts counts() const;
-  // Why SessionObserver::ask was answered with a no, or an empty string.
-  [[nodiscard]] std::string denial() const { return gate_ ? gate_->reason() : ""; }
+  // What the no of SessionObserver::ask was, if there was one.
+  [[nodiscard]] std::optional<PolicyAnswer> denial() const {
+    return gate_ ? gate_->denial() : std::nullopt;
+  }
 
  private:
   SessionPipeline(GMainContext* context, Events events);

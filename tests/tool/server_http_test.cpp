@@ -1,0 +1,500 @@
+// SPDX-License-Identifier: LGPL-2.1-or-later
+//
+// `webrtc-upload serve` as those see it who ask it for sessions: who gets one, how many there are,
+// how one is ended, and what an operator's webhook has to say about each.
+
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+#include <algorithm>
+#include <atomic>
+#include <csignal>
+#include <filesystem>
+#include <fstream>
+#include <memory>
+#include <regex>
+#include <string>
+#include <thread>
+#include <unistd.h>
+#include <vector>
+
+#include "hook_server.h"
+#include "json/json.h"
+#include "sample_offers.h"
+#include "server.h"
+#include "signalling/worker_request.h"
+
+namespace webrtcupload {
+namespace {
+
+namespace fs = std::filesystem;
+using test::Event;
+using test::eventually;
+using test::HookQuestion;
+using test::HookReply;
+using test::HookServer;
+using test::http_exchange;
+using test::post;
+using test::Process;
+using test::RawHttp;
+using test::Server;
+using ::testing::HasSubstr;
+using ::testing::Not;
+using ::testing::StartsWith;
+
+constexpr const char* kSwallow = "fakesink";
+using Arguments = std::vector<std::string>;
+
+// A good request, with more fields.
+std::string request_body(const std::string& more = "") {
+  const std::string offer =
+      JsonWriter().set("sdp", crlf(kWebrtcbinOffer)).set("type", "offer").text();
+  return "{\"webrtc_offer\":" + offer + more + "}";
+}
+
+std::string bearer(const std::string& key) { return "Authorization: Bearer " + key + "\r\n"; }
+
+int status_of(const std::string& reply) {
+  return reply.starts_with("HTTP/1.1 ") ? std::atoi(reply.c_str() + 9) : -1;
+}
+
+std::string header_of(const std::string& reply, const std::string& name) {
+  const std::regex line("\r\n" + name + ": ([^\r]*)\r\n");
+  std::smatch match;
+  return std::regex_search(reply, match, line) ? match[1].str() : "";
+}
+
+std::string del(const std::string& path, const std::string& headers = "") {
+  return "DELETE " + path + " HTTP/1.1\r\nHost: x\r\n" + headers + "\r\n";
+}
+
+class ServerHttp : public ::testing::TestWithParam<const char*> {
+ protected:
+  static void SetUpTestSuite() {
+    char name[] = "/tmp/webrtc-upload-files-XXXXXX";
+    directory() = mkdtemp(name);
+    std::ofstream(file("small.bin")) << std::string(200000, 'x');
+  }
+  static void TearDownTestSuite() { fs::remove_all(directory()); }
+  static std::string& directory() {
+    static std::string path;
+    return path;
+  }
+  static std::string file(const std::string& name) { return directory() + "/" + name; }
+
+  // Clients here do not connect; what they have is ended by the test and not by the clock.
+  static Arguments with(Arguments more) {
+    Arguments arguments = {"--isolation", GetParam(), "--connect-timeout", "600"};
+    arguments.insert(arguments.end(), more.begin(), more.end());
+    return arguments;
+  }
+  static std::unique_ptr<Process> start_send(const Server& server, Arguments more = {}) {
+    Arguments arguments = {test::program(), "send", file("small.bin"), "--to", server.url()};
+    arguments.insert(arguments.end(), more.begin(), more.end());
+    return std::make_unique<Process>(arguments);
+  }
+  // Its last words.
+  static std::string complaint_of(Process& process) {
+    EXPECT_EQ(process.wait_for_exit(), 1);
+    EXPECT_TRUE(eventually([&] { return process.errors().find('\n') != std::string::npos; }));
+    return process.errors();
+  }
+  static void end(const Server& server, const std::string& reply, const std::string& key = "") {
+    const std::string deleted = http_exchange(
+        server.port(), del(header_of(reply, "Location"), key.empty() ? "" : bearer(key)));
+    EXPECT_EQ(status_of(deleted), 204) << deleted;
+  }
+};
+
+INSTANTIATE_TEST_SUITE_P(All, ServerHttp, ::testing::Values("process", "none"),
+                         [](const auto& param) { return std::string(param.param); });
+
+TEST_P(ServerHttp, GivesEachSessionAnAddressOfItsOwn) {
+  Server server(with({}), kSwallow);
+  const std::string first = http_exchange(server.port(), post(request_body()));
+  ASSERT_THAT(first, StartsWith("HTTP/1.1 200 OK\r\n"));
+  const std::string second = http_exchange(server.port(), post(request_body()));
+  const std::regex form("/sessions/[0-9a-f]{32}");
+  const std::string path = header_of(first, "Location");
+  EXPECT_TRUE(std::regex_match(path, form)) << path;
+  EXPECT_TRUE(std::regex_match(header_of(second, "Location"), form));
+  EXPECT_NE(path, header_of(second, "Location"));
+
+  for (const std::string& wrong :
+       {std::string("/sessions/"), std::string("/sessions/1"), path + "0", path + "/",
+        "/sessions/" + std::string(32, '0'), "/sessions/" + std::string(5000, 'a')}) {
+    EXPECT_EQ(status_of(http_exchange(server.port(), del(wrong))), 404) << wrong;
+  }
+  EXPECT_EQ(http_exchange(server.port(), del(path)).substr(0, 25), "HTTP/1.1 204 No Content\r\n");
+  const Event ended = server.wait_for_end(1);
+  EXPECT_EQ("/sessions/" + ended.session, path);
+  EXPECT_EQ(ended.code, "cancelled");
+  EXPECT_THAT(ended.message, HasSubstr("its client ended it"));
+  EXPECT_TRUE(
+      eventually([&] { return status_of(http_exchange(server.port(), del(path))) == 404; }));
+  end(server, second);
+  server.wait_for_end(2);
+  EXPECT_TRUE(eventually([&] { return test::children_of(server.process().pid()).empty(); }));
+}
+
+TEST_P(ServerHttp, AHundredRequestsAtOnceGetFourSessions) {
+  Server server(with({"--max-sessions", "4"}), kSwallow);
+  const std::string request = post(request_body());
+  for (int round = 0; round < 2; ++round) {
+    std::vector<std::string> replies(100);
+    std::vector<std::thread> clients;
+    for (std::string& reply : replies) {
+      clients.emplace_back([&] { reply = http_exchange(server.port(), request); });
+    }
+    for (std::thread& client : clients) client.join();
+    int accepted = 0;
+    for (const std::string& reply : replies) {
+      if (status_of(reply) == 200) {
+        ++accepted;
+        continue;
+      }
+      EXPECT_THAT(reply, StartsWith("HTTP/1.1 429 Too Many Requests\r\n"));
+      EXPECT_THAT(reply, HasSubstr("\r\nRetry-After: 5\r\n"));
+      EXPECT_THAT(reply, HasSubstr("\"error_type\":\"TooManySessions\""));
+    }
+    EXPECT_EQ(accepted, 4);
+    for (const std::string& reply : replies) {
+      if (status_of(reply) == 200) end(server, reply);
+    }
+    for (int i = 1; i <= 4; ++i) server.wait_for_end(round * 4 + i);
+    EXPECT_TRUE(eventually([&] { return test::children_of(server.process().pid()).empty(); }));
+  }
+}
+
+TEST_P(ServerHttp, WithoutAKeyOrWithAWrongOneIs401) {
+  Server server(with({"--api-key", "first", "--api-key", "second"}), kSwallow);
+  const auto refused = [&](const std::string& request) {
+    const std::string reply = http_exchange(server.port(), request);
+    EXPECT_THAT(reply, StartsWith("HTTP/1.1 401 Unauthorized\r\n"));
+    EXPECT_THAT(reply, HasSubstr("\r\nWWW-Authenticate: Bearer\r\n"));
+    EXPECT_THAT(reply, HasSubstr("\"error_type\":\"Unauthorized\""));
+  };
+  refused(post(request_body()));
+  refused(post(request_body(R"(,"api_key":null)")));
+  refused(post(request_body(R"(,"api_key":"")")));
+  refused(post(request_body(R"(,"api_key":"firs")")));
+  refused(post(request_body(R"(,"api_key":"first ")")));
+  refused(post(request_body(), bearer("wrong")));
+  refused(post(request_body(), bearer("")));
+  refused(post(request_body(), "Authorization: Basic Zmlyc3Q6\r\n"));
+  // The header wins.
+  refused(post(request_body(R"(,"api_key":"first")"), bearer("wrong")));
+  refused(post("{", bearer("wrong")));
+  refused(del("/sessions/x"));
+  refused(del("/sessions/x", bearer("wrong")));
+  EXPECT_TRUE(test::children_of(server.process().pid()).empty());
+
+  for (const std::string& request :
+       {post(request_body(), bearer("first")), post(request_body(), bearer("second")),
+        post(request_body(R"(,"api_key":"second")")),
+        post(request_body(R"(,"api_key":"x")"), bearer("first"))}) {
+    EXPECT_EQ(status_of(http_exchange(server.port(), request)), 200);
+  }
+}
+
+TEST_P(ServerHttp, OnlyWhoMadeASessionEndsIt) {
+  Server server(with({"--api-key", "first", "--api-key", "second"}), kSwallow);
+  const std::string reply = http_exchange(server.port(), post(request_body(), bearer("first")));
+  const std::string path = header_of(reply, "Location");
+  EXPECT_EQ(status_of(http_exchange(server.port(), del(path))), 401);
+  EXPECT_EQ(status_of(http_exchange(server.port(), del(path, bearer("wrong")))), 401);
+  EXPECT_EQ(status_of(http_exchange(server.port(), del(path, bearer("second")))), 404);
+  EXPECT_EQ(status_of(http_exchange(server.port(), del(path, bearer("first")))), 204);
+  EXPECT_EQ(server.wait_for_end(1).code, "cancelled");
+}
+
+TEST_P(ServerHttp, KeysAreReadAgainWhenAsked) {
+  std::ofstream(file("keys")) << "# ours\none\n";
+  Server server(with({"--api-key-file", file("keys")}), kSwallow);
+  const auto status = [&](const char* key) {
+    // Keys are looked at before an offer is.
+    return status_of(http_exchange(
+        server.port(), post(R"({"webrtc_offer":{"type":"offer","sdp":"x"}})", bearer(key))));
+  };
+  EXPECT_EQ(status("one"), 400);
+  EXPECT_EQ(status("two"), 401);
+  std::ofstream(file("keys")) << "two\n";
+  EXPECT_EQ(status("two"), 401);
+  server.process().signal(SIGHUP);
+  EXPECT_TRUE(eventually([&] { return status("two") == 400; }));
+  EXPECT_EQ(status("one"), 401);
+  std::ofstream(file("keys")) << "two words\n";
+  server.process().signal(SIGHUP);
+  EXPECT_TRUE(eventually([&] {
+    return server.process().errors().find("the keys stay as they were") != std::string::npos;
+  }));
+  EXPECT_EQ(status("two"), 400);
+}
+
+TEST_P(ServerHttp, PicksThePipelineByItsName) {
+  Server server(with({"--pipeline", "named=fakesink name=other"}), kSwallow);
+  const auto pipeline_of = [&](const std::string& workflow) {
+    const std::string reply =
+        http_exchange(server.port(), post(request_body(",\"workflow_configuration\":" + workflow)));
+    const std::string id = header_of(reply, "Location").substr(10);
+    const auto line = server.process().wait_for_line([&](const std::string& text) {
+      return text.find("\"event\":\"session\"") != std::string::npos &&
+             text.find(id) != std::string::npos;
+    });
+    end(server, reply);
+    return line.value_or("");
+  };
+  EXPECT_THAT(pipeline_of(R"({"workflow_id":"named"})"), HasSubstr(R"("pipeline":"named")"));
+  EXPECT_THAT(pipeline_of(R"({"workflow_id":"unknown"})"), HasSubstr(R"("pipeline":null)"));
+  EXPECT_THAT(pipeline_of("null"), HasSubstr(R"("pipeline":null)"));
+  EXPECT_THAT(pipeline_of("{}"), HasSubstr(R"("client_address":"127.0.0.1")"));
+}
+
+TEST_P(ServerHttp, BadFieldsAndUnknownOutputs) {
+  Server server(with({}), kSwallow);
+  const auto reply = [&](const std::string& more) {
+    return http_exchange(server.port(), post(request_body(more)));
+  };
+  EXPECT_THAT(reply(R"(,"declared_fps":"x","stream_output":1)"),
+              StartsWith("HTTP/1.1 422 Unprocessable Content\r\n"));
+  EXPECT_THAT(reply(R"(,"data_output":["what"])"), StartsWith("HTTP/1.1 400 Bad Request\r\n"));
+  EXPECT_THAT(reply(R"(,"data_output":["what"])"), HasSubstr("predictions, image"));
+  EXPECT_THAT(reply(R"(,"stream_output":["predictions"])"), StartsWith("HTTP/1.1 400"));
+  EXPECT_THAT(reply(R"(,"webrtc_config":{"iceServers":[{"urls":"stun:bad host"}]})"),
+              StartsWith("HTTP/1.1 422"));
+  const std::string good = reply(
+      R"(,"data_output":["*","image"],"declared_fps":0,"processing_timeout":1e300,)"
+      R"("webrtc_config":{"iceServers":[{"urls":["stun:192.0.2.1"]}]},"video_file_upload":true)");
+  EXPECT_THAT(good, StartsWith("HTTP/1.1 200"));
+  EXPECT_TRUE(test::children_of(server.process().pid()).size() <= 1);
+}
+
+TEST_P(ServerHttp, TheHookDecidesBeforeTheAnswer) {
+  std::atomic<unsigned> status = 200;
+  HookServer hook([&](const HookQuestion&) {
+    const unsigned now = status;
+    return HookReply{now, now == 200 ? "" : R"({"message":"Told so."})"};
+  });
+  Server server(
+      with({"--auth-hook", hook.url(), "--auth-hook-timeout", "60", "--max-sessions", "1"}),
+      kSwallow);
+  for (const auto& [said, told] : std::initializer_list<std::pair<unsigned, const char*>>{
+           {401, "HTTP/1.1 401 Unauthorized\r\n"},
+           {402, "HTTP/1.1 402 Payment Required\r\n"},
+           {403, "HTTP/1.1 403 Forbidden\r\n"},
+           {429, "HTTP/1.1 429 Too Many Requests\r\n"}}) {
+    status = said;
+    const std::string reply = http_exchange(server.port(), post(request_body(), bearer("key")));
+    EXPECT_THAT(reply, StartsWith(told));
+    EXPECT_THAT(reply, HasSubstr("\"message\":\"Told so.\""));
+  }
+  for (const unsigned said : {302u, 404u, 500u}) {
+    status = said;
+    const std::string reply = http_exchange(server.port(), post(request_body()));
+    EXPECT_THAT(reply, StartsWith("HTTP/1.1 503 Service Unavailable\r\n"));
+    EXPECT_THAT(reply, Not(HasSubstr("Told so")));
+  }
+  EXPECT_TRUE(test::children_of(server.process().pid()).empty());
+  status = 200;
+  const std::string reply = http_exchange(server.port(), post(request_body(), bearer("key")));
+  EXPECT_EQ(status_of(reply), 200);
+  const auto questions = hook.questions();
+  ASSERT_EQ(questions.size(), 8u);
+  EXPECT_THAT(questions.back().body, StartsWith(R"({"point":"session","session":")"));
+  EXPECT_THAT(questions.back().body,
+              HasSubstr("\"session\":\"" + header_of(reply, "Location").substr(10) + "\""));
+  EXPECT_THAT(questions.back().body, Not(HasSubstr("\"key\"")));
+  EXPECT_EQ(questions.back().authorization, std::nullopt);
+  end(server, reply, "key");
+}
+
+TEST_P(ServerHttp, AClientThatLeavesWhileTheHookThinksFreesItsPlace) {
+  std::atomic<bool> silent = true;
+  HookServer hook([&](const HookQuestion&) { return HookReply{.silent = silent}; });
+  Server server(
+      with({"--auth-hook", hook.url(), "--auth-hook-timeout", "600", "--max-sessions", "1"}),
+      kSwallow);
+  {
+    const RawHttp leaves(server.port());
+    leaves.send(post(request_body()));
+    ASSERT_TRUE(eventually([&] { return hook.questions().size() == 1; }));
+    EXPECT_EQ(status_of(http_exchange(server.port(), post(request_body()))), 429);
+  }
+  silent = false;
+  std::string reply;
+  EXPECT_TRUE(eventually([&] {
+    reply = http_exchange(server.port(), post(request_body()));
+    return status_of(reply) == 200;
+  })) << reply;
+  end(server, reply);
+}
+
+TEST_P(ServerHttp, AServerThatStopsDoesNotWaitForTheHook) {
+  HookServer hook([](const HookQuestion&) { return HookReply{.silent = true}; });
+  Server server(with({"--auth-hook", hook.url(), "--auth-hook-timeout", "600"}), kSwallow);
+  const RawHttp waits(server.port());
+  waits.send(post(request_body()));
+  ASSERT_TRUE(eventually([&] { return hook.questions().size() == 1; }));
+  server.process().signal(SIGTERM);
+  EXPECT_EQ(server.process().wait_for_exit(), 0);
+}
+
+TEST_P(ServerHttp, AHookThatDoesNotReplyIsA504) {
+  HookServer hook([](const HookQuestion&) { return HookReply{.silent = true}; });
+  Server server(with({"--auth-hook", hook.url(), "--auth-hook-timeout", "0.1"}), kSwallow);
+  EXPECT_THAT(http_exchange(server.port(), post(request_body())),
+              StartsWith("HTTP/1.1 504 Gateway Timeout\r\n"));
+}
+
+TEST_P(ServerHttp, TheServersKeysComeBeforeTheHook) {
+  HookServer hook([](const HookQuestion&) { return HookReply{403, ""}; });
+  Server server(with({"--auth-hook", hook.url(), "--auth-hook-timeout", "60",
+                      "--auth-hook-forward-key", "--api-key", "good"}),
+                kSwallow);
+  EXPECT_EQ(status_of(http_exchange(server.port(), post(request_body(), bearer("bad")))), 401);
+  EXPECT_EQ(status_of(http_exchange(server.port(), post(request_body()))), 401);
+  EXPECT_TRUE(hook.questions().empty());
+  EXPECT_EQ(status_of(http_exchange(server.port(), post(request_body(), bearer("good")))), 403);
+  ASSERT_EQ(hook.questions().size(), 1u);
+  EXPECT_EQ(hook.questions().front().authorization, "Bearer good");
+}
+
+// A real upload, which has to ask before its first byte.
+TEST_P(ServerHttp, TheHookDecidesBeforeTheFirstByte) {
+  std::atomic<unsigned> status = 200;
+  HookServer hook([&](const HookQuestion& question) {
+    if (question.body.find(R"("point":"upload")") == std::string::npos) return HookReply{};
+    const unsigned now = status;
+    return HookReply{now, now == 200 ? "" : R"({"message":"Not this one."})"};
+  });
+  Server server(with({"--auth-hook", hook.url(), "--auth-hook-timeout", "60"}), kSwallow);
+  const auto allowed = start_send(server);
+  EXPECT_EQ(allowed->wait_for_exit(), 0) << allowed->errors();
+  EXPECT_EQ(server.wait_for_end(1).status, "done");
+  const auto questions = hook.questions();
+  const auto asked = std::find_if(questions.begin(), questions.end(), [](const auto& question) {
+    return question.body.find(R"("point":"upload")") != std::string::npos;
+  });
+  ASSERT_NE(asked, questions.end());
+  EXPECT_THAT(asked->body, HasSubstr(R"("bytes_received":0)"));
+  EXPECT_THAT(asked->body, Not(HasSubstr(R"("bytes_announced":0)")));
+
+  int session = 1;
+  for (const unsigned said : {403u, 402u}) {
+    status = said;
+    const auto denied = start_send(server);
+    EXPECT_THAT(complaint_of(*denied), HasSubstr("Not this one."));
+    const Event ended = server.wait_for_end(++session);
+    EXPECT_EQ(ended.status, "failed");
+    EXPECT_EQ(ended.code, said == 402 ? "quota-exceeded" : "unauthorized");
+    EXPECT_EQ(ended.message, "Not this one.");
+    EXPECT_EQ(ended.bytes, 0);
+  }
+}
+
+// The pipeline takes its time, two seconds for each 16 KiB.
+TEST_P(ServerHttp, TheHookDecidesWhileItRuns) {
+  std::atomic<int> running = 0;
+  HookServer hook([&](const HookQuestion& question) {
+    if (question.body.find(R"("point":"running")") == std::string::npos) return HookReply{};
+    return ++running < 3 ? HookReply{} : HookReply{429, R"({"message":"Enough."})"};
+  });
+  Server server(
+      with({"--auth-hook", hook.url(), "--auth-hook-timeout", "60", "--quota-interval", "0.05"}),
+      "identity sleep-time=2000000 ! fakesink");
+  const auto sender = start_send(server);
+  EXPECT_THAT(complaint_of(*sender), HasSubstr("Enough."));
+  EXPECT_EQ(server.wait_for_end(1).code, "quota-exceeded");
+  EXPECT_EQ(running, 3);
+}
+
+TEST_P(ServerHttp, TheHooksLimitsHold) {
+  HookServer hook([](const HookQuestion&) { return HookReply{200, R"({"max_size":1000})"}; });
+  Server server(with({"--auth-hook", hook.url(), "--auth-hook-timeout", "60"}), kSwallow);
+  const auto sender = start_send(server);
+  EXPECT_THAT(complaint_of(*sender), HasSubstr("1000"));
+  EXPECT_EQ(server.wait_for_end(1).code, "too-large");
+}
+
+class ServerProgram : public ServerHttp {};
+
+TEST_F(ServerProgram, ASessionsProcessHasLimits) {
+  // More than sanitizers reserve.
+  const std::string memory = "4000000000000000000";
+  Server server({"--connect-timeout", "600", "--session-memory", memory}, kSwallow);
+  const std::string reply = http_exchange(server.port(), post(request_body()));
+  ASSERT_EQ(status_of(reply), 200);
+  const auto children = test::children_of(server.process().pid());
+  ASSERT_EQ(children.size(), 1u);
+  std::ifstream limits("/proc/" + std::to_string(*children.begin()) + "/limits");
+  const std::string text((std::istreambuf_iterator<char>(limits)), {});
+  EXPECT_TRUE(std::regex_search(text, std::regex("Max core file size +0 +0 "))) << text;
+  EXPECT_TRUE(std::regex_search(text, std::regex("Max open files +1024 +1024 "))) << text;
+  EXPECT_TRUE(std::regex_search(text, std::regex("Max data size +" + memory + " +" + memory + " ")))
+      << text;
+  end(server, reply);
+}
+
+TEST_F(ServerProgram, WithoutMemoryASessionEndsAndTheServerDoesNot) {
+  Server server({"--connect-timeout", "600", "--session-memory", "1000000"}, kSwallow);
+  for (int i = 0; i < 2; ++i) {
+    const std::string reply = http_exchange(server.port(), post(request_body()));
+    EXPECT_EQ(status_of(reply), 500) << reply;
+  }
+}
+
+TEST_F(ServerProgram, StrangersOnTheNetworkNeedToBeMeant) {
+  const auto run = [](Arguments more) {
+    Arguments arguments = {test::program(), "serve", "--port", "0", "--pipeline", kSwallow};
+    arguments.insert(arguments.end(), more.begin(), more.end());
+    return std::make_unique<Process>(arguments);
+  };
+  for (const char* address : {"0.0.0.0", "::", "192.0.2.1", "::ffff:127.0.0.1"}) {
+    const auto refused = run({"--address", address});
+    EXPECT_EQ(refused->wait_for_exit(), 2) << address;
+    EXPECT_TRUE(eventually([&] {
+      return refused->errors().find("--insecure") != std::string::npos;
+    })) << refused->errors();
+  }
+  const auto listens = [&](Arguments more) {
+    const auto server = run(std::move(more));
+    EXPECT_TRUE(server->wait_for_line([](const std::string& line) {
+      return line.find("\"listening\"") != std::string::npos;
+    })) << server->errors();
+  };
+  listens({"--address", "0.0.0.0", "--insecure"});
+  listens({"--address", "0.0.0.0", "--api-key", "k"});
+  listens({"--address", "0.0.0.0", "--auth-hook", "http://127.0.0.1:1/"});
+  listens({"--address", "localhost"});
+  listens({"--address", "127.0.0.2"});
+}
+
+TEST_F(ServerProgram, CommandLinesThatMeanNothingAreRefused) {
+  const auto refused = [](Arguments more) {
+    Arguments arguments = {test::program(), "serve", "--port", "0", "--pipeline", kSwallow};
+    arguments.insert(arguments.end(), more.begin(), more.end());
+    Process process(arguments);
+    EXPECT_EQ(process.wait_for_exit(), 2) << more.front();
+    EXPECT_TRUE(eventually([&] { return !process.errors().empty(); }));
+    return process.errors();
+  };
+  for (const char* option : {"--idle-timeout", "--upload-timeout", "--stall-timeout",
+                             "--connect-timeout", "--max-processing-timeout"}) {
+    for (const char* value : {"-1", "nan", "x", "1e9"}) {
+      EXPECT_THAT(refused({option, value}), HasSubstr(option));
+    }
+  }
+  EXPECT_THAT(refused({"--connect-timeout", "0"}), HasSubstr("must be above 0"));
+  EXPECT_THAT(refused({"--pipeline", "fakesink name=x"}), HasSubstr("two default pipelines"));
+  EXPECT_THAT(refused({"--video-codec", "VP9"}), HasSubstr("VP9"));
+  EXPECT_THAT(refused({"--api-key", ""}), HasSubstr("empty"));
+  EXPECT_THAT(refused({"--api-key-file", "/no/such/file"}), HasSubstr("/no/such/file"));
+  EXPECT_THAT(refused({"--auth-hook", "nowhere"}), HasSubstr("nowhere"));
+  EXPECT_THAT(refused({"--quota-interval", "1"}), HasSubstr("--auth-hook"));
+  EXPECT_THAT(refused({"--session-memory", "-1"}), HasSubstr("--session-memory"));
+  EXPECT_THAT(refused({"--session-memory", "1", "--isolation", "none"}),
+              HasSubstr("--isolation process"));
+}
+
+}  // namespace
+}  // namespace webrtcupload
