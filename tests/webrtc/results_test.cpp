@@ -39,6 +39,10 @@ std::vector<std::uint32_t> count_to(std::uint32_t last) {
 // A server at the answering side: `description` ends in a webrtcresultsink called "results".
 class ResultsTest : public testing::Test {
  protected:
+  // Before the client goes: 1.22 leaks a message that it is given while the peer closes the
+  // channel.
+  void TearDown() override { stop_promptly(peers_.pipeline(Side::kAnswerer)); }
+
   // Everything but the negotiation. The sink waits for its channel as long as the test does, and
   // for the client to close it: a webrtcbin that is told of a channel's end throws away what it has
   // received and not delivered yet, so that what a test sees would depend on its speed.
@@ -288,8 +292,19 @@ TEST_F(ResultsTest, FinishEndsItWithAReason) {
 }
 
 TEST_F(ResultsTest, APeerThatLeavesEndsThePipelineWithAWarning) {
-  run(videotestsrc(-1) + " ! webrtcresultsink name=results");
-  ASSERT_TRUE(client_->wait_results(3));
+  run("appsrc name=source format=time caps=video/x-raw,format=GRAY8,width=4,height=4 ! "
+      "webrtcresultsink name=results");
+  const auto source = element("source");
+  const auto push = [&] {
+    GstBuffer* buffer = gst_buffer_new_allocate(nullptr, 16, nullptr);
+    GstFlowReturn flow = GST_FLOW_OK;
+    g_signal_emit_by_name(source.get(), "push-buffer", buffer, &flow);
+    gst_buffer_unref(buffer);
+  };
+  push();
+  ASSERT_TRUE(client_->wait_results(1));
+  ASSERT_TRUE(eventually([this] { return stat<guint64>("sent") == 1; }, kDeadline));
+  // Between two frames.
   client_->close();
   const auto warning = bus().wait(GST_MESSAGE_WARNING);
   ASSERT_TRUE(warning);
@@ -297,7 +312,8 @@ TEST_F(ResultsTest, APeerThatLeavesEndsThePipelineWithAWarning) {
   gst_message_parse_warning_details(warning.get(), &details);
   ASSERT_TRUE(details);
   EXPECT_STREQ(gst_structure_get_string(details, "code"), "peer-gone");
-  EXPECT_TRUE(wait_eos());
+  push();
+  EXPECT_TRUE(wait_eos()) << "upstream is told EOS";
   const auto delivered = wait_delivered();
   ASSERT_TRUE(delivered);
   gboolean complete = TRUE;
