@@ -173,6 +173,7 @@ TEST_F(ResultsTest, AResultForEachFrameThenTheEnd) {
 
 TEST_F(ResultsTest, EosComesAfterTheDeliveryAndTheClosing) {
   keep_times_ = true;
+  before_start_ = [this] { g_object_set(sink_.get(), "channel-timeout", kForever, nullptr); };
   run(videotestsrc(5) + " ! webrtcresultsink name=results");
   // Nobody but the sink closes it here.
   ASSERT_TRUE(wait_eos());
