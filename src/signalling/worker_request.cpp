@@ -295,9 +295,8 @@ std::variant<WorkerRequest, HttpError> parse_worker_request(std::string_view bod
 }
 
 std::variant<ChosenOutputs, HttpError> choose_outputs(const WorkerRequest& request,
-                                                      const std::vector<std::string>& more) {
-  std::vector<std::string> there_are = {std::string(kPredictionsOutput), std::string(kImageOutput)};
-  there_are.insert(there_are.end(), more.begin(), more.end());
+                                                      std::string_view findings) {
+  const std::vector<std::string> there_are = {std::string(findings), std::string(kImageOutput)};
   ChosenOutputs chosen;
   for (const std::string& name : request.data_output.value_or(std::vector<std::string>{})) {
     if (std::find(chosen.data.begin(), chosen.data.end(), name) != chosen.data.end()) continue;

@@ -57,14 +57,15 @@ struct ChosenOutputs {
   std::optional<std::string> video;
 };
 
-// The names that results have: the detections, and the frame itself.
+// The names that outputs have if nobody says otherwise: the detections, and the frame itself.
 inline constexpr std::string_view kPredictionsOutput = "predictions";
 inline constexpr std::string_view kImageOutput = "image";
 
-// Resolves the request's lists against the outputs there are: those two, and `more` (text or JSON,
-// of the operator's pipeline). A name that is not among them is a 400 that lists what is.
+// Resolves the request's lists against the outputs there are: the frame's image, and what the
+// pipeline found, whose name the operator may have chosen. A name that is neither is a 400 that
+// lists them.
 [[nodiscard]] std::variant<ChosenOutputs, HttpError> choose_outputs(
-    const WorkerRequest& request, const std::vector<std::string>& more = {});
+    const WorkerRequest& request, std::string_view findings = kPredictionsOutput);
 
 // The body of a 200.
 [[nodiscard]] std::string worker_reply(std::string_view answer_sdp);

@@ -6,6 +6,7 @@
 
 #include <algorithm>
 
+#include "signalling/worker_request.h"
 #include "tool/session_pipeline.h"
 
 namespace webrtcupload {
@@ -30,30 +31,38 @@ std::string Pipelines::add(const std::string& text) {
   if (length == 0) {
     if (is_blank(text)) return "a pipeline is empty";
     if (default_) return "there are two default pipelines; give all but one a name: NAME=...";
-    default_ = text;
+    default_ = Pipeline{text, ""};
     return "";
   }
   const std::string name = text.substr(0, length);
   const std::string description = text.substr(length + 1);
   if (is_blank(description)) return "the pipeline \"" + name + "\" is empty";
-  if (!named_.emplace(name, description).second) {
+  if (!named_.emplace(name, Pipeline{description, ""}).second) {
     return "there are two pipelines with the name \"" + name + "\"";
   }
   return "";
 }
 
 void Pipelines::add_default(const std::string& description) {
-  if (!default_) default_ = description;
+  if (!default_) default_ = Pipeline{description, ""};
 }
 
-std::string Pipelines::check() const {
+std::string Pipelines::check(Pipeline& pipeline) {
+  std::string problem = SessionPipeline::check(pipeline.description);
+  if (!problem.empty()) return problem;
+  pipeline.output = SessionPipeline::output_name(pipeline.description);
+  if (pipeline.output.empty()) pipeline.output = kPredictionsOutput;
+  return "";
+}
+
+std::string Pipelines::check() {
   if (default_) {
-    if (const std::string problem = SessionPipeline::check(*default_); !problem.empty()) {
+    if (const std::string problem = check(*default_); !problem.empty()) {
       return "the pipeline does not work: " + problem;
     }
   }
-  for (const auto& [name, description] : named_) {
-    if (const std::string problem = SessionPipeline::check(description); !problem.empty()) {
+  for (auto& [name, pipeline] : named_) {
+    if (const std::string problem = check(pipeline); !problem.empty()) {
       return "the pipeline \"" + name + "\" does not work: " + problem;
     }
   }
@@ -63,9 +72,12 @@ std::string Pipelines::check() const {
 Pipelines::Choice Pipelines::choose(const std::optional<std::string>& workflow_id) const {
   if (workflow_id) {
     const auto found = named_.find(*workflow_id);
-    if (found != named_.end()) return {found->second, found->first};
+    if (found != named_.end()) {
+      return {found->second.description, found->second.output, found->first};
+    }
   }
-  return {default_.value_or(""), std::nullopt};
+  if (!default_) return {};
+  return {default_->description, default_->output, std::nullopt};
 }
 
 }  // namespace webrtcupload

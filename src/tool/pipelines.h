@@ -20,19 +20,28 @@ class Pipelines {
   [[nodiscard]] std::string add(const std::string& text);
   // Fills in the default unless there is one.
   void add_default(const std::string& description);
-  // Whether every one of them makes a pipeline; empty, or what is wrong with which.
-  [[nodiscard]] std::string check() const;
+  // Whether every one of them makes a pipeline; empty, or what is wrong with which. To be called
+  // before the first choose().
+  [[nodiscard]] std::string check();
 
   struct Choice {
     std::string description;
+    std::string output;               // The name of what it finds, in results.
     std::optional<std::string> name;  // Nothing for the default one.
   };
   // The one called `workflow_id`, or else the default.
   [[nodiscard]] Choice choose(const std::optional<std::string>& workflow_id) const;
 
  private:
-  std::optional<std::string> default_;
-  std::map<std::string, std::string, std::less<>> named_;
+  struct Pipeline {
+    std::string description;
+    std::string output;
+  };
+  // Empty, or what is wrong.
+  static std::string check(Pipeline& pipeline);
+
+  std::optional<Pipeline> default_;
+  std::map<std::string, Pipeline, std::less<>> named_;
 };
 
 }  // namespace webrtcupload

@@ -166,7 +166,8 @@ class Server {
     if (const auto error = policy_.check_key(facts.key)) {
       return responder.fail(*error, kAskForKey);
     }
-    auto chosen = choose_outputs(worker);
+    auto pipeline = options_.pipelines.choose(worker.workflow_id);
+    auto chosen = choose_outputs(worker, pipeline.output);
     if (const auto* error = std::get_if<HttpError>(&chosen)) return responder.fail(*error);
     if (stopping_) return responder.fail(stopping_error());
     if (sessions_.size() >= options_.max_sessions) {
@@ -180,7 +181,6 @@ class Server {
     const auto id = make_session_id();
     if (!id) return responder.fail({500, "InternalError", "There is no randomness.", {}});
 
-    auto pipeline = options_.pipelines.choose(worker.workflow_id);
     facts.session = *id;
     facts.client_address = request.client_address;
     facts.workflow_id = worker.workflow_id;

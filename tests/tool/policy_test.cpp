@@ -502,6 +502,15 @@ TEST(Pipelines, ADefaultAndNamedOnes) {
   EXPECT_EQ(named.choose(std::nullopt).description, "the default");
 }
 
+TEST(Pipelines, KnowWhatTheirFindingsAreCalled) {
+  Pipelines pipelines;
+  EXPECT_EQ(pipelines.add("fakesink"), "");
+  EXPECT_EQ(pipelines.add("own=identity ! webrtcresultsink output-name=mine"), "");
+  EXPECT_EQ(pipelines.check(), "");
+  EXPECT_EQ(pipelines.choose(std::nullopt).output, "predictions");
+  EXPECT_EQ(pipelines.choose("own").output, "mine");
+}
+
 // "=" is everywhere in descriptions. Only where none could begin like that it ends a name.
 TEST(Pipelines, DescriptionsAreNotTakenForNames) {
   for (const char* description :

@@ -273,7 +273,7 @@ TEST_P(ServerHttp, PicksThePipelineByItsName) {
 }
 
 TEST_P(ServerHttp, BadFieldsAndUnknownOutputs) {
-  Server server(with({}), kSwallow);
+  Server server(with({"--pipeline", "own=identity ! webrtcresultsink output-name=mine"}), kSwallow);
   const auto reply = [&](const std::string& more) {
     return http_exchange(server.port(), post(request_body(more)));
   };
@@ -281,6 +281,8 @@ TEST_P(ServerHttp, BadFieldsAndUnknownOutputs) {
               StartsWith("HTTP/1.1 422 Unprocessable Content\r\n"));
   EXPECT_THAT(reply(R"(,"data_output":["what"])"), StartsWith("HTTP/1.1 400 Bad Request\r\n"));
   EXPECT_THAT(reply(R"(,"data_output":["what"])"), HasSubstr("predictions, image"));
+  EXPECT_THAT(reply(R"(,"data_output":["what"],"workflow_configuration":{"workflow_id":"own"})"),
+              HasSubstr("there is only: mine, image."));
   EXPECT_THAT(reply(R"(,"stream_output":["predictions"])"), StartsWith("HTTP/1.1 400"));
   EXPECT_THAT(reply(R"(,"webrtc_config":{"iceServers":[{"urls":"stun:bad host"}]})"),
               StartsWith("HTTP/1.1 422"));

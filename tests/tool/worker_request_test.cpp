@@ -372,8 +372,8 @@ TEST(IceUrl, NonsenseIsRefused) {
 }
 
 TEST(Outputs, AreChosenFromWhatThereIs) {
-  const auto choose = [](const std::string& fields, const Strings& more = {}) {
-    const auto result = choose_outputs(parsed(with_field(fields)), more);
+  const auto choose = [](const std::string& fields, std::string_view findings = "predictions") {
+    const auto result = choose_outputs(parsed(with_field(fields)), findings);
     if (const auto* error = std::get_if<HttpError>(&result)) {
       ADD_FAILURE() << error->body();
       return ChosenOutputs{};
@@ -386,7 +386,7 @@ TEST(Outputs, AreChosenFromWhatThereIs) {
   EXPECT_THAT(choose(R"("data_output": ["image", "predictions", "image"])").data,
               ElementsAre("image", "predictions"));
   EXPECT_THAT(choose(R"("data_output": ["*", "image"])").data, ElementsAre("*", "image"));
-  EXPECT_THAT(choose(R"("data_output": ["codes"])", {"codes"}).data, ElementsAre("codes"));
+  EXPECT_THAT(choose(R"("data_output": ["codes"])", "codes").data, ElementsAre("codes"));
   EXPECT_EQ(choose(R"("stream_output": null)").video, "image");
   EXPECT_EQ(choose(R"("x": 1)").video, "image");
   EXPECT_EQ(choose(R"("stream_output": ["image"])").video, "image");
@@ -406,9 +406,9 @@ TEST(Outputs, AnUnknownNameIs400AndListsWhatThereIs) {
     EXPECT_EQ(error->error_type, "UnknownOutput");
     EXPECT_THAT(error->message, HasSubstr("image"));
   }
-  const auto result = choose_outputs(parsed(with_field(R"("data_output": ["what"])")), {"codes"});
+  const auto result = choose_outputs(parsed(with_field(R"("data_output": ["what"])")), "codes");
   EXPECT_EQ(std::get<HttpError>(result).message,
-            "data_output names \"what\", but there is only: predictions, image, codes.");
+            "data_output names \"what\", but there is only: codes, image.");
 }
 
 TEST(WorkerRequest, EveryWrongFieldIsListed) {
