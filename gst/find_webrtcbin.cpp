@@ -41,6 +41,22 @@ GstPtr<GstElement> find_webrtcbin(GstElement* self, const char* name, std::strin
   return found;
 }
 
+bool resolve_webrtcbin(GstElement* self, const std::string& name, GstPtr<GstElement>& webrtcbin) {
+  if (webrtcbin) {
+    if (is_webrtcbin(webrtcbin.get())) return true;
+    GST_ELEMENT_ERROR(self, RESOURCE, SETTINGS,
+                      ("The property \"webrtcbin\" is set to a %s and not to a webrtcbin.",
+                       G_OBJECT_TYPE_NAME(webrtcbin.get())),
+                      (nullptr));
+    return false;
+  }
+  if (name.empty()) return true;
+  std::string problem;
+  webrtcbin = find_webrtcbin(self, name.c_str(), problem);
+  if (!webrtcbin) GST_ELEMENT_ERROR(self, RESOURCE, NOT_FOUND, ("%s", problem.c_str()), (nullptr));
+  return webrtcbin != nullptr;
+}
+
 bool is_shutting_down(GstElement* self) {
   const GstPtr<GstObject> top = outermost_parent(self);
   GST_OBJECT_LOCK(top.get());

@@ -25,6 +25,12 @@ namespace webrtcupload {
 [[nodiscard]] GstPtr<GstElement> find_webrtcbin(GstElement* self, const char* name,
                                                 std::string& problem);
 
+// For an element with the properties "webrtcbin", whose value is in `webrtcbin` (or null), and
+// "webrtcbin-name", whose value is `name`: puts the one they mean into `webrtcbin`, or null if both
+// are unset. False if they mean none; an error has then been posted for `self`.
+[[nodiscard]] bool resolve_webrtcbin(GstElement* self, const std::string& name,
+                                     GstPtr<GstElement>& webrtcbin);
+
 // Whether the outermost bin around `self` (or `self` alone) is on its way to READY or NULL. What
 // looks like a peer that went away is then our own pipeline being taken down, element by element.
 [[nodiscard]] bool is_shutting_down(GstElement* self);

@@ -149,21 +149,7 @@ bool start_session(GstWebrtcResultSink* self) {
   settings.data_output = split_names(self->state->data_output);
   GST_OBJECT_UNLOCK(self);
 
-  if (webrtcbin && !webrtcupload::is_webrtcbin(webrtcbin.get())) {
-    GST_ELEMENT_ERROR(self, RESOURCE, SETTINGS,
-                      ("The property \"webrtcbin\" is set to a %s and not to a webrtcbin.",
-                       G_OBJECT_TYPE_NAME(webrtcbin.get())),
-                      (nullptr));
-    return false;
-  }
-  if (!webrtcbin && !name.empty()) {
-    std::string problem;
-    webrtcbin = webrtcupload::find_webrtcbin(GST_ELEMENT(self), name.c_str(), problem);
-    if (!webrtcbin) {
-      GST_ELEMENT_ERROR(self, RESOURCE, NOT_FOUND, ("%s", problem.c_str()), (nullptr));
-      return false;
-    }
-  }
+  if (!webrtcupload::resolve_webrtcbin(GST_ELEMENT(self), name, webrtcbin)) return false;
   if (!webrtcbin && !channel) {
     GST_ELEMENT_ERROR(self, RESOURCE, SETTINGS,
                       ("There is nothing to send over: set one of the properties "

@@ -134,21 +134,7 @@ bool look_up_webrtcbin(GstWebrtcUploadSink* self, GstPtr<GstElement>& webrtcbin)
   webrtcbin = webrtcupload::ref_gst(self->state->webrtcbin.get());
   const std::string name = self->state->webrtcbin_name;
   GST_OBJECT_UNLOCK(self);
-  if (webrtcbin) {
-    if (webrtcupload::is_webrtcbin(webrtcbin.get())) return true;
-    GST_ELEMENT_ERROR(self, RESOURCE, SETTINGS,
-                      ("The property \"webrtcbin\" is set to a %s and not to a webrtcbin.",
-                       G_OBJECT_TYPE_NAME(webrtcbin.get())),
-                      (nullptr));
-    return false;
-  }
-  if (name.empty()) return true;
-  std::string problem;
-  webrtcbin = webrtcupload::find_webrtcbin(GST_ELEMENT(self), name.c_str(), problem);
-  if (!webrtcbin) {
-    GST_ELEMENT_ERROR(self, RESOURCE, NOT_FOUND, ("%s", problem.c_str()), (nullptr));
-  }
-  return webrtcbin != nullptr;
+  return webrtcupload::resolve_webrtcbin(GST_ELEMENT(self), name, webrtcbin);
 }
 
 // READY->PAUSED, on the thread that changes the state: finds or makes the channel. False when an
