@@ -5,8 +5,8 @@
 #
 #   test_totals.py [--failed-step NAME]... LOGBASE...
 #
-# LOGBASE is a log without its suffixes, such as build/meson-logs/testlog. GoogleTest cases count one each, out of
-# LOGBASE.junit.xml; what a test did as a whole comes from LOGBASE.json, because a test that crashed, timed out or leaked
+# LOGBASE is a log without its suffixes, such as build/meson-logs/testlog. GoogleTest cases and TAP's count one each, out
+# of LOGBASE.junit.xml; what a test did as a whole comes from LOGBASE.json, because a test that crashed, timed out or leaked
 # has all its cases passed in the XML, or no XML at all. A log that is missing, and each --failed-step, is one failure.
 # The last line is "N passed, N failed" (", N skipped"); the exit status is 0 only if nothing failed and something passed.
 
@@ -41,14 +41,18 @@ class Run:
         """{test name: [(case name, "passed" | "failed" | "skipped")]} of the tests that wrote an XML themselves."""
         result = {}
         for suite in ElementTree.parse(path).getroot().iter("testsuite"):
-            # Meson names the suite PROJECT.TEST.SUITE; tests without cases of their own are all in one named PROJECT.
-            whole = suite.get("name", "")
+            # Meson names the suite PROJECT.TEST.SUITE, and PROJECT.TEST for TAP; tests without cases of their own are all
+            # in one named PROJECT.
+            whole = suite.get("name", "") + "."
             test = max((t for t in tests if ".%s." % t in whole), key=len, default=None)
             if test is None:
                 continue
             for case in suite.iter("testcase"):
                 # A failure outside all cases, in the global set-up or tear-down, is a case without a name.
-                name = ".".join(filter(None, (case.get("classname"), case.get("name")))) or "outside its cases"
+                parts = [part for part in (case.get("classname"), case.get("name")) if part]
+                if parts[:1] == [suite.get("name")]:
+                    parts = parts[1:]  # TAP has no classes.
+                name = ".".join(parts) or "outside its cases"
                 if case.find("failure") is not None or case.find("error") is not None:
                     outcome = "failed"
                 elif case.find("skipped") is not None or case.get("status") == "notrun":

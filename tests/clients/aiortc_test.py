@@ -1,0 +1,253 @@
+#!/usr/bin/python3
+# SPDX-License-Identifier: LGPL-2.1-or-later
+#
+# The server with clients on aiortc, whose offers and ends differ from a browser's, over a network between two namespaces.
+# Needs root, or the right to make namespaces; is skipped otherwise.
+
+import asyncio
+import contextlib
+import json
+import os
+import signal
+import subprocess
+import sys
+import tempfile
+import threading
+import time
+import uuid
+
+import network
+import tap
+
+try:
+    from upload_client import Refused, UploadClient, call
+except ImportError as missing:
+    tap.skip_all("aiortc is not there: %s" % missing)
+
+KEY = "a key of tests"
+DEADLINE = 60
+ANALYSE = "decodebin ! videoconvert ! zbar ! testboxdetector ! fakesink sync=false"
+# Two seconds a frame: does not end while a test looks at it.
+ANALYSE_SLOWLY = ANALYSE.replace("! fakesink", "! identity sleep-time=2000000 ! fakesink")
+FRAMES = 100
+
+
+def draw_film(*options):
+    with tempfile.TemporaryDirectory() as directory:
+        path = os.path.join(directory, "film.mp4")
+        subprocess.run([os.environ["MAKE_NUMBERED_VIDEO"], path, *options], check=True)
+        with open(path, "rb") as film:
+            return film.read()
+
+
+class Server:
+    """`webrtc-upload serve` at the other end of the cable. Its lines are read on a thread."""
+
+    def __init__(self, pipeline, options):
+        self.mark = str(uuid.uuid4())
+        self.spool = tempfile.TemporaryDirectory()
+        self.errors = tempfile.TemporaryFile()
+        self.events = []
+        self.changed = threading.Condition()
+        self.process = network.start_server(
+            [os.environ["WEBRTC_UPLOAD"], "serve", "--port", "0", "--address", network.SERVER_ADDRESS,
+             "--spool-directory", self.spool.name, "--pipeline", pipeline] + options,
+            stderr=self.errors, env=dict(os.environ, WEBRTC_UPLOAD_TEST=self.mark))
+        self.reader = threading.Thread(target=self.read)
+        self.reader.start()
+        self.url = self.wait(lambda event: event["event"] == "listening")["url"]
+
+    def read(self):
+        for line in self.process.stdout:
+            with self.changed:
+                self.events.append(json.loads(line))
+                self.changed.notify_all()
+        with self.changed:
+            self.events.append({"event": "exit"})
+            self.changed.notify_all()
+
+    def wait(self, predicate, deadline=DEADLINE):
+        def find():
+            return next((event for event in self.events if predicate(event)), None) or (
+                self.events and self.events[-1]["event"] == "exit" and self.events[-1])
+
+        with self.changed:
+            event = self.changed.wait_for(find, deadline)
+        if not event or event["event"] == "exit":
+            raise AssertionError("the server did not say it: %s %s" % (self.events[-3:], self.error_text()))
+        return event
+
+    async def end(self, session="1", deadline=DEADLINE):
+        return await asyncio.get_running_loop().run_in_executor(
+            None, self.wait, lambda event: event["event"] == "end" and event["session"] == session, deadline)
+
+    def error_text(self):
+        self.errors.seek(0)
+        return self.errors.read().decode(errors="replace")
+
+    def processes(self):
+        found = []
+        for pid in filter(str.isdigit, os.listdir("/proc")):
+            try:
+                with open("/proc/%s/environ" % pid, "rb") as environment:
+                    if self.mark.encode() in environment.read():
+                        found.append(int(pid))
+            except OSError:
+                pass  # Not ours, or just gone.
+        return found
+
+    async def idle(self):
+        """Waits until no session is left of it."""
+        end = time.monotonic() + DEADLINE
+        while self.processes() != [self.process.pid]:
+            assert time.monotonic() < end, "processes of sessions are left"
+            await asyncio.sleep(0.02)
+        assert os.listdir(self.spool.name) == []
+
+    def stop(self):
+        self.process.send_signal(signal.SIGTERM)
+        status = self.process.wait(DEADLINE)
+        assert status == 0, "%d: %s" % (status, self.error_text())
+        assert self.processes() == []
+        assert os.listdir(self.spool.name) == []
+
+    def clean(self):
+        if self.process.poll() is None:
+            self.process.kill()
+            self.process.wait()
+        self.reader.join()
+        self.process.stdin.close()
+        self.process.stdout.close()
+        self.errors.close()
+        self.spool.cleanup()
+        network.disconnect(self.process)
+
+
+@contextlib.asynccontextmanager
+async def serving(pipeline=ANALYSE, options=("--api-key", KEY)):
+    """A server; nothing of a session may be left of it in the end."""
+    server = Server(pipeline, list(options))
+    try:
+        yield server
+        await server.idle()
+        server.stop()
+    finally:
+        server.clean()
+
+
+@contextlib.asynccontextmanager
+async def client_of(server, film, **options):
+    client = UploadClient(server.url, film, **{"key": KEY, **options})
+    try:
+        await client.start()
+        yield client
+        assert client.problems == [], client.problems
+    finally:
+        await client.close()
+
+
+def numbers(result):
+    predictions = result["serialized_output_data"]["predictions"]["predictions"]
+    return [int(found["text"][1:12]) for found in predictions if found["class"] == "EAN-13"]
+
+
+def check_result(frame, result, number):
+    assert numbers(result) == [number], (number, result)
+    boxes = [found for found in result["serialized_output_data"]["predictions"]["predictions"] if found["class"] == "box"]
+    assert len(boxes) == 1 and abs(boxes[0]["y"] - (4 * (number % 50) + 20)) <= 4, (number, boxes)
+    metadata = result["video_metadata"]
+    assert metadata["frame_id"] == frame
+    ticks = metadata["pts"] * metadata["time_base"] * 90000
+    assert abs(ticks - (number - 1) * 3600) <= 90, (number, metadata)
+    assert not result["processing_complete"] and result["errors"] == []
+
+
+def check_finished(client, frames):
+    """A result for every frame in order, and the completion."""
+    assert [frame for frame, _ in client.results] == list(range(1, frames + 2))
+    for frame, result in client.results[:-1]:
+        check_result(frame, result, frame)
+    check_completion(client)
+
+
+def check_completion(client):
+    _, completion = client.results[-1]
+    assert completion["processing_complete"] is True
+    assert completion["termination_reason"] is None and completion["errors"] == [], completion
+
+
+@tap.test("a result for every frame, acknowledged, then the completion, then the close")
+async def _():
+    film = draw_film(str(FRAMES))
+    async with serving() as server, client_of(server, film) as client:
+        await client.closed.wait()
+        check_finished(client, FRAMES)
+        end = await server.end()
+        assert (end["status"], end["frames"]) == ("done", FRAMES), end
+
+
+@tap.test("a film of many chunks, and nothing acknowledged")
+async def _():
+    film = draw_film("250", "25", "4000")
+    async with serving() as server, client_of(server, film, realtime=True, data_output=["*"]) as client:
+        await client.closed.wait()
+        results = client.results[:-1]
+        assert results
+        for frame, result in results:
+            check_result(frame, result, *numbers(result))
+        order = [numbers(result)[0] for _, result in results]
+        assert order == sorted(set(order)), order
+        check_completion(client)
+
+
+@tap.test("the video that comes back has the results' times")
+async def _():
+    film = draw_film("125")
+    async with serving() as server, client_of(server, film, stream_output="image") as client:
+        await client.closed.wait()
+        check_finished(client, 125)
+        by_pts = {result["video_metadata"]["pts"]: frame for frame, result in client.results[:-1]}
+        paired = 0
+        for pts, top in list(client.video_frames):
+            near = [frame for ticks, frame in by_pts.items() if abs(ticks - pts) <= 90]
+            assert len(near) == 1, (pts, near)
+            assert top is not None and abs(top - 4 * (near[0] % 50)) <= 6, (near, top)
+            paired += 1
+        # Not every frame: the decoder needs a moment, and what is not yet played at the close is gone.
+        assert paired >= 10, paired
+
+
+@tap.test("keys")
+async def _():
+    film = draw_film("10")
+    async with serving() as server:
+        for key in (None, "", "another key", KEY + "x"):
+            try:
+                async with client_of(server, film, key=key):
+                    raise AssertionError("taken with the key %r" % key)
+            except Refused as refused:
+                assert refused.status == 401, refused
+                assert refused.body["message"] and refused.body["error_type"], refused
+        async with client_of(server, film) as client:
+            await client.closed.wait()
+            check_finished(client, 10)
+
+
+@tap.test("a client that closes its connection ends its session")
+async def _():
+    film = draw_film(str(FRAMES))
+    async with serving(ANALYSE_SLOWLY) as server:
+        async with client_of(server, film) as client:
+            await client.results_came(1)
+        end = await server.end()
+        assert (end["status"], end["code"]) == ("failed", "peer-gone"), end
+
+
+def main():
+    problem = network.enter()
+    if problem:
+        tap.skip_all(problem)
+    sys.exit(tap.run(4 * DEADLINE))
+
+
+main()
