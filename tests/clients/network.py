@@ -7,6 +7,7 @@ import os
 import shutil
 import subprocess
 import sys
+import time
 
 CLIENT_ADDRESS = "10.77.0.2"
 SERVER_ADDRESS = "10.77.0.1"
@@ -34,6 +35,14 @@ def _run(*command):
     subprocess.run(command, check=True)
 
 
+def wait_until_up(ip, interface):
+    end = time.monotonic() + 60
+    while "state UP" not in subprocess.run(ip + ["link", "show", interface], capture_output=True, text=True).stdout:
+        if time.monotonic() > end:
+            raise RuntimeError("the cable does not come up")
+        time.sleep(0.01)
+
+
 def start_server(command, **options):
     """subprocess.Popen() of `command` at the other end of the cable; its standard input is a pipe."""
     process = subprocess.Popen(
@@ -50,6 +59,9 @@ def start_server(command, **options):
     _run("ip", "link", "set", here, "up")
     _run(*inside, "ip", "address", "add", SERVER_ADDRESS + "/24", "dev", there)
     _run(*inside, "ip", "link", "set", there, "up")
+    # A moment passes until the kernel knows that both ends are there, and until then no one listens at them.
+    wait_until_up(["ip"], here)
+    wait_until_up(inside + ["ip"], there)
     process.network_interface = here
     process.stdin.write(b"go\n")
     process.stdin.flush()
