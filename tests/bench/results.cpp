@@ -12,9 +12,10 @@
 #include <cstdlib>
 #include <string>
 
-#include "clients/test_server.h"
+#include "clients/flow_support.h"
 #include "clients/upload_client.h"
 #include "support/udp_relay.h"
+#include "tool/server.h"
 
 namespace webrtcupload::test {
 namespace {
@@ -25,7 +26,7 @@ constexpr int kRequiredAt = 50;
 // Results a second, from the first to the last; 0 if it fails.
 double measure(const std::string& film, std::size_t frames, int round_trip) {
   UdpRelay relay({.delay = std::chrono::microseconds(round_trip * 500)});
-  TestServer server;
+  Server server({}, kTrivialAnalyser);
   UploadClient client(
       {.url = server.url(),
        .film = film,
@@ -33,7 +34,7 @@ double measure(const std::string& film, std::size_t frames, int round_trip) {
        .rewrite_offer = [&](const std::string& sdp) { return relay.rewrite_offer(sdp); },
        .rewrite_answer = [&](const std::string& sdp) { return relay.rewrite_answer(sdp); }});
   if (!client.wait_closed()) {
-    std::printf("failed: %s%s\n", client.problem().c_str(), server.errors().c_str());
+    std::printf("failed: %s%s\n", client.problem().c_str(), server.process().errors().c_str());
     return 0;
   }
   const auto results = client.results();

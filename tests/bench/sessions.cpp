@@ -13,8 +13,9 @@
 #include <string>
 #include <vector>
 
-#include "clients/test_server.h"
+#include "clients/flow_support.h"
 #include "clients/upload_client.h"
+#include "tool/server.h"
 
 namespace webrtcupload::test {
 namespace {
@@ -23,7 +24,7 @@ constexpr int kFrames = 5;
 constexpr double kMiB = 1024 * 1024;
 constexpr double kMaxGrowth = 10;
 
-void print(std::size_t session, const TestServer::Usage& usage) {
+void print(std::size_t session, const Usage& usage) {
   std::printf("%8zu %10.1f MiB %12zu %8zu %9zu\n", session,
               static_cast<double>(usage.resident) / kMiB, usage.descriptors, usage.threads,
               usage.children);
@@ -34,14 +35,11 @@ bool run(const std::string& isolation, std::size_t sessions) {
   std::printf("isolation: %s\n sessions     resident  descriptors  threads  children\n",
               isolation.c_str());
   const std::string film = draw_film(kFrames);
-  TestServer server({"--isolation", isolation});
-  if (server.url().empty()) {
-    std::printf("no server: %s\n", server.errors().c_str());
-    return false;
-  }
+  Server server({"--isolation", isolation}, kTrivialAnalyser);
+  const pid_t pid = server.process().pid();
   const std::size_t warm_up = sessions / 10;
-  print(0, server.usage());
-  TestServer::Usage before;
+  print(0, usage_of(pid));
+  Usage before;
   for (std::size_t session = 1; session <= sessions; ++session) {
     {
       UploadClient client({.url = server.url(), .film = film, .data_output = {"predictions"}});
@@ -50,14 +48,11 @@ bool run(const std::string& isolation, std::size_t sessions) {
         return false;
       }
     }
-    if (server.wait_for_end(session).empty()) {
-      std::printf("session %zu does not end\n", session);
-      return false;
-    }
-    if (session == warm_up) before = server.settled(server.usage());
-    if (warm_up > 0 && session % warm_up == 0) print(session, server.usage());
+    if (server.wait_for_end(static_cast<int>(session)).status != "done") return false;
+    if (session == warm_up) before = settled_usage_of(pid, usage_of(pid));
+    if (warm_up > 0 && session % warm_up == 0) print(session, usage_of(pid));
   }
-  const TestServer::Usage after = server.settled(before);
+  const Usage after = settled_usage_of(pid, before);
   const double growth =
       (static_cast<double>(after.resident) - static_cast<double>(before.resident)) / kMiB;
   std::printf("after the first %zu: %+.1f MiB, %+ld descriptors, %+ld threads, %zu children\n\n",
@@ -65,7 +60,7 @@ bool run(const std::string& isolation, std::size_t sessions) {
               static_cast<long>(after.descriptors) - static_cast<long>(before.descriptors),
               static_cast<long>(after.threads) - static_cast<long>(before.threads), after.children);
   return growth < kMaxGrowth && after.descriptors <= before.descriptors &&
-         after.threads <= before.threads && after.children == 0 && server.stop();
+         after.threads <= before.threads && after.children == 0;
 }
 
 }  // namespace
