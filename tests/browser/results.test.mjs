@@ -113,10 +113,19 @@ uploadTest('tabs that are closed or crash end their sessions', { pipeline: suppo
   // Never answered: the tab is gone.
   devTools(crashing).then((session) => session.send('Page.crash')).catch(() => {});
   await within('the crash', crashed);
-  for (const session of ['1', '2']) {
-    const end = await server.end(session, 3 * support.DEADLINE);
+  for (const session of [1, 2]) {
+    const end = await server.end(session);
     assert.deepEqual([end.status, end.code], ['failed', 'peer-gone']);
   }
+});
+
+uploadTest('keys', { options: ['--api-key', 'the-right-one'] }, async (server, tab) => {
+  await assert.rejects(tab.start(server, 'short', { key: 'a-wrong-one' }), /\(401\).*"message"/s);
+  await tab.start(server, 'short', {
+    key: 'the-right-one',
+    params: { ...PREDICTIONS, realtimeProcessing: false },
+  });
+  checkAllFrames(await tab.call('finished'), FRAMES.short);
 });
 
 uploadTest('two clients at once', {}, async (server, first) => {

@@ -148,7 +148,11 @@ export class Server {
     }
   }
 
-  end(session = '1', deadline = DEADLINE) {
+  // How the session ended that was the `number`th to be answered.
+  async end(number = 1, deadline = DEADLINE) {
+    const sessions = () => this.#events.filter((event) => event.event === 'session');
+    await this.event(() => sessions().length >= number, deadline);
+    const { session } = sessions()[number - 1];
     return this.event((event) => event.event === 'end' && event.session === session, deadline);
   }
 

@@ -6,6 +6,7 @@
 
 import asyncio
 import contextlib
+import functools
 import json
 import os
 import signal
@@ -24,7 +25,7 @@ try:
 except ImportError as missing:
     tap.skip_all("aiortc is not there: %s" % missing)
 
-KEY = "a key of tests"
+KEY = "a-key-of-tests"
 DEADLINE = 60
 ANALYSE = "decodebin ! videoconvert ! zbar ! testboxdetector ! fakesink sync=false"
 # Two seconds a frame: does not end while a test looks at it.
@@ -55,7 +56,11 @@ class Server:
             stderr=self.errors, env=dict(os.environ, WEBRTC_UPLOAD_TEST=self.mark))
         self.reader = threading.Thread(target=self.read)
         self.reader.start()
-        self.url = self.wait(lambda event: event["event"] == "listening")["url"]
+        try:
+            self.url = self.wait(lambda event: event["event"] == "listening")["url"]
+        except AssertionError:
+            self.clean()
+            raise
 
     def read(self):
         for line in self.process.stdout:
@@ -73,13 +78,14 @@ class Server:
 
         with self.changed:
             event = self.changed.wait_for(find, deadline)
-        if not event or event["event"] == "exit":
-            raise AssertionError("the server did not say it: %s %s" % (self.events[-3:], self.error_text()))
+        assert event and event["event"] != "exit", "not said by the server: %s %s" % (
+            self.events[-3:], self.error_text())
         return event
 
-    async def end(self, session="1", deadline=DEADLINE):
+    async def end(self):
+        """How its only session ended."""
         return await asyncio.get_running_loop().run_in_executor(
-            None, self.wait, lambda event: event["event"] == "end" and event["session"] == session, deadline)
+            None, self.wait, lambda event: event["event"] == "end")
 
     def error_text(self):
         self.errors.seek(0)
@@ -142,6 +148,10 @@ async def client_of(server, film, **options):
         await client.start()
         yield client
         assert client.problems == [], client.problems
+    except BaseException:
+        print("# client: %s" % client)
+        print("# server: %s %s" % (server.events[-3:], server.error_text().replace("\n", "\n# ")))
+        raise
     finally:
         await client.close()
 
@@ -180,7 +190,7 @@ def check_completion(client):
 async def _():
     film = draw_film(str(FRAMES))
     async with serving() as server, client_of(server, film) as client:
-        await client.closed.wait()
+        await client.closed_by_server()
         check_finished(client, FRAMES)
         end = await server.end()
         assert (end["status"], end["frames"]) == ("done", FRAMES), end
@@ -190,7 +200,7 @@ async def _():
 async def _():
     film = draw_film("250", "25", "4000")
     async with serving() as server, client_of(server, film, realtime=True, data_output=["*"]) as client:
-        await client.closed.wait()
+        await client.closed_by_server()
         results = client.results[:-1]
         assert results
         for frame, result in results:
@@ -204,7 +214,7 @@ async def _():
 async def _():
     film = draw_film("125")
     async with serving() as server, client_of(server, film, stream_output="image") as client:
-        await client.closed.wait()
+        await client.closed_by_server()
         check_finished(client, 125)
         by_pts = {result["video_metadata"]["pts"]: frame for frame, result in client.results[:-1]}
         paired = 0
@@ -221,7 +231,7 @@ async def _():
 async def _():
     film = draw_film("10")
     async with serving() as server:
-        for key in (None, "", "another key", KEY + "x"):
+        for key in (None, "", "another-key", KEY + "x"):
             try:
                 async with client_of(server, film, key=key):
                     raise AssertionError("taken with the key %r" % key)
@@ -229,7 +239,7 @@ async def _():
                 assert refused.status == 401, refused
                 assert refused.body["message"] and refused.body["error_type"], refused
         async with client_of(server, film) as client:
-            await client.closed.wait()
+            await client.closed_by_server()
             check_finished(client, 10)
 
 
@@ -241,6 +251,28 @@ async def _():
             await client.results_came(1)
         end = await server.end()
         assert (end["status"], end["code"]) == ("failed", "peer-gone"), end
+
+
+@tap.test("a session is deleted by whoever has its address and the key")
+async def _():
+    film = draw_film(str(FRAMES))
+    async with serving(ANALYSE_SLOWLY) as server, client_of(server, film) as client:
+        await client.results_came(1)
+        address = server.url + client.reply_headers["Location"]
+        delete = functools.partial(asyncio.get_running_loop().run_in_executor, None, call)
+        status, body, _ = await delete(address, "DELETE", "another-key")
+        assert status == 401 and body["message"], (status, body)
+        status, _, _ = await delete(address, "DELETE", KEY)
+        assert 200 <= status < 300, status
+        await client.closed_by_server()
+        _, completion = client.results[-1]
+        assert completion["processing_complete"] is True and completion["errors"], completion
+        end = await server.end()
+        assert (end["status"], end["code"]) == ("failed", "cancelled"), end
+        # Its end was told a moment before it is forgotten.
+        while status != 404:
+            status, body, _ = await delete(address, "DELETE", KEY)
+        assert body["message"], body
 
 
 def main():

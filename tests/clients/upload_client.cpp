@@ -108,7 +108,7 @@ void UploadClient::post_offer(const std::string& sdp) {
   const auto url = parse_server_url(options_.url, problem);
   if (!url) return fail(problem);
   http_->post_json(
-      *url, std::nullopt, write_worker_request(request), [this](HttpClient::Reply reply) {
+      url->text, std::nullopt, write_worker_request(request), [this](HttpClient::Reply reply) {
         if (!reply.problem.empty()) return fail(reply.problem);
         const WorkerReply parsed = parse_worker_reply(reply.status, reply.body);
         if (!parsed.answer_sdp) return fail(parsed.problem);

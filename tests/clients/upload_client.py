@@ -52,11 +52,16 @@ class UploadClient:
         self.results = []  # (frame id of the header, the JSON)
         self.video_frames = []  # (pts in units of 1/90000, top of the red box or None)
         self.came = asyncio.Condition()
-        self.closed = asyncio.Event()
         self.sent = asyncio.Event()
         self.problems = []
         self._partial = {}
         self._tasks = []
+
+    def __str__(self):
+        channels = [(channel.label, channel.readyState) for channel in (self.channel, self.upload_channel)]
+        return "%s, ICE %s, %s, sent all: %s, %d results, %d video frames, the last result %s" % (
+            self.pc.connectionState, self.pc.iceConnectionState, channels, self.sent.is_set(), len(self.results),
+            len(self.video_frames), self.results[-1:])
 
     async def start(self):
         if self.stream_output:
@@ -64,7 +69,6 @@ class UploadClient:
         self.pc.on("track", self._on_track)
         self.channel = self.pc.createDataChannel("inference")
         self.channel.on("message", self._on_message)
-        self.channel.on("close", self.closed.set)
         self.upload_channel = self.pc.createDataChannel("video_upload")
         self.upload_channel.on("open", lambda: self._start(self._upload()))
 
@@ -82,6 +86,12 @@ class UploadClient:
     async def results_came(self, count):
         async with self.came:
             await self.came.wait_for(lambda: len(self.results) >= count)
+
+    async def closed_by_server(self):
+        """Until the server has closed the results channel, after its last message. (aiortc says nothing when that
+        begins; its own event waits for the server to confirm it.)"""
+        while self.channel.readyState in ("connecting", "open"):
+            await asyncio.sleep(0.01)
 
     async def _offer(self):
         body = {
