@@ -148,6 +148,8 @@ async def client_of(server, film, **options):
         await client.start()
         yield client
         assert client.problems == [], client.problems
+    except Refused:
+        raise
     except BaseException:
         print("# client: %s" % client)
         print("# server: %s %s" % (server.events[-3:], server.error_text().replace("\n", "\n# ")))
