@@ -5,8 +5,6 @@
 #include <algorithm>
 #include <utility>
 
-#include "json/json.h"
-
 namespace webrtcupload {
 namespace {
 
@@ -91,25 +89,6 @@ GstBufferPtr ResultMaker::encode_image(GstBuffer* frame, const GstVideoInfo& inf
     image_problem_ = problem;
   }
   return image;
-}
-
-std::optional<std::string> checked_json(std::string_view text, std::string& problem) {
-  std::string wrapped = "{\"value\":";
-  wrapped += text;
-  wrapped += '}';
-  auto parsed = parse_json_object(wrapped);
-  if (const auto* error = std::get_if<JsonError>(&parsed)) {
-    problem = "the value " + error->message;
-    return std::nullopt;
-  }
-  JsonObject* object = json_node_get_object(std::get<JsonNodePtr>(parsed).get());
-  JsonNode* value = json_member(object, "value");
-  if (!value || json_object_get_size(object) != 1) {
-    problem = "the value is not one JSON value";
-    return std::nullopt;
-  }
-  const GCharPtr written(json_to_string(value, FALSE));
-  return std::string(written.get());
 }
 
 }  // namespace webrtcupload

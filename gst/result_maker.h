@@ -62,8 +62,4 @@ class ResultMaker {
   std::vector<std::string> errors_;
 };
 
-// `text` as one JSON value, written anew: what an element upstream calls JSON must not be able to
-// break the message it becomes part of. Nothing, with the reason in `problem`, if it is none.
-[[nodiscard]] std::optional<std::string> checked_json(std::string_view text, std::string& problem);
-
 }  // namespace webrtcupload

@@ -9,6 +9,7 @@
 #include "analysis/result_document.h"
 #include "core/result_framing.h"
 #include "gst/result_sender_impl.h"
+#include "json/json_text.h"
 
 GST_DEBUG_CATEGORY(webrtc_results_debug);
 #define GST_CAT_DEFAULT webrtc_results_debug
@@ -256,19 +257,19 @@ bool ResultSender::Impl::send_frame(GstBuffer* frame, const GstVideoInfo& info,
 
 bool ResultSender::Impl::send_value(GstBuffer* timestamps, std::string_view name, ValueKind kind,
                                     std::string_view value, std::string* problem) {
-  std::string json;
-  std::string why;
+  std::string quoted;
   if (kind == ValueKind::kText) {
-    append_json_string(json, value);
-  } else if (auto checked = checked_json(value, why)) {
-    json = std::move(*checked);
-  } else {
-    if (problem) *problem = why;
+    append_json_string(quoted, value);
+    value = quoted;
+  } else if (!g_utf8_validate(value.data(), static_cast<gssize>(value.size()), nullptr) ||
+             !is_json_value(value)) {
+    // It must not be able to break the message that it would become part of.
+    if (problem) *problem = "its " + std::to_string(value.size()) + " bytes are not one JSON value";
     return false;
   }
   return send_result(maker_.arrived(timestamps),
                      [&](const VideoMetadata& metadata, const ResultMaker::Names& wanted) {
-                       return maker_.of_value(metadata, name, json, wanted);
+                       return maker_.of_value(metadata, name, value, wanted);
                      });
 }
 

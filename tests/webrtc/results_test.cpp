@@ -416,7 +416,7 @@ TEST_F(ResultsTest, JsonIsPassedThroughIfItIsJson) {
     GstElement* source = kept.get();
     for (const char* text :
          {R"({"a": [1, 2.5, "x"]})", R"(1}, "processing_complete": true, "x": {"y": 2)", "[]",
-          "{broken", R"("text")"}) {
+          "{broken", R"("text")", "1e308", "\"\xff\""}) {
       GstBuffer* buffer = gst_buffer_new_wrapped(g_strdup(text), strlen(text));
       GstFlowReturn flow = GST_FLOW_OK;
       g_signal_emit_by_name(source, "push-buffer", buffer, &flow);
@@ -430,11 +430,13 @@ TEST_F(ResultsTest, JsonIsPassedThroughIfItIsJson) {
   ASSERT_TRUE(wait_end());
   EXPECT_GE(bus().count(GST_MESSAGE_WARNING), 1U);
   const auto results = client_->results();
-  ASSERT_EQ(header_ids(results), count_to(4));
-  EXPECT_EQ(results[0].text.find(R"({"serialized_output_data":{"answer":{"a":[1,2.5,"x"]}})"), 0U)
+  ASSERT_EQ(header_ids(results), count_to(5));
+  EXPECT_EQ(results[0].text.find(R"({"serialized_output_data":{"answer":{"a": [1, 2.5, "x"]}})"),
+            0U)
       << results[0].text;
   EXPECT_EQ(results[1].text.find(R"({"serialized_output_data":{"answer":[]})"), 0U);
   EXPECT_EQ(results[2].text.find(R"({"serialized_output_data":{"answer":"text"})"), 0U);
+  EXPECT_EQ(results[3].text.find(R"({"serialized_output_data":{"answer":1e308})"), 0U);
 }
 
 TEST_F(ResultsTest, StoppedWhileItWaitsForTheChannel) {

@@ -1,0 +1,80 @@
+// SPDX-License-Identifier: LGPL-2.1-or-later
+
+#include "json/json_text.h"
+
+#include <gtest/gtest.h>
+
+#include <string>
+
+namespace webrtcupload {
+namespace {
+
+TEST(JsonText, Values) {
+  for (const char* text : {"true",
+                           "false",
+                           "null",
+                           "0",
+                           "-0",
+                           "10",
+                           "-1.5",
+                           "0.1",
+                           "1e308",
+                           "1E+9",
+                           "1.5e-9",
+                           "\"\"",
+                           "\"\\\"\\\\\\/\\b\\f\\n\\r\\t\\u00fF\"",
+                           "\"gr\xc3\xbc\xc3\x9f \x7f\"",
+                           "[]",
+                           "[ ]",
+                           "{}",
+                           "{ }",
+                           "[1]",
+                           "[1 , [2,{}], \"x\"]",
+                           R"({"a":1})",
+                           R"( { "a" : [ 1 , null ] , "b":{} } )",
+                           "\r\n\t 1 \t"}) {
+    EXPECT_TRUE(is_json_value(text)) << text;
+  }
+}
+
+TEST(JsonText, NoValues) {
+  for (const char* text :
+       {"",       " ",         "tru",        "truex",       "True",       "NaN",   "Infinity",
+        "-",      "+1",        "01",         "-01",         ".5",         "1.",    "1.e5",
+        "1e",     "1e+",       "0x10",       "1 2",         "1,2",        "1}",    "[",
+        "[1",     "[1,",       "[1,]",       "[,1]",        "[1 2]",      "]",     "{",
+        "{\"a\"", "{\"a\":",   "{\"a\":1",   "{\"a\":1,",   "{\"a\":1,}", "{a:1}", "{1:1}",
+        "{,}",    "{\"a\" 1}", "{\"a\":1]",  "[1}",         "\"",         "\"a",   "\"\\",
+        "\"\\\"", "\"\\x\"",   "\"\\u12\"",  "\"\\u12g4\"", "\"a\nb\"",   "'a'",   "// x\n1",
+        "/* */1", "1 //",      "\"a\"\"b\"", "{\"a\":1}{}", "[] x"}) {
+    EXPECT_FALSE(is_json_value(text)) << text;
+  }
+  EXPECT_FALSE(is_json_value(std::string_view("1\0", 2)));
+  EXPECT_FALSE(is_json_value(std::string_view("\"\0\"", 3)));
+}
+
+TEST(JsonText, CutShortAnywhere) {
+  const std::string whole = R"({"a":[1.5e-3,{"b":"\u00fc\n"},[[]],null],"c":{"d":{}}})";
+  ASSERT_TRUE(is_json_value(whole));
+  for (std::size_t size = 0; size < whole.size(); ++size) {
+    EXPECT_FALSE(is_json_value(whole.substr(0, size))) << size;
+  }
+}
+
+TEST(JsonText, Depth) {
+  const auto nested = [](std::size_t depth) {
+    return std::string(depth, '[') + std::string(depth, ']');
+  };
+  EXPECT_TRUE(is_json_value(nested(64)));
+  EXPECT_FALSE(is_json_value(nested(65)));
+  EXPECT_FALSE(is_json_value(std::string(1000000, '[')));
+  EXPECT_TRUE(is_json_value("1", 0));
+  EXPECT_FALSE(is_json_value("[]", 0));
+  // Side by side is not deep.
+  std::string wide = "[";
+  for (int i = 0; i < 1000; ++i) wide += "[{}],";
+  EXPECT_TRUE(is_json_value(wide + "[]]"));
+}
+
+}  // namespace
+}  // namespace webrtcupload
