@@ -68,4 +68,13 @@ void abandon_outgoing(GstElement* webrtcbin, std::optional<int> channel_id) {
   }
 }
 
+void flush_outgoing(GstElement* webrtcbin, int channel_id) {
+  if (!GST_IS_BIN(webrtcbin)) return;
+  const GstPtr<GstElement> sctpenc = find_sctpenc(webrtcbin);
+  if (!sctpenc) return;
+  for (const auto& pad : channel_pads(sctpenc.get(), channel_id)) {
+    gst_pad_send_event(pad.get(), gst_event_new_flush_start());
+  }
+}
+
 }  // namespace webrtcupload

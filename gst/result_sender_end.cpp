@@ -57,10 +57,7 @@ void ResultSender::Impl::cancel(std::string reason, std::vector<std::string> err
   if (abandon && webrtcbin && !drained) {
     gint id = -1;
     g_object_get(channel_.get(), "id", &id, nullptr);
-    if (id >= 0) {
-      drop_outgoing(webrtcbin.get(), id);
-      abandon_outgoing(webrtcbin.get(), id);
-    }
+    if (id >= 0) flush_outgoing(webrtcbin.get(), id);
   } else if (!was_closing) {
     gst_webrtc_data_channel_close(channel_.get());
   }

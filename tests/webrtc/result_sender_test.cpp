@@ -71,7 +71,7 @@ class ResultSenderTest : public testing::Test {
   void TearDown() override {
     if (client_) client_->set_stuck(false);
     // As an application has to that stops a webrtcbin with something unsent.
-    if (sender_) sender_->cancel("cancelled", {}, std::chrono::milliseconds(100), true);
+    if (sender_) sender_->cancel("cancelled", {}, kPrompt, true);
     sender_.reset();
   }
 
