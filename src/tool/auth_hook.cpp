@@ -16,8 +16,8 @@ namespace {
 
 constexpr std::size_t kMaxReply = 64 * 1024;
 constexpr std::size_t kMaxMessage = 1000;
-// Sessions ask one thing at a time, so this many can be served at once, and the rest wait.
-constexpr int kMaxConnections = 32;
+// Simple servers let only a handful of connections wait to be accepted.
+constexpr int kMaxConnections = 8;
 
 HttpError unavailable(const std::string& why) {
   g_warning("the authorization hook %s", why.c_str());

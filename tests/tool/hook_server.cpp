@@ -54,12 +54,21 @@ HookServer::HookServer(Decide decide)
     SoupServer* server = soup_server_new(nullptr, nullptr);
     soup_server_add_handler(server, nullptr, Impl::on_request, this, nullptr);
     std::string url;
-    if (soup_server_listen_local(server, 0, SOUP_SERVER_LISTEN_IPV4_ONLY, nullptr)) {
-      GSList* uris = soup_server_get_uris(server);
-      url = "http://127.0.0.1:" + std::to_string(g_uri_get_port(static_cast<GUri*>(uris->data))) +
-            "/may";
-      g_slist_free_full(uris, reinterpret_cast<GDestroyNotify>(g_uri_unref));
+    // By itself libsoup lets only ten connections wait, and a kernel may reset further ones.
+    GSocket* socket =
+        g_socket_new(G_SOCKET_FAMILY_IPV4, G_SOCKET_TYPE_STREAM, G_SOCKET_PROTOCOL_TCP, nullptr);
+    GSocketAddress* address = g_inet_socket_address_new_from_string("127.0.0.1", 0);
+    g_socket_set_listen_backlog(socket, 128);
+    if (g_socket_bind(socket, address, TRUE, nullptr) && g_socket_listen(socket, nullptr) &&
+        soup_server_listen_socket(server, socket, static_cast<SoupServerListenOptions>(0),
+                                  nullptr)) {
+      GSocketAddress* bound = g_socket_get_local_address(socket, nullptr);
+      const auto port = g_inet_socket_address_get_port(G_INET_SOCKET_ADDRESS(bound));
+      url = "http://127.0.0.1:" + std::to_string(port) + "/may";
+      g_object_unref(bound);
     }
+    g_object_unref(address);
+    g_object_unref(socket);
     started.set_value(url);
     g_main_loop_run(loop_);
     soup_server_disconnect(server);
