@@ -68,7 +68,7 @@ void abandon_outgoing(GstElement* webrtcbin, std::optional<int> channel_id) {
   }
 }
 
-void flush_outgoing(GstElement* webrtcbin, int channel_id) {
+void flush_outgoing(GstElement* webrtcbin, std::optional<int> channel_id) {
   if (!GST_IS_BIN(webrtcbin)) return;
   const GstPtr<GstElement> sctpenc = find_sctpenc(webrtcbin);
   if (!sctpenc) return;

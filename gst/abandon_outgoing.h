@@ -24,9 +24,9 @@ void drop_outgoing(GstElement* webrtcbin, int channel_id);
 // The peer may not be told: SCTP cannot reset a stream in the middle of a message.
 void abandon_outgoing(GstElement* webrtcbin, std::optional<int> channel_id = std::nullopt);
 
-// Likewise on one channel, for a webrtcbin that is about to be stopped for good: the channel stays
-// where it is, and takes nothing any more. Unlike the above it cannot meet a message half way to a
-// pad that has gone, of which 1.22 leaks the error.
-void flush_outgoing(GstElement* webrtcbin, int channel_id);
+// Likewise on one channel or on all, for a webrtcbin that is about to be stopped for good: the
+// channel stays where it is, and takes nothing any more. Unlike the above it cannot meet a message
+// half way to a pad that has gone, of which 1.22 leaks the error.
+void flush_outgoing(GstElement* webrtcbin, std::optional<int> channel_id = std::nullopt);
 
 }  // namespace webrtcupload

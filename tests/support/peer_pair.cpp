@@ -365,7 +365,7 @@ PeerPair::PeerPair(Options options) : channels_(std::make_shared<Channels>()) {
 PeerPair::~PeerPair() {
   for (Peer* peer : {&offerer_, &answerer_}) {
     if (!peer->pipeline) continue;
-    abandon_outgoing(peer->webrtcbin.get());
+    flush_outgoing(peer->webrtcbin.get());
     gst_element_set_state(peer->pipeline.get(), GST_STATE_NULL);
     peer->on_data_channel.disconnect();
     peer->on_any_channel.disconnect();
@@ -536,7 +536,7 @@ void PeerPair::close_connection(Side side) {
 }
 
 void PeerPair::stop(Side side) {
-  abandon_outgoing(webrtcbin(side));
+  flush_outgoing(webrtcbin(side));
   EXPECT_EQ(gst_element_set_state(pipeline(side), GST_STATE_NULL), GST_STATE_CHANGE_SUCCESS);
 }
 
