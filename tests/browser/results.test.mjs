@@ -114,7 +114,7 @@ uploadTest('tabs that are closed or crash end their sessions', { pipeline: suppo
   devTools(crashing).then((session) => session.send('Page.crash')).catch(() => {});
   await within('the crash', crashed);
   for (const session of [1, 2]) {
-    const end = await server.end(session);
+    const end = await server.end(session, 3 * support.DEADLINE);
     assert.deepEqual([end.status, end.code], ['failed', 'peer-gone']);
   }
 });
