@@ -18,6 +18,7 @@ constexpr std::chrono::milliseconds kPoll{2};
 constexpr std::size_t kMaxPendingResults = 1 << 16;
 constexpr std::size_t kHeaderSize = 12;
 constexpr std::chrono::seconds kDeadline{60};
+constexpr std::chrono::seconds kGoneGrace{20};
 
 std::uint32_t read_u32(const std::uint8_t* bytes) {
   return bytes[0] | bytes[1] << 8 | bytes[2] << 16 | static_cast<std::uint32_t>(bytes[3]) << 24;
@@ -44,6 +45,7 @@ UploadClient::~UploadClient() {
 void UploadClient::run() {
   g_main_context_push_thread_default(context_.get());
   timer_ = std::make_unique<Timer>(context_.get());
+  gone_timer_ = std::make_unique<Timer>(context_.get());
   http_ = std::make_unique<HttpClient>();
   start();
   const auto pending = [this](const bool& flag) {
@@ -52,6 +54,7 @@ void UploadClient::run() {
   };
   while (pending(leaving_)) g_main_context_iteration(context_.get(), TRUE);
   timer_.reset();
+  gone_timer_.reset();
   http_.reset();
   results_channel_.reset();
   upload_channel_.reset();
@@ -71,7 +74,10 @@ void UploadClient::run() {
 
 void UploadClient::start() {
   Peer::Events events;
-  events.gone = [this](const std::string& why) { fail(why); };
+  // The server leaves after its last word, of which we may hear on a slower thread than of this.
+  events.gone = [this](const std::string& why) {
+    if (gone_timer_) gone_timer_->start(kGoneGrace, [this, why] { fail(why); });
+  };
   events.untrusted = [this](const std::string& why) { fail(why); };
   std::string problem;
   peer_ = Peer::create(context_.get(), PeerOptions{.local_addresses = {"127.0.0.1"}},

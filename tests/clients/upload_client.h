@@ -85,6 +85,7 @@ class UploadClient {
   std::shared_ptr<DataChannel> results_channel_;
   std::shared_ptr<DataChannel> upload_channel_;
   std::unique_ptr<Timer> timer_;
+  std::unique_ptr<Timer> gone_timer_;
   std::size_t chunks_sent_ = 0;
   std::string partial_;
   std::uint32_t parts_ = 0;
