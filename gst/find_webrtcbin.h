@@ -31,6 +31,9 @@ namespace webrtcupload {
 [[nodiscard]] bool resolve_webrtcbin(GstElement* self, const std::string& name,
                                      GstPtr<GstElement>& webrtcbin);
 
+// The first webrtcuploadserver in the outermost bin that `self` is in, or null.
+[[nodiscard]] GstPtr<GstElement> find_upload_server(GstElement* self);
+
 // Whether the outermost bin around `self` (or `self` alone) is on its way to READY or NULL. What
 // looks like a peer that went away is then our own pipeline being taken down, element by element.
 [[nodiscard]] bool is_shutting_down(GstElement* self);

@@ -150,10 +150,13 @@ bool start_session(GstWebrtcResultSink* self) {
   GST_OBJECT_UNLOCK(self);
 
   if (!webrtcupload::resolve_webrtcbin(GST_ELEMENT(self), name, webrtcbin)) return false;
-  if (!webrtcbin && !channel) {
+  GstPtr<GstElement> server;
+  if (!webrtcbin && !channel) server = webrtcupload::find_upload_server(GST_ELEMENT(self));
+  if (!webrtcbin && !channel && !server) {
     GST_ELEMENT_ERROR(self, RESOURCE, SETTINGS,
                       ("There is nothing to send over: set one of the properties "
-                       "\"data-channel\", \"webrtcbin\" and \"webrtcbin-name\"."),
+                       "\"data-channel\", \"webrtcbin\" and \"webrtcbin-name\", or have a "
+                       "webrtcuploadserver in the same pipeline."),
                       (nullptr));
     return false;
   }
@@ -169,6 +172,7 @@ bool start_session(GstWebrtcResultSink* self) {
     return false;
   }
   if (webrtcbin) session->attach(webrtcbin.get());
+  if (server) session->follow(server.get());
   session->watch_bus();
   self->state->paced = false;
   GST_OBJECT_LOCK(self);

@@ -515,3 +515,7 @@ static void gst_webrtc_upload_init(GstWebrtcUpload* self) {
   gst_pad_add_probe(GST_BASE_SRC_PAD(element), GST_PAD_PROBE_TYPE_EVENT_DOWNSTREAM, on_src_event,
                     self, nullptr);
 }
+
+void gst_webrtc_upload_attach(GstWebrtcUpload* self, GstElement* webrtcbin) {
+  self->source->attach(webrtcbin);
+}

@@ -14,4 +14,10 @@ GType gst_webrtc_upload_state_get_type(void);
 
 GST_ELEMENT_REGISTER_DECLARE(webrtcupload);
 
+// For webrtcuploadserver, which makes the connections. With null before the element starts: it then
+// needs no webrtcbin. Later: the upload comes from this webrtcbin's peer. May be called again with
+// another one until the upload has begun; a peer that leaves before is no failure. Not while the
+// element changes its state.
+void gst_webrtc_upload_attach(GstWebrtcUpload* self, GstElement* webrtcbin);
+
 G_END_DECLS

@@ -42,6 +42,8 @@ class Inbox {
   // The channel or the connection is gone. `why` is a sentence.
   struct Gone {
     std::string why;
+    // Which channel's; never dereferenced.
+    const void* channel = nullptr;
   };
   // The backlog passed kOverloadFactor times the high mark. Nothing more comes after this.
   struct Overloaded {
@@ -71,7 +73,7 @@ class Inbox {
   void wake();
 
   void set_marks(Marks marks);
-  // From now on `gate` is closed while the backlog is high.
+  // From now on `gate` is closed while the backlog is high. Null: nothing holds the peer back.
   void hold_back_with(std::unique_ptr<ReceiveGate> gate);
   // Lets everything waiting go, and everything to come; opens the gate.
   void close();

@@ -118,7 +118,32 @@ void ResultSender::Impl::stop() {
   }
 }
 
+bool ResultSender::Impl::forget_peer() {
+  std::vector<SignalConnection> connections;
+  std::unique_ptr<PeerWatch> channel_watch;
+  std::unique_ptr<PeerWatch> connection_watch;
+  GstPtr<GstElement> webrtcbin;
+  GstPtr<GstWebRTCDataChannel> channel;
+  const std::lock_guard lock(mutex_);
+  if (frame_id_ > 0 || finishing_ || sending_) return false;
+  connections.swap(connections_);
+  channel_watch.swap(channel_watch_);
+  connection_watch.swap(connection_watch_);
+  webrtcbin.swap(webrtcbin_);
+  channel.swap(channel_);
+  if (channel) {
+    g_object_replace_qdata(G_OBJECT(channel.get()), owner_quark(), this, nullptr, nullptr, nullptr);
+  }
+  open_ = channel_closed_ = gone_ = connection_gone_ = gone_to_tell_ = false;
+  window_ = ResultWindow(settings_.realtime ? 0 : settings_.ack_window);
+  stats_.acked.reset();
+  control_.clear();
+  channel_deadline_.reset();
+  return true;
+}
+
 void ResultSender::Impl::attach(GstElement* webrtcbin) {
+  if (!forget_peer()) return;
   SignalConnection connection(
       webrtcbin, "on-data-channel",
       G_CALLBACK(+[](GstElement*, GstWebRTCDataChannel* channel, Closure* closure) {

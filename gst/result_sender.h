@@ -94,7 +94,8 @@ class ResultSender {
 
   // Takes the first channel that the peer opens under the label, so call it before the connection
   // is negotiated; and notices if the connection ends. Holds `webrtcbin` until its own end. Reads
-  // its properties: not under the PC lock, so in no handler of a channel's signals.
+  // its properties: not under the PC lock, so in no handler of a channel's signals. Again with
+  // another webrtcbin: the first peer is forgotten, unless there has been a result.
   void attach(GstElement* webrtcbin);
   // Takes this channel, whatever its label. May be called under the PC lock, and has to be if the
   // channel comes from on-data-channel: messages that arrive before are lost. False if there is one

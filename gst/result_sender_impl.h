@@ -62,6 +62,8 @@ class ResultSender::Impl : public std::enable_shared_from_this<Impl> {
   void cancel(std::string reason, std::vector<std::string> errors,
               std::chrono::milliseconds patience, bool abandon);
   bool has_channel() const;
+  // False if it is too late for that.
+  bool forget_peer();
   ResultStats stats() const;
 
  private:
@@ -105,7 +107,7 @@ class ResultSender::Impl : public std::enable_shared_from_this<Impl> {
   std::condition_variable work_;
 
   GstPtr<GstElement> webrtcbin_;
-  GstPtr<GstWebRTCDataChannel> channel_;  // Set once.
+  GstPtr<GstWebRTCDataChannel> channel_;  // The same from the first result on.
   bool open_ = false;
   bool channel_closed_ = false;  // On both sides.
   bool gone_ = false;            // Nothing can be sent any more.

@@ -104,6 +104,17 @@ void ResultSession::attach(GstElement* webrtcbin) {
   sender_->attach(webrtcbin);
 }
 
+void ResultSession::follow(GstElement* server) {
+  follows_ = true;
+  // On the server's thread.
+  on_peer_added_ = SignalConnection(
+      server, "peer-added",
+      G_CALLBACK(+[](GstElement*, GstElement* webrtcbin, std::weak_ptr<ResultSession>* weak) {
+        if (const auto self = weak->lock()) self->sender_->attach(webrtcbin);
+      }),
+      weak_from_this());
+}
+
 // Analysers post before they push the frame, so only in the thread that posts is it certain that
 // what they say is here before the frame is. It works beside an application's own sync handler,
 // unless that drops messages.
@@ -157,6 +168,8 @@ void ResultSession::on_control(const std::string& json_text) {
 }
 
 void ResultSession::on_gone(const std::string& why) {
+  // Peers of a server come and go until one of them gets results.
+  if (follows_ && sender_->stats().last_frame_id == 0) return;
   const GstPtr<GstElement> sink = this->sink();
   if (!sink || is_shutting_down(sink.get())) return;
   gst_element_message_full_with_details(
@@ -171,7 +184,8 @@ void ResultSession::on_finished(const Delivery& delivery) {
   if (const GstPtr<GstElement> sink = this->sink()) {
     GstStructure* structure =
         stats_structure("application/x-webrtcresults-delivered", delivery.stats);
-    gst_structure_set(structure, "delivered", G_TYPE_BOOLEAN, gboolean{delivery.complete}, nullptr);
+    gst_structure_set(structure, "delivered", G_TYPE_BOOLEAN, gboolean{delivery.complete},
+                      "cut-short", G_TYPE_BOOLEAN, gboolean{cut_short_}, nullptr);
     if (!delivery.problem.empty()) {
       gst_structure_set(structure, "problem", G_TYPE_STRING, delivery.problem.c_str(), nullptr);
     }
@@ -212,6 +226,7 @@ GstFlowReturn ResultSession::render(GstBuffer* buffer) {
   }
   GST_BASE_SINK_PREROLL_LOCK(sink_);
   if (taken) return flow;
+  cut_short_ = true;
   // Nobody is there to hear more, or wants to: upstream may stop. In a pipeline that has other
   // branches those go on.
   return GST_PAD_IS_FLUSHING(GST_BASE_SINK_PAD(sink_)) ? GST_FLOW_FLUSHING : GST_FLOW_EOS;

@@ -8,6 +8,7 @@
 #include <gst/base/gstbasesink.h>
 #include <gst/video/video.h>
 
+#include <atomic>
 #include <condition_variable>
 #include <memory>
 #include <mutex>
@@ -32,6 +33,8 @@ class ResultSession : public std::enable_shared_from_this<ResultSession> {
 
   // Before the connection is negotiated; not under the PC lock.
   void attach(GstElement* webrtcbin);
+  // The peers of a webrtcuploadserver, one after the other until one uploads.
+  void follow(GstElement* server);
   // May be under the PC lock.
   bool adopt(GstWebRTCDataChannel* channel) { return sender_->adopt(channel); }
   // After attach(): listens on the bus of the pipeline for analysers and errors.
@@ -79,6 +82,8 @@ class ResultSession : public std::enable_shared_from_this<ResultSession> {
   std::shared_ptr<ResultSender> sender_;
   DetectionCollector detections_;
   GstPtr<GstElement> webrtcbin_;
+  SignalConnection on_peer_added_;
+  bool follows_ = false;
 
   // Signals of the outermost bin's bus.
   GstPtr<GstBus> bus_;
@@ -88,6 +93,8 @@ class ResultSession : public std::enable_shared_from_this<ResultSession> {
   Content content_ = Content::kNone;
   GstVideoInfo video_info_{};
   std::string value_problem_;
+  // Results were refused, because the peer was gone.
+  std::atomic<bool> cut_short_ = false;
 
   // Protects what follows. A leaf.
   std::mutex mutex_;

@@ -66,7 +66,9 @@ UploadChannel::UploadChannel(GstWebRTCDataChannel* channel, std::shared_ptr<Inbo
       inbox_(std::move(inbox)),
       label_(string_property(channel, "label")),
       protocol_(string_property(channel, "protocol")),
-      peer_watch_([inbox = inbox_](const std::string& why) { inbox->push(Inbox::Gone{why}); }) {}
+      peer_watch_([inbox = inbox_, channel](const std::string& why) {
+        inbox->push(Inbox::Gone{why, channel});
+      }) {}
 
 UploadChannel::~UploadChannel() {
   g_object_replace_qdata(G_OBJECT(channel_.get()), owner_quark(), this, nullptr, nullptr, nullptr);

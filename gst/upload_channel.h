@@ -41,6 +41,7 @@ class UploadChannel {
   // So that the sender notices. What was queued before is still delivered.
   void close();
 
+  [[nodiscard]] bool is(const void* channel) const { return channel_.get() == channel; }
   [[nodiscard]] const std::string& label() const { return label_; }
   [[nodiscard]] const std::string& protocol() const { return protocol_; }
 

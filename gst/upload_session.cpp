@@ -54,18 +54,20 @@ UploadSession::UploadSession(Settings settings, std::unique_ptr<Storage> storage
     : settings_(std::move(settings)),
       storage_(std::move(storage)),
       inbox_(std::move(inbox)),
-      webrtcbin_(std::move(webrtcbin)),
       observer_(observer),
-      receiver_(settings_.limits, std::make_unique<V1Parser>()) {}
+      receiver_(settings_.limits, std::make_unique<V1Parser>()),
+      webrtcbin_(std::move(webrtcbin)) {}
 
 void UploadSession::stop() {
   std::shared_ptr<UploadChannel> channel;
+  GstPtr<GstElement> webrtcbin;
   bool unfinished;
   {
     const std::lock_guard lock(mutex_);
     stopping_ = true;
     flushing_ = true;
     channel = std::move(channel_);
+    webrtcbin = ref_gst(webrtcbin_.get());
     unfinished = receiver_.state() == UploadState::kUploading;
   }
   changed_.notify_all();
@@ -73,7 +75,7 @@ void UploadSession::stop() {
   inbox_->wake();
   // So that the sender does not go on for nobody. Only with the webrtcbin at hand: the channel does
   // not keep it alive, and uses it for this.
-  if (channel && unfinished && webrtcbin_) channel->close();
+  if (channel && unfinished && webrtcbin) channel->close();
   channel.reset();
 
   if (thread_.get_id() == std::this_thread::get_id()) {
@@ -122,6 +124,23 @@ void UploadSession::adopt(std::unique_ptr<UploadChannel> channel) {
   inbox_->wake();
 }
 
+void UploadSession::attach(GstElement* webrtcbin) {
+  forget_idle_channel();
+  GstPtr<GstElement> replaced = ref_gst(webrtcbin);
+  const std::lock_guard lock(mutex_);
+  if (receiver_.state() == UploadState::kIdle && !channel_) webrtcbin_.swap(replaced);
+}
+
+bool UploadSession::forget_idle_channel(const void* gone) {
+  std::shared_ptr<UploadChannel> forgotten;
+  const std::lock_guard lock(mutex_);
+  if (receiver_.state() != UploadState::kIdle || !channel_) return false;
+  if (gone && !channel_->is(gone)) return false;
+  forgotten.swap(channel_);
+  adopted_ = false;
+  return true;
+}
+
 void UploadSession::cancel() {
   request_failure({ErrorCode::kCancelled, "the application cancelled the upload"});
 }
@@ -132,6 +151,11 @@ void UploadSession::request_failure(Error error) {
     if (!requested_failure_) requested_failure_ = std::move(error);
   }
   inbox_->wake();
+}
+
+GstPtr<GstElement> UploadSession::webrtcbin() const {
+  const std::lock_guard lock(mutex_);
+  return ref_gst(webrtcbin_.get());
 }
 
 std::shared_ptr<UploadChannel> UploadSession::channel() const {
@@ -170,7 +194,8 @@ void UploadSession::handle(const Inbox::Item& item) {
   if (const auto* received = std::get_if<Inbox::Received>(&item)) {
     handle_message(received->message());
   } else if (std::holds_alternative<Inbox::Opened>(item)) {
-    {
+    // Time runs from here on; but where peers may come and go, from the first chunk on.
+    if (!settings_.outlives_idle_peers) {
       const std::lock_guard lock(mutex_);
       receiver_.opened(now());
     }
@@ -179,6 +204,10 @@ void UploadSession::handle(const Inbox::Item& item) {
     bool shutting_down = false;
     run_detachable([&] { shutting_down = observer_->shutting_down(); });
     if (shutting_down) return;
+    if (settings_.outlives_idle_peers) {
+      const auto taken = channel();
+      if (forget_idle_channel(gone->channel) || !taken || !taken->is(gone->channel)) return;
+    }
     Error error{ErrorCode::kPeerGone, gone->why};
     {
       const std::lock_guard lock(mutex_);
@@ -197,30 +226,34 @@ void UploadSession::handle(const Inbox::Item& item) {
 }
 
 void UploadSession::plumb_connection(bool is_open) {
+  const auto taken = channel();
+  if (!taken) return;
+  if (plumbed_.lock() != taken) {
+    plumbed_ = taken;
+    holds_back_ = watches_connection_ = false;
+  }
   // The channel may have opened before it was adopted, which then brings us here again.
-  if (holds_back_ || !channel()) return;
-  if (!webrtcbin_) {
+  if (holds_back_) return;
+  const GstPtr<GstElement> webrtcbin = this->webrtcbin();
+  if (!webrtcbin) {
     if (is_open) {
       GST_WARNING("no webrtcbin is known for this data channel: its peer cannot be held back");
     }
     return;
   }
   // All of this reads properties of webrtcbin, which waits for its PC lock.
-  run_detachable([this, is_open] {
-    auto gate = ReceiveGate::find(webrtcbin_.get());
+  run_detachable([&] {
+    auto gate = ReceiveGate::find(webrtcbin.get());
     holds_back_ = gate != nullptr;
     if (gate) {
       inbox_->hold_back_with(std::move(gate));
     } else if (is_open) {
       GST_WARNING("%" GST_PTR_FORMAT " has no sctpdec: its peer cannot be held back",
-                  static_cast<void*>(webrtcbin_.get()));
+                  static_cast<void*>(webrtcbin.get()));
     }
-    const auto taken = channel();
-    if (taken && !std::exchange(watches_connection_, true)) {
-      taken->watch_connection(webrtcbin_.get());
-    }
+    if (!std::exchange(watches_connection_, true)) taken->watch_connection(webrtcbin.get());
     if (settings_.socket_buffer_size > 0) {
-      const auto granted = grow_receive_buffers(webrtcbin_.get(), settings_.socket_buffer_size);
+      const auto granted = grow_receive_buffers(webrtcbin.get(), settings_.socket_buffer_size);
       GST_INFO("receive buffers: %d bytes granted", granted.value_or(0));
       const std::lock_guard lock(mutex_);
       socket_buffer_granted_ = granted.value_or(0);

@@ -65,6 +65,8 @@ class UploadSession : public std::enable_shared_from_this<UploadSession> {
     // Bytes can be read as soon as they and all before them are there, rather than when all are.
     bool progressive = false;
     std::string channel_label;
+    // A peer that leaves before its first chunk is no failure: another one may come, see attach().
+    bool outlives_idle_peers = false;
   };
 
   enum class Readable { kYes, kEndOfFile, kFlushing };
@@ -89,6 +91,9 @@ class UploadSession : public std::enable_shared_from_this<UploadSession> {
   // A channel that this upload could take: it does if it has none, the label fits and nobody else
   // has it. May be called under the PC lock.
   void offer(GstWebRTCDataChannel* channel);
+  // From now on the peer is one of this webrtcbin, whose channels are to be offered. Does nothing
+  // when the upload has begun.
+  void attach(GstElement* webrtcbin);
   // The upload fails with code `cancelled`, soon.
   void cancel();
 
@@ -152,6 +157,9 @@ class UploadSession : public std::enable_shared_from_this<UploadSession> {
   // Whether the state is another than the observer was told, or is being told, last.
   [[nodiscard]] bool state_is_news();
   [[nodiscard]] std::shared_ptr<UploadChannel> channel() const;
+  [[nodiscard]] GstPtr<GstElement> webrtcbin() const;
+  // Lets go of the channel if nothing has come over it. With `gone` only if it is that one.
+  bool forget_idle_channel(const void* gone = nullptr);
   // Under mutex_.
   void begin_processing();
   [[nodiscard]] bool finished() const { return receiver_.complete() && completion_told_; }
@@ -159,7 +167,6 @@ class UploadSession : public std::enable_shared_from_this<UploadSession> {
   const Settings settings_;
   const std::unique_ptr<Storage> storage_;
   const std::shared_ptr<Inbox> inbox_;
-  const GstPtr<GstElement> webrtcbin_;
   UploadObserver* const observer_;
   // What the observer was told last, whoever told it.
   std::atomic<UploadState> notified_state_ = UploadState::kIdle;
@@ -171,14 +178,17 @@ class UploadSession : public std::enable_shared_from_this<UploadSession> {
   std::optional<TimePoint> next_quota_check_;
   ProgressThrottle progress_;
   bool told_start_ = false;
+  // What has been done about the channel's connection, and for which channel.
   bool watches_connection_ = false;
   bool holds_back_ = false;
+  std::weak_ptr<UploadChannel> plumbed_;
 
   // Protects what follows. Never held while calling out, writing or reading the storage; inbox and
   // pad locks are not taken under it.
   mutable std::mutex mutex_;
   std::condition_variable changed_;
   Receiver receiver_;
+  GstPtr<GstElement> webrtcbin_;
   std::shared_ptr<UploadChannel> channel_;
   // The channel is new, and the worker has not seen to its connection yet.
   bool adopted_ = false;

@@ -93,12 +93,15 @@ bool UploadSource::take_data_channel(EarlyChannel& early) {
 bool UploadSource::find_source(GstPtr<GstElement>& webrtcbin) {
   std::string name;
   bool has_channel;
+  bool is_attached_later;
   {
     const std::lock_guard lock(settings_mutex_);
+    is_attached_later = settings_.is_attached_later;
     has_channel = settings_.data_channel != nullptr;
     webrtcbin = ref_gst(settings_.webrtcbin.get());
     name = settings_.webrtcbin_name;
   }
+  if (is_attached_later) return true;
   std::string problem;
   if (!webrtcbin && !name.empty()) {
     webrtcbin = find_webrtcbin(GST_ELEMENT(element_), name.c_str(), problem);
@@ -139,10 +142,11 @@ bool UploadSource::start() {
                         .socket_buffer_size = settings_.socket_buffer_size,
                         .quota_interval = settings_.quota_interval,
                         .progressive = settings_.progressive,
-                        .channel_label = settings_.channel_label};
+                        .channel_label = settings_.channel_label,
+                        .outlives_idle_peers = settings_.is_attached_later};
     spool_directory =
         settings_.spool_directory.empty() ? g_get_tmp_dir() : settings_.spool_directory;
-    listens = !settings_.data_channel;
+    listens = !settings_.data_channel && webrtcbin;
   }
   auto storage = open_storage(spool_directory);
   if (!storage) {
@@ -161,6 +165,7 @@ bool UploadSource::start() {
                                       std::move(early.inbox), std::move(early.channel),
                                       ref_gst(webrtcbin.get()), this);
   if (listens) {
+    const std::lock_guard lock(attach_mutex_);
     on_data_channel_ =
         SignalConnection(webrtcbin.get(), "on-data-channel", G_CALLBACK(on_data_channel),
                          std::weak_ptr<UploadSession>(session));
@@ -176,8 +181,25 @@ bool UploadSource::start() {
   return true;
 }
 
-void UploadSource::stop() {
+void UploadSource::attach(GstElement* webrtcbin) {
+  with_settings([](Settings& settings) { settings.is_attached_later = true; });
+  const std::lock_guard attach_lock(attach_mutex_);
+  const auto running = session();
+  if (!running || !webrtcbin) return;
   on_data_channel_.disconnect();
+  running->attach(webrtcbin);
+  on_data_channel_ = SignalConnection(webrtcbin, "on-data-channel", G_CALLBACK(on_data_channel),
+                                      std::weak_ptr<UploadSession>(running));
+  GstPtr<GstElement> replaced = ref_gst(webrtcbin);
+  const std::lock_guard lock(session_mutex_);
+  webrtcbin_.swap(replaced);
+}
+
+void UploadSource::stop() {
+  {
+    const std::lock_guard lock(attach_mutex_);
+    on_data_channel_.disconnect();
+  }
   const auto running = session();
   if (!running) return;
   running->stop();

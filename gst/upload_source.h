@@ -34,6 +34,8 @@ class UploadSource final : public UploadObserver {
     bool progressive = false;
     Inbox::Marks marks;
     int socket_buffer_size = 4 * 1024 * 1024;
+    // Somebody calls attach().
+    bool is_attached_later = false;
   };
 
   // Ids of the element's signals.
@@ -68,6 +70,11 @@ class UploadSource final : public UploadObserver {
   // Once all bytes are here or EOS is out, a webrtcbin in the same pipeline no longer keeps that
   // from EOS.
   void let_pipeline_end();
+
+  // For whoever makes the connections, and may have to make another while nothing is uploaded: the
+  // element starts without a webrtcbin, and gets one, and then others, here. Before start() once,
+  // with null.
+  void attach(GstElement* webrtcbin);
 
   void cancel();
   [[nodiscard]] UploadState state() const;
@@ -112,7 +119,8 @@ class UploadSource final : public UploadObserver {
   // EOS has gone out.
   std::atomic<bool> ended_ = false;
 
-  // Of start() and stop(), which GstBaseSrc never runs at once.
+  // Of start(), stop() and attach(). The first two are GstBaseSrc's, which never runs them at once.
+  std::mutex attach_mutex_;  // Taken before the others here.
   SignalConnection on_data_channel_;
 
   // A leaf: held only to copy or replace what follows.

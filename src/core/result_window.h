@@ -30,7 +30,7 @@ class ResultWindow {
   [[nodiscard]] std::optional<std::uint32_t> acked() const { return acked_; }
 
  private:
-  const std::size_t size_;
+  std::size_t size_;
   std::uint32_t last_sent_ = 0;
   std::optional<std::uint32_t> acked_;
   // The last `size_` of those sent, oldest first. Ids, and not only a count, because of the gaps.

@@ -115,4 +115,38 @@ std::variant<std::string, IceUrlError> parse_ice_url(std::string_view url) {
   return result;
 }
 
+std::variant<IceServer, IceUrlError> parse_ice_server_uri(std::string_view uri) {
+  IceServer server;
+  std::string url(uri);
+  if (const std::size_t slashes = url.find("://"); slashes != std::string::npos) {
+    url.erase(slashes + 1, 2);
+  }
+  if (const std::size_t at = url.rfind('@'); at != std::string::npos) {
+    const std::size_t colon = url.find(':');
+    const std::string credentials = url.substr(colon + 1, at - colon - 1);
+    const std::size_t between = credentials.find(':');
+    if (between == std::string::npos) return IceUrlError{"has no password before the \"@\""};
+    const auto decode = [](const std::string& text, std::string& out) {
+      char* decoded = g_uri_unescape_string(text.c_str(), nullptr);
+      if (decoded) out = decoded;
+      g_free(decoded);
+      return decoded != nullptr;
+    };
+    if (!decode(credentials.substr(0, between), server.username) ||
+        !decode(credentials.substr(between + 1), server.credential)) {
+      return IceUrlError{"has credentials that are not percent-encoded properly"};
+    }
+    url.erase(colon + 1, at - colon);
+  }
+  auto parsed = parse_ice_url(url);
+  if (auto* error = std::get_if<IceUrlError>(&parsed)) return std::move(*error);
+  auto& checked = std::get<std::string>(parsed);
+  if (checked.empty()) return IceUrlError{"is of a kind that ICE cannot use here"};
+  if (checked.starts_with("turn") && server.username.empty()) {
+    return IceUrlError{"names a TURN server without user and password"};
+  }
+  server.urls.push_back(std::move(checked));
+  return server;
+}
+
 }  // namespace webrtcupload

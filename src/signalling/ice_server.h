@@ -32,4 +32,8 @@ struct IceUrlError {
 // URL of a kind that ICE here cannot use (STUN over TLS, TURN over DTLS), to be left out.
 [[nodiscard]] std::variant<std::string, IceUrlError> parse_ice_url(std::string_view url);
 
+// Reads the form that GStreamer's properties have: "stun://host:port", or
+// "turn://user:password@host:port" (also turns://), with user and password percent-encoded.
+[[nodiscard]] std::variant<IceServer, IceUrlError> parse_ice_server_uri(std::string_view uri);
+
 }  // namespace webrtcupload

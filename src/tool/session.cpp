@@ -104,9 +104,12 @@ void Session::make_results() {
       if (const auto self = weak.lock()) self->on_control(json);
     });
   };
-  events.finished = [weak, context = context_] {
-    post_to(context, [weak] {
-      if (const auto self = weak.lock()) self->on_delivered();
+  events.finished = [weak, context = context_](bool all) {
+    post_to(context, [weak, all] {
+      const auto self = weak.lock();
+      if (!self) return;
+      self->cut_short_ = !all;
+      self->on_delivered();
     });
   };
   GstElement* webrtcbin = peer_->webrtcbin();
@@ -281,7 +284,10 @@ void Session::on_peer_gone(const std::string& why) {
   }
   if (pipeline_->upload_complete()) {
     // Who has opened no results channel waits for nothing, and may leave: the work goes on.
-    if (results_->has_channel()) fail("peer-gone", why);
+    if (!results_->has_channel()) return;
+    if (!results_->needs_pipeline()) return fail("peer-gone", why);
+    // A sink in the pipeline sends the end before we hear of it, and the client may leave on it.
+    timer_.start(kLossGrace, [this, why] { fail("peer-gone", why); });
     return;
   }
   timer_.start(kLossGrace, [this, why] {
@@ -303,6 +309,9 @@ void Session::finish(SessionEnd end) {
   watchdog_.cancel();
   const auto keep = shared_from_this();
   end_ = std::move(end);
+  if (end_.done && cut_short_) {
+    end_ = {.done = false, .code = "peer-gone", .message = "the peer left before the last result"};
+  }
   if (!pipeline_) {
     // Stopped before it was started.
     return conclude();

@@ -92,6 +92,7 @@ class Session : public std::enable_shared_from_this<Session> {
   bool peer_gone_ = false;
   bool awaits_delivery_ = false;
   bool delivered_ = false;
+  bool cut_short_ = false;
   bool pipeline_stops_ = false;
   bool answered_ = false;
   int steps_left_ = 0;  // Of stepping down: the pipeline, the results.

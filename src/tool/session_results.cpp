@@ -26,7 +26,7 @@ class FrameResults final : public SessionResults {
     ResultEvents sender_events;
     sender_events.control = std::move(events.control);
     sender_events.finished = [finished = std::move(events.finished)](const Delivery&) {
-      finished();
+      finished(true);
     };
     sender_ = ResultSender::create(std::move(settings), std::move(sender_events));
     sender_->attach(webrtcbin);
@@ -92,7 +92,9 @@ class SinkResults final : public SessionResults {
   void abandon() override {}
 
  private:
-  void watch_bus(std::function<void()> finished) {
+  using Finished = std::function<void(bool)>;
+
+  void watch_bus(Finished finished) {
     GstObject* top = GST_OBJECT(sink_.get());
     while (GST_OBJECT_PARENT(top)) top = GST_OBJECT_PARENT(top);
     bus_.reset(gst_element_get_bus(GST_ELEMENT(top)));
@@ -100,8 +102,11 @@ class SinkResults final : public SessionResults {
     gst_bus_enable_sync_message_emission(bus_.get());
     delivered_ = SignalConnection(
         bus_.get(), "sync-message::element",
-        G_CALLBACK(+[](GstBus*, GstMessage* message, std::function<void()>* done) {
-          if (gst_message_has_name(message, "application/x-webrtcresults-delivered")) (*done)();
+        G_CALLBACK(+[](GstBus*, GstMessage* message, Finished* done) {
+          if (!gst_message_has_name(message, "application/x-webrtcresults-delivered")) return;
+          gboolean cut_short = FALSE;
+          gst_structure_get_boolean(gst_message_get_structure(message), "cut-short", &cut_short);
+          (*done)(!cut_short);
         }),
         std::move(finished));
   }

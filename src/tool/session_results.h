@@ -24,8 +24,8 @@ class SessionResults {
   struct Events {
     // The client's control messages, JSON objects.
     std::function<void(const std::string& json)> control;
-    // Everything is delivered, or will not be.
-    std::function<void()> finished;
+    // Everything is delivered, or will not be. `all` is whether every frame had its result.
+    std::function<void(bool all)> finished;
   };
 
   // Sent by the session. Events come on any thread.

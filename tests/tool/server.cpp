@@ -79,7 +79,14 @@ Event Server::wait_for_end(int session, std::chrono::milliseconds deadline) {
         return true;
       },
       deadline);
-  if (!found) ADD_FAILURE() << "no end of session " << session << "; " << process_->errors();
+  if (!found) {
+    std::string said;
+    for (const std::string& line : process_->lines()) {
+      if (line.find("\"event\":\"frame\"") == std::string::npos) said += line + "\n";
+    }
+    ADD_FAILURE() << "no end of session " << session << "; it said\n"
+                  << said << process_->errors();
+  }
   return found.value_or(Event{});
 }
 

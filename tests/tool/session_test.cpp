@@ -292,6 +292,27 @@ TEST_P(SessionTest, ASinkOfTheOperatorsSendsTheResults) {
   EXPECT_EQ(end.frames, kFrames);
 }
 
+TEST_P(SessionTest, AClientMayLeaveOnTheEndThatASinkOfTheOperatorsSends) {
+  Server server(isolation(), kOwnSink);
+  WorkerClient client;
+  ASSERT_EQ(client.connect(server.port(), batch()), 200);
+  client.upload(video());
+  ASSERT_TRUE(client.wait_results(static_cast<std::size_t>(kFrames) + 1));
+  client.hang_up();
+  EXPECT_EQ(server.wait_for_end(1).status, "done");
+}
+
+TEST_P(SessionTest, AClientThatLeavesAmidTheResultsOfASinkIsGone) {
+  Server server(isolation(),
+                "decodebin ! videoconvert ! identity sleep-time=200000 ! webrtcresultsink");
+  WorkerClient client;
+  ASSERT_EQ(client.connect(server.port(), batch()), 200);
+  client.upload(video());
+  ASSERT_TRUE(client.wait_results(2));
+  client.hang_up();
+  EXPECT_EQ(server.wait_for_end(1).code, "peer-gone");
+}
+
 TEST_P(SessionTest, ASinkOfTheOperatorsTellsWhyItFailed) {
   Server server(isolation({"--max-size", "1000"}), kOwnSink);
   WorkerClient client;

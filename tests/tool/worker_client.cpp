@@ -62,7 +62,7 @@ std::string read_file(const std::string& path) {
 
 WorkerClient::WorkerClient() : pair_(PeerPair::Options{.observe_incoming = false}) {}
 
-int WorkerClient::connect(int port, WorkerRequest request) {
+int WorkerClient::connect(int port, WorkerRequest request, const std::string& more_headers) {
   gst_element_set_state(pair_.pipeline(Side::kOfferer), GST_STATE_PLAYING);
   for (auto [label, channel] :
        {std::pair("inference", &results_), std::pair("video_upload", &upload_)}) {
@@ -70,7 +70,7 @@ int WorkerClient::connect(int port, WorkerRequest request) {
     channel->observer = std::make_shared<ChannelObserver>(channel->channel.get());
   }
   request.offer_sdp = offer_with_candidates(pair_.offerer());
-  reply_ = http_exchange(port, post(write_worker_request(request)));
+  reply_ = http_exchange(port, post(write_worker_request(request), more_headers));
   const int status = reply_.size() > 12 ? std::atoi(reply_.c_str() + 9) : 0;
   const std::size_t body = reply_.find("\r\n\r\n");
   if (status != 200 || body == std::string::npos) return status;

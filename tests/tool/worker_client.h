@@ -23,7 +23,7 @@ class WorkerClient {
 
   // Offers, posts `request` with that offer in it, and takes the answer. The status of the reply;
   // 200 is what a test wants mostly.
-  int connect(int port, WorkerRequest request = {});
+  int connect(int port, WorkerRequest request = {}, const std::string& more_headers = "");
   // The whole reply, headers included.
   [[nodiscard]] const std::string& reply() const { return reply_; }
 
@@ -41,6 +41,13 @@ class WorkerClient {
   [[nodiscard]] bool wait_results(std::size_t count) const;
   [[nodiscard]] bool wait_closed() const { return results_.observer->wait_closed(); }
 
+  // Both channels.
+  [[nodiscard]] bool wait_open() const {
+    return results_.observer->wait_open() && upload_.observer->wait_open();
+  }
+
+  // Closes the connection.
+  void hang_up() { pair_.close_connection(PeerPair::Side::kOfferer); }
   // As a program that is killed: without a word.
   void vanish();
 

@@ -1,0 +1,251 @@
+// SPDX-License-Identifier: LGPL-2.1-or-later
+
+#include "gst/upload_server.h"
+
+#include <future>
+#include <optional>
+#include <utility>
+#include <variant>
+
+#include "gst/result_sender.h"
+#include "signalling/http_server.h"
+#include "signalling/main_context.h"
+#include "signalling/offer.h"
+#include "signalling/peer.h"
+#include "signalling/worker_request.h"
+
+namespace webrtcupload {
+namespace {
+
+// For the good-bye. Longer than it takes.
+constexpr std::chrono::milliseconds kStopTimeout{3000};
+
+}  // namespace
+
+// Lives on the server's thread.
+class UploadServer::Worker : public std::enable_shared_from_this<Worker> {
+ public:
+  Worker(Settings settings, Events events, GMainContext* context)
+      : settings_(std::move(settings)),
+        events_(std::move(events)),
+        context_(context),
+        loop_(g_main_loop_new(context, FALSE)),
+        http_({.address = settings_.address, .port = settings_.port},
+              [this](HttpRequest request, HttpResponder responder) {
+                on_request(request, std::move(responder));
+              }),
+        timer_(context) {}
+  ~Worker() { g_main_loop_unref(loop_); }
+  Worker(const Worker&) = delete;
+  Worker& operator=(const Worker&) = delete;
+
+  [[nodiscard]] std::string listen() { return http_.start(); }
+  [[nodiscard]] const HttpServer& http() const { return http_; }
+  void run() { g_main_loop_run(loop_); }
+
+  void stop() {
+    http_.stop_listening();
+    if (!peer_) return g_main_loop_quit(loop_);
+    timer_.start(kStopTimeout, [this] { g_main_loop_quit(loop_); });
+    // When the upload has begun, its peer waits for a last word, which a webrtcresultsink has said
+    // by now if there is one.
+    if (!leaving_ && results_->has_channel() && events_.upload_begun()) {
+      const std::string reason = events_.outcome();
+      return results_->finish(reason, reason.empty() ? std::vector<std::string>{}
+                                                     : std::vector{"The upload ended: " + reason});
+    }
+    say_goodbye();
+  }
+
+ private:
+  void on_request(const HttpRequest& request, HttpResponder responder) {
+    if (request.method == "DELETE") return on_delete(request, responder);
+    auto parsed = parse_worker_request(request.body);
+    if (const auto* error = std::get_if<HttpError>(&parsed)) return responder.fail(*error);
+    const auto& worker = std::get<WorkerRequest>(parsed);
+    const auto key = request.bearer_token ? request.bearer_token : worker.api_key;
+    if (!allows(key)) return responder.fail(wrong_key());
+    answer(worker.offer_sdp, std::move(responder));
+  }
+
+  [[nodiscard]] bool allows(const std::optional<std::string>& key) const {
+    return settings_.api_key.empty() || same_secret(key.value_or(""), settings_.api_key);
+  }
+
+  // Takes as long for every wrong key.
+  [[nodiscard]] static bool same_secret(const std::string& given, const std::string& wanted) {
+    const auto hash = [](const std::string& text) {
+      return GCharPtr(g_compute_checksum_for_data(
+          G_CHECKSUM_SHA256, reinterpret_cast<const guchar*>(text.data()), text.size()));
+    };
+    const GCharPtr a = hash(given);
+    const GCharPtr b = hash(wanted);
+    unsigned difference = 0;
+    for (int i = 0; i < 64; ++i) difference |= static_cast<unsigned>(a.get()[i] ^ b.get()[i]);
+    return difference == 0;
+  }
+
+  [[nodiscard]] static HttpError wrong_key() {
+    return {401, "Unauthorized", "This server wants a key, and this is not it.", {}};
+  }
+
+  void on_delete(const HttpRequest& request, const HttpResponder& responder) {
+    if (!allows(request.bearer_token)) return responder.fail(wrong_key());
+    if (!peer_ || request.path != HttpServer::kSessionsPath + id_) {
+      return responder.fail({404, "NotFound", "There is no such session.", {}});
+    }
+    responder.reply_json(204, "");
+    leave();
+  }
+
+  void answer(const std::string& offer_sdp, HttpResponder responder) {
+    if (peer_) {
+      return responder.fail({429, "TooManySessions", "The server takes one upload at a time.", {}});
+    }
+    const auto checked = check_offer(offer_sdp);
+    if (const auto* error = std::get_if<OfferError>(&checked)) {
+      return responder.fail({400, "InvalidOffer", error->message, {}});
+    }
+    std::string problem;
+    peer_ = make_peer(problem);
+    if (!peer_) return responder.fail({500, "InternalError", problem, {}});
+    const GCharPtr id(g_uuid_string_random());
+    id_ = id.get();
+    events_.peer_added(peer_->webrtcbin());
+    make_results();
+    if (!peer_->start()) {
+      drop_peer();
+      return responder.fail({500, "InternalError", "webrtcbin does not start.", {}});
+    }
+    const auto self = weak_from_this();
+    responder.on_gone([self, id = id_] {
+      const auto worker = self.lock();
+      if (worker && worker->peer_ && worker->id_ == id) worker->leave();
+    });
+    timer_.start(settings_.connect_timeout, [this] {
+      if (!events_.upload_begun()) leave();
+    });
+    peer_->answer(std::get<Offer>(checked).sdp,
+                  [self, responder](const std::variant<std::string, PeerError>& result) {
+                    if (const auto worker = self.lock()) worker->on_answer(result, responder);
+                  });
+  }
+
+  void on_answer(const std::variant<std::string, PeerError>& result,
+                 const HttpResponder& responder) {
+    if (const auto* error = std::get_if<PeerError>(&result)) {
+      responder.fail(
+          {400, "InvalidOffer", "The offer could not be answered: " + error->message, {}});
+      return leave();
+    }
+    responder.reply_json(200, worker_reply(std::get<std::string>(result)),
+                         {{"Location", HttpServer::kSessionsPath + id_}});
+  }
+
+  std::shared_ptr<Peer> make_peer(std::string& problem) {
+    const auto weak = weak_from_this();
+    Peer::Events events;
+    events.gone = [weak](const std::string&) {
+      const auto self = weak.lock();
+      // Once it uploads, its leaving is the upload's affair.
+      if (self && !self->events_.upload_begun()) self->leave();
+    };
+    events.untrusted = [weak](const std::string& why) {
+      const auto self = weak.lock();
+      if (!self) return;
+      if (self->events_.upload_begun()) self->events_.untrusted(why);
+      self->leave();
+    };
+    return Peer::create(context_,
+                        PeerOptions{.local_addresses = ice_addresses_for(settings_.address),
+                                    .ice_servers = settings_.ice_servers},
+                        std::move(events), problem);
+  }
+
+  void say_goodbye() {
+    if (!peer_) return;
+    peer_->close([self = shared_from_this()] {
+      self->drop_peer();
+      g_main_loop_quit(self->loop_);
+    });
+  }
+
+  // Takes the peer's channel for results if no webrtcresultsink does.
+  void make_results() {
+    ResultEvents events;
+    events.finished = [weak = weak_from_this(), context = context_](const Delivery&) {
+      post_to(context, [weak] {
+        if (const auto self = weak.lock()) self->say_goodbye();
+      });
+    };
+    results_ = ResultSender::create({}, std::move(events));
+    results_->attach(peer_->webrtcbin());
+  }
+
+  // The place is free when the peer is gone from here as well.
+  void leave() {
+    if (leaving_) return;
+    leaving_ = true;
+    timer_.cancel();
+    peer_->close([weak = weak_from_this()] {
+      if (const auto self = weak.lock()) self->drop_peer();
+    });
+  }
+
+  void drop_peer() {
+    if (!peer_) return;
+    events_.peer_removed(peer_->webrtcbin());
+    results_.reset();
+    peer_.reset();
+    leaving_ = false;
+  }
+
+  const Settings settings_;
+  const Events events_;
+  GMainContext* const context_;
+  GMainLoop* const loop_;
+  HttpServer http_;
+  Timer timer_;
+  std::shared_ptr<Peer> peer_;  // There is one from the offer on.
+  std::shared_ptr<ResultSender> results_;
+  std::string id_;
+  bool leaving_ = false;
+};
+
+std::unique_ptr<UploadServer> UploadServer::start(Settings settings, Events events,
+                                                  std::string& problem) {
+  std::unique_ptr<UploadServer> self(new UploadServer());
+  self->context_ = g_main_context_new();
+  std::promise<std::string> listening;
+  auto listens = listening.get_future();
+  self->thread_ = std::thread([&, settings = std::move(settings), events = std::move(events),
+                               context = self->context_]() mutable {
+    g_main_context_push_thread_default(context);
+    auto worker = std::make_shared<Worker>(std::move(settings), std::move(events), context);
+    std::string why = worker->listen();
+    const bool runs = why.empty();
+    self->url_ = worker->http().url();
+    self->port_ = worker->http().port();
+    self->worker_ = worker;
+    // What start() has on its stack is not touched from here on.
+    listening.set_value(std::move(why));
+    if (runs) worker->run();
+    worker.reset();
+    g_main_context_pop_thread_default(context);
+  });
+  problem = listens.get();
+  if (!problem.empty()) return nullptr;
+  return self;
+}
+
+UploadServer::~UploadServer() {
+  if (thread_.joinable()) {
+    post_to(context_, [worker = worker_] {
+      if (const auto alive = worker.lock()) alive->stop();
+    });
+    thread_.join();
+  }
+  if (context_) g_main_context_unref(context_);
+}
+
+}  // namespace webrtcupload
