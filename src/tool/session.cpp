@@ -27,6 +27,22 @@ std::string format_seconds(std::chrono::milliseconds time) {
   return g_ascii_formatd(text, sizeof text, "%g", std::chrono::duration<double>(time).count());
 }
 
+// Nothing if it is no list of names, and for null, which is to leave things as they are.
+std::optional<std::vector<std::string>> read_names(JsonObject* object, const char* member) {
+  JsonNode* wanted = json_member(object, member);
+  if (!wanted || !JSON_NODE_HOLDS_ARRAY(wanted)) return std::nullopt;
+  JsonArray* names = json_node_get_array(wanted);
+  std::vector<std::string> result;
+  for (guint i = 0; i < json_array_get_length(names); ++i) {
+    JsonNode* name = json_array_get_element(names, i);
+    if (!JSON_NODE_HOLDS_VALUE(name) || json_node_get_value_type(name) != G_TYPE_STRING) {
+      return std::nullopt;
+    }
+    result.emplace_back(json_node_get_string(name));
+  }
+  return result;
+}
+
 }  // namespace
 
 Session::Session(GMainContext* context, SessionConfig config, SessionObserver observer)
@@ -196,21 +212,19 @@ void Session::on_frame(const FrameObserver::Frame& frame) {
   results_->on_frame(frame);
 }
 
-// Unknown members and wrong types change nothing: a peer's message must not end its session.
+// Unknown members and wrong types change nothing: a peer's message must not end its session. Nor do
+// names that there are not: the result just has no such output.
 void Session::on_control(const std::string& json) {
   auto parsed = parse_json_object(json);
   const auto* node = std::get_if<JsonNodePtr>(&parsed);
-  if (!node || !video_) return;
-  JsonNode* wanted = json_member(json_node_get_object(node->get()), "stream_output");
-  if (!wanted || !JSON_NODE_HOLDS_ARRAY(wanted)) return;
-  JsonArray* names = json_node_get_array(wanted);
-  bool enabled = false;
-  for (guint i = 0; i < json_array_get_length(names); ++i) {
-    JsonNode* name = json_array_get_element(names, i);
-    enabled |= JSON_NODE_HOLDS_VALUE(name) && json_node_get_value_type(name) == G_TYPE_STRING &&
-               json_node_get_string(name) == kImageOutput;
+  if (!node) return;
+  JsonObject* object = json_node_get_object(node->get());
+  if (const auto names = read_names(object, "stream_output"); names && video_) {
+    video_->set_enabled(std::ranges::find(*names, kImageOutput) != names->end());
   }
-  video_->set_enabled(enabled);
+  if (auto names = read_names(object, "data_output"); names && results_) {
+    results_->set_data_output(std::move(*names));
+  }
 }
 
 void Session::on_connected() {

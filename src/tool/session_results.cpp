@@ -35,6 +35,9 @@ class FrameResults final : public SessionResults {
   void on_frame(const FrameObserver::Frame& frame) override {
     sender_->send_frame(frame.buffer, frame.info, frame.detections);
   }
+  void set_data_output(std::vector<std::string> names) override {
+    sender_->set_data_output(std::move(names));
+  }
   [[nodiscard]] bool has_channel() const override { return sender_->has_channel(); }
   [[nodiscard]] std::uint64_t messages() const override { return sender_->stats().messages; }
   void finish(const std::string& reason, std::vector<std::string> errors) override {
@@ -74,6 +77,9 @@ class SinkResults final : public SessionResults {
   }
 
   void on_frame(const FrameObserver::Frame&) override {}
+  void set_data_output(std::vector<std::string> names) override {
+    g_object_set(sink_.get(), "data-output", join(names).c_str(), nullptr);
+  }
   [[nodiscard]] bool has_channel() const override { return messages() > 0; }
   [[nodiscard]] std::uint64_t messages() const override {
     GstStructure* stats = nullptr;

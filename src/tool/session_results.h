@@ -39,6 +39,8 @@ class SessionResults {
 
   // On the streaming thread; may wait.
   virtual void on_frame(const FrameObserver::Frame& frame) = 0;
+  // The outputs in each result from now on. Any thread.
+  virtual void set_data_output(std::vector<std::string> names) = 0;
   // Whether the client has opened its channel for results.
   [[nodiscard]] virtual bool has_channel() const = 0;
   // How many messages have been sent.

@@ -98,6 +98,18 @@ uploadTest('the analysed frames come back as a moving picture', {}, async (serve
   checkCompleted(completion);
 });
 
+uploadTest('outputs changed while it runs', {}, async (server, tab) => {
+  await tab.start(server, 'long', {
+    params: { dataOutputNames: [] },
+    after: { results: 5, outputs: { dataOutput: ['predictions'], streamOutput: [] } },
+  });
+  const { frames, completion } = splitFinished(await tab.call('finished'));
+  const first = frames.findIndex((result) => result.serialized_output_data?.predictions);
+  assert.ok(first >= 5, `predictions from result ${first + 1} on, of ${frames.length}`);
+  for (const result of frames.slice(first)) support.checkResult(result, support.numberOf(result));
+  checkCompleted(completion);
+});
+
 // Nothing is said by a tab that is gone, and the analysis would go on for minutes.
 
 uploadTest('tabs that are closed or crash end their sessions', { pipeline: support.analyseSlowly(2000) }, async (server, crashing) => {
