@@ -2,10 +2,12 @@
 
 #include "signalling/goodbye.h"
 
+#include <algorithm>
 #include <chrono>
 #include <condition_variable>
 #include <memory>
 #include <mutex>
+#include <thread>
 #include <vector>
 
 #include "gst/glib_ptr.h"
@@ -14,6 +16,8 @@ namespace webrtcupload {
 namespace {
 
 constexpr std::chrono::milliseconds kTimeout{500};
+// Without a packet to encrypt for so long, SCTP's threads have handed on all they had.
+constexpr std::chrono::milliseconds kQuiet{100};
 // RFC 6347: a record's first byte is its type.
 constexpr std::uint8_t kAlertRecord = 21;
 
@@ -75,12 +79,52 @@ GstPadProbeReturn on_packet(GstPad*, GstPadProbeInfo* info, gpointer data) {
   return GST_PAD_PROBE_OK;
 }
 
+struct Traffic {
+  std::mutex mutex;
+  std::chrono::steady_clock::time_point last = std::chrono::steady_clock::now();
+};
+
+GstPadProbeReturn on_traffic(GstPad*, GstPadProbeInfo*, gpointer data) {
+  Traffic& traffic = **static_cast<std::shared_ptr<Traffic>*>(data);
+  const std::lock_guard lock(traffic.mutex);
+  traffic.last = std::chrono::steady_clock::now();
+  return GST_PAD_PROBE_OK;
+}
+
+// Nothing can be sent behind the alert. When the last channel has just been closed, our
+// confirmation of the other side's part in that may still be on its way here; without it some
+// (aiortc) never take the channel for closed, not even when the alert comes.
+void wait_for_quiet(const std::vector<GstPtr<GstPad>>& encoders) {
+  auto traffic = std::make_shared<Traffic>();
+  std::vector<gulong> probes;
+  for (const auto& pad : encoders) {
+    probes.push_back(gst_pad_add_probe(
+        pad.get(),
+        static_cast<GstPadProbeType>(GST_PAD_PROBE_TYPE_BUFFER | GST_PAD_PROBE_TYPE_BUFFER_LIST),
+        on_traffic, new std::shared_ptr<Traffic>(traffic),
+        [](gpointer data) { delete static_cast<std::shared_ptr<Traffic>*>(data); }));
+  }
+  const auto end = std::chrono::steady_clock::now() + kTimeout;
+  while (true) {
+    const auto now = std::chrono::steady_clock::now();
+    std::unique_lock lock(traffic->mutex);
+    const auto quiet_at = std::min(traffic->last + kQuiet, end);
+    lock.unlock();
+    if (now >= quiet_at) break;
+    std::this_thread::sleep_until(quiet_at);
+  }
+  for (std::size_t i = 0; i < encoders.size(); ++i) {
+    gst_pad_remove_probe(encoders[i].get(), probes[i]);
+  }
+}
+
 }  // namespace
 
 void say_goodbye(GstElement* webrtcbin) {
   auto encoders = sink_pads_of(webrtcbin, "dtlsenc");
   std::erase_if(encoders, [](const auto& pad) { return !is_connected(pad.get()); });
   if (encoders.empty()) return;
+  wait_for_quiet(encoders);
   const auto network = sink_pads_of(webrtcbin, "nicesink");
   auto departure = std::make_shared<Departure>();
   std::vector<gulong> probes;

@@ -88,9 +88,8 @@ class UploadClient:
             await self.came.wait_for(lambda: len(self.results) >= count)
 
     async def closed_by_server(self):
-        """Until the server has closed the results channel, after its last message. (aiortc says nothing when that
-        begins; its own event waits for the server to confirm it.)"""
-        while self.channel.readyState in ("connecting", "open"):
+        """Until the results channel is closed on both sides, which the server has to confirm."""
+        while self.channel.readyState != "closed":
             await asyncio.sleep(0.01)
 
     async def _offer(self):
