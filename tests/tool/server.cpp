@@ -84,8 +84,7 @@ Event Server::wait_for_end(int session, std::chrono::milliseconds deadline) {
     for (const std::string& line : process_->lines()) {
       if (line.find("\"event\":\"frame\"") == std::string::npos) said += line + "\n";
     }
-    ADD_FAILURE() << "no end of session " << session << "; it said\n"
-                  << said << process_->errors();
+    ADD_FAILURE() << "no end of session " << session << "; it said\n" << said << process_->errors();
   }
   return found.value_or(Event{});
 }
