@@ -1,0 +1,272 @@
+// SPDX-License-Identifier: LGPL-2.1-or-later
+//
+// What the page's tests share: the server as the program people run, a web server that has the page and what the program
+// does not have yet, the films, and Chromium.
+
+import assert from 'node:assert/strict';
+import { execFile, spawn } from 'node:child_process';
+import { createHash } from 'node:crypto';
+import { once } from 'node:events';
+import fs from 'node:fs';
+import http from 'node:http';
+import os from 'node:os';
+import path from 'node:path';
+import readline from 'node:readline';
+import { fileURLToPath } from 'node:url';
+import { promisify } from 'node:util';
+
+const here = path.dirname(fileURLToPath(import.meta.url));
+const web = process.env.WEB_DIRECTORY ?? path.join(here, '../../src/web');
+
+// For whatever is waited for; only ever reached when something is broken.
+export const DEADLINE = 60_000;
+
+export async function within(what, promise, deadline = DEADLINE) {
+  let timer;
+  const late = new Promise((_, reject) => {
+    timer = setTimeout(
+      () => reject(new Error(`not within ${deadline / 1000} s: ${what}`)),
+      deadline,
+    );
+  });
+  try {
+    return await Promise.race([promise, late]);
+  } finally {
+    clearTimeout(timer);
+  }
+}
+
+// --- films ------------------------------------------------------------------------------------
+
+// Frame N, from 1, has a red box of 40x40 with its corner at (264, 4 * (N % 50)), in 320x240.
+export const FRAMES = { short: 100, large: 250 };
+
+export async function drawFilms(directory) {
+  const run = promisify(execFile);
+  const film = (name) => path.join(directory, name);
+  await run(process.env.MAKE_NUMBERED_VIDEO, [film('short.mp4'), '100', '25']);
+  await run(process.env.MAKE_NUMBERED_VIDEO, [film('large.mp4'), '250', '25', '8000']);
+  await run(path.join(here, '../support/make_video.sh'), [film('people.mp4')]);
+  // Of a kind that browsers do not play.
+  const avi = `videotestsrc num-buffers=50 ! video/x-raw,width=320,height=240 ! jpegenc ! avimux ! filesink location=${film('old.avi')}`;
+  await run('gst-launch-1.0', ['-q', ...avi.split(' ')]);
+  fs.writeFileSync(film('letter.mp4'), 'Dear reader, this is no video.\n'.repeat(5000));
+  fs.writeFileSync(film('empty.mp4'), '');
+}
+
+// --- the server -------------------------------------------------------------------------------
+
+export const FIND_BOX = 'decodebin ! videoconvert ! testboxdetector ! fakesink sync=false';
+// Takes its time, in milliseconds a frame.
+export const findBoxSlowly = (time) =>
+  `decodebin ! videoconvert ! testboxdetector ! identity sleep-time=${time * 1000} ! fakesink sync=false`;
+
+export class Server {
+  #events = [];
+  #waiting = new Set();
+  #errors = '';
+
+  static async start(pipeline, options = []) {
+    const server = new Server();
+    const choice = pipeline === null ? [] : ['--pipeline', pipeline];
+    server.process = spawn(
+      process.env.WEBRTC_UPLOAD,
+      ['serve', '--port', '0', ...choice, ...options],
+      {
+        stdio: ['ignore', 'pipe', 'pipe'],
+      },
+    );
+    server.exited = once(server.process, 'exit');
+    server.process.stderr.on('data', (data) => {
+      server.#errors += data;
+    });
+    readline.createInterface({ input: server.process.stdout }).on('line', (line) => {
+      server.#events.push(JSON.parse(line));
+      for (const look of server.#waiting) look();
+    });
+    server.url = (await server.event((event) => event.event === 'listening')).url;
+    return server;
+  }
+
+  // The first event, past or future, that `predicate` accepts.
+  async event(predicate) {
+    let look;
+    const found = new Promise((resolve) => {
+      look = () => {
+        const event = this.#events.find(predicate);
+        if (event) resolve(event);
+      };
+      this.#waiting.add(look);
+      look();
+    });
+    try {
+      return await within('a line of the server', found);
+    } catch (error) {
+      throw new Error(`${error.message}\n${this.#errors}`);
+    } finally {
+      this.#waiting.delete(look);
+    }
+  }
+
+  end(session) {
+    return this.event((event) => event.event === 'end' && event.session === session);
+  }
+
+  async stop(signal = 'SIGTERM') {
+    if (this.process.exitCode === null && this.process.signalCode === null) {
+      this.process.kill(signal);
+      await within('the server to stop', this.exited);
+    }
+  }
+}
+
+// --- the web server ---------------------------------------------------------------------------
+
+const types = {
+  '.html': 'text/html; charset=utf-8',
+  '.js': 'text/javascript; charset=utf-8',
+  '.svg': 'image/svg+xml',
+  '.mp4': 'video/mp4',
+};
+
+export function policyFor(html) {
+  const [, style] = html.match(/<style>([^]*?)<\/style>/);
+  const hash = createHash('sha256').update(style).digest('base64');
+  return (
+    `default-src 'none'; script-src 'self'; style-src 'sha256-${hash}'; img-src 'self'; media-src blob:; ` +
+    "connect-src 'self'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'; require-trusted-types-for 'script'"
+  );
+}
+
+async function bodyOf(request) {
+  const parts = [];
+  for await (const part of request) parts.push(part);
+  return Buffer.concat(parts).toString();
+}
+
+// Serves the page, and speaks WHIP to it and the drop-in way to `server`.
+export class Gateway {
+  static async start(filmDirectory) {
+    const gateway = new Gateway();
+    gateway.films = filmDirectory;
+    gateway.reset();
+    gateway.http = http.createServer((request, response) => {
+      gateway
+        .answer(request, response)
+        .catch((error) => response.writeHead(502).end(String(error)));
+    });
+    gateway.http.listen(0, '127.0.0.1');
+    await once(gateway.http, 'listening');
+    gateway.url = `http://127.0.0.1:${gateway.http.address().port}`;
+    return gateway;
+  }
+
+  reset(server = null, limits = { max_size: 524288000, keys_required: false, formats: null }) {
+    Object.assign(this, { server, limits, key: null, deleted: [], offers: [] });
+  }
+
+  async answer(request, response) {
+    const url = new URL(request.url, this.url);
+    const json = (status, value) =>
+      response.writeHead(status, { 'Content-Type': 'application/json' }).end(JSON.stringify(value));
+    if (url.pathname === '/limits') {
+      if (this.limits) json(200, this.limits);
+      else json(404, { message: 'There is nothing at /limits.' });
+    } else if (url.pathname === '/upload' && request.method === 'OPTIONS') {
+      response.writeHead(204, { 'Accept-Post': 'application/sdp' }).end();
+    } else if (url.pathname === '/upload') {
+      await this.negotiate(request, url.searchParams, response, json);
+    } else if (url.pathname.startsWith('/upload/')) {
+      this.deleted.push(`${request.method} ${url.pathname}`);
+      response.writeHead(200).end();
+    } else if (url.pathname === '/initialise_webrtc_worker') {
+      const reply = await fetch(new URL(url.pathname, this.server.url), {
+        method: request.method,
+        headers: { 'Content-Type': 'application/json' },
+        body: await bodyOf(request),
+      });
+      json(reply.status, await reply.json());
+    } else {
+      this.file(url.pathname, response);
+    }
+  }
+
+  async negotiate(request, query, response, json) {
+    if (this.key && request.headers.authorization !== `Bearer ${this.key}`) {
+      json(401, { message: 'The API key is not valid.', error_type: 'Unauthorized' });
+      return;
+    }
+    assert.equal(request.headers['content-type'], 'application/sdp');
+    const sdp = await bodyOf(request);
+    this.offers.push({ sdp, query: query.toString() });
+    const reply = await fetch(new URL('/initialise_webrtc_worker', this.server.url), {
+      method: 'POST',
+      headers: { 'Content-Type': 'application/json' },
+      body: JSON.stringify({
+        webrtc_offer: { type: 'offer', sdp },
+        webrtc_realtime_processing: query.get('realtime') === 'true',
+        data_output: query.getAll('data_output'),
+        stream_output: [],
+      }),
+    });
+    const said = await reply.json();
+    if (!reply.ok) {
+      json(reply.status, said);
+      return;
+    }
+    const headers = {
+      'Content-Type': 'application/sdp',
+      Location: `/upload/${this.offers.length}`,
+    };
+    response.writeHead(201, headers).end(said.sdp);
+  }
+
+  file(name, response) {
+    const page = name === '/' ? '/index.html' : name;
+    const file = page.startsWith('/films/')
+      ? path.join(this.films, path.basename(page))
+      : path.join(web, path.basename(page));
+    fs.readFile(file, (error, content) => {
+      if (error) {
+        response.writeHead(404).end();
+        return;
+      }
+      const headers = { 'Content-Type': types[path.extname(file)] ?? 'application/octet-stream' };
+      if (page === '/index.html') headers['Content-Security-Policy'] = policyFor(String(content));
+      response.writeHead(200, headers).end(content);
+    });
+  }
+}
+
+// --- the browser ------------------------------------------------------------------------------
+
+// Without any network but this machine's loopback.
+export async function launchBrowser() {
+  const { chromium } = await import('playwright-core');
+  const profile = fs.mkdtempSync(path.join(os.tmpdir(), 'webrtcupload-chromium-'));
+  const context = await chromium.launchPersistentContext(profile, {
+    executablePath: process.env.CHROMIUM ?? '/usr/bin/chromium',
+    headless: true,
+    timeout: DEADLINE,
+    acceptDownloads: true,
+    args: [
+      '--no-sandbox',
+      '--disable-gpu',
+      '--disable-quic',
+      '--no-first-run',
+      '--disable-background-networking',
+      '--disable-component-update',
+      '--disable-sync',
+      '--allow-loopback-in-peer-connection',
+      '--disable-features=WebRtcHideLocalIpsWithMdns',
+      '--host-resolver-rules=MAP * ~NOTFOUND, EXCLUDE 127.0.0.1',
+    ],
+  });
+  return {
+    context,
+    async close() {
+      await within('the browser to close', context.close());
+      fs.rmSync(profile, { recursive: true, force: true, maxRetries: 5 });
+    },
+  };
+}
