@@ -104,9 +104,10 @@ export class Stage {
     this.draw();
   }
 
-  /** No more results will come. */
-  finish() {
+  /** No more results will come; whether because all are there. */
+  finish(complete) {
     this.#analysing = false;
+    if (!complete && this.#held) this.#wantsToPlay = false;
     this.update();
   }
 

@@ -226,16 +226,16 @@ function showAnalysis(pace) {
   sayProgress('Analysing', fraction ?? 0);
 }
 
-function end() {
+function end(complete) {
   session = null;
   uploaded = false;
   list.flush();
-  stage.finish();
+  stage.finish(complete);
   $('download').hidden = findings.frames === 0;
 }
 
 function finish({ errors }) {
-  end();
+  end(true);
   const frames = count(findings.frames, 'frame', 'frames');
   showPhase('Done', { fraction: 1, numbers: [`${frames} analysed`], good: true });
   say(`Done. ${frames} analysed. ${$('count').textContent}`);
@@ -250,8 +250,8 @@ function finish({ errors }) {
 
 function fail(error) {
   if (!(error instanceof UploadError)) error = new UploadError('internal-error', String(error));
-  end();
-  if (error.code === 'cancelled') {
+  end(false);
+  if (error.code === 'cancelled' && !error.remote) {
     showPhase('Cancelled', { fraction: 0 });
     say('Cancelled.');
     setBusy(false, true);

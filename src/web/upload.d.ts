@@ -35,7 +35,7 @@ export class UploadError extends Error {
   constructor(
     code: ErrorCode,
     message: string,
-    more?: { status?: number; details?: string[]; cause?: unknown },
+    more?: { status?: number; details?: string[]; remote?: boolean; cause?: unknown },
   );
   readonly name: 'UploadError';
   readonly code: ErrorCode;
@@ -43,6 +43,8 @@ export class UploadError extends Error {
   readonly status?: number;
   /** Further sentences of the server's. */
   readonly details: string[];
+  /** Whether the server ended the session, and so chose the code. */
+  readonly remote: boolean;
 }
 
 /** A chunk as it goes over the wire: `[index u32 LE][total u32 LE][payload]`. */

@@ -45,15 +45,17 @@ export class UploadError extends Error {
   /**
    * @param {string} code one of the list in docs/javascript.md
    * @param {string} message a sentence
-   * @param {{status?: number, details?: string[], cause?: unknown}} [more] the HTTP status if that
-   *     was it; further sentences of the server's
+   * @param {{status?: number, details?: string[], remote?: boolean, cause?: unknown}} [more] the HTTP
+   *     status if that was it; further sentences of the server's; whether the server ended the
+   *     session, which then chose the code
    */
-  constructor(code, message, { status, details = [], cause } = {}) {
+  constructor(code, message, { status, details = [], remote = false, cause } = {}) {
     super(message, { cause });
     this.name = 'UploadError';
     this.code = code;
     this.status = status;
     this.details = details;
+    this.remote = remote;
   }
 }
 
@@ -532,6 +534,7 @@ export class UploadClient {
     const { signalling, connectTimeout, gatherTimeout, key, ...wishes } = this.#options;
     const connection = this.#connection;
     const channels = [this.#resultsChannel, this.#uploadChannel];
+    if (this.#failure) throw this.#failure;
     this.#startTimer('connect', connectTimeout, () => {
       const sentence = `No connection within ${connectTimeout / 1000} seconds.`;
       return new UploadError('connect-timeout', sentence);
@@ -547,9 +550,14 @@ export class UploadClient {
     };
 
     const { signal } = this.#abort;
-    const { answer, end } = await signalling({ url, offer, wishes, key, signal });
-    this.#endSession = end;
-    if (this.#failure) throw this.#failure;
+    const exchange = async () => {
+      const { answer, end } = await signalling({ url, offer, wishes, key, signal });
+      this.#endSession = end;
+      // Somebody has given up in the meantime, and the server should know.
+      if (this.#failure) this.#tellServer();
+      return answer;
+    };
+    const answer = await Promise.race([exchange(), this.#ending()]);
     if (typeof answer !== 'string' || !answer.startsWith('v=')) {
       throw new UploadError('bad-answer', 'The server replied with something that is no answer.');
     }
@@ -634,7 +642,7 @@ export class UploadClient {
     const sentences = Array.isArray(errors) ? errors.map(String) : [];
     if (reason) {
       const sentence = sentences[0] ?? `The server ended the session: ${reason}.`;
-      this.#fail(new UploadError(String(reason), sentence, { details: sentences }));
+      this.#fail(new UploadError(String(reason), sentence, { details: sentences, remote: true }));
       return;
     }
     this.#finished = true;
@@ -648,12 +656,17 @@ export class UploadClient {
     if (this.#finished) return;
     this.#finished = true;
     this.#failure = error;
-    const endSession = this.#endSession;
     this.#settleCompletion.reject(error);
     this.#wake();
     this.#shutDown();
-    if (error.code === 'cancelled' || error.code === 'connect-timeout') {
-      Promise.resolve(endSession?.()).catch(() => {});
+    if (!error.remote && error.code !== 'peer-gone') this.#tellServer();
+  }
+
+  async #tellServer() {
+    try {
+      await this.#endSession?.();
+    } catch {
+      // It will notice by itself.
     }
   }
 
@@ -732,7 +745,7 @@ export class UploadClient {
     });
   }
 
-  // A channel has closed: waits for what that means.
+  // Waits for how the session ends.
   #ending() {
     return this.#next(new EventTarget(), 'never');
   }

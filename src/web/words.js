@@ -62,6 +62,7 @@ const ERRORS = {
   'bad-answer': ['The server gave an answer that makes no sense.', `${AGAIN} ${OPERATOR}`, true],
   'bad-request': ['The server did not accept the request.', OPERATOR, true],
   'bad-result': ['The server sent results that cannot be read.', OPERATOR, true],
+  cancelled: ['The server ended this session.', LATER, true],
   'chunk-too-large': ['The server does not take pieces of this size.', OPERATOR, false],
   'connect-timeout': [
     'The connection took too long.',

@@ -436,7 +436,8 @@ pageTest(
   },
 );
 
-pageTest('the server is killed half way', { pipeline: findBoxSlowly(50) }, async (tab) => {
+const oneProcess = { pipeline: findBoxSlowly(50), options: ['--isolation', 'none'] };
+pageTest('the server is killed half way', oneProcess, async (tab) => {
   await tab.choose('large.mp4');
   await tab.page.locator('#rows tr').first().waitFor();
   await server.stop('SIGKILL');
@@ -449,6 +450,14 @@ pageTest('the server is killed half way', { pipeline: findBoxSlowly(50) }, async
   gateway.server = server;
   await tab.page.click('#retry');
   await tab.phase('Done');
+});
+
+pageTest('the server is stopped half way', { pipeline: findBoxSlowly(50) }, async (tab) => {
+  await tab.choose('large.mp4');
+  await tab.page.locator('#rows tr').first().waitFor();
+  await server.stop();
+  await tab.error('The server ended this session.');
+  assert.equal(await tab.page.locator('#retry').isVisible(), true);
 });
 
 pageTest('the server cannot be reached', { tab: { expected: /502/ } }, async (tab) => {
