@@ -11,6 +11,7 @@ const FIELDS = 6; // x, y, width, height, confidence, label
 const MAX_LABELS = 4096;
 const MAX_ROWS = 60;
 const MAX_CLASSES_SHOWN = 12;
+const MAX_TEXT = 300;
 const LINES_PER_BLOB = 500;
 
 /** Everything that was found, by time. */
@@ -41,20 +42,20 @@ export class Findings {
     this.height = image?.height || height || this.height;
     this.frames += 1;
     if (predictions.length > 0) this.framesWithBoxes += 1;
-    const found = predictions.map((prediction) => this.#read(prediction));
-    for (const { name } of found) {
+    const boxes = predictions.map((prediction) => this.#read(prediction));
+    for (const { name } of boxes) {
       if (this.classes.has(name) || this.classes.size < MAX_LABELS) {
         this.classes.set(name, (this.classes.get(name) ?? 0) + 1);
       }
     }
     if (!(time <= this.lastTime) && time >= 0 && this.#numbers.length < MAX_NUMBERS) {
       this.times.push(time);
-      for (const { x, y, w, h, confidence, label } of found) {
+      for (const { x, y, w, h, confidence, label } of boxes) {
         this.#numbers.push(x, y, w, h, confidence, label);
       }
       this.#starts.push(this.#numbers.length);
     }
-    return { time, found };
+    return { time, found: [...boxes, ...otherValues(result)] };
   }
 
   #read({ x, y, width, height, confidence, class: kind, text }) {
@@ -123,6 +124,17 @@ function detectionsIn({ serialized_output_data: outputs }) {
   const all = Object.values(outputs ?? {});
   const output = all.find((value) => Array.isArray(value?.predictions));
   return output ?? { predictions: [] };
+}
+
+// What else a pipeline says: a transcript, a number. Not pictures.
+function otherValues({ serialized_output_data: outputs }) {
+  return Object.entries(outputs ?? {})
+    .filter(([, value]) => value !== null && value !== '' && !Array.isArray(value?.predictions))
+    .filter(([, value]) => value.type !== 'base64')
+    .map(([name, value]) => {
+      const text = typeof value === 'string' ? value : JSON.stringify(value);
+      return { words: `${name}: ${text.slice(0, MAX_TEXT)}` };
+    });
 }
 
 const percent = (fraction) => `${Math.round(fraction * 100)} %`;
@@ -198,9 +210,11 @@ export class ResultList {
       when.append(button);
     }
     const place = [x, y].map(Math.round).join(', ');
-    const where = element('td', `${place} · ${Math.round(w)} × ${Math.round(h)}`);
+    const where = element('td', w >= 0 ? `${place} · ${Math.round(w)} × ${Math.round(h)}` : '');
     where.className = 'place';
-    row.append(when, element('td', words), element('td', percent(confidence)), where);
+    // Detectors that cannot say how sure they are say 1.
+    const sure = element('td', confidence < 1 ? percent(confidence) : '');
+    row.append(when, element('td', words), sure, where);
     return row;
   }
 }

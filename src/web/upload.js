@@ -314,12 +314,15 @@ export async function whip({ url, offer, wishes, key, signal }) {
     body: await offer(iceServers),
     signal,
   });
-  const location = reply.headers.get('Location');
-  const session = location && new URL(location, reply.url || endpoint);
-  return {
-    answer: await reply.text(),
-    end: () => session && fetch(session, { method: 'DELETE', headers, keepalive: true }),
-  };
+  return { answer: await reply.text(), end: deletionOf(reply, headers) };
+}
+
+// Ends the session that a reply has made, if it says which one that is.
+function deletionOf({ headers, url }, authorization) {
+  const location = headers.get('Location');
+  if (!location) return undefined;
+  const session = new URL(location, url);
+  return () => fetch(session, { method: 'DELETE', headers: authorization, keepalive: true });
 }
 
 /**
@@ -328,9 +331,10 @@ export async function whip({ url, offer, wishes, key, signal }) {
  */
 export async function dropIn({ url, offer, wishes, key, signal }) {
   const { iceServers } = wishes;
+  const headers = bearer(key);
   const reply = await ask(addressOf('initialise_webrtc_worker', url), {
     method: 'POST',
-    headers: { ...bearer(key), 'Content-Type': 'application/json' },
+    headers: { ...headers, 'Content-Type': 'application/json' },
     body: JSON.stringify({
       webrtc_offer: { type: 'offer', sdp: await offer() },
       webrtc_config: iceServers ? { iceServers } : null,
@@ -346,7 +350,7 @@ export async function dropIn({ url, offer, wishes, key, signal }) {
     signal,
   });
   const said = await reply.json().catch(() => null);
-  return { answer: said?.sdp };
+  return { answer: said?.sdp, end: deletionOf(reply, headers) };
 }
 
 // --- the client -------------------------------------------------------------------------------

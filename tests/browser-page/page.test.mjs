@@ -133,7 +133,6 @@ function pageTest(
   test(name, { timeout: 4 * DEADLINE }, async () => {
     server = await Server.start(pipeline, options);
     gateway.reset(server, rest.limits);
-    gateway.key = rest.key ?? null;
     let tab;
     try {
       tab = await Tab.open(tabOptions);
@@ -219,8 +218,8 @@ pageTest(
       assert.ok(Math.abs(box.y - (4 * (number % 50) + 20)) <= 4, JSON.stringify(box));
     });
     assert.match(gateway.offers[0].query, /realtime=false.*data_output=/);
-    assert.equal((await server.end('1')).status, 'done');
-    assert.deepEqual(gateway.deleted, []);
+    assert.equal((await server.end()).status, 'done');
+    assert.equal(gateway.deleted, 0);
     await tab.shot('done-light');
   },
 );
@@ -265,19 +264,24 @@ pageTest('what is found is drawn where it is in the picture', {}, async (tab) =>
   await tab.phase('Done');
   for (const number of [10, 30, 70]) {
     await tab.page.evaluate(
-      async (time) => {
+      async (begin) => {
         const video = document.getElementById('video');
         video.pause();
+        // It may have been about to show another one.
         const shown = new Promise((resolve) => {
-          video.requestVideoFrameCallback(resolve);
+          const look = (now, { mediaTime }) => {
+            if (Math.abs(mediaTime - begin) < 0.01) resolve();
+            else video.requestVideoFrameCallback(look);
+          };
+          video.requestVideoFrameCallback(look);
         });
-        video.currentTime = time;
+        video.currentTime = begin + 0.02;
         await shown;
         await new Promise((resolve) => {
           requestAnimationFrame(() => requestAnimationFrame(resolve));
         });
       },
-      (number - 1 + 0.5) / 25,
+      (number - 1) / 25,
     );
     const { red, lines, scale } = await tab.page.evaluate(lookAtStage);
     const expectedTop = 4 * (number % 50) * scale;
@@ -354,8 +358,9 @@ pageTest('cancel, and try again', { pipeline: findBoxSlowly(50) }, async (tab) =
   await tab.page.click('#cancel');
   await tab.phase('Cancelled');
   await tab.shot('cancelled');
-  assert.equal((await server.end('1')).code, 'peer-gone');
-  assert.deepEqual(gateway.deleted, ['DELETE /upload/1']);
+  // It was told to, and saw the connection close: whichever came first.
+  assert.match((await server.end()).code, /^(cancelled|peer-gone)$/);
+  assert.equal(gateway.deleted, 1);
   // Nobody is left on a button that is gone.
   assert.equal(await tab.page.evaluate(() => document.activeElement.id), 'retry');
   // What was found is still there.
@@ -421,7 +426,7 @@ pageTest('a video that the browser cannot play is analysed all the same', {}, as
 
 pageTest(
   'a key is asked for, and the upload goes on with it',
-  { key: 'the-right-one', tab: { expected: /401/ } },
+  { options: ['--api-key', 'the-right-one'], tab: { expected: /401/ } },
   async (tab) => {
     await tab.choose('short.mp4');
     await tab.error('The server asks for an access key.');
@@ -597,7 +602,7 @@ test(
       assert.deepEqual(got.completion, { terminationReason: null, errors: [] });
       assert.deepEqual(got.states.slice(0, 1), ['connected']);
       assert.equal(got.dropped, 0);
-      assert.equal((await server.end('1')).status, 'done');
+      assert.equal((await server.end()).status, 'done');
     } finally {
       await page.close();
       await server.stop();

@@ -108,8 +108,8 @@ export class Server {
     }
   }
 
-  end(session) {
-    return this.event((event) => event.event === 'end' && event.session === session);
+  end() {
+    return this.event((event) => event.event === 'end');
   }
 
   async stop(signal = 'SIGTERM') {
@@ -162,7 +162,7 @@ export class Gateway {
   }
 
   reset(server = null, limits = { max_size: 524288000, keys_required: false, formats: null }) {
-    Object.assign(this, { server, limits, key: null, deleted: [], offers: [] });
+    Object.assign(this, { server, limits, deleted: 0, offers: [] });
   }
 
   async answer(request, response) {
@@ -176,32 +176,29 @@ export class Gateway {
       response.writeHead(204, { 'Accept-Post': 'application/sdp' }).end();
     } else if (url.pathname === '/upload') {
       await this.negotiate(request, url.searchParams, response, json);
-    } else if (url.pathname.startsWith('/upload/')) {
-      this.deleted.push(`${request.method} ${url.pathname}`);
-      response.writeHead(200).end();
-    } else if (url.pathname === '/initialise_webrtc_worker') {
+    } else if (url.pathname.startsWith('/sessions/')) {
+      if (request.method === 'DELETE') this.deleted += 1;
+      const { authorization = '' } = request.headers;
       const reply = await fetch(new URL(url.pathname, this.server.url), {
         method: request.method,
-        headers: { 'Content-Type': 'application/json' },
-        body: await bodyOf(request),
+        headers: { authorization },
       });
-      json(reply.status, await reply.json());
+      response.writeHead(reply.status).end(await reply.text());
     } else {
       this.file(url.pathname, response);
     }
   }
 
   async negotiate(request, query, response, json) {
-    if (this.key && request.headers.authorization !== `Bearer ${this.key}`) {
-      json(401, { message: 'The API key is not valid.', error_type: 'Unauthorized' });
-      return;
-    }
     assert.equal(request.headers['content-type'], 'application/sdp');
     const sdp = await bodyOf(request);
     this.offers.push({ sdp, query: query.toString() });
     const reply = await fetch(new URL('/initialise_webrtc_worker', this.server.url), {
       method: 'POST',
-      headers: { 'Content-Type': 'application/json' },
+      headers: {
+        'Content-Type': 'application/json',
+        ...(request.headers.authorization && { authorization: request.headers.authorization }),
+      },
       body: JSON.stringify({
         webrtc_offer: { type: 'offer', sdp },
         webrtc_realtime_processing: query.get('realtime') === 'true',
@@ -214,10 +211,7 @@ export class Gateway {
       json(reply.status, said);
       return;
     }
-    const headers = {
-      'Content-Type': 'application/sdp',
-      Location: `/upload/${this.offers.length}`,
-    };
+    const headers = { 'Content-Type': 'application/sdp', Location: reply.headers.get('location') };
     response.writeHead(201, headers).end(said.sdp);
   }
 

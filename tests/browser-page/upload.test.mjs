@@ -10,6 +10,7 @@ import http from 'node:http';
 import { beforeEach, test } from 'node:test';
 
 import * as module from '../../src/web/upload.js';
+import { Findings } from '../../src/web/results.js';
 import * as words from '../../src/web/words.js';
 
 const {
@@ -239,6 +240,69 @@ test('every error of the protocol has words of its own', () => {
     assert.ok(advice.length > 0, code);
   }
   assert.equal(words.explain(new UploadError('new-one', 'x'), null).title, 'Something went wrong.');
+});
+
+test('what is kept of results, and found again by time', async () => {
+  const findings = new Findings();
+  assert.equal(findings.frameAt(0), -1);
+  const frame = (number, outputs) => ({
+    serialized_output_data: outputs,
+    video_metadata: {
+      frame_id: number,
+      pts: (number - 1) * 3600,
+      time_base: 1 / 90000,
+      width: 320,
+      height: 240,
+    },
+  });
+  const box = { x: 30, y: 40, width: 20, height: 10, confidence: 0.5, class: 'box' };
+  const kept = [1, 2, 3, 4].map((number) =>
+    findings.add(frame(number, { predictions: { predictions: new Array(number - 1).fill(box) } })),
+  );
+  assert.deepEqual(
+    kept.map(({ time, found }) => [Math.round(time * 100), found.length]),
+    [
+      [0, 0],
+      [4, 1],
+      [8, 2],
+      [12, 3],
+    ],
+  );
+  assert.deepEqual([findings.frames, findings.framesWithBoxes, findings.width], [4, 3, 320]);
+  assert.deepEqual(
+    [-1, 0, 0.019, 0.021, 0.04, 0.08, 0.12, 0.17, 0.19].map((time) => findings.frameAt(time)),
+    [-1, 0, 0, 1, 1, 2, 3, 3, -1],
+  );
+  assert.deepEqual(
+    [0, 1, 2, 3].map((number) => findings.boxCount(number)),
+    [0, 1, 2, 3],
+  );
+  assert.deepEqual(
+    [...findings.boxes(1)],
+    [{ x: 20, y: 35, w: 20, h: 10, confidence: 0.5, label: 0 }],
+  );
+  assert.deepEqual([...findings.classes], [['box', 6]]);
+
+  // Without a time, without outputs, with outputs of another kind, from a pipeline of the operator's.
+  for (const odd of [
+    {},
+    { serialized_output_data: null, video_metadata: null },
+    frame(9, { a: null, b: '' }),
+  ]) {
+    assert.deepEqual(findings.add(odd).found, []);
+  }
+  const said = findings.add(
+    frame(10, { transcript: 'hello', image: { type: 'base64', value: '' }, level: 3 }),
+  );
+  assert.deepEqual(said.found, [{ words: 'transcript: hello' }, { words: 'level: 3' }]);
+  const code = findings.add(
+    frame(11, { predictions: { predictions: [{ ...box, class: 'EAN-13', text: '40' }] } }),
+  );
+  assert.equal(code.found[0].words, 'EAN-13 40');
+
+  const lines = (await findings.download().text()).trimEnd().split('\n');
+  assert.equal(lines.length, 9);
+  assert.equal(JSON.parse(lines[3]).video_metadata.frame_id, 4);
 });
 
 test('limits', async () => {
@@ -477,6 +541,7 @@ test('a reader that leaves does not hold the server back; a realtime one never d
   assert.deepEqual(ids, [3, 4, 5]);
   assert.equal(live.client.dropped, 2);
   assert.deepEqual(live.results.sent, []);
+  live.results.close();
 });
 
 test('the server ends it early: everybody is told the same, after the results that came', async () => {
