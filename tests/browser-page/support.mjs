@@ -1,52 +1,38 @@
 // SPDX-License-Identifier: LGPL-2.1-or-later
 //
-// What the page's tests share: the server as the program people run, a web server that has the page and what the program
-// does not have yet, the films, and Chromium.
+// What the page's tests have beyond tests/browser: films of other kinds, and a web server that serves the page and says what
+// the program does not say yet.
 
 import assert from 'node:assert/strict';
-import { execFile, spawn } from 'node:child_process';
+import { execFile } from 'node:child_process';
 import { createHash } from 'node:crypto';
 import { once } from 'node:events';
 import fs from 'node:fs';
 import http from 'node:http';
-import os from 'node:os';
 import path from 'node:path';
-import readline from 'node:readline';
 import { fileURLToPath } from 'node:url';
 import { promisify } from 'node:util';
+
+import { drawFilms as drawNumberedFilms } from '../browser/support.mjs';
 
 const here = path.dirname(fileURLToPath(import.meta.url));
 const web = process.env.WEB_DIRECTORY ?? path.join(here, '../../src/web');
 
-// For whatever is waited for; only ever reached when something is broken.
-export const DEADLINE = 60_000;
-
-export async function within(what, promise, deadline = DEADLINE) {
-  let timer;
-  const late = new Promise((_, reject) => {
-    timer = setTimeout(
-      () => reject(new Error(`not within ${deadline / 1000} s: ${what}`)),
-      deadline,
-    );
-  });
-  try {
-    return await Promise.race([promise, late]);
-  } finally {
-    clearTimeout(timer);
-  }
-}
-
 // --- films ------------------------------------------------------------------------------------
-
-// Frame N, from 1, has a red box of 40x40 with its corner at (264, 4 * (N % 50)), in 320x240.
-export const FRAMES = { short: 100, large: 250 };
 
 export async function drawFilms(directory) {
   const run = promisify(execFile);
   const film = (name) => path.join(directory, name);
-  await run(process.env.MAKE_NUMBERED_VIDEO, [film('short.mp4'), '100', '25']);
-  await run(process.env.MAKE_NUMBERED_VIDEO, [film('large.mp4'), '250', '25', '8000']);
+  await drawNumberedFilms(directory);
   await run(path.join(here, '../support/make_video.sh'), [film('people.mp4')]);
+  // With 24 MB of nothing at its end, so that the upload takes a while on any machine.
+  const nothing = Buffer.alloc(24e6);
+  nothing.writeUInt32BE(nothing.length);
+  nothing.write('free', 4);
+  fs.writeFileSync(
+    film('padded.mp4'),
+    Buffer.concat([fs.readFileSync(film('large.mp4')), nothing]),
+  );
   // Of a kind that browsers do not play.
   const avi = `videotestsrc num-buffers=50 ! video/x-raw,width=320,height=240 ! jpegenc ! avimux ! filesink location=${film('old.avi')}`;
   await run('gst-launch-1.0', ['-q', ...avi.split(' ')]);
@@ -54,71 +40,14 @@ export async function drawFilms(directory) {
   fs.writeFileSync(film('empty.mp4'), '');
 }
 
-// --- the server -------------------------------------------------------------------------------
-
+// In the numbered films, frame N has a red box of 40x40 with its corner at (264, 4 * (N % 50)), in 320x240.
 export const FIND_BOX = 'decodebin ! videoconvert ! testboxdetector ! fakesink sync=false';
 // Takes its time, in milliseconds a frame.
 export const findBoxSlowly = (time) =>
   `decodebin ! videoconvert ! testboxdetector ! identity sleep-time=${time * 1000} ! fakesink sync=false`;
-
-export class Server {
-  #events = [];
-  #waiting = new Set();
-  #errors = '';
-
-  static async start(pipeline, options = []) {
-    const server = new Server();
-    const choice = pipeline === null ? [] : ['--pipeline', pipeline];
-    server.process = spawn(
-      process.env.WEBRTC_UPLOAD,
-      ['serve', '--port', '0', ...choice, ...options],
-      {
-        stdio: ['ignore', 'pipe', 'pipe'],
-      },
-    );
-    server.exited = once(server.process, 'exit');
-    server.process.stderr.on('data', (data) => {
-      server.#errors += data;
-    });
-    readline.createInterface({ input: server.process.stdout }).on('line', (line) => {
-      server.#events.push(JSON.parse(line));
-      for (const look of server.#waiting) look();
-    });
-    server.url = (await server.event((event) => event.event === 'listening')).url;
-    return server;
-  }
-
-  // The first event, past or future, that `predicate` accepts.
-  async event(predicate) {
-    let look;
-    const found = new Promise((resolve) => {
-      look = () => {
-        const event = this.#events.find(predicate);
-        if (event) resolve(event);
-      };
-      this.#waiting.add(look);
-      look();
-    });
-    try {
-      return await within('a line of the server', found);
-    } catch (error) {
-      throw new Error(`${error.message}\n${this.#errors}`);
-    } finally {
-      this.#waiting.delete(look);
-    }
-  }
-
-  end() {
-    return this.event((event) => event.event === 'end');
-  }
-
-  async stop(signal = 'SIGTERM') {
-    if (this.process.exitCode === null && this.process.signalCode === null) {
-      this.process.kill(signal);
-      await within('the server to stop', this.exited);
-    }
-  }
-}
+export const FIND_PEOPLE =
+  'decodebin ! videoconvert ! facedetect profile=/usr/share/opencv4/haarcascades/haarcascade_fullbody.xml ' +
+  'display=false ! fakesink sync=false';
 
 // --- the web server ---------------------------------------------------------------------------
 
@@ -230,37 +159,4 @@ export class Gateway {
       response.writeHead(200, headers).end(content);
     });
   }
-}
-
-// --- the browser ------------------------------------------------------------------------------
-
-// Without any network but this machine's loopback.
-export async function launchBrowser() {
-  const { chromium } = await import('playwright-core');
-  const profile = fs.mkdtempSync(path.join(os.tmpdir(), 'webrtcupload-chromium-'));
-  const context = await chromium.launchPersistentContext(profile, {
-    executablePath: process.env.CHROMIUM ?? '/usr/bin/chromium',
-    headless: true,
-    timeout: DEADLINE,
-    acceptDownloads: true,
-    args: [
-      '--no-sandbox',
-      '--disable-gpu',
-      '--disable-quic',
-      '--no-first-run',
-      '--disable-background-networking',
-      '--disable-component-update',
-      '--disable-sync',
-      '--allow-loopback-in-peer-connection',
-      '--disable-features=WebRtcHideLocalIpsWithMdns',
-      '--host-resolver-rules=MAP * ~NOTFOUND, EXCLUDE 127.0.0.1',
-    ],
-  });
-  return {
-    context,
-    async close() {
-      await within('the browser to close', context.close());
-      fs.rmSync(profile, { recursive: true, force: true, maxRetries: 5 });
-    },
-  };
 }
