@@ -93,7 +93,7 @@ export function getLimits(
 ): Promise<Limits | null>;
 
 /** ICE servers out of a Link header (RFC 9725). */
-export function parseIceLinks(header: string | null): RTCIceServer[];
+export function parseIceLinks(header: string | null | undefined): RTCIceServer[];
 
 /** What the session should be like, as the signalling tells the server. */
 export interface Wishes {

@@ -268,7 +268,7 @@ export async function getLimits(url, { signal } = {}) {
 
 /**
  * Ice servers out of a Link header (RFC 9725, section 4.6).
- * @param {string | null} header
+ * @param {string | null | undefined} header
  * @returns {RTCIceServer[]}
  */
 export function parseIceLinks(header) {
@@ -300,8 +300,10 @@ export async function whip({ url, offer, wishes, key, signal }) {
   const headers = bearer(key);
   let iceServers;
   if (!wishes.iceServers) {
-    const options = await ask(endpoint, { method: 'OPTIONS', headers, signal });
-    iceServers = parseIceLinks(options.headers.get('Link'));
+    const options = await ask(endpoint, { method: 'OPTIONS', headers, signal }).catch((error) => {
+      if (![404, 405, 501].includes(error.status)) throw error;
+    });
+    iceServers = parseIceLinks(options?.headers.get('Link'));
   }
   const query = endpoint.searchParams;
   query.set('realtime', String(wishes.realtime));
@@ -354,6 +356,18 @@ export async function dropIn({ url, offer, wishes, key, signal }) {
 }
 
 // --- the client -------------------------------------------------------------------------------
+
+const DEFAULTS = {
+  realtime: false,
+  dataOutput: ['*'],
+  signalling: whip,
+  connectTimeout: 30000,
+  gatherTimeout: 3000,
+  disconnectTimeout: 15000,
+  maxQueuedResults: 1000,
+  uploadLabel: 'video_upload',
+  resultsLabel: 'inference',
+};
 
 /** A connection for one upload and its results. Made by connect(). */
 export class UploadClient {
@@ -417,24 +431,16 @@ export class UploadClient {
    * @returns {Promise<UploadClient>}
    */
   static async connect(url, options = {}) {
-    const client = new UploadClient({
-      realtime: false,
-      dataOutput: ['*'],
-      signalling: whip,
-      connectTimeout: 30000,
-      gatherTimeout: 3000,
-      disconnectTimeout: 15000,
-      maxQueuedResults: 1000,
-      uploadLabel: 'video_upload',
-      resultsLabel: 'inference',
-      ...options,
-    });
+    const given = Object.entries(options).filter(([, value]) => value !== undefined);
+    let client;
     try {
+      client = new UploadClient({ ...DEFAULTS, ...Object.fromEntries(given) });
       await client.#negotiate(url);
       return client;
     } catch (error) {
-      client.#fail(error instanceof UploadError ? error : unexpected(error));
-      throw client.#failure;
+      const told = error instanceof UploadError ? error : unexpected(error);
+      client?.#fail(told);
+      throw client?.#failure ?? told;
     }
   }
 
@@ -512,6 +518,7 @@ export class UploadClient {
       if (!this.#finished) {
         // It comes back when everything before it has arrived.
         const echo = this.#next(channel, 'message');
+        echo.catch(() => {}); // Should it not come to the next line but one.
         channel.send(new Uint8Array(1));
         await echo;
       }

@@ -654,6 +654,47 @@ test('connections that fail', async () => {
   await assert.rejects(closed.client.completion, { code: 'peer-gone' });
 });
 
+test('options that are undefined are as if they were not there; wrong ones are told as errors', async () => {
+  const { client } = await connected({
+    connectTimeout: undefined,
+    dataOutput: undefined,
+    key: undefined,
+  });
+  assert.equal(client.state, 'connected');
+  client.close();
+  globalThis.RTCPeerConnection = class {
+    constructor() {
+      throw new SyntaxError('a bad URL');
+    }
+  };
+  await assert.rejects(connected({ iceServers: [{ urls: 'nonsense' }] }), {
+    code: 'internal-error',
+    message: 'a bad URL',
+  });
+  globalThis.RTCPeerConnection = undefined;
+  await assert.rejects(connected(), { code: 'unsupported' });
+  globalThis.RTCPeerConnection = FakeConnection;
+});
+
+test('the upload channel closes under the last message: no rejection is lost', async () => {
+  const { client, upload } = await connected({ disconnectTimeout: 20 });
+  const lost = [];
+  const onLost = (reason) => lost.push(reason);
+  process.on('unhandledRejection', onLost);
+  upload.send = () => {
+    upload.readyState = 'closed';
+    throw new DOMException('not open', 'InvalidStateError');
+  };
+  const uploading = client.upload(new Blob(['x']));
+  uploading.catch(() => {});
+  await settle();
+  FakeConnection.last.become('failed');
+  await assert.rejects(uploading, { code: 'peer-gone' });
+  await settle();
+  process.off('unhandledRejection', onLost);
+  assert.deepEqual(lost, []);
+});
+
 test('results that cannot be read end the session', async () => {
   for (const message of [resultMessage(1, 0, 1, 'no JSON'), new ArrayBuffer(3)]) {
     const { client, results } = await connected();
