@@ -157,6 +157,11 @@ UploadServer::Events events_of(GstWebrtcUploadServer* self) {
     g_signal_emit(self, signals[SIGNAL_PEER_REMOVED], 0, webrtcbin);
   };
   events.upload_begun = [self] { return upload_state(self->upload) != "idle"; };
+  events.max_size = [self] {
+    guint64 size = 0;
+    g_object_get(self->upload, "max-size", &size, nullptr);
+    return size;
+  };
   events.outcome = [self] { return upload_outcome(self->upload); };
   events.untrusted = [self](const std::string& why) {
     GST_ELEMENT_WARNING(self, RESOURCE, NOT_AUTHORIZED,

@@ -12,6 +12,7 @@
 #include "signalling/main_context.h"
 #include "signalling/offer.h"
 #include "signalling/peer.h"
+#include "signalling/whip.h"
 #include "signalling/worker_request.h"
 
 namespace webrtcupload {
@@ -30,7 +31,11 @@ class UploadServer::Worker : public std::enable_shared_from_this<Worker> {
         events_(std::move(events)),
         context_(context),
         loop_(g_main_loop_new(context, FALSE)),
-        http_({.address = settings_.address, .port = settings_.port},
+        http_({.address = settings_.address,
+               .port = settings_.port,
+               .ice_servers = settings_.ice_servers,
+               .limits =
+                   [this] { return limits_json(events_.max_size(), !settings_.api_key.empty()); }},
               [this](HttpRequest request, HttpResponder responder) {
                 on_request(request, std::move(responder));
               }),
@@ -60,12 +65,13 @@ class UploadServer::Worker : public std::enable_shared_from_this<Worker> {
  private:
   void on_request(const HttpRequest& request, HttpResponder responder) {
     if (request.method == "DELETE") return on_delete(request, responder);
-    auto parsed = parse_worker_request(request.body);
+    const bool whip = request.path == HttpServer::kUploadPath;
+    auto parsed = whip ? parse_whip_request(request) : parse_worker_request(request.body);
     if (const auto* error = std::get_if<HttpError>(&parsed)) return responder.fail(*error);
     const auto& worker = std::get<WorkerRequest>(parsed);
     const auto key = request.bearer_token ? request.bearer_token : worker.api_key;
     if (!allows(key)) return responder.fail(wrong_key());
-    answer(worker.offer_sdp, std::move(responder));
+    answer(worker.offer_sdp, std::move(responder), whip);
   }
 
   [[nodiscard]] bool allows(const std::optional<std::string>& key) const {
@@ -98,7 +104,7 @@ class UploadServer::Worker : public std::enable_shared_from_this<Worker> {
     leave();
   }
 
-  void answer(const std::string& offer_sdp, HttpResponder responder) {
+  void answer(const std::string& offer_sdp, HttpResponder responder, bool whip) {
     if (peer_) {
       return responder.fail({429, "TooManySessions", "The server takes one upload at a time.", {}});
     }
@@ -126,20 +132,23 @@ class UploadServer::Worker : public std::enable_shared_from_this<Worker> {
       if (!events_.upload_begun()) leave();
     });
     peer_->answer(std::get<Offer>(checked).sdp,
-                  [self, responder](const std::variant<std::string, PeerError>& result) {
-                    if (const auto worker = self.lock()) worker->on_answer(result, responder);
+                  [self, responder, whip](const std::variant<std::string, PeerError>& result) {
+                    const auto worker = self.lock();
+                    if (worker) worker->on_answer(result, responder, whip);
                   });
   }
 
-  void on_answer(const std::variant<std::string, PeerError>& result,
-                 const HttpResponder& responder) {
+  void on_answer(const std::variant<std::string, PeerError>& result, const HttpResponder& responder,
+                 bool whip) {
     if (const auto* error = std::get_if<PeerError>(&result)) {
       responder.fail(
           {400, "InvalidOffer", "The offer could not be answered: " + error->message, {}});
       return leave();
     }
-    responder.reply_json(200, worker_reply(std::get<std::string>(result)),
-                         {{"Location", HttpServer::kSessionsPath + id_}});
+    const auto& sdp = std::get<std::string>(result);
+    const std::string location = HttpServer::kSessionsPath + id_;
+    if (whip) return reply_whip(responder, sdp, location);
+    responder.reply_json(200, worker_reply(sdp), {{"Location", location}});
   }
 
   std::shared_ptr<Peer> make_peer(std::string& problem) {

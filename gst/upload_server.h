@@ -40,6 +40,8 @@ class UploadServer {
     std::function<void(GstElement* webrtcbin)> peer_removed;
     // Whether the upload of the peer has begun; it then keeps its place until stop().
     std::function<bool()> upload_begun;
+    // The largest upload, in bytes.
+    std::function<std::uint64_t()> max_size;
     // How the upload ended, for a peer to whom nobody else says it: empty if all went well.
     std::function<std::string()> outcome;
     // What the peer has uploaded must not be used.

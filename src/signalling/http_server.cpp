@@ -12,8 +12,46 @@
 
 #include "gst/glib_ptr.h"
 #include "signalling/main_context.h"
+#include "web/web_file.h"
 
 namespace webrtcupload {
+
+namespace {
+
+constexpr const char* kJson = "application/json";
+
+std::string header(SoupMessageHeaders* headers, const char* name) {
+  const char* value = soup_message_headers_get_one(headers, name);
+  return value ? value : "";
+}
+
+// For a quoted-string (RFC 9110, 5.6.4).
+std::string quoted(const std::string& text) {
+  std::string out;
+  for (const char c : text) {
+    if (c == '"' || c == '\\') out += '\\';
+    out += c;
+  }
+  return out;
+}
+
+// RFC 9725, 4.6: one link for each server.
+HttpHeaders links(const std::vector<IceServer>& servers) {
+  std::string value;
+  for (const IceServer& server : servers) {
+    for (const std::string& url : server.urls) {
+      value += (value.empty() ? "<" : ", <") + url + ">; rel=\"ice-server\"";
+      if (!server.username.empty()) {
+        value += "; username=\"" + quoted(server.username) + "\"; credential=\"" +
+                 quoted(server.credential) + "\"; credential-type=\"password\"";
+      }
+    }
+  }
+  if (value.empty()) return {};
+  return {{"Link", value}};
+}
+
+}  // namespace
 
 // A message that waits for its reply. `message` is null once it was replied to or went away.
 struct HttpResponder::Pending {
@@ -22,9 +60,12 @@ struct HttpResponder::Pending {
   // libsoup does not look at a connection while its message is paused; this does.
   GSource* watch = nullptr;
 
-  ~Pending() { reply(500, HttpError{500, "InternalError", "No reply was made.", {}}.body(), {}); }
+  ~Pending() {
+    reply(500, kJson, HttpError{500, "InternalError", "No reply was made.", {}}.body(), {});
+  }
 
-  void reply(unsigned status, const std::string& body, const HttpHeaders& more) {
+  void reply(unsigned status, const char* content_type, std::string_view body,
+             const HttpHeaders& more) {
     stop_watching();
     on_gone = nullptr;
     const auto to = std::exchange(message, nullptr);
@@ -34,7 +75,7 @@ struct HttpResponder::Pending {
     for (const auto& [name, value] : more) {
       soup_message_headers_replace(headers, name.c_str(), value.c_str());
     }
-    soup_server_message_set_response(to.get(), body.empty() ? nullptr : "application/json",
+    soup_server_message_set_response(to.get(), body.empty() ? nullptr : content_type,
                                      SOUP_MEMORY_COPY, body.data(), body.size());
     soup_server_message_unpause(to.get());
   }
@@ -45,7 +86,7 @@ struct HttpResponder::Pending {
     if (!connected) message.reset();
     // Whoever only closed its sending half, which is as rare as it is legal, can read why.
     const HttpError error{503, "ClientGone", "The client ended its side of the connection.", {}};
-    reply(error.status, error.body(), {});
+    reply(error.status, kJson, error.body(), {});
     if (notify) notify();
   }
 
@@ -82,7 +123,12 @@ struct HttpResponder::Pending {
 
 void HttpResponder::reply_json(unsigned status, const std::string& body,
                                const HttpHeaders& more) const {
-  pending_->reply(status, body, more);
+  pending_->reply(status, kJson, body, more);
+}
+
+void HttpResponder::reply(unsigned status, const std::string& content_type, std::string_view body,
+                          const HttpHeaders& more) const {
+  pending_->reply(status, content_type.c_str(), body, more);
 }
 
 void HttpResponder::on_gone(std::function<void()> gone) const {
@@ -256,7 +302,7 @@ struct HttpServer::Impl {
     // Pages of any origin may ask; what they may do is the policy's question, not the browser's.
     soup_message_headers_replace(response, "Access-Control-Allow-Origin", "*");
     soup_message_headers_replace(response, "Access-Control-Expose-Headers",
-                                 "Location, Retry-After");
+                                 "Link, Location, Retry-After");
     soup_message_headers_replace(response, "Connection", "close");
 
     auto pending = std::make_shared<HttpResponder::Pending>();
@@ -282,14 +328,23 @@ struct HttpServer::Impl {
     HttpResponder responder(std::move(pending));
 
     const std::string_view method = soup_server_message_get_method(message);
-    const bool session = std::string_view(path).starts_with(kSessionsPath);
-    if (!session && std::string_view(path) != kWorkerPath) {
+    const std::string_view at = path;
+    if (method == "GET" || method == "HEAD") {
+      if (show(at, header(request, "If-None-Match"), responder)) return;
+    }
+    const bool session = at.starts_with(kSessionsPath);
+    if (!session && at != kWorkerPath && at != kUploadPath) {
       responder.fail({404, "NotFound", std::string("There is nothing at ") + path + ".", {}});
       return;
     }
     const std::string allowed = session ? "DELETE" : "POST";
     if (method == "OPTIONS") {
-      responder.reply_json(204, "", preflight(request, allowed));
+      HttpHeaders headers = preflight(request, allowed);
+      if (at == kUploadPath) {
+        headers.emplace_back("Accept-Post", "application/sdp");
+        for (auto& link : links(options.ice_servers)) headers.push_back(std::move(link));
+      }
+      responder.reply_json(204, "", headers);
       return;
     }
     if (method != allowed) {
@@ -300,6 +355,12 @@ struct HttpServer::Impl {
     HttpRequest parsed;
     parsed.method = method;
     parsed.path = path;
+    const char* query = g_uri_get_query(soup_server_message_get_uri(message));
+    if (query) parsed.query = query;
+    if (const char* type = soup_message_headers_get_content_type(request, nullptr)) {
+      const GCharPtr lower(g_ascii_strdown(type, -1));
+      parsed.content_type = lower.get();
+    }
     GBytes* body = soup_message_body_flatten(soup_server_message_get_request_body(message));
     gsize size = 0;
     const auto* data = static_cast<const char*>(g_bytes_get_data(body, &size));
@@ -312,6 +373,29 @@ struct HttpServer::Impl {
       parsed.client_address = host;
     }
     handler(std::move(parsed), std::move(responder));
+  }
+
+  // What there is to read: the page with its parts, and the limits. False if it is none of these.
+  bool show(std::string_view at, const std::string& known, const HttpResponder& responder) const {
+    if (at == kLimitsPath && options.limits) {
+      responder.reply_json(200, options.limits(), {{"Cache-Control", "no-store"}});
+      return true;
+    }
+    const auto file = web_file(at);
+    if (!file) return false;
+    HttpHeaders headers = {{"ETag", std::string(file->etag)},
+                           {"Cache-Control", "no-cache"},
+                           {"X-Content-Type-Options", "nosniff"},
+                           {"Referrer-Policy", "no-referrer"}};
+    if (!file->policy.empty()) {
+      headers.emplace_back("Content-Security-Policy", std::string(file->policy));
+    }
+    if (known == file->etag) {
+      responder.reply(304, "", "", headers);
+    } else {
+      responder.reply(200, std::string(file->mime_type), file->bytes, headers);
+    }
+    return true;
   }
 
   static HttpHeaders preflight(SoupMessageHeaders* request, const std::string& allowed) {

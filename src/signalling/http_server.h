@@ -14,10 +14,12 @@
 #include <memory>
 #include <optional>
 #include <string>
+#include <string_view>
 #include <utility>
 #include <vector>
 
 #include "signalling/http_error.h"
+#include "signalling/ice_server.h"
 
 namespace webrtcupload {
 
@@ -28,11 +30,17 @@ struct HttpServerOptions {
   std::size_t max_connections = 256;
   // From a connection's begin to the end of its request.
   std::chrono::milliseconds request_timeout{10000};
+  // What clients may use to reach us, told to those that ask at kUploadPath (RFC 9725, 4.6).
+  std::vector<IceServer> ice_servers;
+  // What a page should know before its person chooses a file: the JSON at kLimitsPath.
+  std::function<std::string()> limits;
 };
 
 struct HttpRequest {
   std::string method;
   std::string path;
+  std::string query;         // As it came, or empty.
+  std::string content_type;  // In lower case, without parameters.
   std::string body;
   // Of "Authorization: Bearer ..."; other schemes are ignored.
   std::optional<std::string> bearer_token;
@@ -50,6 +58,9 @@ class HttpResponder {
   explicit HttpResponder(std::shared_ptr<Pending> pending) : pending_(std::move(pending)) {}
 
   void reply_json(unsigned status, const std::string& body, const HttpHeaders& more = {}) const;
+  // The same with a body of any type.
+  void reply(unsigned status, const std::string& content_type, std::string_view body,
+             const HttpHeaders& more = {}) const;
   void fail(const HttpError& error, const HttpHeaders& more = {}) const {
     reply_json(error.status, error.body(), more);
   }
@@ -63,12 +74,14 @@ class HttpResponder {
 
 class HttpServer {
  public:
-  // Called on the server's context for a POST to `kWorkerPath`, and for a DELETE of what is below
-  // `kSessionsPath`.
+  // Called on the server's context for a POST to `kWorkerPath` or `kUploadPath`, and for a DELETE
+  // of what is below `kSessionsPath`. The page and its limits are served without it.
   using Handler = std::function<void(HttpRequest request, HttpResponder responder)>;
 
   static constexpr const char* kWorkerPath = "/initialise_webrtc_worker";
+  static constexpr const char* kUploadPath = "/upload";
   static constexpr const char* kSessionsPath = "/sessions/";
+  static constexpr const char* kLimitsPath = "/limits";
 
   explicit HttpServer(HttpServerOptions options, Handler handler);
   ~HttpServer();

@@ -36,6 +36,7 @@ class Policy {
   Policy(ApiKeys keys, std::optional<std::string> key_file, std::optional<AuthHookOptions> hook);
 
   // Whether anything stands between a stranger and the server.
+  [[nodiscard]] bool wants_keys() const { return !keys_.empty(); }
   [[nodiscard]] bool protects() const { return !keys_.empty() || hook_; }
   // Whether sessions have to ask.
   [[nodiscard]] bool asks_sessions() const { return hook_ != nullptr; }

@@ -19,6 +19,7 @@
 #include "json/json.h"
 #include "signalling/http_server.h"
 #include "signalling/main_context.h"
+#include "signalling/whip.h"
 #include "signalling/worker_request.h"
 #include "tool/event_output.h"
 #include "tool/options.h"
@@ -60,13 +61,16 @@ std::string session_line(const SessionFacts& facts) {
   return line.text();
 }
 
+// webrtcupload's own.
+constexpr std::uint64_t kDefaultMaxSize = 524288000;
+
 class Server {
  public:
   explicit Server(ServeOptions options)
       : options_(std::move(options)),
         loop_(g_main_loop_new(nullptr, FALSE)),
         policy_(options_.keys, options_.key_file, options_.hook),
-        http_(options_.http, [this](HttpRequest request, HttpResponder responder) {
+        http_(http_options(), [this](HttpRequest request, HttpResponder responder) {
           on_request(request, std::move(responder));
         }) {}
   ~Server() { g_main_loop_unref(loop_); }
@@ -102,6 +106,7 @@ class Server {
   struct Proposal {
     SessionConfig config;
     HttpResponder responder;
+    bool whip;  // Answered in WHIP's way.
   };
   // From the moment a request is worth one of the places there are, to the session's end.
   struct Entry {
@@ -109,6 +114,14 @@ class Server {
     std::optional<Proposal> proposal;
     std::unique_ptr<SessionRunner> runner;  // Null before it begins.
   };
+
+  HttpServerOptions http_options() {
+    HttpServerOptions http = options_.http;
+    http.limits = [this] {
+      return limits_json(options_.session.max_size.value_or(kDefaultMaxSize), policy_.wants_keys());
+    };
+    return http;
+  }
 
   static gboolean on_signal(gpointer self) {
     static_cast<Server*>(self)->shut_down();
@@ -158,7 +171,8 @@ class Server {
         return responder.fail(*error, kAskForKey);
       }
     }
-    auto parsed = parse_worker_request(request.body);
+    const bool whip = request.path == HttpServer::kUploadPath;
+    auto parsed = whip ? parse_whip_request(request) : parse_worker_request(request.body);
     if (const auto* error = std::get_if<HttpError>(&parsed)) return responder.fail(*error);
     auto& worker = std::get<WorkerRequest>(parsed);
     SessionFacts facts;
@@ -195,7 +209,7 @@ class Server {
     responder.on_gone([this, id = *id] { client_left(id); });
     Entry& entry = sessions_[*id];
     entry.facts = std::move(facts);
-    entry.proposal.emplace(Proposal{std::move(config), std::move(responder)});
+    entry.proposal.emplace(Proposal{std::move(config), std::move(responder), whip});
     if (!policy_.asks_sessions()) return begin(entry);
     policy_.ask_session(entry.facts,
                         [this, id = *id](const HookVerdict& verdict) { on_verdict(id, verdict); });
@@ -234,7 +248,7 @@ class Server {
   void begin(Entry& entry) {
     Proposal proposal = std::move(*entry.proposal);
     entry.proposal.reset();
-    SessionObserver observer = observe(entry.facts, std::move(proposal.responder));
+    SessionObserver observer = observe(entry.facts, std::move(proposal.responder), proposal.whip);
     entry.runner =
         options_.isolate
             ? make_child_session(context_, output_, std::move(proposal.config), std::move(observer))
@@ -242,7 +256,7 @@ class Server {
     entry.runner->start();
   }
 
-  SessionObserver observe(const SessionFacts& facts, HttpResponder responder) {
+  SessionObserver observe(const SessionFacts& facts, HttpResponder responder, bool whip) {
     auto waiting = std::make_shared<std::optional<HttpResponder>>(std::move(responder));
     const std::string id = facts.session;
     SessionObserver observer;
@@ -251,11 +265,13 @@ class Server {
     const auto announce = [this, facts, announced] {
       std::call_once(*announced, [&] { output_.write(session_line(facts)); });
     };
-    observer.answered = [announce, id, waiting](const std::string& sdp) {
+    observer.answered = [announce, id, waiting, whip](const std::string& sdp) {
       announce();
-      if (*waiting) {
-        (*waiting)->reply_json(200, worker_reply(sdp),
-                               {{"Location", HttpServer::kSessionsPath + id}});
+      const std::string location = HttpServer::kSessionsPath + id;
+      if (*waiting && whip) {
+        reply_whip(**waiting, sdp, location);
+      } else if (*waiting) {
+        (*waiting)->reply_json(200, worker_reply(sdp), {{"Location", location}});
       }
       waiting->reset();
     };

@@ -1,0 +1,105 @@
+// SPDX-License-Identifier: LGPL-2.1-or-later
+
+#include "signalling/whip.h"
+
+#include <glib.h>
+
+#include <cmath>
+#include <optional>
+#include <utility>
+#include <vector>
+
+#include "gst/glib_ptr.h"
+#include "json/json.h"
+
+namespace webrtcupload {
+namespace {
+
+HttpError bad(const std::string& message) { return {400, "BadRequest", message, {}}; }
+
+std::optional<double> seconds(const char* text) {
+  char* end = nullptr;
+  const double value = g_ascii_strtod(text, &end);
+  if (end == text || *end != '\0' || !std::isfinite(value) || value <= 0) return std::nullopt;
+  return value;
+}
+
+// An empty string, or what is wrong.
+std::string take(const std::string& name, const std::string& value,
+                 const WorkerRequestLimits& limits, WorkerRequest& request) {
+  if (name == "data_output" || name == "workflow_id") {
+    if (value.empty() || value.size() > limits.max_name_bytes) {
+      return name + " has to have 1 to " + std::to_string(limits.max_name_bytes) + " bytes";
+    }
+    if (name == "workflow_id") {
+      request.workflow_id = value;
+      return "";
+    }
+    auto& names = request.data_output;
+    if (!names) names.emplace();
+    if (names->size() == limits.max_outputs) {
+      return "data_output is there more than " + std::to_string(limits.max_outputs) + " times";
+    }
+    names->push_back(value);
+  } else if (name == "realtime") {
+    if (value != "true" && value != "false") return "realtime has to be \"true\" or \"false\"";
+    request.realtime = value == "true";
+  } else if (name == "processing_timeout") {
+    request.processing_timeout = seconds(value.c_str());
+    if (!request.processing_timeout) return "processing_timeout has to be a number above 0";
+  }
+  return "";
+}
+
+}  // namespace
+
+std::variant<WorkerRequest, HttpError> parse_whip_request(const HttpRequest& request,
+                                                          const WorkerRequestLimits& limits) {
+  if (request.content_type != "application/sdp") {
+    return HttpError{
+        415, "UnsupportedMediaType", "The body has to be an offer, application/sdp.", {}};
+  }
+  if (request.body.empty()) return bad("The body has to be an offer, and is empty.");
+  if (!g_utf8_validate(request.body.data(), static_cast<gssize>(request.body.size()), nullptr)) {
+    return bad("The offer is not valid UTF-8.");
+  }
+  WorkerRequest worker;
+  worker.offer_sdp = request.body;
+  worker.realtime = false;
+  worker.stream_output.emplace();
+  GUriParamsIter iterator;
+  g_uri_params_iter_init(&iterator, request.query.c_str(), -1, "&", G_URI_PARAMS_WWW_FORM);
+  while (true) {
+    char* name = nullptr;
+    char* value = nullptr;
+    GError* error = nullptr;
+    const bool more = g_uri_params_iter_next(&iterator, &name, &value, &error);
+    const GCharPtr owned_name(name);
+    const GCharPtr owned_value(value);
+    if (error) {
+      g_error_free(error);
+      return bad("The query is malformed.");
+    }
+    if (!more) break;
+    if (const std::string problem = take(name, value, limits, worker); !problem.empty()) {
+      return bad(problem + ".");
+    }
+  }
+  if (!worker.data_output) worker.data_output = std::vector<std::string>{"*"};
+  return worker;
+}
+
+std::string limits_json(std::uint64_t max_size, bool keys_required) {
+  return JsonWriter()
+      .set("max_size", max_size)
+      .set("keys_required", keys_required)
+      .set_null("formats")
+      .text();
+}
+
+void reply_whip(const HttpResponder& responder, const std::string& answer_sdp,
+                const std::string& session) {
+  responder.reply(201, "application/sdp", answer_sdp, {{"Location", session}});
+}
+
+}  // namespace webrtcupload

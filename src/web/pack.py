@@ -1,0 +1,37 @@
+#!/usr/bin/env python3
+# SPDX-License-Identifier: LGPL-2.1-or-later
+"""Takes comments and indentation out of a file of the page: pack.py IN OUT.
+
+Lines stay lines, so an error's line can still be found by reading. A comment has its own lines, and
+template literals end on the line they begin on; anything else is refused rather than broken.
+"""
+
+import re
+import sys
+
+
+def pack(text, kind):
+    if kind == "js":
+        for line in text.splitlines():
+            if line.count("`") % 2:
+                sys.exit(f"a template literal over several lines: {line}")
+        # The licence stays at the top.
+        licence, text = text.split("\n", 1)
+        text = re.sub(r"^\s*/\*\*.*?\*/\s*$", "", text, flags=re.M | re.S)
+        text = re.sub(r"^\s*//.*$", "", text, flags=re.M)
+        text = licence + "\n" + text
+    else:
+        text = re.sub(r"<!--.*?-->", "", text, flags=re.S)
+    lines = (line.strip() for line in text.splitlines())
+    return "\n".join(line for line in lines if line) + "\n"
+
+
+def main():
+    source, target = sys.argv[1:]
+    with open(source, encoding="utf-8") as file:
+        packed = pack(file.read(), source.rsplit(".", 1)[-1])
+    with open(target, "w", encoding="utf-8") as file:
+        file.write(packed)
+
+
+main()

@@ -1,0 +1,231 @@
+// SPDX-License-Identifier: LGPL-2.1-or-later
+
+/** Bytes of the file in each message but the last. */
+export const CHUNK_BYTES: number;
+
+/**
+ * The codes of this module; a server adds its own (`too-large`, `quota-exceeded`, `idle-timeout`,
+ * `timeout_reached`, `stalled`, ...). All are listed in docs/javascript.md.
+ */
+export type ErrorCode =
+  | 'already-used'
+  | 'bad-answer'
+  | 'bad-request'
+  | 'bad-result'
+  | 'cancelled'
+  | 'connect-timeout'
+  | 'empty-upload'
+  | 'file-unreadable'
+  | 'forbidden'
+  | 'internal-error'
+  | 'network-failed'
+  | 'not-found'
+  | 'payment-required'
+  | 'peer-gone'
+  | 'request-timeout'
+  | 'server-error'
+  | 'too-many-sessions'
+  | 'unauthorized'
+  | 'unavailable'
+  | 'unsupported'
+  | (string & {}); // The list is still offered by editors.
+
+/** What went wrong: `code` for programs, `message` for people. */
+export class UploadError extends Error {
+  constructor(
+    code: ErrorCode,
+    message: string,
+    more?: { status?: number; details?: string[]; remote?: boolean; cause?: unknown },
+  );
+  readonly name: 'UploadError';
+  readonly code: ErrorCode;
+  /** The HTTP status, if the error was one. */
+  readonly status?: number;
+  /** Further sentences of the server's. */
+  readonly details: string[];
+  /** Whether the server ended the session, and so chose the code. */
+  readonly remote: boolean;
+}
+
+/** A chunk as it goes over the wire: `[index u32 LE][total u32 LE][payload]`. */
+export function encodeChunk(index: number, total: number, payload: Uint8Array): Uint8Array;
+
+/** Puts results together out of messages `[frame_id][chunk][total][piece]`. */
+export class ResultAssembler {
+  constructor(maxBytes?: number);
+  /** Returns the result that this message completes. Throws an UploadError, `bad-result`. */
+  push(message: ArrayBuffer): { frameId: number; text: string } | null;
+}
+
+export interface Progress {
+  /** Bytes that have left for the server. */
+  sent: number;
+  total: number;
+  /** From 0 to 1. */
+  fraction: number;
+  /** Of the last seconds; null at the very beginning. */
+  bytesPerSecond: number | null;
+  /** null while nothing moves. */
+  secondsLeft: number | null;
+}
+
+/** Speed and time left, from how much was done by when. */
+export class ProgressMeter {
+  constructor(total: number, windowMs?: number);
+  update(now: number, done: number): Progress;
+}
+
+/** The error that an HTTP reply means. */
+export function errorFromReply(status: number, body: string): UploadError;
+
+export interface Limits {
+  /** In bytes; null = not known. */
+  maxSize: number | null;
+  keysRequired: boolean;
+  /** MIME types ("video/mp4") or endings (".mkv"); empty = whatever the server can decode. */
+  formats: string[];
+}
+
+/** What the server accepts, or null if it does not say. */
+export function getLimits(
+  url: string | URL,
+  options?: { signal?: AbortSignal },
+): Promise<Limits | null>;
+
+/** ICE servers out of a Link header (RFC 9725). */
+export function parseIceLinks(header: string | null | undefined): RTCIceServer[];
+
+/** What the session should be like, as the signalling tells the server. */
+export interface Wishes {
+  /**
+   * false (the default): every frame is analysed, as fast as it goes. true: like a live stream, at
+   * the video's own pace, and frames are left out when the analysis is slower.
+   */
+  realtime: boolean;
+  /** Names of outputs; ["*"], the default, is all but images, [] the metadata only. */
+  dataOutput: string[];
+  /** Names one of the server's pipelines. */
+  workflow?: string;
+  /** Seconds after which the server stops the analysis. */
+  processingTimeout?: number;
+  /** Instead of those that the server names. */
+  iceServers?: RTCIceServer[];
+}
+
+/** Gets an offer to the server and its answer back. */
+export type Signalling = (exchange: {
+  url: string | URL;
+  /** Makes the offer, with all candidates, and resolves to its SDP. Once. */
+  offer: (iceServers?: RTCIceServer[]) => Promise<string>;
+  wishes: Wishes;
+  key?: string;
+  signal: AbortSignal;
+}) => Promise<{
+  answer: string | undefined;
+  /** Tells the server that this side ends the session early. */
+  end?: () => unknown;
+}>;
+
+/** POST of an SDP offer to `upload`, as in WHIP (RFC 9725). The default. */
+export const whip: Signalling;
+/** POST of JSON to `initialise_webrtc_worker`. */
+export const dropIn: Signalling;
+
+export type ClientState = 'connecting' | 'connected' | 'interrupted' | 'ended';
+
+export interface ConnectOptions extends Partial<Wishes> {
+  /** Sent as a bearer token. */
+  key?: string;
+  /** Ends the session whenever it is aborted. */
+  signal?: AbortSignal;
+  signalling?: Signalling;
+  onState?: (state: ClientState) => void;
+  /** Milliseconds until `connect-timeout`; 30,000. */
+  connectTimeout?: number;
+  /** Milliseconds to wait for this side's ICE candidates; 3,000. */
+  gatherTimeout?: number;
+  /** Milliseconds that an interrupted connection has to come back; 15,000. */
+  disconnectTimeout?: number;
+  /** So many results wait to be taken; then the oldest are dropped. 1,000. */
+  maxQueuedResults?: number;
+  /** The longest result that is accepted; 32 MiB. */
+  maxResultBytes?: number;
+  /** Labels of the data channels: "video_upload" and "inference". */
+  uploadLabel?: string;
+  resultsLabel?: string;
+}
+
+export interface UploadOptions {
+  /** Ends the session when it is aborted. */
+  signal?: AbortSignal;
+  /** Five times a second, and at the end. */
+  onProgress?: (progress: Progress) => void;
+}
+
+export interface Prediction {
+  /** The centre, in pixels. */
+  x: number;
+  y: number;
+  width: number;
+  height: number;
+  /** From 0 to 1. */
+  confidence: number;
+  class: string;
+  class_id: number;
+  detection_id: string;
+  /** For example what a bar code says. */
+  text?: string;
+  [field: string]: unknown;
+}
+
+/** What was found by an object detector: the output "predictions". */
+export interface Predictions {
+  image: { width: number; height: number };
+  predictions: Prediction[];
+}
+
+/** The result of one frame. */
+export interface Result {
+  /** null if nothing was asked for. */
+  serialized_output_data: { predictions?: Predictions; [output: string]: unknown } | null;
+  video_metadata: {
+    frame_id: number;
+    received_at: string;
+    /** Times time_base = seconds since the first frame. */
+    pts: number | null;
+    time_base: number | null;
+    declared_fps: number | null;
+    measured_fps: number | null;
+    width: number | null;
+    height: number | null;
+  } | null;
+  errors: string[];
+  processing_complete: boolean;
+  termination_reason: string | null;
+}
+
+export interface Completion {
+  terminationReason: null;
+  /** What went wrong on the way without ending it. */
+  errors: string[];
+}
+
+/** A connection for one upload and its results. */
+export class UploadClient {
+  private constructor(options: ConnectOptions);
+  static connect(url: string | URL, options?: ConnectOptions): Promise<UploadClient>;
+  readonly state: ClientState;
+  /** Results that nobody took in time. */
+  readonly dropped: number;
+  /** Settles when the server has said that it is done. */
+  readonly completion: Promise<Completion>;
+  /** For one reader. Throws at its end what ended the session early. */
+  readonly results: AsyncIterableIterator<Result>;
+  /** Once. Resolves when the server has all of the file. */
+  upload(file: Blob, options?: UploadOptions): Promise<void>;
+  /** Ends the session; what is under way rejects with `cancelled`. */
+  close(): void;
+}
+
+/** Connects to a server, by its base address. Rejects with an UploadError. */
+export function connect(url: string | URL, options?: ConnectOptions): Promise<UploadClient>;

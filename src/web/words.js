@@ -1,0 +1,144 @@
+// SPDX-License-Identifier: LGPL-2.1-or-later
+//
+// What the page says: numbers as people write them, and for every error what happened and what can
+// be done about it.
+
+const decimal = new Intl.NumberFormat('en', { maximumSignificantDigits: 3 });
+const whole = new Intl.NumberFormat('en', { maximumFractionDigits: 0 });
+
+export const count = (number, one, many) => `${whole.format(number)} ${number === 1 ? one : many}`;
+
+export function bytes(number) {
+  const units = ['bytes', 'kB', 'MB', 'GB', 'TB'];
+  let unit = 0;
+  while (number >= 999.5 && unit < units.length - 1) {
+    number /= 1000;
+    unit += 1;
+  }
+  return `${decimal.format(number)} ${units[unit]}`;
+}
+
+/** 3.48 -> "0:03.48", 75 -> "1:15" */
+export function clock(seconds, digits = 0) {
+  const all = Number(seconds.toFixed(digits));
+  const parts = [Math.floor(all / 60) % 60, (all % 60).toFixed(digits)];
+  if (all >= 3600) parts.unshift(Math.floor(all / 3600));
+  parts[parts.length - 1] = parts.at(-1).padStart(digits ? digits + 3 : 2, '0');
+  if (parts.length === 3) parts[1] = String(parts[1]).padStart(2, '0');
+  return parts.join(':');
+}
+
+export function timeLeft(seconds) {
+  if (seconds === null) return '';
+  if (seconds < 60) return `${Math.max(1, Math.ceil(seconds))} s left`;
+  if (seconds < 5400) return `${Math.ceil(seconds / 60)} min left`;
+  return `${decimal.format(seconds / 3600)} h left`;
+}
+
+// What a person should read of "video/mp4", ".mkv" or "mp4".
+export const formatName = (format) => format.replace(/^(video\/)?(x-)?\.?/, '').toUpperCase();
+
+/** Whether a file is among the formats: by its type, or by how its name ends. */
+export function matchesFormat({ name, type }, formats) {
+  const ending = name.toLowerCase().split('.').pop();
+  return formats.some((format) => {
+    const wanted = format.toLowerCase();
+    if (!wanted.includes('/')) return wanted.replace(/^\./, '') === ending;
+    return wanted.endsWith('/*') ? type.startsWith(wanted.slice(0, -1)) : wanted === type;
+  });
+}
+
+const limitText = ({ maxSize } = {}) => (maxSize ? ` It takes up to ${bytes(maxSize)}.` : '');
+
+const AGAIN = 'Try again.';
+const NETWORK = 'Check that you are online and try again.';
+const SMALLER = 'Choose a shorter video, or save it with a lower quality first.';
+const LATER = 'Wait a little and try again.';
+const OPERATOR = 'If it happens again, tell the people who run this server.';
+
+// code -> [what happened, what to do, whether the same file is worth another try]
+const ERRORS = {
+  'already-used': ['Something went wrong in this page.', AGAIN, true],
+  'bad-answer': ['The server gave an answer that makes no sense.', `${AGAIN} ${OPERATOR}`, true],
+  'bad-request': ['The server did not accept the request.', OPERATOR, true],
+  'bad-result': ['The server sent results that cannot be read.', OPERATOR, true],
+  cancelled: ['The server ended this session.', LATER, true],
+  'chunk-too-large': ['The server does not take pieces of this size.', OPERATOR, false],
+  'connect-timeout': [
+    'The connection took too long.',
+    'A firewall may be in the way: try another network, or try again.',
+    true,
+  ],
+  crashed: [
+    'The server could not cope with this video.',
+    'Try again once; if it stops at the same place, choose another video.',
+    true,
+  ],
+  'empty-upload': ['This file is empty.', 'Choose another one.', false],
+  'file-unreadable': [
+    'This file cannot be read any more.',
+    'It was changed, moved or removed. Choose it again.',
+    false,
+  ],
+  forbidden: ['You may not upload here.', 'Ask the people who run this server for access.', false],
+  'idle-timeout': ['Nothing arrived at the server for too long.', NETWORK, true],
+  'network-failed': ['The server cannot be reached.', NETWORK, true],
+  'not-found': ['There is no upload at this address.', 'Check the address of this page.', false],
+  overloaded: ['The server cannot keep up.', LATER, true],
+  'payment-required': [
+    'There is no credit left for this.',
+    'Ask the people who run this server.',
+    false,
+  ],
+  'peer-gone': ['The connection to the server was lost.', NETWORK, true],
+  'processing-failed': [
+    'The server cannot read this video.',
+    'It may be damaged, or of a kind that the server does not know. MP4 with H.264 works nearly everywhere.',
+    false,
+  ],
+  'quota-exceeded': ['Your quota is used up.', 'Come back later, or ask for more.', false],
+  'request-timeout': ['The server got the request too late.', NETWORK, true],
+  'server-error': ['Something went wrong in the server.', `${AGAIN} ${OPERATOR}`, true],
+  stalled: ['The analysis came to a halt.', `${AGAIN} ${OPERATOR}`, true],
+  'storage-failed': ['The server has no room for this video.', `${LATER} ${OPERATOR}`, true],
+  timeout_reached: [
+    'The time for the analysis is over.',
+    'What was found until then is kept below. A shorter video would get to its end.',
+    false,
+  ],
+  'too-large': ['This video is too large for the server.', SMALLER, false],
+  'too-many-chunks': ['This video is too large for the server.', SMALLER, false],
+  'too-many-sessions': ['The server is busy.', LATER, true],
+  unauthorized: ['The server did not let this upload in.', 'A valid access key may help.', false],
+  unavailable: ['The server is not available now.', LATER, true],
+  'no-frames': [
+    'The server found no picture in this file.',
+    'Is it a video? Choose another one.',
+    false,
+  ],
+  unsupported: [
+    'This browser cannot make the connection.',
+    'Use a current Firefox, Chrome, Edge or Safari, and see that WebRTC is not switched off.',
+    false,
+  ],
+  'unsupported-format': ['The server does not take this kind of file.', '', false],
+  warnings: ['The analysis is complete, with a remark of the server.', '', false],
+  'upload-timeout': ['The upload took too long.', SMALLER, true],
+};
+
+/**
+ * For a person: what happened, what to do, whether trying again makes sense, and what the server
+ * said itself.
+ */
+export function explain(error, limits) {
+  const known = ERRORS[error.code];
+  const [title, advice, retry] = known ?? ['Something went wrong.', `${AGAIN} ${OPERATOR}`, true];
+  const more = /^too-(large|many-chunks)$/.test(error.code) ? limitText(limits ?? undefined) : '';
+  const types = (limits?.formats ?? []).map(formatName).join(', ');
+  return {
+    title: title + more,
+    advice: error.code === 'unsupported-format' ? `Choose one of these: ${types}.` : advice,
+    retry,
+    said: error.said ?? [error.message === title ? '' : error.message, `(${error.code})`].join(' '),
+  };
+}

@@ -1,0 +1,634 @@
+// SPDX-License-Identifier: LGPL-2.1-or-later
+//
+// The page, in a real Chromium with the real server behind it, used as a person would.
+
+import assert from 'node:assert/strict';
+import fs from 'node:fs';
+import os from 'node:os';
+import path from 'node:path';
+
+import { DEADLINE, FRAMES, launchBrowser, Server } from '../browser/support.mjs';
+import { run, test } from '../browser/tap.mjs';
+import { drawFilms, FIND_BOX, FIND_PEOPLE, findBoxSlowly, Gateway } from './support.mjs';
+
+const shots = process.env.SCREENSHOTS; // A directory; none are kept without.
+
+let films;
+let gateway;
+let browser;
+let server;
+
+async function setUp() {
+  films = fs.mkdtempSync(path.join(os.tmpdir(), 'webrtcupload-films-'));
+  await drawFilms(films);
+  gateway = await Gateway.start(films);
+  browser = await launchBrowser();
+}
+
+async function tearDown() {
+  await browser?.close();
+  gateway?.http.close();
+  gateway?.http.closeAllConnections();
+  if (films) fs.rmSync(films, { recursive: true, force: true });
+}
+
+const film = (name) => path.join(films, name);
+
+// A tab with the page, that nothing may be wrong with in the end: no error said in the console, no
+// request to anywhere else.
+class Tab {
+  problems = [];
+  requests = [];
+  deleted = 0;
+
+  static async open({
+    base,
+    colorScheme = 'light',
+    width = 1280,
+    height = 900,
+    expected = /^$/,
+  }) {
+    const tab = new Tab();
+    tab.base = base;
+    const page = await browser.context.newPage();
+    tab.page = page;
+    page.setDefaultTimeout(DEADLINE);
+    page.on('pageerror', (error) => tab.problems.push(String(error.stack ?? error)));
+    page.on('console', (message) => {
+      const text = message.text();
+      // Of the tests' own looking at the canvas.
+      if (/willReadFrequently/.test(text)) return;
+      if (['error', 'warning'].includes(message.type()) && !expected.test(text)) {
+        tab.problems.push(text);
+      }
+    });
+    page.on('request', (request) => {
+      tab.requests.push(request.url());
+      if (request.method() === 'DELETE') tab.deleted += 1;
+    });
+    await page.setViewportSize({ width, height });
+    await page.emulateMedia({ colorScheme });
+    // What the page says on the way.
+    await page.addInitScript(() => {
+      window.history_ = [];
+      new MutationObserver(() => {
+        for (const id of ['phase', 'numbers', 'heard', 'stage-note']) {
+          const text = document.getElementById(id)?.textContent;
+          if (text && window.history_.at(-1) !== `${id}: ${text}`) {
+            window.history_.push(`${id}: ${text}`);
+          }
+        }
+      }).observe(document, { subtree: true, childList: true, characterData: true });
+    });
+    await page.goto(`${base}/`);
+    return tab;
+  }
+
+  text(selector) {
+    return this.page.locator(selector).innerText();
+  }
+
+  async choose(name) {
+    await this.page.setInputFiles('#file', film(name));
+  }
+
+  async phase(words) {
+    await this.page.locator('#phase', { hasText: words }).waitFor();
+  }
+
+  async error(words) {
+    await this.page.locator('#alert', { hasText: words }).waitFor();
+  }
+
+  said() {
+    return this.page.evaluate(() => window.history_);
+  }
+
+  async shot(name) {
+    if (shots) {
+      await this.page.screenshot({ path: path.join(shots, `${name}.png`), fullPage: true });
+    }
+  }
+
+  async noSidewaysScrolling() {
+    const [inside, outside] = await this.page.evaluate(() => [
+      document.documentElement.scrollWidth,
+      document.documentElement.clientWidth,
+    ]);
+    assert.ok(inside <= outside, `${inside} px of content in a window of ${outside} px`);
+  }
+
+  async close() {
+    await this.page.close();
+    assert.deepEqual(this.problems, []);
+    const elsewhere = this.requests.filter(
+      (url) => !url.startsWith(`${this.base}/`) && !url.startsWith('blob:'),
+    );
+    assert.deepEqual(elsewhere, []);
+  }
+}
+
+function pageTest(
+  name,
+  { pipeline = FIND_BOX, options = [], tab: tabOptions = {}, ...rest },
+  body,
+) {
+  test(name, async () => {
+    server = await Server.start(pipeline, options);
+    gateway.reset(server, rest.limits);
+    let tab;
+    try {
+      // The gateway stands in where the server has to change, to lie or to go.
+      const base = rest.gateway || 'limits' in rest ? gateway.url : server.url;
+      tab = await Tab.open({ base, ...tabOptions });
+      await body(tab);
+      await tab.close();
+      if (server.process.exitCode === null && server.process.signalCode === null) {
+        await server.idle();
+        await server.stop();
+      }
+    } catch (error) {
+      if (tab && !tab.page.isClosed()) await tab.shot(`failed-${name.replace(/\W+/g, '-')}`);
+      throw error;
+    } finally {
+      await server.kill();
+      if (tab && !tab.page.isClosed()) await tab.page.close();
+    }
+  });
+}
+
+async function downloaded(tab) {
+  const [download] = await Promise.all([
+    tab.page.waitForEvent('download'),
+    tab.page.click('#download'),
+  ]);
+  const text = fs.readFileSync(await download.path(), 'utf8');
+  return {
+    name: download.suggestedFilename(),
+    lines: text
+      .trimEnd()
+      .split('\n')
+      .map((line) => JSON.parse(line)),
+  };
+}
+
+pageTest('first paint needs the document only; the page is light', {}, async (tab) => {
+  await tab.page.locator('#limits', { hasText: 'Up to 524 MB' }).waitFor();
+  const files = tab.requests
+    .map((url) => new URL(url).pathname)
+    .filter((name) => name !== '/limits');
+  assert.deepEqual(
+    files.sort(),
+    ['/', '/overlay.js', '/page.js', '/results.js', '/upload.js', '/words.js', '/icon.svg']
+      .filter((name) => files.includes(name))
+      .sort(),
+  );
+  const blocking = await tab.page.evaluate(() =>
+    performance
+      .getEntriesByType('resource')
+      .filter((entry) => entry.renderBlockingStatus === 'blocking')
+      .map((entry) => entry.name),
+  );
+  assert.deepEqual(blocking, []);
+  await tab.shot('choose-light');
+});
+
+pageTest(
+  'a video is chosen: progress, results, overlay, download',
+  { pipeline: findBoxSlowly(4) },
+  async (tab) => {
+    await tab.choose('padded.mp4');
+    await tab.phase('Uploading');
+    await tab.shot('uploading-light');
+    await tab.phase('Analysing');
+    await tab.page.locator('#rows tr').first().waitFor();
+    await tab.shot('analysing-light');
+    await tab.phase('Done');
+
+    const said = (await tab.said()).join('\n');
+    assert.match(said, /numbers: [\d.]+ MB of [\d.]+ MB · [\d.]+ [kM]B\/s · \d+ s left/);
+    assert.match(said, /numbers: 0:\d\d of 0:10 · \d+ frames a second/);
+    assert.match(said, /heard: Uploading: (25|50|75) percent/);
+    assert.match(said, /heard: Done\. 250 frames analysed\. 250 detections in 250 of 250 frames\./);
+    assert.equal(
+      await tab.text('#count'),
+      '250 detections in 250 of 250 frames. The latest 60 are listed.',
+    );
+    assert.equal(await tab.page.locator('#rows tr').count(), 60);
+    assert.equal(await tab.text('#classes'), 'box × 250');
+
+    const { name, lines } = await downloaded(tab);
+    assert.equal(name, 'padded.results.jsonl');
+    assert.equal(lines.length, FRAMES.large);
+    lines.forEach((line, index) => {
+      const number = index + 1;
+      assert.equal(line.video_metadata.frame_id, number);
+      const [box] = line.serialized_output_data.predictions.predictions;
+      assert.ok(Math.abs(box.y - (4 * (number % 50) + 20)) <= 4, JSON.stringify(box));
+    });
+    assert.ok(tab.requests.some((url) => /\/upload\?.*realtime=false.*data_output=/.test(url)));
+    assert.equal((await server.end()).status, 'done');
+    assert.equal(tab.deleted, 0);
+    await tab.shot('done-light');
+  },
+);
+
+// Where on the overlay the lines of the box are, and where the red box of the picture below is; both in the overlay's pixels.
+function lookAtStage() {
+  const overlay = document.getElementById('overlay');
+  const video = document.getElementById('video');
+  const { width, height } = overlay;
+  const bounds = (context, matches) => {
+    const { data } = context.getImageData(0, 0, width, height);
+    const box = { left: width, top: height, right: -1, bottom: -1 };
+    for (let y = 0; y < height; y += 1) {
+      for (let x = 0; x < width; x += 1) {
+        const at = 4 * (y * width + x);
+        if (!matches(data[at], data[at + 1], data[at + 2], data[at + 3])) continue;
+        box.left = Math.min(box.left, x);
+        box.right = Math.max(box.right, x);
+        box.top = Math.min(box.top, y);
+        box.bottom = Math.max(box.bottom, y);
+      }
+    }
+    return box;
+  };
+  const copy = new OffscreenCanvas(width, height).getContext('2d');
+  const scale = Math.min(width / video.videoWidth, height / video.videoHeight);
+  const [w, h] = [video.videoWidth * scale, video.videoHeight * scale];
+  copy.drawImage(video, (width - w) / 2, (height - h) / 2, w, h);
+  return {
+    scale,
+    red: bounds(copy, (r, g, b) => r > 150 && g < 90 && b < 90),
+    // The line's own colour; not the label's ground, which is above the box and left of its right side.
+    lines: bounds(
+      overlay.getContext('2d'),
+      (r, g, b, a) => r > 240 && g > 150 && g < 200 && b < 40 && a > 200,
+    ),
+  };
+}
+
+pageTest('what is found is drawn where it is in the picture', {}, async (tab) => {
+  await tab.choose('short.mp4');
+  await tab.phase('Done');
+  for (const number of [10, 30, 70]) {
+    await tab.page.evaluate(
+      async (begin) => {
+        const video = document.getElementById('video');
+        video.pause();
+        // It may have been about to show another one.
+        const shown = new Promise((resolve) => {
+          const look = (now, { mediaTime }) => {
+            if (Math.abs(mediaTime - begin) < 0.01) resolve();
+            else video.requestVideoFrameCallback(look);
+          };
+          video.requestVideoFrameCallback(look);
+        });
+        video.currentTime = begin + 0.02;
+        await shown;
+        await new Promise((resolve) => {
+          requestAnimationFrame(() => requestAnimationFrame(resolve));
+        });
+      },
+      (number - 1) / 25,
+    );
+    const { red, lines, scale } = await tab.page.evaluate(lookAtStage);
+    const expectedTop = 4 * (number % 50) * scale;
+    for (const [what, one, other] of [
+      ['picture', red.top, expectedTop],
+      ['bottom', lines.bottom, red.bottom],
+      ['right', lines.right, red.right],
+    ]) {
+      assert.ok(
+        Math.abs(one - other) <= 4 * scale,
+        `${what} of frame ${number}: ${one}, not ${other}`,
+      );
+    }
+  }
+  await tab.shot('overlay');
+  // And from the table.
+  await tab.page.locator('#rows button', { hasText: '0:03.00' }).click();
+  await tab.page.waitForFunction(
+    () => Math.abs(document.getElementById('video').currentTime - 3) < 0.04,
+  );
+});
+
+pageTest(
+  'the video plays no further than the analysis is',
+  { pipeline: findBoxSlowly(80) },
+  async (tab) => {
+    await tab.choose('short.mp4');
+    await tab.page.locator('#stage-note', { hasText: 'Waiting for the analysis' }).waitFor();
+    await tab.shot('waiting');
+    await tab.phase('Done');
+    await tab.page.waitForFunction(() => document.getElementById('video').ended);
+  },
+);
+
+pageTest(
+  'a video is dropped, and another one after it',
+  { tab: { colorScheme: 'dark' } },
+  async (tab) => {
+    const devTools = await browser.context.newCDPSession(tab.page);
+    const drag = (type, name) =>
+      devTools.send('Input.dispatchDragEvent', {
+        type,
+        x: 400,
+        y: 300,
+        data: { items: [], files: [film(name)], dragOperationsMask: 1 },
+      });
+    const drop = async (name) => {
+      for (const type of ['dragEnter', 'dragOver', 'drop']) await drag(type, name);
+    };
+    await drag('dragEnter', 'short.mp4');
+    await drag('dragOver', 'short.mp4');
+    await tab.page.locator('body.over').waitFor();
+    await tab.shot('dragging-dark');
+    await drag('drop', 'short.mp4');
+    await tab.phase('Done');
+    assert.equal(await tab.text('#name'), 'short.mp4');
+    await tab.page.click('#again');
+    await tab.page.locator('#choose').waitFor();
+    await tab.shot('choose-dark');
+    await drop('large.mp4');
+    await tab.phase('Done');
+    assert.equal(
+      await tab.text('#count'),
+      '250 detections in 250 of 250 frames. The latest 60 are listed.',
+    );
+    assert.equal((await downloaded(tab)).lines.length, FRAMES.large);
+    await tab.shot('done-dark');
+  },
+);
+
+pageTest('cancel, and try again', { pipeline: findBoxSlowly(50) }, async (tab) => {
+  await tab.choose('large.mp4');
+  await tab.page.locator('#rows tr').first().waitFor();
+  await tab.page.click('#cancel');
+  await tab.phase('Cancelled');
+  await tab.shot('cancelled');
+  // It was told to, and saw the connection close: whichever came first.
+  assert.match((await server.end()).code, /^(cancelled|peer-gone)$/);
+  assert.equal(tab.deleted, 1);
+  // Nobody is left on a button that is gone.
+  assert.equal(await tab.page.evaluate(() => document.activeElement.id), 'retry');
+  // What was found is still there.
+  assert.ok((await downloaded(tab)).lines.length > 0);
+  await tab.page.focus('#retry');
+  await tab.page.keyboard.press('Enter');
+  await tab.phase('Analysing');
+  await tab.page.click('#cancel');
+  await tab.phase('Cancelled');
+});
+
+pageTest(
+  'a file that is too large is refused before anything is sent',
+  {
+    limits: { max_size: 1000000, keys_required: false, formats: ['video/mp4', '.mkv'] },
+  },
+  async (tab) => {
+    await tab.page.locator('#limits', { hasText: 'Up to 1 MB · MP4, MKV' }).waitFor();
+    await tab.choose('large.mp4');
+    await tab.error('This video is too large for the server. It takes up to 1 MB.');
+    await tab.shot('too-large');
+    await tab.choose('old.avi');
+    await tab.error('Choose one of these: MP4, MKV.');
+    await tab.choose('empty.mp4');
+    await tab.error('This file is empty.');
+    assert.deepEqual(gateway.offers, []);
+  },
+);
+
+pageTest(
+  'a file that is too large for a server that does not say',
+  {
+    limits: null,
+    options: ['--max-size', '1000000'],
+    tab: { expected: /404/ },
+  },
+  async (tab) => {
+    await tab.choose('large.mp4');
+    await tab.error('This video is too large for the server.');
+    await tab.phase('Not finished');
+    assert.equal(await tab.page.locator('#retry').isVisible(), false);
+  },
+);
+
+pageTest(
+  'what is no video is said to be none',
+  { tab: { width: 360, height: 740 } },
+  async (tab) => {
+    await tab.choose('letter.mp4');
+    await tab.error('The server cannot read this video.');
+    await tab.noSidewaysScrolling();
+    await tab.shot('no-video-360');
+  },
+);
+
+pageTest('a video that the browser cannot play is analysed all the same', {}, async (tab) => {
+  await tab.choose('old.avi');
+  await tab.phase('Done');
+  assert.match(await tab.text('#stage-note'), /Your browser cannot play this video/);
+  assert.equal((await downloaded(tab)).lines.length, 50);
+  await tab.shot('unplayable');
+});
+
+pageTest(
+  'a key is asked for, and the upload goes on with it',
+  { gateway: true, options: ['--api-key', 'the-right-one'], tab: { expected: /401/ } },
+  async (tab) => {
+    await tab.choose('short.mp4');
+    await tab.error('The server asks for an access key.');
+    assert.equal(await tab.page.evaluate(() => document.activeElement.id), 'key');
+    await tab.shot('key');
+    await tab.page.keyboard.type('a-wrong-one');
+    await tab.page.keyboard.press('Enter');
+    await tab.error('The server did not accept this key.');
+    await tab.page.fill('#key', 'the-right-one');
+    await tab.page.keyboard.press('Enter');
+    await tab.phase('Done');
+  },
+);
+
+const oneProcess = {
+  gateway: true,
+  pipeline: findBoxSlowly(50),
+  options: ['--isolation', 'none'],
+};
+pageTest('the server is killed half way', oneProcess, async (tab) => {
+  await tab.choose('large.mp4');
+  await tab.page.locator('#rows tr').first().waitFor();
+  await server.kill();
+  await tab.error('The connection to the server was lost.');
+  await tab.phase('Not finished');
+  await tab.shot('server-gone');
+  assert.ok((await downloaded(tab)).lines.length > 0);
+  // With another one it goes on where it was, without a reload.
+  server = await Server.start(FIND_BOX);
+  gateway.server = server;
+  await tab.page.click('#retry');
+  await tab.phase('Done');
+});
+
+pageTest('the server is stopped half way', { pipeline: findBoxSlowly(50) }, async (tab) => {
+  await tab.choose('large.mp4');
+  await tab.page.locator('#rows tr').first().waitFor();
+  await server.stop();
+  await tab.error('The server ended this session.');
+  assert.equal(await tab.page.locator('#retry').isVisible(), true);
+});
+
+const behind = { gateway: true, tab: { expected: /502/ } };
+pageTest('the server cannot be reached', behind, async (tab) => {
+  await server.stop();
+  await tab.choose('short.mp4');
+  await tab.error('Something went wrong in the server.');
+  assert.equal(await tab.page.locator('#retry').isVisible(), true);
+});
+
+pageTest(
+  'on a phone',
+  { pipeline: FIND_PEOPLE, tab: { width: 360, height: 740, colorScheme: 'dark' } },
+  async (tab) => {
+    await tab.noSidewaysScrolling();
+    await tab.shot('choose-360-dark');
+    await tab.choose('people.mp4');
+    await tab.phase('Done');
+    await tab.noSidewaysScrolling();
+    await tab.page.evaluate(async () => {
+      const video = document.getElementById('video');
+      video.pause();
+      video.currentTime = 2;
+      await new Promise((resolve) => {
+        video.requestVideoFrameCallback(() => requestAnimationFrame(resolve));
+      });
+    });
+    await tab.shot('done-360-dark');
+  },
+);
+
+pageTest('nothing starts to move for those who want that', {}, async (tab) => {
+  await tab.page.emulateMedia({ reducedMotion: 'reduce' });
+  await tab.choose('short.mp4');
+  await tab.phase('Done');
+  const state = () => {
+    const { paused, currentTime } = document.getElementById('video');
+    return { paused, currentTime };
+  };
+  assert.deepEqual(await tab.page.evaluate(state), { paused: true, currentTime: 0 });
+});
+
+pageTest('with the keyboard alone', {}, async (tab) => {
+  // Playwright is ready for it only a moment after it was told.
+  const chooser = tab.page.waitForEvent('filechooser');
+  await tab.page.keyboard.press('Tab');
+  assert.equal(await tab.page.evaluate(() => document.activeElement.id), 'file');
+  const outline = await tab.page.evaluate(
+    () => getComputedStyle(document.querySelector('label.button')).outlineStyle,
+  );
+  assert.equal(outline, 'solid');
+  await tab.shot('focus');
+  await tab.page.keyboard.press('Enter');
+  await (await chooser).setFiles(film('short.mp4'));
+  await tab.phase('Done');
+  const order = [];
+  while (order.at(-1) !== 'BUTTON') {
+    await tab.page.keyboard.press('Tab');
+    const at = () => document.activeElement.id || document.activeElement.tagName;
+    const next = await tab.page.evaluate(at);
+    // The video's own buttons count as the video.
+    if (next !== order.at(-1)) order.push(next);
+    assert.ok(order.length < 10, order.join(' '));
+  }
+  assert.deepEqual(order, ['video', 'again', 'download', 'table', 'BUTTON']);
+});
+
+for (const colorScheme of ['light', 'dark']) {
+  pageTest(
+    `text stands out from its ground: ${colorScheme}`,
+    { tab: { colorScheme } },
+    async (tab) => {
+      await tab.choose('letter.mp4');
+      await tab.phase('Not finished');
+      await tab.page.evaluate(() => {
+        for (const hidden of document.querySelectorAll('[hidden]')) hidden.hidden = false;
+      });
+      const weak = await tab.page.evaluate(() => {
+        const canvas = new OffscreenCanvas(1, 1).getContext('2d', { willReadFrequently: true });
+        const luminance = (colours) => {
+          canvas.clearRect(0, 0, 1, 1);
+          for (const colour of colours) {
+            canvas.fillStyle = colour;
+            canvas.fillRect(0, 0, 1, 1);
+          }
+          const [r, g, b] = [...canvas.getImageData(0, 0, 1, 1).data].map((value) => {
+            const share = value / 255;
+            return share <= 0.04045 ? share / 12.92 : ((share + 0.055) / 1.055) ** 2.4;
+          });
+          return 0.2126 * r + 0.7152 * g + 0.0722 * b;
+        };
+        const grounds = (element) =>
+          element
+            ? [...grounds(element.parentElement), getComputedStyle(element).backgroundColor]
+            : ['white'];
+        return [...document.body.querySelectorAll('*')]
+          .filter((element) =>
+            [...element.childNodes].some((node) => node.nodeType === 3 && node.data.trim()),
+          )
+          .filter((element) => !element.closest('noscript, .heard'))
+          .map((element) => {
+            const ground = grounds(element);
+            const text = luminance([...ground, getComputedStyle(element).color]);
+            const behind = luminance(ground);
+            const ratio = (Math.max(text, behind) + 0.05) / (Math.min(text, behind) + 0.05);
+            return { text: element.textContent.trim().slice(0, 30), ratio };
+          })
+          .filter(({ ratio }) => ratio < 4.5);
+      });
+      assert.deepEqual(weak, []);
+    },
+  );
+}
+
+test('upload.js by itself, over the drop-in endpoint of another origin', async () => {
+  server = await Server.start(FIND_BOX);
+  gateway.reset(server);
+  const page = await browser.context.newPage();
+  try {
+    await page.goto(`${gateway.url}/icon.svg`);
+    const got = await page.evaluate(
+      async ({ module, url, film: from }) => {
+        const { connect, dropIn } = await import(module);
+        const blob = await (await fetch(from)).blob();
+        const states = [];
+        const client = await connect(url, {
+          signalling: dropIn,
+          onState: (state) => states.push(state),
+        });
+        const uploading = client.upload(blob);
+        const ids = [];
+        for await (const result of client.results) ids.push(result.video_metadata.frame_id);
+        await uploading;
+        return { ids, states, completion: await client.completion, dropped: client.dropped };
+      },
+      {
+        module: `${gateway.url}/upload.js`,
+        url: server.url,
+        film: `${gateway.url}/films/short.mp4`,
+      },
+    );
+    assert.deepEqual(
+      got.ids,
+      Array.from({ length: FRAMES.short }, (_, index) => index + 1),
+    );
+    assert.deepEqual(got.completion, { terminationReason: null, errors: [] });
+    assert.deepEqual(got.states.slice(0, 1), ['connected']);
+    assert.equal(got.dropped, 0);
+    assert.equal((await server.end()).status, 'done');
+  } finally {
+    await page.close();
+    await server.kill();
+  }
+});
+
+await run({ setUp, tearDown });
