@@ -21,6 +21,15 @@ namespace {
 // For the good-bye. Longer than it takes.
 constexpr std::chrono::milliseconds kStopTimeout{3000};
 
+// Where a key is wanted, credentials are for those who have shown it.
+std::vector<IceServer> public_ice_servers(const UploadServer::Settings& settings) {
+  std::vector<IceServer> servers = settings.ice_servers;
+  if (!settings.api_key.empty()) {
+    std::erase_if(servers, [](const IceServer& server) { return !server.username.empty(); });
+  }
+  return servers;
+}
+
 }  // namespace
 
 // Lives on the server's thread.
@@ -33,7 +42,7 @@ class UploadServer::Worker : public std::enable_shared_from_this<Worker> {
         loop_(g_main_loop_new(context, FALSE)),
         http_({.address = settings_.address,
                .port = settings_.port,
-               .ice_servers = settings_.ice_servers,
+               .ice_servers = public_ice_servers(settings_),
                .limits =
                    [this] { return limits_json(events_.max_size(), !settings_.api_key.empty()); }},
               [this](HttpRequest request, HttpResponder responder) {
@@ -147,7 +156,7 @@ class UploadServer::Worker : public std::enable_shared_from_this<Worker> {
     }
     const auto& sdp = std::get<std::string>(result);
     const std::string location = HttpServer::kSessionsPath + id_;
-    if (whip) return reply_whip(responder, sdp, location);
+    if (whip) return reply_whip(responder, sdp, location, settings_.ice_servers);
     responder.reply_json(200, worker_reply(sdp), {{"Location", location}});
   }
 

@@ -12,6 +12,7 @@
 
 #include "gst/glib_ptr.h"
 #include "signalling/main_context.h"
+#include "signalling/whip.h"
 #include "web/web_file.h"
 
 namespace webrtcupload {
@@ -23,32 +24,6 @@ constexpr const char* kJson = "application/json";
 std::string header(SoupMessageHeaders* headers, const char* name) {
   const char* value = soup_message_headers_get_one(headers, name);
   return value ? value : "";
-}
-
-// For a quoted-string (RFC 9110, 5.6.4).
-std::string quoted(const std::string& text) {
-  std::string out;
-  for (const char c : text) {
-    if (c == '"' || c == '\\') out += '\\';
-    out += c;
-  }
-  return out;
-}
-
-// RFC 9725, 4.6: one link for each server.
-HttpHeaders links(const std::vector<IceServer>& servers) {
-  std::string value;
-  for (const IceServer& server : servers) {
-    for (const std::string& url : server.urls) {
-      value += (value.empty() ? "<" : ", <") + url + ">; rel=\"ice-server\"";
-      if (!server.username.empty()) {
-        value += "; username=\"" + quoted(server.username) + "\"; credential=\"" +
-                 quoted(server.credential) + "\"; credential-type=\"password\"";
-      }
-    }
-  }
-  if (value.empty()) return {};
-  return {{"Link", value}};
 }
 
 }  // namespace
@@ -342,7 +317,7 @@ struct HttpServer::Impl {
       HttpHeaders headers = preflight(request, allowed);
       if (at == kUploadPath) {
         headers.emplace_back("Accept-Post", "application/sdp");
-        for (auto& link : links(options.ice_servers)) headers.push_back(std::move(link));
+        for (auto& link : ice_links(options.ice_servers)) headers.push_back(std::move(link));
       }
       responder.reply_json(204, "", headers);
       return;

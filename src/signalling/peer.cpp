@@ -298,8 +298,8 @@ struct Peer::Impl {
 
     GstBus* bus = gst_element_get_bus(pipeline.get());
     bus_source = gst_bus_create_watch(bus);
-    // Nothing but webrtcbin posts here, so an error is an end. The commonest is sctpenc's when the
-    // other side closed the connection.
+    // An error of webrtcbin's is an end. The commonest is sctpenc's when the other side closed the
+    // connection.
     g_source_set_callback(
         bus_source, G_SOURCE_FUNC(+[](GstBus*, GstMessage* message, gpointer data) -> gboolean {
           if (GST_MESSAGE_TYPE(message) == GST_MESSAGE_ERROR) {
@@ -317,6 +317,13 @@ struct Peer::Impl {
     gst_message_parse_error(message, &error, nullptr);
     const std::string text = error ? error->message : "unknown error";
     g_clear_error(&error);
+    GstObject* source = GST_MESSAGE_SRC(message);
+    if (source != GST_OBJECT(webrtcbin.get()) &&
+        !gst_object_has_as_ancestor(source, GST_OBJECT(webrtcbin.get()))) {
+      // An encoder's, say. The connection does not depend on it.
+      g_message("%s: %s", GST_OBJECT_NAME(source), text.c_str());
+      return;
+    }
     bool hung_up = false;
     if (GST_IS_ELEMENT(GST_MESSAGE_SRC(message))) {
       GstElementFactory* factory = gst_element_get_factory(GST_ELEMENT(GST_MESSAGE_SRC(message)));

@@ -24,6 +24,16 @@ std::optional<double> seconds(const char* text) {
   return value;
 }
 
+// For a quoted-string (RFC 9110, 5.6.4).
+std::string quoted(const std::string& text) {
+  std::string out;
+  for (const char c : text) {
+    if (c == '"' || c == '\\') out += '\\';
+    out += c;
+  }
+  return out;
+}
+
 // An empty string, or what is wrong.
 std::string take(const std::string& name, const std::string& value,
                  const WorkerRequestLimits& limits, WorkerRequest& request) {
@@ -89,6 +99,21 @@ std::variant<WorkerRequest, HttpError> parse_whip_request(const HttpRequest& req
   return worker;
 }
 
+HttpHeaders ice_links(const std::vector<IceServer>& servers) {
+  std::string value;
+  for (const IceServer& server : servers) {
+    for (const std::string& url : server.urls) {
+      value += (value.empty() ? "<" : ", <") + url + ">; rel=\"ice-server\"";
+      if (!server.username.empty()) {
+        value += "; username=\"" + quoted(server.username) + "\"; credential=\"" +
+                 quoted(server.credential) + "\"; credential-type=\"password\"";
+      }
+    }
+  }
+  if (value.empty()) return {};
+  return {{"Link", value}};
+}
+
 std::string limits_json(std::uint64_t max_size, bool keys_required) {
   return JsonWriter()
       .set("max_size", max_size)
@@ -98,8 +123,10 @@ std::string limits_json(std::uint64_t max_size, bool keys_required) {
 }
 
 void reply_whip(const HttpResponder& responder, const std::string& answer_sdp,
-                const std::string& session) {
-  responder.reply(201, "application/sdp", answer_sdp, {{"Location", session}});
+                const std::string& session, const std::vector<IceServer>& servers) {
+  HttpHeaders headers = ice_links(servers);
+  headers.emplace_back("Location", session);
+  responder.reply(201, "application/sdp", answer_sdp, headers);
 }
 
 }  // namespace webrtcupload

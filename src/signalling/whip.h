@@ -8,8 +8,10 @@
 #include <cstdint>
 #include <string>
 #include <variant>
+#include <vector>
 
 #include "signalling/http_server.h"
+#include "signalling/ice_server.h"
 #include "signalling/worker_request.h"
 
 namespace webrtcupload {
@@ -26,6 +28,9 @@ namespace webrtcupload {
 
 // 201 with the answer; `session` is the path of the session, which DELETE ends.
 void reply_whip(const HttpResponder& responder, const std::string& answer_sdp,
-                const std::string& session);
+                const std::string& session, const std::vector<IceServer>& servers = {});
+
+// RFC 9725, 4.6: a Link header with all servers, or none if there are none.
+[[nodiscard]] HttpHeaders ice_links(const std::vector<IceServer>& servers);
 
 }  // namespace webrtcupload

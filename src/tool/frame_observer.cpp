@@ -66,12 +66,27 @@ void FrameObserver::attach(GstElement* pipeline) {
   gst_iterator_foreach(
       iterator,
       [](const GValue* item, gpointer self) {
-        if (const auto pad = last_raw_pad(GST_ELEMENT(g_value_get_object(item)))) {
-          static_cast<FrameObserver*>(self)->watch(pad.get());
-        }
+        auto* observer = static_cast<FrameObserver*>(self);
+        auto* sink = GST_ELEMENT(g_value_get_object(item));
+        observer->count(sink);
+        if (const auto pad = last_raw_pad(sink)) observer->watch(pad.get());
       },
       this);
   gst_iterator_free(iterator);
+}
+
+void FrameObserver::count(GstElement* sink) {
+  const GstPtr<GstPad> pad = only_sink_pad(sink);
+  if (!pad) return;
+  gst_pad_add_probe(
+      pad.get(),
+      static_cast<GstPadProbeType>(GST_PAD_PROBE_TYPE_BUFFER | GST_PAD_PROBE_TYPE_BUFFER_LIST),
+      [](GstPad*, GstPadProbeInfo*, gpointer data) {
+        ++(*static_cast<std::shared_ptr<FrameObserver>*>(data))->buffers_;
+        return GST_PAD_PROBE_OK;
+      },
+      new std::shared_ptr<FrameObserver>(shared_from_this()),
+      [](gpointer data) { delete static_cast<std::shared_ptr<FrameObserver>*>(data); });
 }
 
 void FrameObserver::watch(GstPad* pad) {

@@ -43,17 +43,21 @@ class FrameObserver : public std::enable_shared_from_this<FrameObserver> {
 
   // Any thread.
   [[nodiscard]] std::uint64_t frames() const { return frames_; }
+  // Everything that reached a sink, frame or not.
+  [[nodiscard]] std::uint64_t buffers() const { return buffers_; }
   // From now on frames pass unseen.
   void stop() { stopped_ = true; }
 
  private:
   void watch(GstPad* pad);
+  void count(GstElement* sink);
   void on_buffer(GstPad* pad, GstBuffer* buffer);
 
   const OnFrame on_frame_;
   DetectionCollector detections_;
   std::atomic<GstPad*> followed_ = nullptr;  // Never dereferenced.
   std::atomic<std::uint64_t> frames_ = 0;
+  std::atomic<std::uint64_t> buffers_ = 0;
   std::atomic<bool> stopped_ = false;
 };
 

@@ -16,7 +16,9 @@ bool Pacer::admit(GstClockTime pts) {
   }
   const auto due = *start_ + std::chrono::nanoseconds(pts - first_);
   if (now > due + kMaxLateness && now < last_admitted_ + kMaxGap) return false;
+  waiting_ = now < due;
   if (now < due) changed_.wait_until(lock, due, [this] { return stopped_; });
+  waiting_ = false;
   last_admitted_ = now_();
   return !stopped_;
 }

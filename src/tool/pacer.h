@@ -7,6 +7,7 @@
 
 #include <gst/gst.h>
 
+#include <atomic>
 #include <chrono>
 #include <condition_variable>
 #include <functional>
@@ -30,6 +31,8 @@ class Pacer {
   // On the decoder's streaming thread: waits until the frame is due; false if it is to be dropped.
   // The first frame sets the clock. Frames without a timestamp (GST_CLOCK_TIME_NONE) pass.
   [[nodiscard]] bool admit(GstClockTime pts);
+  // Whether a frame waits for its time. Any thread.
+  [[nodiscard]] bool is_waiting() const { return waiting_; }
   // Nobody waits any more; what still comes is dropped. Any thread.
   void stop();
 
@@ -39,6 +42,7 @@ class Pacer {
   GstClockTime first_ = 0;
   Clock::time_point last_admitted_;
 
+  std::atomic<bool> waiting_ = false;
   std::mutex mutex_;  // Of `stopped_`; a leaf.
   std::condition_variable changed_;
   bool stopped_ = false;

@@ -3,6 +3,8 @@
 #include "tool/session.h"
 
 #include <algorithm>
+#include <atomic>
+#include <memory>
 #include <utility>
 
 #include "json/json.h"
@@ -20,7 +22,12 @@ constexpr std::chrono::milliseconds kLook{500};
 // so long is gone. webrtcbin itself notices after 50 s.
 constexpr std::chrono::seconds kSilence{10};
 // Longer than it takes to tell a client the end, drain and close, or to give up on each of these.
-constexpr std::chrono::seconds kDeliveryTimeout{30};
+constexpr std::chrono::seconds kDeliveryTimeout{120};
+static_assert(kDeliveryTimeout < kLongestEnding);
+// As many control messages as this may wait to be looked at; further ones are lost.
+constexpr int kMaxControls = 64;
+constexpr std::size_t kMaxNames = 64;
+constexpr std::size_t kMaxNameBytes = 256;
 
 std::string format_seconds(std::chrono::milliseconds time) {
   char text[G_ASCII_DTOSTR_BUF_SIZE];
@@ -32,6 +39,7 @@ std::optional<std::vector<std::string>> read_names(JsonObject* object, const cha
   JsonNode* wanted = json_member(object, member);
   if (!wanted || !JSON_NODE_HOLDS_ARRAY(wanted)) return std::nullopt;
   JsonArray* names = json_node_get_array(wanted);
+  if (json_array_get_length(names) > kMaxNames) return std::nullopt;
   std::vector<std::string> result;
   for (guint i = 0; i < json_array_get_length(names); ++i) {
     JsonNode* name = json_array_get_element(names, i);
@@ -39,6 +47,7 @@ std::optional<std::vector<std::string>> read_names(JsonObject* object, const cha
       return std::nullopt;
     }
     result.emplace_back(json_node_get_string(name));
+    if (result.back().size() > kMaxNameBytes) return std::nullopt;
   }
   return result;
 }
@@ -115,8 +124,12 @@ void Session::make_results() {
   const std::weak_ptr<Session> weak = shared_from_this();
   SessionResults::Events events;
   // On threads that must not wait for ours.
-  events.control = [weak, context = context_](const std::string& json) {
-    post_to(context, [weak, json] {
+  events.control = [weak, context = context_,
+                    waiting = std::make_shared<std::atomic<int>>(0)](const std::string& json) {
+    if (*waiting >= kMaxControls) return;
+    ++*waiting;
+    post_to(context, [weak, json, waiting] {
+      --*waiting;
       if (const auto self = weak.lock()) self->on_control(json);
     });
   };
@@ -265,7 +278,8 @@ void Session::watch() {
 
 std::optional<std::string> Session::stalled_for(Moment now) {
   const SessionPipeline::Counts counts = pipeline_->counts();
-  if (counts != progress_) {
+  // Waiting for the time of a frame is no standstill.
+  if (counts != progress_ || pipeline_->is_pacing()) {
     progress_ = counts;
     progress_at_ = now;
   }
@@ -298,14 +312,15 @@ void Session::on_peer_gone(const std::string& why) {
   }
   if (pipeline_->upload_complete()) {
     // Who has opened no results channel waits for nothing, and may leave: the work goes on.
-    if (!results_->has_channel()) return;
+    // In real time it would take as long as the film.
+    if (!results_->has_channel() && !config_.realtime) return;
     if (!results_->needs_pipeline()) return fail("peer-gone", why);
     // A sink in the pipeline sends the end before we hear of it, and the client may leave on it.
     timer_.start(kLossGrace, [this, why] { fail("peer-gone", why); });
     return;
   }
   timer_.start(kLossGrace, [this, why] {
-    if (!pipeline_->upload_complete()) fail("peer-gone", why);
+    if (!pipeline_->upload_complete() || results_->has_channel()) fail("peer-gone", why);
   });
 }
 
@@ -323,6 +338,7 @@ void Session::finish(SessionEnd end) {
   watchdog_.cancel();
   const auto keep = shared_from_this();
   end_ = std::move(end);
+  if (observer_.ending) observer_.ending();
   if (end_.done && cut_short_) {
     end_ = {.done = false, .code = "peer-gone", .message = "the peer left before the last result"};
   }

@@ -158,8 +158,9 @@ void limit_process(const SessionConfig& config) {
 }  // namespace
 
 int session_main() {
-  // Ctrl-C reaches every process of the terminal; the server then decides what ends, and how.
-  signal(SIGINT, SIG_IGN);
+  // Ctrl-C reaches every process of the terminal, and a service manager's SIGTERM every process of
+  // the service; the server then decides what ends, and how.
+  for (const int number : {SIGINT, SIGTERM, SIGHUP}) signal(number, SIG_IGN);
   // The end of standard input says the same, but not to a process that hangs.
   prctl(PR_SET_PDEATHSIG, SIGKILL);
   const int output_fd = take_standard_output();
@@ -180,6 +181,8 @@ int session_main() {
       child.quit();
     };
     observer.frame = [&output](const std::string& text) { output.write_patiently(text); };
+    // An element that hangs would keep its place in the server for ever.
+    observer.ending = [&child] { child.stop_timer.start(kLongestEnding, [] { _exit(1); }); };
     observer.ended = [&](const SessionEnd& end) {
       output.write(end_line(config->id, end));
       child.quit();

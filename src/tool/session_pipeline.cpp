@@ -289,6 +289,7 @@ bool SessionPipeline::upload_complete() const {
 SessionPipeline::Counts SessionPipeline::counts() const {
   Counts counts;
   counts.frames = frames_->frames();
+  counts.buffers = frames_->buffers();
   GstStructure* stats = nullptr;
   g_object_get(upload_.get(), "stats", &stats, nullptr);
   if (stats) {

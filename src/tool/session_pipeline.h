@@ -37,6 +37,8 @@ class SessionPipeline {
     std::uint64_t frames = 0;
     std::uint64_t bytes = 0;
     std::uint64_t chunks = 0;
+    // Buffers that reached the sinks, of whatever kind.
+    std::uint64_t buffers = 0;
 
     bool operator==(const Counts&) const = default;
   };
@@ -64,6 +66,8 @@ class SessionPipeline {
   [[nodiscard]] bool upload_begun() const;
   [[nodiscard]] bool upload_complete() const;
   [[nodiscard]] Counts counts() const;
+  // Whether a frame is held until its time.
+  [[nodiscard]] bool is_pacing() const { return pacer_ && pacer_->is_waiting(); }
   // What the no of SessionObserver::ask was, if there was one.
   [[nodiscard]] std::optional<PolicyAnswer> denial() const {
     return gate_ ? gate_->denial() : std::nullopt;

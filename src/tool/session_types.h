@@ -98,11 +98,16 @@ struct SessionEnd {
 // Where a session says things. `frame` comes on a streaming thread and may block, which is how a
 // slow reader slows the analysis; the others come on the session's context. First either `answered`
 // or `refused`, and nothing after `refused`; `ended` is the last.
+inline constexpr std::chrono::seconds kLongestEnding{150};
+
 struct SessionObserver {
   std::function<void(const std::string& answer_sdp)> answered;
   std::function<void(const HttpError&)> refused;
   std::function<void(const std::string& line)> frame;
   std::function<void(const SessionEnd&)> ended;
+  // The session begins to end, which takes no longer than kLongestEnding unless something in it
+  // hangs. May be null.
+  std::function<void()> ending;
   // Comes on any thread. `reply` is called once, on any thread; not any more after the end.
   std::function<void(const PolicyQuestion&, std::function<void(PolicyAnswer)> reply)> ask;
 };

@@ -194,6 +194,11 @@ std::string VideoTrack::announce(std::string answer_sdp) {
 }
 
 void VideoTrack::push(GstBuffer* frame, GstCaps* caps) {
+  // Frames in a device's memory cannot be encoded here.
+  const GstCapsFeatures* features = gst_caps_get_features(caps, 0);
+  if (features && !gst_caps_features_is_equal(features, GST_CAPS_FEATURES_MEMORY_SYSTEM_MEMORY)) {
+    return;
+  }
   if (!enabled_ || !GST_BUFFER_PTS_IS_VALID(frame) || !take_place()) return;
   if (!caps_ || !gst_caps_is_equal(caps_.get(), caps)) {
     caps_.reset(gst_caps_ref(caps));

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: LGPL-2.1-or-later
 //
-// What the page's tests have beyond tests/browser: films of other kinds, and a web server that serves the page and says what
-// the program does not say yet.
+// What the page's tests have beyond tests/browser: films of other kinds, and a web server between page and program that says
+// what the program would not, and stays when it goes.
 
 import assert from 'node:assert/strict';
 import { execFile } from 'node:child_process';

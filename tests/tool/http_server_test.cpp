@@ -104,7 +104,7 @@ TEST_F(HttpServerTest, Preflight) {
 TEST_F(HttpServerTest, OtherPathsAndMethods) {
   serve({});
   for (const char* path :
-       {"/", "/x", "/initialise_webrtc_worker/x", "/initialise_webrtc_workerx"}) {
+       {"/nothing", "/x", "/initialise_webrtc_worker/x", "/initialise_webrtc_workerx"}) {
     const std::string reply =
         http_exchange(port_, std::string("GET ") + path + " HTTP/1.1\r\nHost: x\r\n\r\n");
     EXPECT_THAT(reply, StartsWith("HTTP/1.1 404")) << path;
@@ -159,7 +159,7 @@ TEST_F(HttpServerTest, EveryStatusHasItsPhraseAndPagesSeeTheHeaders) {
     const std::string reply = http_exchange(port_, post("{}"));
     EXPECT_THAT(reply, StartsWith("HTTP/1.1 " + std::to_string(number) + " " + phrase + "\r\n"));
     EXPECT_THAT(reply, HasSubstr("Access-Control-Allow-Origin: *\r\n"));
-    EXPECT_THAT(reply, HasSubstr("Access-Control-Expose-Headers: Location, Retry-After\r\n"));
+    EXPECT_THAT(reply, HasSubstr("Access-Control-Expose-Headers: Link, Location, Retry-After\r\n"));
     EXPECT_THAT(reply, HasSubstr("Retry-After: 7\r\n"));
     EXPECT_THAT(reply, HasSubstr("Location: /sessions/1\r\n"));
   }

@@ -318,6 +318,24 @@ TEST_F(ServerElement, IsStoppedAtAnyMoment) {
   }
 }
 
+TEST_F(ServerElement, TellsItsServersForIceToWhoAsks) {
+  start("stun-server=stun://stun.invalid:3478 turn-server=turn://me:s%22cret@turn.invalid:3478",
+        "fakesink");
+  EXPECT_THAT(test::http_exchange(port(), "OPTIONS /upload HTTP/1.1\r\nHost: x\r\n\r\n"),
+              HasSubstr("\r\nLink: <stun:stun.invalid:3478>; rel=\"ice-server\", "
+                        "<turn:turn.invalid:3478?transport=udp>; rel=\"ice-server\"; "
+                        "username=\"me\"; credential=\"s\\\"cret\"; "
+                        "credential-type=\"password\"\r\n"));
+}
+
+TEST_F(ServerElement, ShowsThePageAndItsLimits) {
+  start("", "fakesink");
+  EXPECT_THAT(test::http_exchange(port(), "GET / HTTP/1.1\r\nHost: x\r\n\r\n"),
+              HasSubstr("<!doctype html>"));
+  EXPECT_THAT(test::http_exchange(port(), "GET /limits HTTP/1.1\r\nHost: x\r\n\r\n"),
+              HasSubstr("{\"max_size\":524288000,\"keys_required\":false,\"formats\":null}"));
+}
+
 TEST_F(ServerElement, APortThatIsTakenIsAnError) {
   start("", "fakesink");
   const auto other =
