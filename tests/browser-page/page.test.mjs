@@ -3,12 +3,9 @@
 // The page, in a real Chromium with the real server behind it, used as a person would.
 
 import assert from 'node:assert/strict';
-import { spawn } from 'node:child_process';
-import { once } from 'node:events';
 import fs from 'node:fs';
 import os from 'node:os';
 import path from 'node:path';
-import readline from 'node:readline';
 
 import { DEADLINE, FRAMES, launchBrowser, Server } from '../browser/support.mjs';
 import { run, test } from '../browser/tap.mjs';
@@ -586,47 +583,6 @@ for (const colorScheme of ['light', 'dark']) {
     },
   );
 }
-
-// The one line that is a server, as a person types it; its address is in what gst-launch prints.
-async function launch(rest) {
-  const line = ['webrtcuploadserver', 'port=0', '!', ...rest.split(' ')];
-  const child = spawn('gst-launch-1.0', line, { stdio: ['ignore', 'pipe', 'inherit'] });
-  const ended = once(child, 'exit').then(([status]) => status);
-  const url = await new Promise((resolve, reject) => {
-    readline.createInterface({ input: child.stdout }).on('line', (text) => {
-      const found = text.match(/Waiting for an upload on (http:\S+)/);
-      if (found) resolve(found[1]);
-    });
-    ended.then((status) => reject(new Error(`gst-launch ended with ${status}`)));
-  });
-  return { url, ended, kill: () => child.kill('SIGKILL') };
-}
-
-test('one line of gst-launch is a server for the page', async () => {
-  const line = await launch('decodebin ! videoconvert ! testboxdetector ! webrtcresultsink');
-  try {
-    const tab = await Tab.open({ base: line.url });
-    await tab.choose('short.mp4');
-    await tab.phase('Done');
-    assert.equal((await downloaded(tab)).lines.length, FRAMES.short);
-    await tab.close();
-    assert.equal(await line.ended, 0);
-  } finally {
-    line.kill();
-  }
-});
-
-test('one line of gst-launch is a server for send', async () => {
-  const line = await launch('decodebin ! videoconvert ! fakesink');
-  try {
-    const send = spawn(process.env.WEBRTC_UPLOAD, ['send', film('short.mp4'), '--to', line.url]);
-    const [status] = await once(send, 'exit');
-    assert.equal(status, 0);
-    assert.equal(await line.ended, 0);
-  } finally {
-    line.kill();
-  }
-});
 
 test('upload.js by itself, over the drop-in endpoint of another origin', async () => {
   server = await Server.start(FIND_BOX);
