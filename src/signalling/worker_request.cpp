@@ -269,6 +269,11 @@ std::variant<WorkerRequest, HttpError> parse_worker_request(std::string_view bod
     (void)workflow.object("workflows_parameters");
   }
   request.api_key = root.string("api_key", limits.max_key_bytes);
+  // It may go into a header.
+  if (request.api_key && has_control(*request.api_key)) {
+    root.wrong({"api_key"}, "String should have no control characters", "string_pattern_mismatch");
+    request.api_key.reset();
+  }
   request.realtime = root.boolean("webrtc_realtime_processing").value_or(true);
   request.stream_output = root.strings("stream_output", limits.max_outputs, limits.max_name_bytes);
   request.data_output = root.strings("data_output", limits.max_outputs, limits.max_name_bytes);

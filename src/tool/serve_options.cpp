@@ -199,7 +199,6 @@ bool is_loopback(const std::string& address) {
 std::string default_pipeline() {
   // Video only, upright, and people in it. The sizes are those of a person a few metres away.
   return "decodebin caps=video/x-raw(ANY) expose-all-streams=false ! videoconvert "
-         "! videoflip video-direction=auto "
          "! facedetect profile=/usr/share/opencv4/haarcascades/haarcascade_fullbody.xml "
          "display=false scale-factor=1.1 min-neighbors=3 min-size-width=28 min-size-height=56 "
          "! fakesink";

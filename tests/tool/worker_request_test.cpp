@@ -178,6 +178,7 @@ TEST(WorkerRequest, WrongFieldsAre422WithTheirPlace) {
         R"("workflow_configuration": {"workflows_parameters": 1})",
         R"("workflow_configuration": {"image_input_name": true})",
         R"("api_key": 1)",
+        R"("api_key": "a\r\nb")",
         R"("api_key": {})",
         R"("processing_timeout": "10")",
         R"("processing_timeout": true)",
