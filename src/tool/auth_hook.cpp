@@ -137,9 +137,9 @@ AuthHook::AuthHook(AuthHookOptions options)
                                 .follow_redirects = false,
                                 .max_connections = kMaxConnections}) {}
 
-void AuthHook::ask(const std::string& question, const std::optional<std::string>& key,
-                   std::function<void(HookVerdict)> done) {
-  client_.post_json(
+AuthHook::Question AuthHook::ask(const std::string& question, const std::optional<std::string>& key,
+                                 std::function<void(HookVerdict)> done) {
+  return client_.post_json(
       options_.url, options_.forward_key ? key : std::nullopt, question,
       [done = std::move(done)](const HttpClient::Reply& reply) { done(read_hook_reply(reply)); });
 }

@@ -6,6 +6,7 @@
 #pragma once
 
 #include <chrono>
+#include <cstddef>
 #include <cstdint>
 #include <functional>
 #include <optional>
@@ -36,6 +37,8 @@ struct AuthHookOptions {
   std::chrono::milliseconds timeout{5000};
   // Whether the client's own key is passed on, as "Authorization: Bearer ...".
   bool forward_key = false;
+  // Replies that are waited for, until is_busy().
+  std::size_t max_questions = 64;
 };
 
 // An empty string, or what is wrong with it.
@@ -43,11 +46,16 @@ struct AuthHookOptions {
 
 class AuthHook {
  public:
+  // Given up when it is destroyed, and not sent if that had to wait.
+  using Question = HttpClient::Call;
+
   explicit AuthHook(AuthHookOptions options);
 
-  // `done` comes later on the context, unless this is destroyed before.
-  void ask(const std::string& question, const std::optional<std::string>& key,
-           std::function<void(HookVerdict)> done);
+  // `done` comes later on the context, unless this or the question is destroyed before.
+  [[nodiscard]] Question ask(const std::string& question, const std::optional<std::string>& key,
+                             std::function<void(HookVerdict)> done);
+  // Whether the hook is so far behind that whoever can come back later should.
+  [[nodiscard]] bool is_busy() const { return client_.waiting() >= options_.max_questions; }
 
  private:
   const AuthHookOptions options_;

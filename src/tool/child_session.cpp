@@ -7,7 +7,7 @@
 #include <gio/gunixinputstream.h>
 
 #include <csignal>
-#include <set>
+#include <optional>
 #include <utility>
 
 #include "gst/glib_ptr.h"
@@ -24,8 +24,6 @@ constexpr std::size_t kMaxLine = 4 << 20;
 constexpr std::chrono::milliseconds kAnswerTimeout{20000};
 // For a process that has said its last word to exit.
 constexpr std::chrono::milliseconds kExitTimeout{10000};
-// A session asks one thing and waits for the reply.
-constexpr std::size_t kMaxQuestions = 8;
 
 class ChildSession final : public SessionRunner {
  public:
@@ -54,10 +52,10 @@ class ChildSession final : public SessionRunner {
     SessionObserver observer;
     Timer timer;
     GObjectPtr<GSubprocess> process;
-    GInputStream* from_child = nullptr;  // The process'.
-    std::string to_child;                // Lines that are not written yet.
-    std::string partial;                 // A line's begin.
-    std::set<std::uint64_t> questions;   // That the child waits to hear about.
+    GInputStream* from_child = nullptr;     // The process'.
+    std::string to_child;                   // Lines that are not written yet.
+    std::string partial;                    // A line's begin.
+    std::optional<std::uint64_t> question;  // That the child waits to hear about: one at a time.
     std::uint64_t frames = 0;
     bool answered = false;
     bool said_last = false;  // Heard `end` or `refused`.
@@ -200,7 +198,7 @@ class ChildSession final : public SessionRunner {
         timer.cancel();
         observer.answered(answer->sdp);
       } else if (const auto* ask = std::get_if<AskLine>(&parsed);
-                 ask && config.asks_policy && questions.size() < kMaxQuestions) {
+                 ask && config.asks_policy && !question) {
         on_question(*ask);
       } else if (const auto* refused = std::get_if<HttpError>(&parsed); refused && !answered) {
         said_last = true;
@@ -216,11 +214,12 @@ class ChildSession final : public SessionRunner {
     }
 
     void on_question(const AskLine& ask) {
-      if (!questions.insert(ask.number).second) return kill_because("it asked twice");
+      question = ask.number;
       observer.ask(ask.question,
                    [weak = weak_from_this(), number = ask.number](const PolicyAnswer& answer) {
                      const auto self = weak.lock();
-                     if (!self || self->questions.erase(number) == 0) return;
+                     if (!self || self->question != number) return;
+                     self->question.reset();
                      if (!self->exited && !self->close_when_written)
                        self->tell(policy_line(number, answer));
                    });
@@ -293,7 +292,7 @@ class ChildSession final : public SessionRunner {
       observer.refused = [](const HttpError&) {};
       observer.ended = [](const SessionEnd&) {};
       observer.ask = [](const PolicyQuestion&, const std::function<void(PolicyAnswer)>&) {};
-      questions.clear();
+      question.reset();
       timer.cancel();
       if (process && !exited) g_subprocess_force_exit(process.get());
     }

@@ -4,6 +4,7 @@
 
 #include <libsoup/soup.h>
 
+#include <algorithm>
 #include <string_view>
 #include <utility>
 #include <vector>
@@ -78,6 +79,11 @@ struct HttpClient::Impl {
       if (const auto call = std::exchange(done, nullptr)) call(std::move(reply));
     }
 
+    void give_up() {
+      done = nullptr;
+      finish();
+    }
+
     void fail(Reply::Failure failure, std::string problem) {
       reply.failure = failure;
       reply.problem = std::move(problem);
@@ -139,15 +145,35 @@ HttpClient::HttpClient(HttpClientOptions options) : impl_(std::make_unique<Impl>
 
 HttpClient::~HttpClient() {
   for (const auto& weak : impl_->requests) {
-    if (const auto request = weak.lock()) {
-      request->done = nullptr;
-      request->finish();
-    }
+    if (const auto request = weak.lock()) request->give_up();
   }
 }
 
-void HttpClient::post_json(const std::string& url, const std::optional<std::string>& bearer_token,
-                           const std::string& body, std::function<void(Reply)> done) {
+HttpClient::Call& HttpClient::Call::operator=(Call&& other) noexcept {
+  if (this != &other) {
+    cancel();
+    request_ = std::move(other.request_);
+  }
+  return *this;
+}
+
+void HttpClient::Call::cancel() {
+  if (const auto request = std::exchange(request_, {}).lock()) {
+    static_cast<Impl::Request*>(request.get())->give_up();
+  }
+}
+
+std::size_t HttpClient::waiting() const {
+  return static_cast<std::size_t>(
+      std::count_if(impl_->requests.begin(), impl_->requests.end(), [](const auto& weak) {
+        const auto request = weak.lock();
+        return request && request->done;
+      }));
+}
+
+HttpClient::Call HttpClient::post_json(const std::string& url,
+                                       const std::optional<std::string>& bearer_token,
+                                       const std::string& body, std::function<void(Reply)> done) {
   std::erase_if(impl_->requests, [](const auto& weak) { return weak.expired(); });
   auto request = std::make_shared<Impl::Request>();
   impl_->requests.push_back(request);
@@ -168,6 +194,9 @@ void HttpClient::post_json(const std::string& url, const std::optional<std::stri
   });
   soup_session_send_async(impl_->session.get(), message, G_PRIORITY_DEFAULT,
                           request->cancellable.get(), Impl::Request::on_sent, request->handle());
+  Call call;
+  call.request_ = request;
+  return call;
 }
 
 }  // namespace webrtcupload

@@ -48,14 +48,35 @@ class HttpClient {
     std::string body;
   };
 
+  // Somebody who waits for a reply. When that ends the request is given up, under way or not, and
+  // nothing is called any more.
+  class Call {
+   public:
+    Call() = default;
+    ~Call() { cancel(); }
+    Call(Call&& other) noexcept = default;
+    Call& operator=(Call&& other) noexcept;
+    Call(const Call&) = delete;
+    Call& operator=(const Call&) = delete;
+
+    void cancel();
+
+   private:
+    friend class HttpClient;
+    std::weak_ptr<void> request_;
+  };
+
   explicit HttpClient(HttpClientOptions options = {});
   ~HttpClient();
   HttpClient(const HttpClient&) = delete;
   HttpClient& operator=(const HttpClient&) = delete;
 
-  // `done` comes once, later on the context, unless this is destroyed before.
-  void post_json(const std::string& url, const std::optional<std::string>& bearer_token,
-                 const std::string& body, std::function<void(Reply)> done);
+  // `done` comes once, later on the context, unless this or the call is destroyed before.
+  [[nodiscard]] Call post_json(const std::string& url,
+                               const std::optional<std::string>& bearer_token,
+                               const std::string& body, std::function<void(Reply)> done);
+  // How many replies are waited for.
+  [[nodiscard]] std::size_t waiting() const;
 
  private:
   struct Impl;

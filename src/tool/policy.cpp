@@ -61,16 +61,25 @@ std::optional<HttpError> Policy::check_key(const std::optional<std::string>& key
   return std::nullopt;
 }
 
-void Policy::ask_session(const SessionFacts& facts, std::function<void(HookVerdict)> reply) {
-  hook_->ask(describe("session", facts).text(), facts.key, std::move(reply));
+std::optional<HttpError> Policy::check_hook() const {
+  if (!hook_ || !hook_->is_busy()) return std::nullopt;
+  return HttpError{503,
+                   "AuthorizationBusy",
+                   "Too many are waiting to hear what they may do. Try again later.",
+                   {}};
 }
 
-void Policy::ask_running(const SessionFacts& facts, const PolicyQuestion& question,
-                         std::function<void(PolicyAnswer)> reply) {
+AuthHook::Question Policy::ask_session(const SessionFacts& facts,
+                                       std::function<void(HookVerdict)> reply) {
+  return hook_->ask(describe("session", facts).text(), facts.key, std::move(reply));
+}
+
+AuthHook::Question Policy::ask_running(const SessionFacts& facts, const PolicyQuestion& question,
+                                       std::function<void(PolicyAnswer)> reply) {
   JsonWriter json = describe(to_string(question.point), facts);
   json.set("bytes_announced", question.bytes_announced)
       .set("bytes_received", question.bytes_received);
-  hook_->ask(json.text(), facts.key, [reply = std::move(reply)](const HookVerdict& verdict) {
+  return hook_->ask(json.text(), facts.key, [reply = std::move(reply)](const HookVerdict& verdict) {
     const auto* error = std::get_if<HttpError>(&verdict);
     if (!error) return reply({});
     const bool over_quota = error->status == 402 || error->status == 429;

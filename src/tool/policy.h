@@ -30,7 +30,8 @@ struct SessionFacts {
   bool realtime = false;
 };
 
-// Lives on one context's thread. Replies come later on that context, and not after its end.
+// Lives on one context's thread. Replies come later on that context, and not after its end or the
+// question's.
 class Policy {
  public:
   Policy(ApiKeys keys, std::optional<std::string> key_file, std::optional<AuthHookOptions> hook);
@@ -43,10 +44,15 @@ class Policy {
 
   // A 401 unless `key` is one of the server's, or it has none.
   [[nodiscard]] std::optional<HttpError> check_key(const std::optional<std::string>& key) const;
+  // A 503 while the hook has more questions than it answers. Sessions that are there may ask even
+  // then: it is strangers at the door who have to wait.
+  [[nodiscard]] std::optional<HttpError> check_hook() const;
   // The hook's part of "may this session be", for whoever has passed check_key().
-  void ask_session(const SessionFacts& facts, std::function<void(HookVerdict)> reply);
-  void ask_running(const SessionFacts& facts, const PolicyQuestion& question,
-                   std::function<void(PolicyAnswer)> reply);
+  [[nodiscard]] AuthHook::Question ask_session(const SessionFacts& facts,
+                                               std::function<void(HookVerdict)> reply);
+  [[nodiscard]] AuthHook::Question ask_running(const SessionFacts& facts,
+                                               const PolicyQuestion& question,
+                                               std::function<void(PolicyAnswer)> reply);
 
   // Reads the key file again. Empty, or what is wrong with it: then the keys stay as they are.
   [[nodiscard]] std::string reload_keys();

@@ -93,10 +93,10 @@ void Sender::post_offer(const std::string& sdp) {
   // Every frame, as fast as it goes, and nothing but the data.
   request.realtime = false;
   request.stream_output.emplace();
-  http_.post_json(options_.server.text, options_.api_key, write_worker_request(request),
-                  [weak = weak_from_this()](HttpClient::Reply reply) {
-                    if (const auto self = weak.lock()) self->on_reply(std::move(reply));
-                  });
+  call_ = http_.post_json(options_.server.text, options_.api_key, write_worker_request(request),
+                          [weak = weak_from_this()](HttpClient::Reply reply) {
+                            if (const auto self = weak.lock()) self->on_reply(std::move(reply));
+                          });
 }
 
 void Sender::on_reply(HttpClient::Reply reply) {

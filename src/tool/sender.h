@@ -79,6 +79,7 @@ class Sender : public std::enable_shared_from_this<Sender> {
   Events events_;
   Timer timer_;
   HttpClient http_;
+  HttpClient::Call call_;
   std::shared_ptr<Peer> peer_;
   std::shared_ptr<DataChannel> results_;
   std::shared_ptr<DataChannel> upload_;

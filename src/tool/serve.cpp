@@ -32,7 +32,7 @@ namespace {
 
 // For sessions to end when the server is told to. A session's process has a shorter one.
 constexpr std::chrono::milliseconds kShutdownTimeout{15000};
-// What a client that found no free session is told to wait, in seconds.
+// What a client is told to wait when there is no room for it, in seconds.
 constexpr const char* kRetryAfter = "5";
 
 // 128 random bits in hexadecimal digits; nothing if the system has none.
@@ -112,6 +112,8 @@ class Server {
   struct Entry {
     SessionFacts facts;
     std::optional<Proposal> proposal;
+    // What the hook is being asked: one thing at a time, and nothing once this is gone.
+    AuthHook::Question question;
     std::unique_ptr<SessionRunner> runner;  // Null before it begins.
   };
 
@@ -192,6 +194,9 @@ class Server {
                              {}},
                             {{"Retry-After", kRetryAfter}});
     }
+    if (const auto error = policy_.check_hook()) {
+      return responder.fail(*error, {{"Retry-After", kRetryAfter}});
+    }
     const auto id = make_session_id();
     if (!id) return responder.fail({500, "InternalError", "There is no randomness.", {}});
 
@@ -211,8 +216,8 @@ class Server {
     entry.facts = std::move(facts);
     entry.proposal.emplace(Proposal{std::move(config), std::move(responder), whip});
     if (!policy_.asks_sessions()) return begin(entry);
-    policy_.ask_session(entry.facts,
-                        [this, id = *id](const HookVerdict& verdict) { on_verdict(id, verdict); });
+    entry.question = policy_.ask_session(
+        entry.facts, [this, id = *id](const HookVerdict& verdict) { on_verdict(id, verdict); });
   }
 
   // What the client asked for, as far as the operator lets it.
@@ -310,10 +315,7 @@ class Server {
     const auto found = sessions_.find(id);
     if (found == sessions_.end()) return;
     if (!policy_.asks_sessions()) return reply({});
-    policy_.ask_running(found->second.facts, question,
-                        [this, id, reply = std::move(reply)](const PolicyAnswer& answer) {
-                          if (sessions_.contains(id)) reply(answer);
-                        });
+    found->second.question = policy_.ask_running(found->second.facts, question, std::move(reply));
   }
 
   // Before it had its answer.

@@ -113,7 +113,7 @@ void UploadClient::post_offer(const std::string& sdp) {
   std::string problem;
   const auto url = parse_server_url(options_.url, problem);
   if (!url) return fail(problem);
-  http_->post_json(
+  call_ = http_->post_json(
       url->text, std::nullopt, write_worker_request(request), [this](HttpClient::Reply reply) {
         if (!reply.problem.empty()) return fail(reply.problem);
         const WorkerReply parsed = parse_worker_reply(reply.status, reply.body);

@@ -82,6 +82,7 @@ class UploadClient {
   // Of the thread only.
   std::shared_ptr<Peer> peer_;
   std::unique_ptr<HttpClient> http_;
+  HttpClient::Call call_;
   std::shared_ptr<DataChannel> results_channel_;
   std::shared_ptr<DataChannel> upload_channel_;
   std::unique_ptr<Timer> timer_;

@@ -32,6 +32,16 @@ struct HookServer::Impl {
     }
     if (reply.silent) {
       soup_server_message_pause(message);
+      // Nothing more comes on this connection but its end.
+      GSource* end =
+          g_socket_create_source(soup_server_message_get_socket(message), G_IO_IN, nullptr);
+      g_source_set_callback(end, G_SOURCE_FUNC(+[](GSocket*, GIOCondition, gpointer server) {
+                              static_cast<HookServer*>(server)->note_end();
+                              return G_SOURCE_REMOVE;
+                            }),
+                            self, nullptr);
+      g_source_attach(end, self->context_);
+      g_source_unref(end);
       return;
     }
     SoupMessageHeaders* headers = soup_server_message_get_response_headers(message);
@@ -90,6 +100,16 @@ HookServer::~HookServer() {
 std::vector<HookQuestion> HookServer::questions() const {
   const std::lock_guard lock(mutex_);
   return questions_;
+}
+
+int HookServer::given_up() const {
+  const std::lock_guard lock(mutex_);
+  return given_up_;
+}
+
+void HookServer::note_end() {
+  const std::lock_guard lock(mutex_);
+  ++given_up_;
 }
 
 }  // namespace webrtcupload::test

@@ -44,9 +44,13 @@ class HookServer {
   // "http://127.0.0.1:PORT/may"
   [[nodiscard]] const std::string& url() const { return url_; }
   [[nodiscard]] std::vector<HookQuestion> questions() const;
+  // Of those without a reply, how many the other side waits for no more.
+  [[nodiscard]] int given_up() const;
 
  private:
   struct Impl;
+
+  void note_end();
 
   const Decide decide_;
   GMainContext* context_;
@@ -54,6 +58,7 @@ class HookServer {
   std::string url_;
   mutable std::mutex mutex_;
   std::vector<HookQuestion> questions_;
+  int given_up_ = 0;
   std::thread thread_;
 };
 

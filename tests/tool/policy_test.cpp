@@ -246,7 +246,8 @@ TEST(HookReply, EverythingElseDeniesAndTellsTheClientNothing) {
 HookVerdict ask(AuthHook& hook, const std::string& question = "{}",
                 const std::optional<std::string>& key = std::nullopt) {
   std::optional<HookVerdict> verdict;
-  hook.ask(question, key, [&](HookVerdict result) { verdict = std::move(result); });
+  const auto asked =
+      hook.ask(question, key, [&](HookVerdict result) { verdict = std::move(result); });
   run_until([&] { return verdict.has_value(); });
   return verdict.value_or(HttpError{});
 }
@@ -351,9 +352,11 @@ TEST(AuthHook, AnswersManyAtOnce) {
   AuthHook hook({.url = server.url(), .timeout = seconds(60)});
   int allowed = 0;
   int denied = 0;
+  std::vector<AuthHook::Question> questions;
   for (int i = 0; i < 200; ++i) {
-    hook.ask(i % 2 ? "odd" : "even", std::nullopt,
-             [&](const HookVerdict& verdict) { ++(status_of(verdict) == 200 ? allowed : denied); });
+    questions.push_back(hook.ask(
+        i % 2 ? "odd" : "even", std::nullopt,
+        [&](const HookVerdict& verdict) { ++(status_of(verdict) == 200 ? allowed : denied); }));
   }
   run_until([&] { return allowed + denied == 200; });
   EXPECT_EQ(allowed, 100);
@@ -364,13 +367,80 @@ TEST(AuthHook, ThatIsDestroyedRepliesNoMore) {
   HookServer server([](const HookQuestion&) { return HookReply{.silent = true}; });
   auto hook =
       std::make_unique<AuthHook>(AuthHookOptions{.url = server.url(), .timeout = seconds(60)});
+  std::vector<AuthHook::Question> questions;
   for (int i = 0; i < 3; ++i) {
-    hook->ask("{}", std::nullopt, [](const HookVerdict&) { ADD_FAILURE(); });
+    questions.push_back(hook->ask("{}", std::nullopt, [](const HookVerdict&) { ADD_FAILURE(); }));
   }
   run_until([&] { return server.questions().size() == 3; });
   hook.reset();
   while (g_main_context_iteration(nullptr, FALSE)) {
   }
+}
+
+TEST(AuthHook, AQuestionThatNobodyAsksAnyMoreIsGivenUp) {
+  HookServer server(
+      [](const HookQuestion& question) { return HookReply{.silent = question.body == "silent"}; });
+  AuthHook hook({.url = server.url(), .timeout = kDeadline});
+  const auto never = [](const HookVerdict&) { ADD_FAILURE() << "a reply to nobody"; };
+  // All the connections there are.
+  std::vector<AuthHook::Question> under_way;
+  for (int i = 0; i < 8; ++i) under_way.push_back(hook.ask("silent", std::nullopt, never));
+  auto waits = hook.ask("waits", std::nullopt, never);
+  run_until([&] { return server.questions().size() == 8; });
+  waits = {};
+  under_way.clear();
+  run_until([&] { return server.given_up() == 8; });
+  EXPECT_EQ(status_of(ask(hook, "last")), 200u);
+  const auto questions = server.questions();
+  ASSERT_EQ(questions.size(), 9u);
+  EXPECT_EQ(questions.back().body, "last") << "what waited was not to be asked";
+}
+
+TEST(AuthHook, AQuestionMayBeGivenUpByItsOwnReply) {
+  HookServer server([](const HookQuestion&) { return HookReply{}; });
+  AuthHook hook({.url = server.url(), .timeout = kDeadline});
+  AuthHook::Question question;
+  int replies = 0;
+  question = hook.ask("{}", std::nullopt, [&](const HookVerdict& verdict) {
+    EXPECT_EQ(status_of(verdict), 200u);
+    ++replies;
+    question = {};
+  });
+  run_until([&] { return replies == 1; });
+  EXPECT_EQ(status_of(ask(hook)), 200u);
+}
+
+TEST(AuthHook, IsBusyWhileSoManyWait) {
+  HookServer server([](const HookQuestion&) { return HookReply{.silent = true}; });
+  AuthHook hook({.url = server.url(), .timeout = kDeadline, .max_questions = 3});
+  std::vector<AuthHook::Question> questions;
+  for (int i = 0; i < 3; ++i) {
+    EXPECT_FALSE(hook.is_busy()) << i;
+    questions.push_back(hook.ask("{}", std::nullopt, [](const HookVerdict&) { ADD_FAILURE(); }));
+  }
+  EXPECT_TRUE(hook.is_busy());
+  // Who has to ask is not kept from it.
+  questions.push_back(hook.ask("{}", std::nullopt, [](const HookVerdict&) { ADD_FAILURE(); }));
+  run_until([&] { return server.questions().size() == 4; });
+  questions.pop_back();
+  EXPECT_TRUE(hook.is_busy());
+  questions.pop_back();
+  EXPECT_FALSE(hook.is_busy());
+}
+
+TEST(Policy, ABusyHookIsA503ForStrangers) {
+  HookServer server([](const HookQuestion&) { return HookReply{.silent = true}; });
+  Policy policy({}, std::nullopt,
+                AuthHookOptions{.url = server.url(), .timeout = kDeadline, .max_questions = 1});
+  EXPECT_FALSE(policy.check_hook());
+  auto question = policy.ask_session(SessionFacts{}, [](const HookVerdict&) { ADD_FAILURE(); });
+  const auto error = policy.check_hook();
+  ASSERT_TRUE(error);
+  EXPECT_EQ(error->status, 503u);
+  EXPECT_EQ(error->error_type, "AuthorizationBusy");
+  question = {};
+  EXPECT_FALSE(policy.check_hook());
+  EXPECT_FALSE(Policy({}, std::nullopt, std::nullopt).check_hook());
 }
 
 TEST(AuthHook, UrlsAreChecked) {
@@ -397,7 +467,7 @@ TEST(Policy, AsksTheHookInTheDocumentedWords) {
   EXPECT_TRUE(policy.protects());
   EXPECT_TRUE(policy.asks_sessions());
   int replies = 0;
-  policy.ask_session(facts(), [&](const HookVerdict& verdict) {
+  const auto first = policy.ask_session(facts(), [&](const HookVerdict& verdict) {
     EXPECT_EQ(status_of(verdict), 200u);
     ++replies;
   });
@@ -405,11 +475,11 @@ TEST(Policy, AsksTheHookInTheDocumentedWords) {
   SessionFacts bare;
   bare.session = "1";
   bare.client_address = "::1";
-  policy.ask_running(bare, {PolicyQuestion::Point::kUpload, 1ull << 33, 0},
-                     [&](const PolicyAnswer& answer) {
-                       EXPECT_TRUE(answer.allowed);
-                       ++replies;
-                     });
+  const auto second = policy.ask_running(bare, {PolicyQuestion::Point::kUpload, 1ull << 33, 0},
+                                         [&](const PolicyAnswer& answer) {
+                                           EXPECT_TRUE(answer.allowed);
+                                           ++replies;
+                                         });
   run_until([&] { return replies == 2; });
   const auto questions = server.questions();
   ASSERT_EQ(questions.size(), 2u);
@@ -434,8 +504,8 @@ TEST(Policy, TellsQuotaFromRights) {
            {401, false}, {403, false}, {402, true}, {429, true}, {500, false}}) {
     status = each;
     std::optional<PolicyAnswer> answer;
-    policy.ask_running(facts(), {PolicyQuestion::Point::kRunning, 0, 7},
-                       [&](const PolicyAnswer& given) { answer = given; });
+    const auto question = policy.ask_running(facts(), {PolicyQuestion::Point::kRunning, 0, 7},
+                                             [&](const PolicyAnswer& given) { answer = given; });
     run_until([&] { return answer.has_value(); });
     ASSERT_TRUE(answer);
     EXPECT_FALSE(answer->allowed) << each;

@@ -12,6 +12,7 @@
 #include <filesystem>
 #include <fstream>
 #include <memory>
+#include <poll.h>
 #include <sstream>
 #include <string>
 #include <thread>
@@ -23,6 +24,7 @@
 #include "sample_offers.h"
 #include "server.h"
 #include "signalling/worker_request.h"
+#include "tool/auth_hook.h"
 
 namespace webrtcupload {
 namespace {
@@ -343,8 +345,50 @@ TEST_P(ServerHttp, AClientThatLeavesWhileTheHookThinksFreesItsPlace) {
     leaves.send(post(request_body()));
     ASSERT_TRUE(eventually([&] { return hook.questions().size() == 1; }));
     EXPECT_EQ(status_of(http_exchange(server.port(), post(request_body()))), 429);
+    EXPECT_EQ(hook.given_up(), 0);
   }
+  EXPECT_TRUE(eventually([&] { return hook.given_up() == 1; })) << "nobody is to hear the reply";
   silent = false;
+  std::string reply;
+  EXPECT_TRUE(eventually([&] {
+    reply = http_exchange(server.port(), post(request_body()));
+    return status_of(reply) == 200;
+  })) << reply;
+  end(server, reply);
+}
+
+TEST_P(ServerHttp, ASlowHookLetsOnlySoManyWait) {
+  std::atomic<bool> silent = true;
+  HookServer hook([&](const HookQuestion&) { return HookReply{.silent = silent}; });
+  Server server(
+      with({"--auth-hook", hook.url(), "--auth-hook-timeout", "600", "--max-sessions", "1000"}),
+      kSwallow);
+  constexpr std::size_t kTooMany = 6;
+  std::vector<std::unique_ptr<RawHttp>> clients;
+  for (std::size_t i = 0; i < AuthHookOptions{}.max_questions + kTooMany; ++i) {
+    clients.push_back(std::make_unique<RawHttp>(server.port()));
+    clients.back()->send(post(request_body()));
+  }
+  // Which of them come too late is chance.
+  std::vector<const RawHttp*> answered;
+  ASSERT_TRUE(eventually([&] {
+    answered.clear();
+    for (const auto& client : clients) {
+      pollfd readable{client->fd, POLLIN, 0};
+      if (poll(&readable, 1, 0) == 1) answered.push_back(client.get());
+    }
+    return answered.size() >= kTooMany;
+  }));
+  EXPECT_EQ(answered.size(), kTooMany);
+  for (const RawHttp* client : answered) {
+    const std::string reply = client->read_all();
+    EXPECT_THAT(reply, StartsWith("HTTP/1.1 503 Service Unavailable\r\n"));
+    EXPECT_THAT(reply, HasSubstr("\r\nRetry-After: 5\r\n"));
+    EXPECT_THAT(reply, HasSubstr("\"error_type\":\"AuthorizationBusy\""));
+  }
+  // When they leave, the next one is heard at once.
+  silent = false;
+  clients.clear();
   std::string reply;
   EXPECT_TRUE(eventually([&] {
     reply = http_exchange(server.port(), post(request_body()));
@@ -414,6 +458,19 @@ TEST_P(ServerHttp, TheHookDecidesBeforeTheFirstByte) {
     EXPECT_EQ(ended.message, "Not this one.");
     EXPECT_EQ(ended.bytes, 0);
   }
+}
+
+TEST_P(ServerHttp, ASessionThatEndsAsksNoMore) {
+  HookServer hook([&](const HookQuestion& question) {
+    return HookReply{.silent = question.body.find(R"("point":"upload")") != std::string::npos};
+  });
+  Server server(with({"--auth-hook", hook.url(), "--auth-hook-timeout", "600"}), kSwallow);
+  const auto sender = start_send(server);
+  ASSERT_TRUE(eventually([&] { return hook.questions().size() == 2; }));
+  EXPECT_EQ(hook.given_up(), 0);
+  sender->signal(SIGINT);
+  EXPECT_EQ(server.wait_for_end(1).status, "failed");
+  EXPECT_TRUE(eventually([&] { return hook.given_up() == 1; }));
 }
 
 // The pipeline takes its time, two seconds for each 16 KiB.
