@@ -49,6 +49,7 @@
 
 #include "gst/find_webrtcbin.h"
 #include "gst/glib_ptr.h"
+#include "gst/pipeline_end.h"
 #include "gst/result_session.h"
 
 GST_DEBUG_CATEGORY(gst_webrtc_result_sink_debug);
@@ -253,7 +254,10 @@ static gboolean gst_webrtc_result_sink_event(GstBaseSink* sink, GstEvent* event)
     self->state->paced = false;
     session->flushed();
   }
-  return GST_BASE_SINK_CLASS(parent_class)->event(sink, event);
+  const bool ends = GST_EVENT_TYPE(event) == GST_EVENT_EOS;
+  const gboolean handled = GST_BASE_SINK_CLASS(parent_class)->event(sink, event);
+  if (ends && handled) webrtcupload::remind_that_it_plays(GST_ELEMENT(sink));
+  return handled;
 }
 
 // GstBaseSink calls this with the preroll lock held, when it pauses, flushes or stops. The call
@@ -427,8 +431,8 @@ static void gst_webrtc_result_sink_finalize(GObject* object) {
 
 static void gst_webrtc_result_sink_init(GstWebrtcResultSink* self) {
   self->state = new SinkState;
-  // Files are analysed as fast as it goes, and a pipeline does not wait in PAUSED for an upload: a
-  // webrtcbin in the same one would never play.
+  // Files are analysed as fast as it goes. And no part of a pipeline waits for a first result: some
+  // analysers have none for a long time, or ever.
   gst_base_sink_set_sync(GST_BASE_SINK(self), FALSE);
   gst_base_sink_set_async_enabled(GST_BASE_SINK(self), FALSE);
   gst_base_sink_set_last_sample_enabled(GST_BASE_SINK(self), FALSE);

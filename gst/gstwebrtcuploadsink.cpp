@@ -53,6 +53,7 @@
 #include "core/chunk_sender.h"
 #include "gst/find_webrtcbin.h"
 #include "gst/glib_ptr.h"
+#include "gst/pipeline_end.h"
 #include "gst/sender_channel.h"
 #include "gst/sender_session.h"
 
@@ -216,7 +217,10 @@ static gboolean gst_webrtc_upload_sink_event(GstBaseSink* sink, GstEvent* event)
     return FALSE;
   }
   if (session && GST_EVENT_TYPE(event) == GST_EVENT_FLUSH_STOP) session->flushed();
-  return GST_BASE_SINK_CLASS(parent_class)->event(sink, event);
+  const bool ends = GST_EVENT_TYPE(event) == GST_EVENT_EOS;
+  const gboolean handled = GST_BASE_SINK_CLASS(parent_class)->event(sink, event);
+  if (ends && handled) webrtcupload::remind_that_it_plays(GST_ELEMENT(sink));
+  return handled;
 }
 
 // GstBaseSink calls this with the preroll lock held, when it pauses, flushes or stops. The call

@@ -7,7 +7,7 @@
 
 #include "gst/find_webrtcbin.h"
 #include "gst/upstream.h"
-#include "gst/webrtcbin_eos.h"
+#include "gst/pipeline_end.h"
 #include "json/json.h"
 
 GST_DEBUG_CATEGORY_EXTERN(gst_webrtc_result_sink_debug);

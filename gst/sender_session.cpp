@@ -7,7 +7,7 @@
 #include <utility>
 
 #include "gst/find_webrtcbin.h"
-#include "gst/webrtcbin_eos.h"
+#include "gst/pipeline_end.h"
 
 GST_DEBUG_CATEGORY_EXTERN(gst_webrtc_upload_sink_debug);
 #define GST_CAT_DEFAULT gst_webrtc_upload_sink_debug

@@ -8,11 +8,14 @@
 
 #include <filesystem>
 #include <fstream>
+#include <functional>
+#include <future>
 #include <iterator>
 #include <memory>
 #include <mutex>
 #include <string>
 
+#include "gst/signal_connection.h"
 #include "process.h"
 #include "sample_offers.h"
 #include "support/gst_test.h"
@@ -152,6 +155,41 @@ TEST_F(ServerElement, ReachesAResultSinkInTheSamePipeline) {
   ASSERT_EQ(results.size(), static_cast<std::size_t>(kFrames) + 1);
   EXPECT_THAT(results.front().text, HasSubstr("\"frame_id\":1,"));
   EXPECT_THAT(results.back().text, HasSubstr("\"processing_complete\":true"));
+  EXPECT_TRUE(bus_->wait(GST_MESSAGE_EOS));
+}
+
+// gst-launch-1.0 plays in two steps: PAUSED, then PLAYING as soon as it hears that the pipeline has
+// paused, while the streaming thread that completed that may still be at it. Here it always is.
+TEST_F(ServerElement, EndsWhenItIsPlayedWhileItStillCompletesPaused) {
+  const std::string video = write_video();
+  make("", "decodebin ! videoconvert ! webrtcresultsink");
+  std::promise<void> paused;
+  std::promise<void> played;
+  std::function<void(GstMessage*)> on_state_changed = [&](GstMessage* message) {
+    GstState state{};
+    gst_message_parse_state_changed(message, nullptr, &state, nullptr);
+    if (GST_MESSAGE_SRC(message) != GST_OBJECT(pipeline_.get()) || state != GST_STATE_PAUSED)
+      return;
+    paused.set_value();
+    played.get_future().wait_for(test::kDeadline);
+  };
+  const GstPtr<GstBus> bus(gst_element_get_bus(pipeline_.get()));
+  gst_bus_enable_sync_message_emission(bus.get());
+  const SignalConnection connection(
+      bus.get(), "sync-message::state-changed",
+      G_CALLBACK(+[](GstBus*, GstMessage* message, std::function<void(GstMessage*)>* handler) {
+        (*handler)(message);
+      }),
+      on_state_changed);
+  ASSERT_EQ(gst_element_set_state(pipeline_.get(), GST_STATE_PAUSED), GST_STATE_CHANGE_ASYNC);
+  WorkerClient client;
+  ASSERT_EQ(client.connect(port(), batch()), 200);
+  client.upload(video);
+  ASSERT_EQ(paused.get_future().wait_for(test::kDeadline), std::future_status::ready);
+  play();
+  played.set_value();
+  ASSERT_TRUE(client.wait_closed());
+  EXPECT_EQ(client.results().size(), static_cast<std::size_t>(kFrames) + 1);
   EXPECT_TRUE(bus_->wait(GST_MESSAGE_EOS));
 }
 

@@ -1,0 +1,30 @@
+// SPDX-License-Identifier: LGPL-2.1-or-later
+//
+// Two things without which a pipeline does not post EOS although all of it has ended.
+
+#pragma once
+
+#include <gst/gst.h>
+
+namespace webrtcupload {
+
+// A bin posts EOS when all its sinks have, webrtcbin counts as a sink, and in GStreamer 1.22 one
+// that carries data channels never posts it.
+//
+// Posts EOS for `webrtcbin` if it is in the same pipeline as `self`, which then ends as soon as its
+// other sinks have. Nothing in another pipeline: that one's end is not ours to say. Repeat it when
+// the pipeline plays again, since a pause forgets it. Null is allowed.
+void post_eos_for_webrtcbin(GstElement* self, GstElement* webrtcbin);
+
+// A bin posts EOS only once it has posted that it plays. It notes that after the message is out; so
+// when an application sets PLAYING as soon as it hears of PAUSED (gst-launch-1.0 does), while the
+// streaming thread that completed PAUSED is still inside that message, that thread's note comes
+// last, and the bin never ends. A sink that takes part in prerolling is safe, since it completes
+// PAUSED under a lock that PLAYING needs; one that does not (`async` is FALSE) is not.
+//
+// For such a sink, after it has posted its EOS: if the pipeline plays and has EOS messages that it
+// has not acted upon, has it say once more that it plays (a state-changed message from PLAYING to
+// PLAYING), and then it looks at them. On the streaming thread.
+void remind_that_it_plays(GstElement* sink);
+
+}  // namespace webrtcupload
