@@ -3,11 +3,14 @@
 // The page, in a real Chromium with the real server behind it, used as a person would.
 
 import assert from 'node:assert/strict';
+import { spawn } from 'node:child_process';
+import { once } from 'node:events';
 import fs from 'node:fs';
 import os from 'node:os';
 import path from 'node:path';
+import readline from 'node:readline';
 
-import { DEADLINE, FRAMES, launchBrowser, Server } from '../browser/support.mjs';
+import { DEADLINE, FRAMES, launchBrowser, Server, within } from '../browser/support.mjs';
 import { run, test } from '../browser/tap.mjs';
 import { drawFilms, FIND_BOX, FIND_PEOPLE, findBoxSlowly, Gateway } from './support.mjs';
 
@@ -582,6 +585,60 @@ for (const colorScheme of ['light', 'dark']) {
       assert.deepEqual(weak, []);
     },
   );
+}
+
+// The one line that is a server, as a person types it; its address is in what gst-launch prints.
+async function launch(rest) {
+  const line = ['webrtcuploadserver', 'port=0', '!', ...rest.split(' ')];
+  const child = spawn('gst-launch-1.0', line, { stdio: ['ignore', 'pipe', 'inherit'] });
+  const exited = once(child, 'exit').then(([status]) => status);
+  const listening = new Promise((resolve, reject) => {
+    readline.createInterface({ input: child.stdout }).on('line', (text) => {
+      const found = text.match(/Waiting for an upload on (http:\S+)/);
+      if (found) resolve(found[1]);
+    });
+    exited.then((status) => reject(new Error(`gst-launch ended with ${status}`)));
+  });
+  try {
+    const url = await within('the address of gst-launch', listening);
+    return {
+      url,
+      end: () => within('the end of gst-launch', exited),
+      kill: () => child.kill('SIGKILL'),
+    };
+  } catch (error) {
+    child.kill('SIGKILL');
+    throw error;
+  }
+}
+
+test('one line of gst-launch is a server for the page', async () => {
+  const line = await launch('decodebin ! videoconvert ! testboxdetector ! webrtcresultsink');
+  try {
+    const tab = await Tab.open({ base: line.url });
+    await tab.choose('short.mp4');
+    await tab.phase('Done');
+    assert.equal((await downloaded(tab)).lines.length, FRAMES.short);
+    await tab.close();
+    assert.equal(await line.end(), 0);
+  } finally {
+    line.kill();
+  }
+});
+
+for (const sink of ['fakesink', 'webrtcresultsink']) {
+  test(`one line of gst-launch with ${sink} is a server for send`, async () => {
+    const line = await launch(`decodebin ! videoconvert ! ${sink}`);
+    const send = spawn(process.env.WEBRTC_UPLOAD, ['send', film('short.mp4'), '--to', line.url]);
+    try {
+      const [status] = await within('the end of send', once(send, 'exit'));
+      assert.equal(status, 0);
+      assert.equal(await line.end(), 0);
+    } finally {
+      send.kill('SIGKILL');
+      line.kill();
+    }
+  });
 }
 
 test('upload.js by itself, over the drop-in endpoint of another origin', async () => {
