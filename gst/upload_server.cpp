@@ -18,8 +18,10 @@
 namespace webrtcupload {
 namespace {
 
-// For the good-bye. Longer than it takes.
-constexpr std::chrono::milliseconds kStopTimeout{3000};
+// When the server stops: for its last word to the peer, and then for the good-bye, which takes less
+// as a rule. What is left of it goes on without the server.
+constexpr std::chrono::milliseconds kLastWordTimeout{3000};
+constexpr std::chrono::milliseconds kGoodbyeTimeout{3000};
 
 // Where a key is wanted, credentials are for those who have shown it.
 std::vector<IceServer> public_ice_servers(const UploadServer::Settings& settings) {
@@ -55,20 +57,25 @@ class UploadServer::Worker : public std::enable_shared_from_this<Worker> {
 
   [[nodiscard]] std::string listen() { return http_.start(); }
   [[nodiscard]] const HttpServer& http() const { return http_; }
-  void run() { g_main_loop_run(loop_); }
+  void run() {
+    g_main_loop_run(loop_);
+    // One whose good-bye was not waited for.
+    drop_peer();
+  }
 
   void stop() {
+    stopping_ = true;
     http_.stop_listening();
     if (!peer_) return g_main_loop_quit(loop_);
-    timer_.start(kStopTimeout, [this] { g_main_loop_quit(loop_); });
     // When the upload has begun, its peer waits for a last word, which a webrtcresultsink has said
     // by now if there is one.
     if (!leaving_ && results_->has_channel() && events_.upload_begun()) {
+      timer_.start(kLastWordTimeout, [this] { leave(); });
       const std::string reason = events_.outcome();
       return results_->finish(reason, reason.empty() ? std::vector<std::string>{}
                                                      : std::vector{"The upload ended: " + reason});
     }
-    say_goodbye();
+    leave();
   }
 
  private:
@@ -180,20 +187,12 @@ class UploadServer::Worker : public std::enable_shared_from_this<Worker> {
                         std::move(events), problem);
   }
 
-  void say_goodbye() {
-    if (!peer_) return;
-    peer_->close([self = shared_from_this()] {
-      self->drop_peer();
-      g_main_loop_quit(self->loop_);
-    });
-  }
-
   // Takes the peer's channel for results if no webrtcresultsink does.
   void make_results() {
     ResultEvents events;
     events.finished = [weak = weak_from_this(), context = context_](const Delivery&) {
       post_to(context, [weak] {
-        if (const auto self = weak.lock()) self->say_goodbye();
+        if (const auto self = weak.lock()) self->leave();
       });
     };
     results_ = ResultSender::create({}, std::move(events));
@@ -202,12 +201,19 @@ class UploadServer::Worker : public std::enable_shared_from_this<Worker> {
 
   // The place is free when the peer is gone from here as well.
   void leave() {
-    if (leaving_) return;
-    leaving_ = true;
-    timer_.cancel();
-    peer_->close([weak = weak_from_this()] {
-      if (const auto self = weak.lock()) self->drop_peer();
-    });
+    if (!peer_) return;
+    if (!std::exchange(leaving_, true)) {
+      timer_.cancel();
+      peer_->close([weak = weak_from_this()] {
+        const auto self = weak.lock();
+        if (!self) return;
+        self->drop_peer();
+        if (self->stopping_) g_main_loop_quit(self->loop_);
+      });
+    }
+    if (stopping_ && !timer_.armed()) {
+      timer_.start(kGoodbyeTimeout, [this] { g_main_loop_quit(loop_); });
+    }
   }
 
   void drop_peer() {
@@ -228,6 +234,7 @@ class UploadServer::Worker : public std::enable_shared_from_this<Worker> {
   std::shared_ptr<ResultSender> results_;
   std::string id_;
   bool leaving_ = false;
+  bool stopping_ = false;
 };
 
 std::unique_ptr<UploadServer> UploadServer::start(Settings settings, Events events,

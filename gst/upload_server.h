@@ -51,7 +51,7 @@ class UploadServer {
   // Null, with `problem` set, if it cannot listen. Returns when it does.
   static std::unique_ptr<UploadServer> start(Settings settings, Events events,
                                              std::string& problem);
-  // Says good-bye to the peer, and waits until that is done.
+  // Says good-bye to the peer, and waits until that is done, a few seconds at most.
   ~UploadServer();
   UploadServer(const UploadServer&) = delete;
   UploadServer& operator=(const UploadServer&) = delete;

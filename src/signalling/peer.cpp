@@ -142,7 +142,7 @@ struct Peer::Impl {
   Events events;
   std::weak_ptr<Peer> self;
 
-  GstPtr<GstElement> pipeline;
+  GstPtr<GstElement> pipeline;  // Null from close() on: it is stopped there.
   GstPtr<GstElement> webrtcbin;
   GSource* bus_source = nullptr;
   std::vector<SignalConnection> connections;
@@ -544,13 +544,15 @@ void Peer::close(DoneCallback done) {
     GstPtr<GstElement> webrtcbin;
     DoneCallback done;
   };
+  // It has all it needs, also if the peer is destroyed and the context no longer run meanwhile.
+  const GstPtr<GstElement> pipeline = std::move(impl.pipeline);
   gst_element_call_async(
-      impl.pipeline.get(),
-      [](GstElement* pipeline, gpointer data) {
+      pipeline.get(),
+      [](GstElement* stopping, gpointer data) {
         auto* close = static_cast<Close*>(data);
         if (!close->gone) say_goodbye(close->webrtcbin.get());
         abandon_sending(close->webrtcbin.get());
-        gst_element_set_state(pipeline, GST_STATE_NULL);
+        gst_element_set_state(stopping, GST_STATE_NULL);
         post_to(close->context, std::move(close->done));
       },
       new Close{g_main_context_ref(impl.context), impl.gone, ref_gst(impl.webrtcbin.get()),

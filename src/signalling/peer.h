@@ -85,7 +85,8 @@ class Peer : public std::enable_shared_from_this<Peer> {
   [[nodiscard]] std::uint64_t packets_received() const;
 
   // Tells the other side and stops webrtcbin. Channels should be closed, and their closing awaited,
-  // before: what is still queued would be lost. No event follows. `done` comes on the context.
+  // before: what is still queued would be lost. No event follows. `done` comes on the context. A
+  // peer that is destroyed before that does not wait; the rest happens without it.
   void close(DoneCallback done);
 
  private:

@@ -6,6 +6,7 @@
 #include <gst/gst.h>
 #include <gtest/gtest.h>
 
+#include <atomic>
 #include <filesystem>
 #include <fstream>
 #include <functional>
@@ -354,6 +355,81 @@ TEST_F(ServerElement, IsStoppedAtAnyMoment) {
     test::stop_promptly(pipeline_.get());
     bus_.reset();
   }
+}
+
+// A connection whose last word, DTLS's close alert, is held up until open() is called.
+class HeldGoodbye {
+ public:
+  void hold(GstElement* webrtcbin) {
+    GstIterator* found = gst_bin_iterate_all_by_element_factory_name(GST_BIN(webrtcbin), "dtlsenc");
+    GValue item = G_VALUE_INIT;
+    while (gst_iterator_next(found, &item) == GST_ITERATOR_OK) {
+      const GstPtr<GstPad> pad(
+          gst_element_get_static_pad(GST_ELEMENT(g_value_get_object(&item)), "sink"));
+      g_value_unset(&item);
+      gst_pad_add_probe(
+          pad.get(), GST_PAD_PROBE_TYPE_EVENT_DOWNSTREAM,
+          [](GstPad*, GstPadProbeInfo* info, gpointer data) {
+            if (GST_EVENT_TYPE(GST_PAD_PROBE_INFO_EVENT(info)) == GST_EVENT_EOS) {
+              auto* self = static_cast<HeldGoodbye*>(data);
+              self->begun_.set_value();
+              self->opened_.wait();
+            }
+            return GST_PAD_PROBE_OK;
+          },
+          this, nullptr);
+    }
+    gst_iterator_free(found);
+  }
+  [[nodiscard]] bool wait_begun() {
+    return begun_.get_future().wait_for(test::kDeadline) == std::future_status::ready;
+  }
+  void open() { open_.set_value(); }
+
+ private:
+  std::promise<void> begun_;
+  std::promise<void> open_;
+  std::shared_future<void> opened_ = open_.get_future().share();
+};
+
+// The leaks tracer looks at what is left of this when all tests are done.
+TEST_F(ServerElement, IsNotHeldUpByAGoodbyeThatTakesLong) {
+  struct Peer {
+    GstPtr<GstElement> webrtcbin;  // Until it is held up.
+    std::atomic<int> removed = 0;
+    std::atomic<bool> alive = false;
+  } peer;
+  make("", "fakesink");
+  g_signal_connect(server_.get(), "peer-added",
+                   G_CALLBACK(+[](GstElement*, GstElement* webrtcbin, Peer* self) {
+                     self->webrtcbin = ref_gst(webrtcbin);
+                   }),
+                   &peer);
+  g_signal_connect(server_.get(), "peer-removed",
+                   G_CALLBACK(+[](GstElement*, GstElement*, Peer* self) { ++self->removed; }),
+                   &peer);
+  play();
+  WorkerClient client;
+  ASSERT_EQ(client.connect(port(), batch()), 200);
+  ASSERT_TRUE(client.wait_open());
+  HeldGoodbye goodbye;
+  goodbye.hold(peer.webrtcbin.get());
+  peer.alive = true;
+  g_object_weak_ref(
+      G_OBJECT(peer.webrtcbin.get()),
+      [](gpointer alive, GObject*) { *static_cast<std::atomic<bool>*>(alive) = false; },
+      &peer.alive);
+  peer.webrtcbin.reset();
+
+  auto stopped = std::async(std::launch::async,
+                            [&] { return gst_element_set_state(pipeline_.get(), GST_STATE_NULL); });
+  EXPECT_TRUE(goodbye.wait_begun());
+  EXPECT_EQ(stopped.wait_for(test::kDeadline), std::future_status::ready);
+  EXPECT_EQ(peer.removed, 1);
+  EXPECT_TRUE(peer.alive) << "the good-bye goes on";
+  goodbye.open();
+  EXPECT_TRUE(eventually([&] { return !peer.alive; })) << "something keeps the connection";
+  EXPECT_EQ(stopped.get(), GST_STATE_CHANGE_SUCCESS);
 }
 
 TEST_F(ServerElement, TellsItsServersForIceToWhoAsks) {
