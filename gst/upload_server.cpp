@@ -25,11 +25,8 @@ constexpr std::chrono::milliseconds kGoodbyeTimeout{3000};
 
 // Where a key is wanted, credentials are for those who have shown it.
 std::vector<IceServer> public_ice_servers(const UploadServer::Settings& settings) {
-  std::vector<IceServer> servers = settings.ice_servers;
-  if (!settings.api_key.empty()) {
-    std::erase_if(servers, [](const IceServer& server) { return !server.username.empty(); });
-  }
-  return servers;
+  return settings.api_key.empty() ? settings.ice_servers
+                                  : without_credentials(settings.ice_servers);
 }
 
 }  // namespace

@@ -149,4 +149,9 @@ std::variant<IceServer, IceUrlError> parse_ice_server_uri(std::string_view uri) 
   return server;
 }
 
+std::vector<IceServer> without_credentials(std::vector<IceServer> servers) {
+  std::erase_if(servers, [](const IceServer& server) { return !server.username.empty(); });
+  return servers;
+}
+
 }  // namespace webrtcupload

@@ -36,4 +36,7 @@ struct IceUrlError {
 // "turn://user:password@host:port" (also turns://), with user and password percent-encoded.
 [[nodiscard]] std::variant<IceServer, IceUrlError> parse_ice_server_uri(std::string_view uri);
 
+// Those that may be told to everybody.
+[[nodiscard]] std::vector<IceServer> without_credentials(std::vector<IceServer> servers);
+
 }  // namespace webrtcupload

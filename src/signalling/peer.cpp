@@ -260,7 +260,7 @@ struct Peer::Impl {
           gboolean added = FALSE;
           g_signal_emit_by_name(webrtcbin.get(), "add-turn-server",
                                 turn_uri(scheme, server, rest).c_str(), &added);
-          if (!added) g_message("a TURN server of the client's was not understood");
+          if (!added) g_message("a TURN server was not understood");
         }
       }
     }

@@ -323,6 +323,21 @@ std::variant<ChosenOutputs, HttpError> choose_outputs(const WorkerRequest& reque
   return chosen;
 }
 
+std::variant<std::vector<IceServer>, HttpError> choose_ice_servers(const WorkerRequest& request,
+                                                                   ClientIceServers clients,
+                                                                   std::vector<IceServer> own) {
+  if (request.ice_servers.empty() || clients == ClientIceServers::kIgnore) return own;
+  if (clients == ClientIceServers::kRefuse) {
+    return HttpError{400,
+                     "IceServersRefused",
+                     "This server uses no STUN or TURN servers that a client names: leave "
+                     "webrtc_config and webrtc_turn_config out.",
+                     {}};
+  }
+  own.insert(own.end(), request.ice_servers.begin(), request.ice_servers.end());
+  return own;
+}
+
 std::string worker_reply(std::string_view answer_sdp) {
   JsonWriter context;
   // A pipeline_id makes the JavaScript client call a hosted service when it ends.

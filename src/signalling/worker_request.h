@@ -67,6 +67,15 @@ inline constexpr std::string_view kImageOutput = "image";
 [[nodiscard]] std::variant<ChosenOutputs, HttpError> choose_outputs(
     const WorkerRequest& request, std::string_view findings = kPredictionsOutput);
 
+// What becomes of the STUN and TURN servers that a client names. A server that used them would
+// resolve names, open TCP connections and send packets wherever a stranger wants it to.
+enum class ClientIceServers { kIgnore, kAllow, kRefuse };
+
+// The servers for a session: the operator's own ones, and if allowed the client's behind them. With
+// kRefuse a request that names any is a 400.
+[[nodiscard]] std::variant<std::vector<IceServer>, HttpError> choose_ice_servers(
+    const WorkerRequest& request, ClientIceServers clients, std::vector<IceServer> own);
+
 // The body of a 200.
 [[nodiscard]] std::string worker_reply(std::string_view answer_sdp);
 

@@ -185,6 +185,9 @@ class Server {
     auto pipeline = options_.pipelines.choose(worker.workflow_id);
     auto chosen = choose_outputs(worker, pipeline.output);
     if (const auto* error = std::get_if<HttpError>(&chosen)) return responder.fail(*error);
+    auto ice_servers =
+        choose_ice_servers(worker, options_.client_ice_servers, options_.session.ice_servers);
+    if (const auto* error = std::get_if<HttpError>(&ice_servers)) return responder.fail(*error);
     if (stopping_) return responder.fail(stopping_error());
     if (sessions_.size() >= options_.max_sessions) {
       return responder.fail({429,
@@ -209,6 +212,13 @@ class Server {
     SessionConfig config = options_.session;
     config.id = *id;
     config.pipeline = std::move(pipeline.description);
+    config.ice_servers = std::move(std::get<std::vector<IceServer>>(ice_servers));
+    // On loopback none is used anyway.
+    if (!worker.ice_servers.empty() && config.ice_addresses.empty() &&
+        options_.client_ice_servers == ClientIceServers::kIgnore) {
+      g_message("session %s: the STUN and TURN servers that its client names are not used",
+                id->c_str());
+    }
     configure(std::move(worker), std::move(std::get<ChosenOutputs>(chosen)), config);
 
     responder.on_gone([this, id = *id] { client_left(id); });
@@ -227,7 +237,6 @@ class Server {
     config.video_output = std::move(outputs.video);
     config.realtime = worker.realtime;
     config.declared_fps = worker.declared_fps;
-    config.ice_servers = std::move(worker.ice_servers);
     if (worker.processing_timeout) {
       const double most = static_cast<double>(kLongestTime.count());
       const double wanted = std::min(std::ceil(*worker.processing_timeout * 1000), most);
@@ -270,11 +279,11 @@ class Server {
     const auto announce = [this, facts, announced] {
       std::call_once(*announced, [&] { output_.write(session_line(facts)); });
     };
-    observer.answered = [announce, id, waiting, whip](const std::string& sdp) {
+    observer.answered = [this, announce, id, waiting, whip](const std::string& sdp) {
       announce();
       const std::string location = HttpServer::kSessionsPath + id;
       if (*waiting && whip) {
-        reply_whip(**waiting, sdp, location);
+        reply_whip(**waiting, sdp, location, options_.session.ice_servers);
       } else if (*waiting) {
         (*waiting)->reply_json(200, worker_reply(sdp), {{"Location", location}});
       }

@@ -27,6 +27,8 @@ struct RawOptions {
   char* isolation = nullptr;
   char* spool_directory = nullptr;
   char* video_codec = nullptr;
+  char** ice_servers = nullptr;
+  char* client_ice_servers = nullptr;
   gint64 max_size = 0;
   gint64 session_memory = 0;
   char* idle_timeout = nullptr;
@@ -47,12 +49,14 @@ struct RawOptions {
   RawOptions(const RawOptions&) = delete;
   RawOptions& operator=(const RawOptions&) = delete;
   ~RawOptions() {
-    for (char* text : {address, isolation, spool_directory, video_codec, idle_timeout,
-                       upload_timeout, connect_timeout, stall_timeout, max_processing_timeout,
-                       api_key_file, auth_hook, auth_hook_timeout, quota_interval}) {
+    for (char* text :
+         {address, isolation, spool_directory, video_codec, client_ice_servers, idle_timeout,
+          upload_timeout, connect_timeout, stall_timeout, max_processing_timeout, api_key_file,
+          auth_hook, auth_hook_timeout, quota_interval}) {
       g_free(text);
     }
     g_strfreev(pipelines);
+    g_strfreev(ice_servers);
     g_strfreev(api_keys);
   }
 };
@@ -127,6 +131,28 @@ std::string read_access(RawOptions& raw, ServeOptions& options) {
   return "";
 }
 
+std::string read_ice_servers(RawOptions& raw, ServeOptions& options) {
+  for (char** uri = raw.ice_servers; uri && *uri; ++uri) {
+    auto parsed = parse_ice_server_uri(*uri);
+    if (const auto* error = std::get_if<IceUrlError>(&parsed)) {
+      // Without the URI, which may hold a password.
+      return "--ice-server: the address " + error->message;
+    }
+    options.session.ice_servers.push_back(std::move(std::get<IceServer>(parsed)));
+  }
+  const bool is_open = options.keys.empty() && !options.hook;
+  options.http.ice_servers =
+      is_open ? options.session.ice_servers : without_credentials(options.session.ice_servers);
+  const auto clients = take_string(raw.client_ice_servers);
+  if (!clients || *clients == "ignore") return "";
+  if (*clients != "allow" && *clients != "refuse") {
+    return "--client-ice-servers is \"ignore\", \"allow\" or \"refuse\", not \"" + *clients + "\"";
+  }
+  options.client_ice_servers =
+      *clients == "allow" ? ClientIceServers::kAllow : ClientIceServers::kRefuse;
+  return "";
+}
+
 std::string convert(RawOptions& raw, ServeOptions& options) {
   if (raw.port < 0 || raw.port > 65535) return "--port must be between 0 and 65535";
   if (raw.max_size < 0) return "--max-size must not be negative";
@@ -167,6 +193,7 @@ std::string convert(RawOptions& raw, ServeOptions& options) {
   }
   session.spool_directory = take_string(raw.spool_directory);
   if (std::string problem = read_access(raw, options); !problem.empty()) return problem;
+  if (std::string problem = read_ice_servers(raw, options); !problem.empty()) return problem;
   return read_times(raw, options);
 }
 
@@ -233,6 +260,14 @@ std::optional<int> read_serve_options(int argc, char** argv, ServeOptions& optio
        "is "
        "NAME; can be given more than once",
        "[NAME=]DESCRIPTION"},
+      {"ice-server", 0, 0, G_OPTION_ARG_STRING_ARRAY, &raw.ice_servers,
+       "A STUN or TURN server to use and to tell clients, stun://HOST:PORT or "
+       "turn://USER:PASSWORD@HOST:PORT; can be given more than once",
+       "URI"},
+      {"client-ice-servers", 0, 0, G_OPTION_ARG_STRING, &raw.client_ice_servers,
+       "What to do with STUN and TURN servers that a client names: \"ignore\" them, \"allow\" them "
+       "(then this machine sends packets wherever clients want) or \"refuse\" the client (ignore)",
+       "WHAT"},
       {"video-codec", 0, 0, G_OPTION_ARG_STRING, &raw.video_codec,
        "What a video track to a client is encoded as, VP8 or H264 (VP8)", "CODEC"},
       {"max-size", 0, 0, G_OPTION_ARG_INT64, &raw.max_size,

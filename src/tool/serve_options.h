@@ -10,6 +10,7 @@
 #include <string>
 
 #include "signalling/http_server.h"
+#include "signalling/worker_request.h"
 #include "tool/api_keys.h"
 #include "tool/auth_hook.h"
 #include "tool/pipelines.h"
@@ -29,6 +30,7 @@ struct ServeOptions {
   std::size_t max_sessions = 8;
   // Of what a client asks for, and for those that ask for nothing.
   std::optional<std::chrono::milliseconds> max_processing_timeout;
+  ClientIceServers client_ice_servers = ClientIceServers::kIgnore;
   // What every session starts from.
   SessionConfig session;
 };

@@ -54,6 +54,7 @@ struct SessionConfig {
   std::optional<double> declared_fps;
   // From the completed upload on; the end is then "timeout_reached". Unset = none.
   std::optional<std::chrono::milliseconds> processing_timeout;
+  // The operator's and, where it is allowed, the client's.
   std::vector<IceServer> ice_servers;
   // Whether SessionObserver::ask is to be asked before the upload's first byte is stored, and
   // while it runs.

@@ -295,6 +295,50 @@ TEST_P(ServerHttp, BadFieldsAndUnknownOutputs) {
   EXPECT_TRUE(test::children_of(server.process().pid()).size() <= 1);
 }
 
+TEST_P(ServerHttp, ClientsThatNameServersForIceAreServedUnlessTheyAreRefused) {
+  const std::string request =
+      post(request_body(R"(,"webrtc_config":{"iceServers":[{"urls":["stun:192.0.2.1"]}]})"));
+  for (const Arguments& arguments : {Arguments{}, Arguments{"--client-ice-servers", "ignore"},
+                                     Arguments{"--client-ice-servers", "allow"}}) {
+    Server server(with(arguments), kSwallow);
+    const std::string reply = http_exchange(server.port(), request);
+    EXPECT_EQ(status_of(reply), 200) << reply;
+    end(server, reply);
+  }
+  Server server(with({"--client-ice-servers", "refuse"}), kSwallow);
+  const std::string refused = http_exchange(server.port(), request);
+  EXPECT_THAT(refused, StartsWith("HTTP/1.1 400 Bad Request\r\n"));
+  EXPECT_THAT(refused, HasSubstr("\"error_type\":\"IceServersRefused\""));
+  const std::string reply = http_exchange(server.port(), post(request_body()));
+  EXPECT_EQ(status_of(reply), 200) << reply;
+  end(server, reply);
+}
+
+TEST_P(ServerHttp, TellsItsOwnServersForIceToWhoMayKnow) {
+  const Arguments servers = {"--ice-server", "stun://stun.invalid:3478", "--ice-server",
+                             "turn://me:secret@turn.invalid:3478"};
+  const std::string ask = "OPTIONS /upload HTTP/1.1\r\nHost: x\r\n\r\n";
+  const std::string stun = "Link: <stun:stun.invalid:3478>; rel=\"ice-server\"";
+  const std::string turn =
+      "<turn:turn.invalid:3478?transport=udp>; rel=\"ice-server\"; "
+      "username=\"me\"; credential=\"secret\"";
+  Server open(with(servers), kSwallow);
+  EXPECT_THAT(http_exchange(open.port(), ask), HasSubstr(stun + ", " + turn));
+  Arguments more = servers;
+  more.insert(more.end(), {"--api-key", "key"});
+  Server locked(with(more), kSwallow);
+  EXPECT_THAT(http_exchange(locked.port(), ask), HasSubstr(stun + "\r\n"));
+  EXPECT_THAT(http_exchange(locked.port(), ask), Not(HasSubstr("secret")));
+  const std::string offer = crlf(kWebrtcbinOffer);
+  const std::string reply = http_exchange(
+      locked.port(), "POST /upload HTTP/1.1\r\nHost: x\r\nContent-Type: application/sdp\r\n" +
+                         bearer("key") + "Content-Length: " + std::to_string(offer.size()) +
+                         "\r\n\r\n" + offer);
+  EXPECT_THAT(reply, StartsWith("HTTP/1.1 201 Created\r\n"));
+  EXPECT_THAT(reply, HasSubstr(stun + ", " + turn));
+  end(locked, reply, "key");
+}
+
 TEST_P(ServerHttp, TheHookDecidesBeforeTheAnswer) {
   std::atomic<unsigned> status = 200;
   HookServer hook([&](const HookQuestion&) {
@@ -565,6 +609,11 @@ TEST_F(ServerProgram, CommandLinesThatMeanNothingAreRefused) {
   EXPECT_THAT(refused({"--connect-timeout", "0"}), HasSubstr("must be above 0"));
   EXPECT_THAT(refused({"--pipeline", "fakesink name=x"}), HasSubstr("two default pipelines"));
   EXPECT_THAT(refused({"--video-codec", "VP9"}), HasSubstr("VP9"));
+  EXPECT_THAT(refused({"--client-ice-servers", "deny"}), HasSubstr("deny"));
+  EXPECT_THAT(refused({"--ice-server", "http://x"}), HasSubstr("--ice-server"));
+  const std::string secret = refused({"--ice-server", "turn://me:secret@/"});
+  EXPECT_THAT(secret, HasSubstr("--ice-server"));
+  EXPECT_THAT(secret, Not(HasSubstr("secret")));
   EXPECT_THAT(refused({"--api-key", ""}), HasSubstr("empty"));
   EXPECT_THAT(refused({"--api-key-file", "/no/such/file"}), HasSubstr("/no/such/file"));
   EXPECT_THAT(refused({"--auth-hook", "nowhere"}), HasSubstr("nowhere"));

@@ -301,6 +301,36 @@ TEST(WorkerRequest, IceServersOfEachForm) {
       ElementsAre(IceServer{{"turn:o:3478?transport=udp"}, "u", "c"}));
 }
 
+TEST(WorkerRequest, IceServersAreTheOperatorsAndTheClientsOnlyIfAllowed) {
+  const WorkerRequest none = parsed(with_field(R"("webrtc_config": null)"));
+  const WorkerRequest some =
+      parsed(with_field(R"("webrtc_config": {"iceServers": [{"urls": "stun:theirs"}]})"));
+  const IceServer ours{{"turn:ours:3478?transport=udp"}, "u", "c"};
+  const IceServer theirs{{"stun:theirs:3478"}, "", ""};
+  const auto chosen = [&](const WorkerRequest& request, ClientIceServers clients) {
+    auto result = choose_ice_servers(request, clients, {ours});
+    const auto* servers = std::get_if<std::vector<IceServer>>(&result);
+    EXPECT_TRUE(servers);
+    return servers ? *servers : std::vector<IceServer>{};
+  };
+  for (const auto clients :
+       {ClientIceServers::kIgnore, ClientIceServers::kAllow, ClientIceServers::kRefuse}) {
+    EXPECT_THAT(chosen(none, clients), ElementsAre(ours));
+  }
+  EXPECT_THAT(chosen(some, ClientIceServers::kIgnore), ElementsAre(ours));
+  EXPECT_THAT(chosen(some, ClientIceServers::kAllow), ElementsAre(ours, theirs));
+  const auto refused = choose_ice_servers(some, ClientIceServers::kRefuse, {ours});
+  ASSERT_TRUE(std::holds_alternative<HttpError>(refused));
+  EXPECT_EQ(std::get<HttpError>(refused).status, 400u);
+  EXPECT_THAT(std::get<HttpError>(refused).message, HasSubstr("webrtc_config"));
+}
+
+TEST(IceServers, ArePublicWithoutCredentials) {
+  const IceServer stun{{"stun:a:3478"}, "", ""};
+  EXPECT_THAT(without_credentials({{{"turn:b:3478?transport=udp"}, "u", "c"}, stun}),
+              ElementsAre(stun));
+}
+
 TEST(IceUrl, IsReadAndMadeCanonical) {
   const auto read = [](const char* url) {
     const auto result = parse_ice_url(url);
