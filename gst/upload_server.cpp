@@ -113,7 +113,7 @@ class UploadServer::Worker : public std::enable_shared_from_this<Worker> {
     if (!peer_ || request.path != HttpServer::kSessionsPath + id_) {
       return responder.fail({404, "NotFound", "There is no such session.", {}});
     }
-    responder.reply_json(204, "");
+    responder.reply_json(200, "");
     leave();
   }
 

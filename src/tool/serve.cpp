@@ -352,7 +352,7 @@ class Server {
                    hash_key(request.bearer_token.value_or("")))) {
       return responder.fail({404, "NotFound", "There is no such session.", {}});
     }
-    responder.reply_json(204, "");
+    responder.reply_json(200, "");
     found->second.runner->stop("its client ended it");
   }
 
