@@ -7,10 +7,11 @@
 #include <condition_variable>
 #include <memory>
 #include <mutex>
-#include <thread>
+#include <utility>
 #include <vector>
 
 #include "gst/glib_ptr.h"
+#include "gst/signal_connection.h"
 
 namespace webrtcupload {
 namespace {
@@ -81,6 +82,7 @@ GstPadProbeReturn on_packet(GstPad*, GstPadProbeInfo* info, gpointer data) {
 
 struct Traffic {
   std::mutex mutex;
+  std::condition_variable changed;
   std::chrono::steady_clock::time_point last = std::chrono::steady_clock::now();
 };
 
@@ -91,40 +93,51 @@ GstPadProbeReturn on_traffic(GstPad*, GstPadProbeInfo*, gpointer data) {
   return GST_PAD_PROBE_OK;
 }
 
+void on_connection_state(GObject*, GParamSpec*, std::shared_ptr<Traffic>* traffic) {
+  const std::lock_guard lock((*traffic)->mutex);
+  (*traffic)->changed.notify_all();
+}
+
 // Nothing can be sent behind the alert. When the last channel has just been closed, our
 // confirmation of the other side's part in that may still be on its way here; without it some
-// (aiortc) never take the channel for closed, not even when the alert comes.
-void wait_for_quiet(const std::vector<GstPtr<GstPad>>& encoders) {
+// (aiortc) never take the channel for closed, not even when the alert comes. What is left in
+// `encoders` is what is still connected then: the other side may have left meanwhile.
+void wait_for_quiet(std::vector<GstPtr<GstPad>>& encoders) {
   auto traffic = std::make_shared<Traffic>();
-  std::vector<gulong> probes;
+  std::vector<std::pair<GstPtr<GstPad>, gulong>> probes;
+  std::vector<SignalConnection> connections;
   for (const auto& pad : encoders) {
-    probes.push_back(gst_pad_add_probe(
-        pad.get(),
-        static_cast<GstPadProbeType>(GST_PAD_PROBE_TYPE_BUFFER | GST_PAD_PROBE_TYPE_BUFFER_LIST),
-        on_traffic, new std::shared_ptr<Traffic>(traffic),
-        [](gpointer data) { delete static_cast<std::shared_ptr<Traffic>*>(data); }));
+    probes.emplace_back(
+        ref_gst(pad.get()),
+        gst_pad_add_probe(pad.get(),
+                          static_cast<GstPadProbeType>(GST_PAD_PROBE_TYPE_BUFFER |
+                                                       GST_PAD_PROBE_TYPE_BUFFER_LIST),
+                          on_traffic, new std::shared_ptr<Traffic>(traffic), [](gpointer data) {
+                            delete static_cast<std::shared_ptr<Traffic>*>(data);
+                          }));
+    const GstPtr<GstElement> element(gst_pad_get_parent_element(pad.get()));
+    if (element) {
+      connections.emplace_back(element.get(), "notify::connection-state",
+                               G_CALLBACK(on_connection_state), traffic);
+    }
   }
   const auto end = std::chrono::steady_clock::now() + kTimeout;
   while (true) {
-    const auto now = std::chrono::steady_clock::now();
+    std::erase_if(encoders, [](const auto& pad) { return !is_connected(pad.get()); });
     std::unique_lock lock(traffic->mutex);
     const auto quiet_at = std::min(traffic->last + kQuiet, end);
-    lock.unlock();
-    if (now >= quiet_at) break;
-    std::this_thread::sleep_until(quiet_at);
+    if (encoders.empty() || std::chrono::steady_clock::now() >= quiet_at) break;
+    traffic->changed.wait_until(lock, quiet_at);
   }
-  for (std::size_t i = 0; i < encoders.size(); ++i) {
-    gst_pad_remove_probe(encoders[i].get(), probes[i]);
-  }
+  for (const auto& [pad, probe] : probes) gst_pad_remove_probe(pad.get(), probe);
 }
 
 }  // namespace
 
 void say_goodbye(GstElement* webrtcbin) {
   auto encoders = sink_pads_of(webrtcbin, "dtlsenc");
-  std::erase_if(encoders, [](const auto& pad) { return !is_connected(pad.get()); });
-  if (encoders.empty()) return;
   wait_for_quiet(encoders);
+  if (encoders.empty()) return;
   const auto network = sink_pads_of(webrtcbin, "nicesink");
   auto departure = std::make_shared<Departure>();
   std::vector<gulong> probes;
