@@ -368,7 +368,12 @@ class FakeChannel extends EventTarget {
     this.dispatchEvent(new Event('open'));
   }
 
+  // By this side. What follows is closed(), once the other side has done the same.
   close() {
+    if (this.readyState === 'open') this.readyState = 'closing';
+  }
+
+  closed() {
     this.readyState = 'closed';
     this.dispatchEvent(new Event('close'));
   }
@@ -471,14 +476,14 @@ test('an upload: chunks in order, held back by the buffer, done with the echo', 
   });
   await settle();
   const before = upload.sent.length;
-  assert.ok(before > 10 && before < 30, `${before} chunks before the buffer drains`);
+  assert.ok(before > 2 && before < 10, `${before} chunks before the buffer drains`);
   await settle();
   assert.equal(upload.sent.length, before); // It waits.
   while (upload.sent.length < 102) {
     upload.drain();
     await settle();
   }
-  assert.ok(upload.peak <= 1024 * 1024 + CHUNK_BYTES + 8, String(upload.peak));
+  assert.ok(upload.peak <= 256 * 1024 + CHUNK_BYTES + 8, String(upload.peak));
   const last = upload.sent.pop();
   assert.equal(last.length, 1);
   assert.deepEqual(
@@ -496,7 +501,7 @@ test('an upload: chunks in order, held back by the buffer, done with the echo', 
     [seen[0].fraction, seen.at(-1).fraction, seen.at(-1).sent],
     [0, 1, bytes.length],
   );
-  upload.close(); // Now this is no matter.
+  upload.closed(); // Now this is no matter.
   await assert.rejects(client.upload(new Blob(['x'])), { code: 'already-used' });
   client.close();
 });
@@ -518,8 +523,9 @@ test('results in order, acknowledged as they are taken, then the end', async () 
   results.receive(completion(null, ['a remark']));
   await reading;
   assert.deepEqual(await client.completion, { terminationReason: null, errors: ['a remark'] });
-  assert.equal(client.state, 'connected'); // The server closes.
-  results.close();
+  assert.equal(results.readyState, 'closing'); // So that the server knows.
+  assert.equal(client.state, 'connected');
+  results.closed();
   assert.equal(client.state, 'ended');
   assert.equal(connection.closed, true);
   assert.equal(ended, 0);
@@ -541,7 +547,7 @@ test('a reader that leaves does not hold the server back; a realtime one never d
   assert.deepEqual(ids, [3, 4, 5]);
   assert.equal(live.client.dropped, 2);
   assert.deepEqual(live.results.sent, []);
-  live.results.close();
+  live.results.closed();
 });
 
 test('the server ends it early: everybody is told the same, after the results that came', async () => {
@@ -550,7 +556,7 @@ test('the server ends it early: everybody is told the same, after the results th
   uploading.catch(() => {});
   await settle();
   results.receive(result(1));
-  upload.close();
+  upload.closed();
   results.receive(completion('too-large', ['the file has at least 5 bytes']));
   const told = { code: 'too-large', message: 'the file has at least 5 bytes', remote: true };
   await assert.rejects(uploading, told);
@@ -570,7 +576,7 @@ test('a server that is satisfied early ends the upload well', async () => {
   results.receive(completion());
   await uploading;
   assert.ok(upload.sent.length < 100);
-  results.close();
+  results.closed();
 });
 
 test('cancel: by signal, by close(), before and in every state', async () => {
@@ -650,7 +656,7 @@ test('connections that fail', async () => {
   assert.deepEqual(states, ['connected', 'interrupted', 'connected', 'interrupted', 'ended']);
 
   const closed = await connected();
-  closed.results.close();
+  closed.results.closed();
   await assert.rejects(closed.client.completion, { code: 'peer-gone' });
 });
 
