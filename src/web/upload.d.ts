@@ -35,12 +35,20 @@ export class UploadError extends Error {
   constructor(
     code: ErrorCode,
     message: string,
-    more?: { status?: number; details?: string[]; remote?: boolean; cause?: unknown },
+    more?: {
+      status?: number;
+      retryAfter?: number;
+      details?: string[];
+      remote?: boolean;
+      cause?: unknown;
+    },
   );
   readonly name: 'UploadError';
   readonly code: ErrorCode;
   /** The HTTP status, if the error was one. */
   readonly status?: number;
+  /** After how many seconds the server wants to be asked again, if it said. */
+  readonly retryAfter?: number;
   /** Further sentences of the server's. */
   readonly details: string[];
   /** Whether the server ended the session, and so chose the code. */
@@ -76,7 +84,11 @@ export class ProgressMeter {
 }
 
 /** The error that an HTTP reply means. */
-export function errorFromReply(status: number, body: string): UploadError;
+export function errorFromReply(
+  status: number,
+  body: string,
+  retryAfter?: string | null,
+): UploadError;
 
 export interface Limits {
   /** In bytes; null = not known. */

@@ -45,15 +45,17 @@ export class UploadError extends Error {
   /**
    * @param {string} code one of the list in docs/javascript.md
    * @param {string} message a sentence
-   * @param {{status?: number, details?: string[], remote?: boolean, cause?: unknown}} [more] the HTTP
-   *     status if that was it; further sentences of the server's; whether the server ended the
+   * @param {{status?: number, retryAfter?: number, details?: string[], remote?: boolean,
+   *     cause?: unknown}} [more] the HTTP status if that was it; after how many seconds the server
+   *     wants to be asked again; further sentences of the server's; whether the server ended the
    *     session, which then chose the code
    */
-  constructor(code, message, { status, details = [], remote = false, cause } = {}) {
+  constructor(code, message, { status, retryAfter, details = [], remote = false, cause } = {}) {
     super(message, { cause });
     this.name = 'UploadError';
     this.code = code;
     this.status = status;
+    this.retryAfter = retryAfter;
     this.details = details;
     this.remote = remote;
   }
@@ -195,9 +197,10 @@ const STATUS_CODES = {
  * The error that an HTTP reply means.
  * @param {number} status
  * @param {string} body JSON with `message` or `detail`, or anything
+ * @param {string | null} [retryAfter] the header: seconds, or a date
  * @returns {UploadError}
  */
-export function errorFromReply(status, body) {
+export function errorFromReply(status, body, retryAfter = null) {
   let said = null;
   let details = [];
   try {
@@ -212,7 +215,14 @@ export function errorFromReply(status, body) {
   }
   const code = STATUS_CODES[status] ?? (status >= 500 ? 'server-error' : 'bad-request');
   const sentence = said || details[0] || `The server replied with status ${status}.`;
-  return new UploadError(code, sentence, { status, details });
+  return new UploadError(code, sentence, { status, details, retryAfter: secondsOf(retryAfter) });
+}
+
+// RFC 9110, section 10.2.3: seconds, or a date, which ends in GMT.
+function secondsOf(retryAfter) {
+  if (/^\d+$/.test(retryAfter ?? '')) return Number(retryAfter);
+  const date = /GMT$/.test(retryAfter ?? '') ? Date.parse(retryAfter) : NaN;
+  return Number.isNaN(date) ? undefined : Math.max(0, Math.ceil((date - Date.now()) / 1000));
 }
 
 /** The address of something beside the server's base address. */
@@ -232,7 +242,10 @@ async function ask(url, options) {
     if (options.signal?.aborted) throw options.signal.reason;
     throw new UploadError('network-failed', `${url.host} could not be reached.`, { cause });
   }
-  if (!reply.ok) throw errorFromReply(reply.status, await reply.text().catch(() => ''));
+  if (!reply.ok) {
+    const body = await reply.text().catch(() => '');
+    throw errorFromReply(reply.status, body, reply.headers.get('Retry-After'));
+  }
   return reply;
 }
 

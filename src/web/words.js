@@ -134,10 +134,16 @@ export function explain(error, limits) {
   const known = ERRORS[error.code];
   const [title, advice, retry] = known ?? ['Something went wrong.', `${AGAIN} ${OPERATOR}`, true];
   const more = /^too-(large|many-chunks)$/.test(error.code) ? limitText(limits ?? undefined) : '';
+  const wait = error.retryAfter > 0 && `Wait ${count(error.retryAfter, 'second', 'seconds')}`;
   const types = (limits?.formats ?? []).map(formatName).join(', ');
   return {
     title: title + more,
-    advice: error.code === 'unsupported-format' ? `Choose one of these: ${types}.` : advice,
+    advice:
+      error.code === 'unsupported-format'
+        ? `Choose one of these: ${types}.`
+        : wait
+          ? advice.replace('Wait a little', wait)
+          : advice,
     retry,
     said: error.said ?? [error.message === title ? '' : error.message, `(${error.code})`].join(' '),
   };

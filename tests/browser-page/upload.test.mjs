@@ -133,6 +133,13 @@ test('HTTP errors', () => {
     [error.code, error.status, error.message],
     ['too-many-sessions', 429, 'Four sessions are under way.'],
   );
+  const wait = (header) => errorFromReply(503, '', header).retryAfter;
+  assert.deepEqual(
+    [wait('5'), wait('0'), wait(null), wait('soon'), wait(''), wait('-5')],
+    [5, 0, undefined, undefined, undefined, undefined],
+  );
+  assert.ok(wait(new Date(Date.now() + 60_000).toUTCString()) > 50);
+  assert.equal(wait(new Date(0).toUTCString()), 0);
   const fields = errorFromReply(
     422,
     '{"detail": [{"loc": ["webrtc_offer", "sdp"], "msg": "Field required", "type": "missing"}]}',
@@ -240,6 +247,14 @@ test('every error of the protocol has words of its own', () => {
     assert.ok(advice.length > 0, code);
   }
   assert.equal(words.explain(new UploadError('new-one', 'x'), null).title, 'Something went wrong.');
+});
+
+test('how long to wait, where the server says it', () => {
+  const busy = (more) => words.explain(new UploadError('too-many-sessions', 'Busy.', more)).advice;
+  assert.equal(busy({}), 'Wait a little and try again.');
+  assert.equal(busy({ retryAfter: 0 }), 'Wait a little and try again.');
+  assert.equal(busy({ retryAfter: 1 }), 'Wait 1 second and try again.');
+  assert.equal(busy({ retryAfter: 5 }), 'Wait 5 seconds and try again.');
 });
 
 test('what is kept of results, and found again by time', async () => {
