@@ -12,6 +12,8 @@
 #include <future>
 #include <mutex>
 #include <string>
+#include <tuple>
+#include <utility>
 #include <vector>
 
 #include "gst/glib_ptr.h"
@@ -36,7 +38,10 @@ GstCapsPtr raw_caps(int width, int height) {
 }
 
 GstBufferPtr frame(int number, int width = 64, int height = 48) {
-  GstBuffer* buffer = gst_buffer_new_allocate(nullptr, width * height * 3 / 2, nullptr);
+  GstVideoInfo info;
+  gst_video_info_set_format(&info, GST_VIDEO_FORMAT_I420, static_cast<guint>(width),
+                            static_cast<guint>(height));
+  GstBuffer* buffer = gst_buffer_new_allocate(nullptr, GST_VIDEO_INFO_SIZE(&info), nullptr);
   gst_buffer_memset(buffer, 0, static_cast<guint8>(16 + number * 8 % 200),
                     gst_buffer_get_size(buffer));
   // Not from 0, as in files whose first frame comes later.
@@ -69,26 +74,31 @@ class Viewer {
   bool wait_frames(std::size_t count) const {
     return eventually([&] { return frames().size() >= count; }, kDeadline);
   }
-  [[nodiscard]] int width() const {
+  [[nodiscard]] int width() const { return size().first; }
+  // Of the last frame.
+  [[nodiscard]] std::pair<int, int> size() const {
     const std::lock_guard lock(mutex_);
-    return width_;
+    return {width_, height_};
   }
 
  private:
   void on_pad(GstPad* pad) {
-    const std::string depay =
-        std::string(codec_) == "VP8" ? "rtpvp8depay ! vp8dec" : "rtph264depay ! avdec_h264";
+    const std::string depay = std::string(codec_) == "VP8"
+                                  ? "rtpvp8depay ! vp8dec"
+                                  : "rtph264depay ! avdec_h264 max-threads=1";
     GstElement* bin = gst_parse_bin_from_description(
         (depay + " ! fakesink name=out sync=false async=false signal-handoffs=true").c_str(), TRUE,
         nullptr);
     const GstPtr<GstElement> out(gst_bin_get_by_name(GST_BIN(bin), "out"));
-    g_signal_connect(
-        out.get(), "handoff", G_CALLBACK(+[](GstElement*, GstBuffer*, GstPad* at, Viewer* self) {
-          const GstCapsPtr caps(gst_pad_get_current_caps(at));
-          const std::lock_guard lock(self->mutex_);
-          gst_structure_get_int(gst_caps_get_structure(caps.get(), 0), "width", &self->width_);
-        }),
-        this);
+    g_signal_connect(out.get(), "handoff",
+                     G_CALLBACK(+[](GstElement*, GstBuffer*, GstPad* at, Viewer* self) {
+                       const GstCapsPtr caps(gst_pad_get_current_caps(at));
+                       const std::lock_guard lock(self->mutex_);
+                       const GstStructure* structure = gst_caps_get_structure(caps.get(), 0);
+                       gst_structure_get_int(structure, "width", &self->width_);
+                       gst_structure_get_int(structure, "height", &self->height_);
+                     }),
+                     this);
     gst_pad_add_probe(
         pad, GST_PAD_PROBE_TYPE_BUFFER,
         [](GstPad*, GstPadProbeInfo* info, gpointer data) {
@@ -118,6 +128,7 @@ class Viewer {
   mutable std::mutex mutex_;
   std::vector<guint32> ticks_;
   int width_ = 0;
+  int height_ = 0;
 };
 
 class VideoTrackTest : public ::testing::Test {
@@ -161,6 +172,35 @@ TEST_F(VideoTrackTest, SpeaksH264ToWhoTakesOnlyThat) {
   const GstCapsPtr caps = raw_caps(64, 48);
   for (int i = 0; i < 10; ++i) track_->push(frame(i).get(), caps.get());
   EXPECT_TRUE(viewer_->wait_frames(10));
+}
+
+// H.264 has even sizes only, VP8 has all.
+TEST_F(VideoTrackTest, TakesOddSizesAsH264) {
+  connect("H264", 102);
+  std::size_t sent = 0;
+  for (const auto& [width, height, shown] :
+       std::initializer_list<std::tuple<int, int, std::pair<int, int>>>{{65, 49, {64, 48}},
+                                                                        {64, 48, {64, 48}},
+                                                                        {97, 64, {96, 64}},
+                                                                        {96, 81, {96, 80}},
+                                                                        {3, 129, {2, 128}}}) {
+    const GstCapsPtr caps = raw_caps(width, height);
+    for (int i = 0; i < 3; ++i) {
+      track_->push(frame(static_cast<int>(sent++), width, height).get(), caps.get());
+    }
+    ASSERT_TRUE(viewer_->wait_frames(sent)) << width << "x" << height;
+    EXPECT_TRUE(eventually([&] { return viewer_->size() == shown; }, kDeadline))
+        << width << "x" << height << " came as " << viewer_->size().first << "x"
+        << viewer_->size().second;
+  }
+}
+
+TEST_F(VideoTrackTest, TakesOddSizesAsVp8) {
+  connect("VP8", 97);
+  const GstCapsPtr caps = raw_caps(65, 49);
+  for (int i = 0; i < 3; ++i) track_->push(frame(i, 65, 49).get(), caps.get());
+  ASSERT_TRUE(viewer_->wait_frames(3));
+  EXPECT_TRUE(eventually([&] { return viewer_->size() == std::pair(65, 49); }, kDeadline));
 }
 
 TEST_F(VideoTrackTest, FollowsAChangeOfSize) {
