@@ -17,6 +17,8 @@ constexpr const char* kPrefix = "/webrtcupload/web/";
 constexpr std::string_view kPage = "index.html";
 
 struct Entry {
+  // The resource's own data, not a copy.
+  GBytes* data = nullptr;
   std::string_view bytes;
   std::string mime_type;
   std::string etag;
@@ -63,13 +65,13 @@ Files load() {
       g_resource_enumerate_children(resource, kPrefix, G_RESOURCE_LOOKUP_FLAGS_NONE, nullptr);
   for (gchar** name = names; name && *name; ++name) {
     const std::string path = std::string(kPrefix) + *name;
-    // Kept for good. Its data is the program's own, not a copy.
     GBytes* data =
         g_resource_lookup_data(resource, path.c_str(), G_RESOURCE_LOOKUP_FLAGS_NONE, nullptr);
     if (!data) continue;
     gsize size = 0;
     const auto* bytes = static_cast<const char*>(g_bytes_get_data(data, &size));
     Entry entry;
+    entry.data = data;
     entry.bytes = {bytes, size};
     entry.mime_type = mime_type_of(*name);
     entry.etag = '"' + sha256_base64(entry.bytes).substr(0, 22) + '"';
