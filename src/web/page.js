@@ -177,6 +177,8 @@ async function run() {
     await uploading;
     finish(await client.completion);
   } catch (error) {
+    // The session may not know of it yet.
+    client?.close();
     fail(error);
   }
 }

@@ -10,9 +10,15 @@ const MAX_NUMBERS = 6_000_000;
 const FIELDS = 6; // x, y, width, height, confidence, label
 const MAX_LABELS = 4096;
 const MAX_ROWS = 60;
+const MAX_BOXES = 5000; // Of one frame.
 const MAX_CLASSES_SHOWN = 12;
 const MAX_TEXT = 300;
 const LINES_PER_BLOB = 500;
+
+// A server may say anything, and anything is not text or a number.
+const number = (value) => (typeof value === 'number' ? value : NaN);
+const textOf = (value) =>
+  ['string', 'number'].includes(typeof value) ? String(value).slice(0, MAX_TEXT) : '';
 
 /** Everything that was found, by time. */
 export class Findings {
@@ -38,11 +44,11 @@ export class Findings {
     const { pts, time_base: timeBase, width, height } = result.video_metadata ?? {};
     const time = Number.isFinite(pts) && Number.isFinite(timeBase) ? pts * timeBase : NaN;
     const { image, predictions } = detectionsIn(result);
-    this.width = image?.width || width || this.width;
-    this.height = image?.height || height || this.height;
+    this.width = number(image?.width) || number(width) || this.width;
+    this.height = number(image?.height) || number(height) || this.height;
     this.frames += 1;
     if (predictions.length > 0) this.framesWithBoxes += 1;
-    const boxes = predictions.map((prediction) => this.#read(prediction));
+    const boxes = predictions.slice(0, MAX_BOXES).map((prediction) => this.#read(prediction ?? {}));
     for (const { name } of boxes) {
       if (this.classes.has(name) || this.classes.size < MAX_LABELS) {
         this.classes.set(name, (this.classes.get(name) ?? 0) + 1);
@@ -59,21 +65,21 @@ export class Findings {
   }
 
   #read({ x, y, width, height, confidence, class: kind, text }) {
-    const name = String(kind ?? 'something');
-    const words = typeof text === 'string' && text ? `${name} ${text}` : name;
+    const name = textOf(kind) || 'something';
+    const words = typeof text === 'string' && text ? `${name} ${textOf(text)}` : name;
     let label = this.#labelIds.get(words);
     if (label === undefined && this.labels.length < MAX_LABELS) {
       label = this.labels.push(words) - 1;
       this.#labelIds.set(words, label);
     }
-    const [w, h] = [Number(width), Number(height)];
+    const [w, h] = [number(width), number(height)];
     return {
       name,
       words,
       label: label ?? 0,
-      confidence: Number(confidence ?? 1),
-      x: x - w / 2,
-      y: y - h / 2,
+      confidence: number(confidence ?? 1),
+      x: number(x) - w / 2,
+      y: number(y) - h / 2,
       w,
       h,
     };

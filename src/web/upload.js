@@ -141,6 +141,10 @@ export class ResultAssembler {
 
 const bad = (what) => new UploadError('bad-result', `The server sent ${what}.`);
 
+// Of anything out of JSON. String() would call what an object in it names toString.
+const textOf = (value) =>
+  typeof value === 'object' ? Object.prototype.toString.call(value) : String(value);
+
 /** Speed and time left, from how much was done by when. The speed is that of the last seconds. */
 export class ProgressMeter {
   #samples = [];
@@ -264,9 +268,9 @@ export async function getLimits(url, { signal } = {}) {
     return null;
   }
   return {
-    maxSize: said?.max_size > 0 ? Number(said.max_size) : null,
+    maxSize: Number.isFinite(said?.max_size) && said.max_size > 0 ? said.max_size : null,
     keysRequired: said?.keys_required === true,
-    formats: Array.isArray(said?.formats) ? said.formats.map(String) : [],
+    formats: Array.isArray(said?.formats) ? said.formats.map(textOf) : [],
   };
 }
 
@@ -663,10 +667,11 @@ export class UploadClient {
   // --- ends
 
   #complete({ termination_reason: reason, errors }) {
-    const sentences = Array.isArray(errors) ? errors.map(String) : [];
+    const sentences = Array.isArray(errors) ? errors.map(textOf) : [];
     if (reason) {
-      const sentence = sentences[0] ?? `The server ended the session: ${reason}.`;
-      this.#fail(new UploadError(String(reason), sentence, { details: sentences, remote: true }));
+      const code = textOf(reason);
+      const sentence = sentences[0] ?? `The server ended the session: ${code}.`;
+      this.#fail(new UploadError(code, sentence, { details: sentences, remote: true }));
       return;
     }
     this.#finished = true;

@@ -131,7 +131,8 @@ const ERRORS = {
  * said itself.
  */
 export function explain(error, limits) {
-  const known = ERRORS[error.code];
+  // A server may call its errors what it likes, "constructor" too.
+  const known = Object.hasOwn(ERRORS, error.code) ? ERRORS[error.code] : null;
   const [title, advice, retry] = known ?? ['Something went wrong.', `${AGAIN} ${OPERATOR}`, true];
   const more = /^too-(large|many-chunks)$/.test(error.code) ? limitText(limits ?? undefined) : '';
   const wait = error.retryAfter > 0 && `Wait ${count(error.retryAfter, 'second', 'seconds')}`;

@@ -587,6 +587,53 @@ for (const colorScheme of ['light', 'dark']) {
   );
 }
 
+// Has the page read other results than the server sent. `change` runs in the page, with the text.
+const readInstead = (tab, change) =>
+  tab.page.evaluate((source) => {
+    const decode = TextDecoder.prototype.decode;
+    const changed = (0, eval)(`(${source})`);
+    TextDecoder.prototype.decode = function (...from) {
+      return changed(decode.apply(this, from));
+    };
+  }, String(change));
+
+pageTest('what a server calls things is shown, and is nothing but text', {}, async (tab) => {
+  await readInstead(tab, (text) =>
+    text.replaceAll('"class":"box"', '"class":"<img src=x onerror=alert(1)><b>box</b>"'),
+  );
+  await tab.choose('short.mp4');
+  await tab.phase('Done');
+  const name = '<img src=x onerror=alert(1)><b>box</b>';
+  assert.equal(await tab.text('#classes'), `${name} × ${FRAMES.short}`);
+  assert.equal(await tab.page.locator('#rows tr td:nth-child(2)').first().innerText(), name);
+  assert.equal(await tab.page.locator('img, #rows b, #classes b').count(), 0);
+});
+
+pageTest('an end that a server calls as objects call their parts', {}, async (tab) => {
+  await readInstead(tab, (text) =>
+    text.replace('"termination_reason":null', '"termination_reason":"constructor"'),
+  );
+  await tab.choose('short.mp4');
+  await tab.error('Something went wrong.');
+  assert.match(await tab.text('#alert-said'), /\(constructor\)/);
+  await tab.page.locator('#retry').waitFor();
+});
+
+pageTest('a result that the page cannot cope with ends the session', {}, async (tab) => {
+  // As it does for what is nested too deeply, where the browser has not enough of a stack.
+  await tab.page.evaluate(() => {
+    JSON.stringify = () => {
+      throw new RangeError('Maximum call stack size exceeded');
+    };
+  });
+  await tab.choose('padded.mp4');
+  await tab.error('Something went wrong.');
+  await tab.phase('Not finished');
+  await tab.page.locator('#retry').waitFor();
+  await server.idle();
+  assert.equal(tab.deleted, 1);
+});
+
 // The one line that is a server, as a person types it; its address is in what gst-launch prints.
 async function launch(rest) {
   const line = ['webrtcuploadserver', 'port=0', '!', ...rest.split(' ')];

@@ -246,7 +246,13 @@ test('every error of the protocol has words of its own', () => {
     assert.notEqual(title, 'Something went wrong.', code);
     assert.ok(advice.length > 0, code);
   }
-  assert.equal(words.explain(new UploadError('new-one', 'x'), null).title, 'Something went wrong.');
+  for (const odd of ['new-one', 'constructor', '__proto__', 'toString', '']) {
+    assert.equal(
+      words.explain(new UploadError(odd, 'x'), null).title,
+      'Something went wrong.',
+      odd,
+    );
+  }
 });
 
 test('how long to wait, where the server says it', () => {
@@ -320,12 +326,48 @@ test('what is kept of results, and found again by time', async () => {
   assert.equal(JSON.parse(lines[3]).video_metadata.frame_id, 4);
 });
 
+test('a server that says anything: what is kept are numbers and short text', () => {
+  const findings = new Findings();
+  const { found } = findings.add({
+    video_metadata: { pts: 0, time_base: 1, width: [], height: 'tall' },
+    serialized_output_data: JSON.parse(`{
+      "__proto__": { "polluted": true },
+      "predictions": {
+        "image": { "width": { "valueOf": 1, "toString": 1 }, "height": 2 },
+        "predictions": [
+          null, 3, "x", [],
+          { "class": { "toString": 1 }, "x": { "valueOf": 1, "toString": 1 }, "y": "7" },
+          { "class": "__proto__", "x": 1e999, "y": 1, "width": 2, "height": 2 },
+          { "class": "${'long '.repeat(1000)}", "x": 1, "y": 1, "width": 2, "height": 2 }
+        ]
+      }
+    }`),
+  });
+  assert.deepEqual(
+    found.slice(0, 6).map(({ words: text }) => text),
+    ['something', 'something', 'something', 'something', 'something', '__proto__'],
+  );
+  assert.equal(found[6].words.length, 300);
+  assert.ok(Number.isNaN(found[4].x) && Number.isNaN(found[4].y));
+  assert.equal({}.polluted, undefined);
+  assert.equal(findings.boxCount(0), 7);
+
+  const many = new Array(1e6).fill({ x: 1, y: 1, width: 1, height: 1, class: 'dot' });
+  const crowd = findings.add({
+    video_metadata: { pts: 1, time_base: 1 },
+    serialized_output_data: { predictions: { predictions: many } },
+  });
+  assert.equal(crowd.found.length, 5000);
+  assert.equal(findings.boxCount(1), 5000);
+});
+
 test('limits', async () => {
   const replies = {
     '/a/limits': [200, '{"max_size": 5, "keys_required": true, "formats": ["video/mp4"]}'],
     '/b/limits': [200, 'no JSON'],
     '/d/limits': [200, '{"max_size": "x", "formats": 3}'],
     '/e/limits': [500, ''],
+    '/f/limits': [200, '{"max_size": {"valueOf": 1, "toString": 1}, "formats": [{"toString": 1}]}'],
   };
   const server = http.createServer((request, response) => {
     const [status, body] = replies[request.url] ?? [404, ''];
@@ -345,6 +387,11 @@ test('limits', async () => {
     maxSize: null,
     keysRequired: false,
     formats: [],
+  });
+  assert.deepEqual(await getLimits(`${base}/f/`), {
+    maxSize: null,
+    keysRequired: false,
+    formats: ['[object Object]'],
   });
   await assert.rejects(getLimits(`${base}/e/`), { code: 'server-error', status: 500 });
   server.close();
@@ -724,6 +771,20 @@ test('results that cannot be read end the session', async () => {
     assert.equal(ended, 1);
     ended = 0;
   }
+});
+
+test('an end that is not said in text is an end', async () => {
+  const odd = { toString: 1, valueOf: 1 };
+  const { client, results } = await connected();
+  results.receive(completion(odd, [odd, null, 3]));
+  await assert.rejects(client.completion, {
+    code: '[object Object]',
+    details: ['[object Object]', '[object Null]', '3'],
+    remote: true,
+  });
+  const other = await connected();
+  other.results.receive(completion(null, [odd]));
+  assert.deepEqual((await other.client.completion).errors, ['[object Object]']);
 });
 
 test('files that cannot be uploaded', async () => {
