@@ -239,8 +239,9 @@ function end(complete) {
 function finish({ errors }) {
   end(true);
   const frames = count(findings.frames, 'frame', 'frames');
-  showPhase('Done', { fraction: 1, numbers: [`${frames} analysed`], good: true });
-  say(`Done. ${frames} analysed. ${$('count').textContent}`);
+  const analysed = findings.frames > 0 ? `${frames} analysed` : '';
+  showPhase('Done', { fraction: 1, numbers: [analysed], good: true });
+  say(`Done.${analysed && ` ${analysed}. ${$('count').textContent}`}`);
   setBusy(false);
   // The video came to its end, but something was not as it should be.
   if (errors.length > 0) {

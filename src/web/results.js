@@ -185,7 +185,7 @@ export class ResultList {
     const { frames, framesWithBoxes } = this.#findings;
     const latest = this.#detections > MAX_ROWS ? ` The latest ${MAX_ROWS} are listed.` : '';
     if (frames === 0) {
-      counter.textContent = 'Nothing was analysed.';
+      counter.textContent = 'There are no results.';
       return;
     }
     counter.textContent =

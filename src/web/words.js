@@ -112,8 +112,8 @@ const ERRORS = {
   unauthorized: ['The server did not let this upload in.', 'A valid access key may help.', false],
   unavailable: ['The server is not available now.', LATER, true],
   'no-frames': [
-    'The server found no picture in this file.',
-    'Is it a video? Choose another one.',
+    'The upload is complete, and no results came back.',
+    'The server may keep what it finds to itself. If not, there is no picture in this file.',
     false,
   ],
   unsupported: [
