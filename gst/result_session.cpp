@@ -6,8 +6,8 @@
 #include <utility>
 
 #include "gst/find_webrtcbin.h"
-#include "gst/upstream.h"
 #include "gst/pipeline_end.h"
+#include "gst/upstream.h"
 #include "json/json.h"
 
 GST_DEBUG_CATEGORY_EXTERN(gst_webrtc_result_sink_debug);

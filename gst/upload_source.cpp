@@ -7,9 +7,9 @@
 #include <utility>
 
 #include "gst/find_webrtcbin.h"
+#include "gst/pipeline_end.h"
 #include "gst/storage_factory.h"
 #include "gst/upload_debug.h"
-#include "gst/pipeline_end.h"
 #include "webrtcupload/gstwebrtcuploaderror.h"
 
 namespace webrtcupload {
