@@ -7,6 +7,8 @@
 
 #include <algorithm>
 #include <atomic>
+#include <chrono>
+#include <condition_variable>
 #include <map>
 #include <mutex>
 #include <optional>
@@ -98,22 +100,50 @@ std::string turn_uri(const std::string& scheme, const IceServer& server, const s
   return scheme + "://" + user.get() + ":" + password.get() + "@" + rest;
 }
 
+// How many promises webrtcbin has still to fulfil. Stopped while it takes a description, it can
+// forget a transport that it is just adding, which then runs for ever.
+class Promises {
+ public:
+  void given() {
+    const std::lock_guard lock(mutex_);
+    ++open_;
+  }
+  void fulfilled() {
+    const std::lock_guard lock(mutex_);
+    --open_;
+    changed_.notify_all();
+  }
+  void wait() {
+    std::unique_lock lock(mutex_);
+    changed_.wait_for(lock, kTimeout, [this] { return open_ == 0; });
+  }
+
+ private:
+  static constexpr std::chrono::milliseconds kTimeout{5000};
+  std::mutex mutex_;
+  std::condition_variable changed_;
+  int open_ = 0;
+};
+
 // Calls `then` on `context` when webrtcbin fulfilled the promise, which it does on its own thread.
-GstPromise* make_promise(GMainContext* context, const char* field,
-                         std::function<void(PromiseResult)> then) {
+GstPromise* make_promise(GMainContext* context, std::shared_ptr<Promises> promises,
+                         const char* field, std::function<void(PromiseResult)> then) {
   struct Waiting {
     GMainContext* context;
+    std::shared_ptr<Promises> promises;
     const char* field;
     std::function<void(PromiseResult)> then;
   };
+  promises->given();
   return gst_promise_new_with_change_func(
       [](GstPromise* promise, gpointer data) {
         auto* waiting = static_cast<Waiting*>(data);
         auto result = std::make_shared<PromiseResult>(read_promise(promise, waiting->field));
         gst_promise_unref(promise);
         post_to(waiting->context, [result, then = waiting->then] { then(std::move(*result)); });
+        waiting->promises->fulfilled();
       },
-      new Waiting{g_main_context_ref(context), field, std::move(then)},
+      new Waiting{g_main_context_ref(context), std::move(promises), field, std::move(then)},
       [](gpointer data) {
         auto* waiting = static_cast<Waiting*>(data);
         g_main_context_unref(waiting->context);
@@ -145,6 +175,7 @@ struct Peer::Impl {
   GstPtr<GstElement> pipeline;  // Null from close() on: it is stopped there.
   GstPtr<GstElement> webrtcbin;
   GSource* bus_source = nullptr;
+  std::shared_ptr<Promises> promises = std::make_shared<Promises>();
   std::vector<SignalConnection> connections;
   SignalConnection dtls_connection;
   Timer gather_timer;
@@ -166,6 +197,7 @@ struct Peer::Impl {
   ~Impl() {
     stop_listening();
     if (pipeline) {
+      promises->wait();
       abandon_sending(webrtcbin.get());
       gst_element_set_state(pipeline.get(), GST_STATE_NULL);
     }
@@ -432,7 +464,7 @@ struct Peer::Impl {
   void set_local(DescriptionPtr description, SdpCallback callback) {
     waiting_for_candidates = std::move(callback);
     GstPromise* promise =
-        make_promise(context, nullptr, when_done([](Impl& impl, PromiseResult result) {
+        make_promise(context, promises, nullptr, when_done([](Impl& impl, PromiseResult result) {
                        if (!result.problem.empty()) {
                          const auto fail = std::exchange(impl.waiting_for_candidates, nullptr);
                          if (fail) fail(PeerError{result.problem});
@@ -451,7 +483,7 @@ struct Peer::Impl {
   // create-offer or create-answer, then on.
   void create_description(const char* signal, const char* field, SdpCallback callback) {
     GstPromise* promise =
-        make_promise(context, field,
+        make_promise(context, promises, field,
                      when_done([callback = std::move(callback)](Impl& impl, PromiseResult result) {
                        if (!result.problem.empty()) return callback(PeerError{result.problem});
                        impl.set_local(std::move(result.description), callback);
@@ -465,10 +497,11 @@ struct Peer::Impl {
     const DescriptionPtr description = parse_description(type, sdp);
     if (!description) return then(*this, "the session description could not be parsed");
     remote_fingerprint = fingerprint_in(sdp);
-    GstPromise* promise = make_promise(
-        context, nullptr, when_done([then = std::move(then)](Impl& impl, PromiseResult result) {
-          then(impl, std::move(result.problem));
-        }));
+    GstPromise* promise =
+        make_promise(context, promises, nullptr,
+                     when_done([then = std::move(then)](Impl& impl, PromiseResult result) {
+                       then(impl, std::move(result.problem));
+                     }));
     g_signal_emit_by_name(webrtcbin.get(), "set-remote-description", description.get(), promise);
   }
 };
@@ -542,6 +575,7 @@ void Peer::close(DoneCallback done) {
     GMainContext* context;
     bool gone;
     GstPtr<GstElement> webrtcbin;
+    std::shared_ptr<Promises> promises;
     DoneCallback done;
   };
   // It has all it needs, also if the peer is destroyed and the context no longer run meanwhile.
@@ -550,13 +584,14 @@ void Peer::close(DoneCallback done) {
       pipeline.get(),
       [](GstElement* stopping, gpointer data) {
         auto* close = static_cast<Close*>(data);
+        close->promises->wait();
         if (!close->gone) say_goodbye(close->webrtcbin.get());
         abandon_sending(close->webrtcbin.get());
         gst_element_set_state(stopping, GST_STATE_NULL);
         post_to(close->context, std::move(close->done));
       },
       new Close{g_main_context_ref(impl.context), impl.gone, ref_gst(impl.webrtcbin.get()),
-                std::move(done)},
+                impl.promises, std::move(done)},
       [](gpointer data) {
         auto* close = static_cast<Close*>(data);
         g_main_context_unref(close->context);

@@ -432,6 +432,62 @@ TEST_F(ServerElement, IsNotHeldUpByAGoodbyeThatTakesLong) {
   EXPECT_EQ(stopped.get(), GST_STATE_CHANGE_SUCCESS);
 }
 
+// webrtcbin that is stopped while it adds a transport forgets that, and its threads run for ever.
+TEST_F(ServerElement, APeerThatGoesWhileItIsAnsweredLeavesNothing) {
+  struct Offer {
+    std::once_flag once;
+    std::promise<void> taken;
+    std::promise<void> stopped;
+    std::atomic<bool> stopped_amid = false;
+  } offer;
+  make("", "fakesink");
+  g_signal_connect(
+      server_.get(), "peer-added", G_CALLBACK(+[](GstElement*, GstElement* webrtcbin, Offer* self) {
+        std::call_once(self->once, [&] {
+          g_signal_connect(
+              webrtcbin, "element-added", G_CALLBACK(+[](GstBin* bin, GstElement*, Offer* of) {
+                g_signal_handlers_disconnect_by_data(bin, of);
+                of->taken.set_value();
+                // What must not happen has half a second to happen.
+                of->stopped_amid = of->stopped.get_future().wait_for(
+                                       std::chrono::milliseconds(500)) == std::future_status::ready;
+              }),
+              self);
+          const GstPtr<GstElement> pipeline(GST_ELEMENT(gst_element_get_parent(webrtcbin)));
+          const GstPtr<GstBus> bus(gst_element_get_bus(pipeline.get()));
+          gst_bus_set_sync_handler(
+              bus.get(),
+              [](GstBus*, GstMessage* message, gpointer data) {
+                GstState state = GST_STATE_VOID_PENDING;
+                GstState before = GST_STATE_VOID_PENDING;
+                if (GST_MESSAGE_TYPE(message) == GST_MESSAGE_STATE_CHANGED &&
+                    g_str_has_prefix(GST_MESSAGE_SRC_NAME(message), "webrtcbin")) {
+                  gst_message_parse_state_changed(message, &before, &state, nullptr);
+                }
+                if (before == GST_STATE_PAUSED && state == GST_STATE_READY) {
+                  static_cast<Offer*>(data)->stopped.set_value();
+                }
+                return GST_BUS_PASS;
+              },
+              self, nullptr);
+        });
+      }),
+      &offer);
+  play();
+  {
+    WorkerRequest request = batch();
+    request.offer_sdp = crlf(kWebrtcbinOffer);
+    const test::RawHttp http(port());
+    ASSERT_TRUE(http.send(test::post(write_worker_request(request))));
+    ASSERT_EQ(offer.taken.get_future().wait_for(test::kDeadline), std::future_status::ready);
+  }
+  EXPECT_TRUE(eventually([&] {
+    WorkerClient next;
+    return next.connect(port(), batch()) == 200;
+  }));
+  EXPECT_FALSE(offer.stopped_amid);
+}
+
 TEST_F(ServerElement, TellsItsServersForIceToWhoAsks) {
   start("stun-server=stun://stun.invalid:3478 turn-server=turn://me:s%22cret@turn.invalid:3478",
         "fakesink");
