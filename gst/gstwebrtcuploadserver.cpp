@@ -135,15 +135,17 @@ std::string upload_state(GstElement* upload) {
   return nick;
 }
 
-// As the peer is told: the code of a failure, or nothing if its bytes have been read.
-std::string upload_outcome(GstElement* upload) {
+// As the peer is told; all is well if its bytes have been read.
+UploadServer::Outcome upload_outcome(GstElement* upload) {
   const std::string state = upload_state(upload);
-  if (state == "processing" || state == "done") return "";
+  if (state == "processing" || state == "done") return {};
   GstStructure* stats = nullptr;
   g_object_get(upload, "stats", &stats, nullptr);
   const webrtcupload::GstStructurePtr owned(stats);
   const char* code = owned ? gst_structure_get_string(owned.get(), "error-code") : nullptr;
-  return code ? code : "cancelled";
+  if (!code) return {"cancelled", "The server has ended the upload."};
+  const char* message = gst_structure_get_string(owned.get(), "error-message");
+  return {code, message ? message : code};
 }
 
 // The server's thread ends before the element does.
@@ -204,8 +206,10 @@ bool start_server(GstWebrtcUploadServer* self) {
     return false;
   }
   if (settings.api_key.empty() && !is_loopback(settings.address)) {
-    GST_WARNING_OBJECT(self, "everybody who can reach %s may upload: there is no api-key",
-                       settings.address.c_str());
+    GST_ELEMENT_WARNING(
+        self, RESOURCE, SETTINGS,
+        ("Everybody who can reach %s may upload: there is no api-key.", settings.address.c_str()),
+        (nullptr));
   }
   std::string problem;
   const std::string address = settings.address;

@@ -68,9 +68,9 @@ class UploadServer::Worker : public std::enable_shared_from_this<Worker> {
     // by now if there is one.
     if (!leaving_ && results_->has_channel() && events_.upload_begun()) {
       timer_.start(kLastWordTimeout, [this] { leave(); });
-      const std::string reason = events_.outcome();
-      return results_->finish(reason, reason.empty() ? std::vector<std::string>{}
-                                                     : std::vector{"The upload ended: " + reason});
+      const UploadServer::Outcome outcome = events_.outcome();
+      return results_->finish(outcome.code, outcome.code.empty() ? std::vector<std::string>{}
+                                                                 : std::vector{outcome.message});
     }
     leave();
   }
@@ -83,7 +83,7 @@ class UploadServer::Worker : public std::enable_shared_from_this<Worker> {
     if (const auto* error = std::get_if<HttpError>(&parsed)) return responder.fail(*error);
     const auto& worker = std::get<WorkerRequest>(parsed);
     const auto key = request.bearer_token ? request.bearer_token : worker.api_key;
-    if (!allows(key)) return responder.fail(wrong_key());
+    if (!allows(key)) return responder.fail(wrong_key(key.has_value()));
     answer(worker.offer_sdp, std::move(responder), whip);
   }
 
@@ -104,12 +104,17 @@ class UploadServer::Worker : public std::enable_shared_from_this<Worker> {
     return difference == 0;
   }
 
-  [[nodiscard]] static HttpError wrong_key() {
-    return {401, "Unauthorized", "This server wants a key, and this is not it.", {}};
+  [[nodiscard]] static HttpError wrong_key(bool given) {
+    return {401,
+            "Unauthorized",
+            given ? "This server wants another key." : "This server wants a key.",
+            {}};
   }
 
   void on_delete(const HttpRequest& request, const HttpResponder& responder) {
-    if (!allows(request.bearer_token)) return responder.fail(wrong_key());
+    if (!allows(request.bearer_token)) {
+      return responder.fail(wrong_key(request.bearer_token.has_value()));
+    }
     if (!peer_ || request.path != HttpServer::kSessionsPath + id_) {
       return responder.fail({404, "NotFound", "There is no such session.", {}});
     }

@@ -32,6 +32,12 @@ class UploadServer {
     std::chrono::milliseconds connect_timeout{30000};
   };
 
+  // How an upload ended: with a code of the protocol's errors and a sentence, or well (both empty).
+  struct Outcome {
+    std::string code;
+    std::string message;
+  };
+
   // All on the server's thread.
   struct Events {
     // A peer is about to be answered: whoever wants channels of this webrtcbin listens from now on.
@@ -42,8 +48,8 @@ class UploadServer {
     std::function<bool()> upload_begun;
     // The largest upload, in bytes.
     std::function<std::uint64_t()> max_size;
-    // How the upload ended, for a peer to whom nobody else says it: empty if all went well.
-    std::function<std::string()> outcome;
+    // How the upload ended, for a peer to whom nobody else says it.
+    std::function<Outcome()> outcome;
     // What the peer has uploaded must not be used.
     std::function<void(const std::string& why)> untrusted;
   };

@@ -27,10 +27,15 @@ inline constexpr int kExitInterrupted = 130;
   return result;
 }
 
-// Reads `entries`, and GStreamer's own options, out of the command line; starts GStreamer. An empty
-// string, or what is wrong. --help prints `summary`, the options and `description`, and exits.
-[[nodiscard]] std::string parse_options(const char* summary, const char* description,
-                                        const GOptionEntry* entries, int& argc, char**& argv);
+// Reads `entries`, and GStreamer's own options, out of the command line of `command`; starts
+// GStreamer. An empty string, or what is wrong. --help prints `summary`, the options and
+// `description`, and exits.
+[[nodiscard]] std::string parse_options(const char* command, const char* summary,
+                                        const char* description, const GOptionEntry* entries,
+                                        int& argc, char**& argv);
+
+// Empty if GStreamer has the element `factory`, or what to do about it.
+[[nodiscard]] std::string missing_element(const char* factory);
 
 // Says on standard error what is wrong with the command line; kExitUsage.
 inline int usage_error(const char* command, const std::string& problem) {

@@ -166,7 +166,7 @@ int send_main(int argc, char** argv) {
       {nullptr, 0, 0, G_OPTION_ARG_NONE, nullptr, nullptr, nullptr},
   };
   if (const std::string problem = parse_options(
-          "FILE - upload a video",
+          "send", "FILE --to URL - upload a video",
           "Exits with 0 when the server has all of the file and is done with it, with 1 when\n"
           "something failed, with 2 when the command line is wrong, with 130 after Ctrl-C.\n",
           entries, argc, argv);
@@ -196,7 +196,9 @@ int send_main(int argc, char** argv) {
   const auto server = parse_server_url(raw.to, problem);
   if (!server) return usage_error("send", problem);
   const auto size = size_of(options.file, problem);
-  if (!size) {
+  // Before the server makes a session for nothing.
+  if (size) problem = missing_element("webrtcuploadsink");
+  if (!problem.empty()) {
     g_printerr("webrtc-upload send: %s\n", problem.c_str());
     return kExitFailed;
   }

@@ -5,6 +5,7 @@
 #include <utility>
 
 #include "signalling/worker_request.h"
+#include "tool/options.h"
 
 namespace webrtcupload {
 namespace {
@@ -129,8 +130,7 @@ bool Sender::build_pipeline(std::string& problem) {
     if (element) gst_bin_add(GST_BIN(pipeline_.get()), element);
   }
   if (!source || !sink) {
-    problem = std::string("GStreamer has no ") + (source ? "webrtcuploadsink" : "filesrc") +
-              "; is the plugin's directory in GST_PLUGIN_PATH?";
+    problem = missing_element(source ? "webrtcuploadsink" : "filesrc");
     return false;
   }
   g_object_set(source, "location", options_.file.c_str(), "blocksize", 262144u, nullptr);

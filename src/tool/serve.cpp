@@ -94,10 +94,12 @@ class Server {
     const guint on_hup = options_.key_file ? g_unix_signal_add(SIGHUP, on_hang_up, this) : 0;
     output_.write(JsonWriter().set("event", "listening").set("url", http_.url()).text());
     g_main_loop_run(loop_);
+    sessions_.clear();
     for (const guint source : {on_int, on_term, on_hup}) {
       if (source != 0) g_source_remove(source);
     }
-    sessions_.clear();
+    // It ends in order whoever says so again: what is left takes no time.
+    for (const int number : {SIGINT, SIGTERM}) std::signal(number, SIG_IGN);
     return kExitOk;
   }
 
@@ -115,6 +117,7 @@ class Server {
     // What the hook is being asked: one thing at a time, and nothing once this is gone.
     AuthHook::Question question;
     std::unique_ptr<SessionRunner> runner;  // Null before it begins.
+    bool deleted = false;                   // For clients it is there no more.
   };
 
   HttpServerOptions http_options() {
@@ -347,12 +350,13 @@ class Server {
     }
     const std::string id = request.path.substr(std::string_view(HttpServer::kSessionsPath).size());
     const auto found = sessions_.find(id);
-    if (found == sessions_.end() || !found->second.runner ||
+    if (found == sessions_.end() || !found->second.runner || found->second.deleted ||
         !same_hash(hash_key(found->second.facts.key.value_or("")),
                    hash_key(request.bearer_token.value_or("")))) {
       return responder.fail({404, "NotFound", "There is no such session.", {}});
     }
     responder.reply_json(200, "");
+    found->second.deleted = true;
     found->second.runner->stop("its client ended it");
   }
 

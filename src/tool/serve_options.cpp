@@ -301,7 +301,7 @@ std::optional<int> read_serve_options(int argc, char** argv, ServeOptions& optio
       {nullptr, 0, 0, G_OPTION_ARG_NONE, nullptr, nullptr, nullptr},
   };
   std::string problem =
-      parse_options("- take video uploads and analyse them",
+      parse_options("serve", "- take video uploads and analyse them",
                     "Prints one JSON line when it listens, one for each session, one for each "
                     "analysed frame and\n"
                     "one for the end of each session. Ctrl-C ends it. Logs go to standard error.\n",

@@ -8,6 +8,7 @@
 
 #include "signalling/main_context.h"
 #include "tool/decoded_video.h"
+#include "tool/options.h"
 
 namespace webrtcupload {
 namespace {
@@ -28,6 +29,15 @@ GstPtr<GstElement> parse(const std::string& description, std::string& problem) {
     return nullptr;
   }
   return pipeline;
+}
+
+bool has_sink(GstElement* pipeline) {
+  GstIterator* sinks = gst_bin_iterate_sinks(GST_BIN(pipeline));
+  GValue item = G_VALUE_INIT;
+  const bool found = gst_iterator_next(sinks, &item) == GST_ITERATOR_OK;
+  if (found) g_value_unset(&item);
+  gst_iterator_free(sinks);
+  return found;
 }
 
 GstPtr<GstElement> find_result_sink(GstElement* pipeline) {
@@ -54,8 +64,12 @@ SessionPipeline::~SessionPipeline() {
 }
 
 std::string SessionPipeline::check(const std::string& description) {
-  std::string problem;
-  parse(description, problem);
+  std::string problem = missing_element("webrtcupload");
+  if (!problem.empty()) return problem;
+  const auto pipeline = parse(description, problem);
+  if (pipeline && !has_sink(pipeline.get())) {
+    problem = "it does not end in a sink; \"fakesink sync=false\" takes what nobody else wants";
+  }
   return problem;
 }
 

@@ -463,7 +463,10 @@ TEST_F(EndToEnd, HelpAndVersion) {
   EXPECT_EQ(run({"--help"}).status, 0);
   EXPECT_THAT(run({"--help"}).output, HasSubstr("webrtc-upload serve"));
   EXPECT_THAT(run({"--version"}).output, StartsWith("webrtc-upload "));
-  EXPECT_THAT(run({"serve", "--help"}).output, HasSubstr("--pipeline"));
+  EXPECT_THAT(run({"serve", "--help"}).output,
+              AllOf(HasSubstr(" webrtc-upload serve "), HasSubstr("--pipeline")));
+  EXPECT_THAT(run({"send", "--help"}).output,
+              AllOf(HasSubstr(" webrtc-upload send "), HasSubstr(" FILE --to URL ")));
   EXPECT_THAT(run({"send", "--help"}).output, HasSubstr("--to"));
   EXPECT_EQ(run({}).status, 2);
   EXPECT_EQ(run({"what"}).status, 2);

@@ -613,6 +613,10 @@ TEST(Pipelines, MistakesAreSaid) {
   EXPECT_EQ(pipelines.add("b=nosuchelement"), "");
   EXPECT_THAT(pipelines.check(), HasSubstr("the pipeline \"b\" does not work: "));
   EXPECT_THAT(pipelines.check(), HasSubstr("nosuchelement"));
+
+  Pipelines endless;
+  EXPECT_EQ(endless.add("decodebin ! videoconvert"), "");
+  EXPECT_THAT(endless.check(), HasSubstr("does not end in a sink"));
 }
 
 TEST(ServeOptions, Seconds) {

@@ -120,8 +120,8 @@ TEST(Whip, AnOfferIsAnsweredWithAnAnswer) {
   const std::string session = value_of(reply, "Location");
   EXPECT_THAT(session, StartsWith("/sessions/"));
   EXPECT_THAT(ask(server, "DELETE", session), StartsWith("HTTP/1.1 200 OK\r\n"));
-  EXPECT_EQ(server.wait_for_end(1).code, "cancelled");
   EXPECT_THAT(ask(server, "DELETE", session), StartsWith("HTTP/1.1 404"));
+  EXPECT_EQ(server.wait_for_end(1).code, "cancelled");
 }
 
 TEST(Whip, RequestsThatAreNotItAreRefused) {
