@@ -83,7 +83,7 @@ class UploadServer::Worker : public std::enable_shared_from_this<Worker> {
     if (const auto* error = std::get_if<HttpError>(&parsed)) return responder.fail(*error);
     const auto& worker = std::get<WorkerRequest>(parsed);
     const auto key = request.bearer_token ? request.bearer_token : worker.api_key;
-    if (!allows(key)) return responder.fail(wrong_key(key.has_value()));
+    if (!allows(key)) return ask_for_key(responder, key.has_value());
     answer(worker.offer_sdp, std::move(responder), whip);
   }
 
@@ -104,16 +104,18 @@ class UploadServer::Worker : public std::enable_shared_from_this<Worker> {
     return difference == 0;
   }
 
-  [[nodiscard]] static HttpError wrong_key(bool given) {
-    return {401,
-            "Unauthorized",
-            given ? "This server wants another key." : "This server wants a key.",
-            {}};
+  // RFC 9110 wants the header with every 401.
+  static void ask_for_key(const HttpResponder& responder, bool given) {
+    responder.fail({401,
+                    "Unauthorized",
+                    given ? "This server wants another key." : "This server wants a key.",
+                    {}},
+                   {{"WWW-Authenticate", "Bearer"}});
   }
 
   void on_delete(const HttpRequest& request, const HttpResponder& responder) {
     if (!allows(request.bearer_token)) {
-      return responder.fail(wrong_key(request.bearer_token.has_value()));
+      return ask_for_key(responder, request.bearer_token.has_value());
     }
     if (!peer_ || request.path != HttpServer::kSessionsPath + id_) {
       return responder.fail({404, "NotFound", "There is no such session.", {}});

@@ -130,11 +130,13 @@ std::variant<IceServer, IceUrlError> parse_ice_server_uri(std::string_view uri) 
       char* decoded = g_uri_unescape_string(text.c_str(), nullptr);
       if (decoded) out = decoded;
       g_free(decoded);
-      return decoded != nullptr;
+      return decoded && g_utf8_validate(out.data(), static_cast<gssize>(out.size()), nullptr) &&
+             std::none_of(out.begin(), out.end(), [](char c) { return g_ascii_iscntrl(c); });
     };
     if (!decode(credentials.substr(0, between), server.username) ||
         !decode(credentials.substr(between + 1), server.credential)) {
-      return IceUrlError{"has credentials that are not percent-encoded properly"};
+      return IceUrlError{
+          "has credentials that are not percent-encoded text without control characters"};
     }
     url.erase(colon + 1, at - colon);
   }

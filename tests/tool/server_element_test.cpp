@@ -283,6 +283,7 @@ TEST_F(ServerElement, WantsItsKey) {
   start("api-key=sesame", "fakesink");
   WorkerClient client;
   EXPECT_EQ(client.connect(port(), batch()), 401);
+  EXPECT_THAT(client.reply(), HasSubstr("\r\nWWW-Authenticate: Bearer\r\n"));
   WorkerClient wrong;
   EXPECT_EQ(wrong.connect(port(), batch(), "Authorization: Bearer sesam\r\n"), 401);
   WorkerClient right;
@@ -359,7 +360,12 @@ class HeldGoodbye {
   void hold(GstElement* webrtcbin) {
     GstIterator* found = gst_bin_iterate_all_by_element_factory_name(GST_BIN(webrtcbin), "dtlsenc");
     GValue item = G_VALUE_INIT;
-    while (gst_iterator_next(found, &item) == GST_ITERATOR_OK) {
+    while (true) {
+      const GstIteratorResult result = gst_iterator_next(found, &item);
+      // webrtcbin may still be adding what belongs to a channel.
+      if (result == GST_ITERATOR_RESYNC) gst_iterator_resync(found);
+      if (result == GST_ITERATOR_RESYNC) continue;
+      if (result != GST_ITERATOR_OK) break;
       const GstPtr<GstPad> pad(
           gst_element_get_static_pad(GST_ELEMENT(g_value_get_object(&item)), "sink"));
       g_value_unset(&item);
@@ -368,7 +374,7 @@ class HeldGoodbye {
           [](GstPad*, GstPadProbeInfo* info, gpointer data) {
             if (GST_EVENT_TYPE(GST_PAD_PROBE_INFO_EVENT(info)) == GST_EVENT_EOS) {
               auto* self = static_cast<HeldGoodbye*>(data);
-              self->begun_.set_value();
+              std::call_once(self->once_, [self] { self->begun_.set_value(); });
               self->opened_.wait();
             }
             return GST_PAD_PROBE_OK;
@@ -383,6 +389,7 @@ class HeldGoodbye {
   void open() { open_.set_value(); }
 
  private:
+  std::once_flag once_;
   std::promise<void> begun_;
   std::promise<void> open_;
   std::shared_future<void> opened_ = open_.get_future().share();
@@ -512,6 +519,19 @@ TEST_F(ServerElement, APortThatIsTakenIsAnError) {
   ASSERT_TRUE(error);
   EXPECT_THAT(test::error_text(error.get()).message, HasSubstr(std::to_string(port())));
   gst_element_set_state(other.get(), GST_STATE_NULL);
+}
+
+TEST_F(ServerElement, CredentialsThatNoHeaderCanHoldAreAnError) {
+  for (const char* credentials : {"me:a%0d%0aX-Injected:%20yes", "m%7fe:a", "me:%ff"}) {
+    const auto pipeline =
+        test::parse_pipeline("webrtcuploadserver port=0 turn-server=turn://" +
+                             std::string(credentials) + "@turn.invalid:3478 ! fakesink");
+    BusLog bus(pipeline.get());
+    EXPECT_EQ(gst_element_set_state(pipeline.get(), GST_STATE_PLAYING), GST_STATE_CHANGE_FAILURE)
+        << credentials;
+    EXPECT_TRUE(bus.wait(GST_MESSAGE_ERROR)) << credentials;
+    gst_element_set_state(pipeline.get(), GST_STATE_NULL);
+  }
 }
 
 TEST_F(ServerElement, AServerForIceThatIsNoneIsAnError) {
