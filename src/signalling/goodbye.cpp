@@ -22,13 +22,25 @@ constexpr std::chrono::milliseconds kQuiet{100};
 // RFC 6347: a record's first byte is its type.
 constexpr std::uint8_t kAlertRecord = 21;
 
+// Once more from the begin if webrtcbin adds or removes an element meanwhile.
+bool go_on(GstIterator* iterator, GValue* item) {
+  GstIteratorResult result = gst_iterator_next(iterator, item);
+  while (result == GST_ITERATOR_RESYNC) {
+    gst_iterator_resync(iterator);
+    result = gst_iterator_next(iterator, item);
+  }
+  return result == GST_ITERATOR_OK;
+}
+
 std::vector<GstPtr<GstPad>> sink_pads_of(GstElement* bin, const char* factory) {
   std::vector<GstPtr<GstPad>> pads;
   GstIterator* iterator = gst_bin_iterate_all_by_element_factory_name(GST_BIN(bin), factory);
   GValue item = G_VALUE_INIT;
-  while (gst_iterator_next(iterator, &item) == GST_ITERATOR_OK) {
-    GstPad* pad = gst_element_get_static_pad(GST_ELEMENT(g_value_get_object(&item)), "sink");
-    if (pad) pads.emplace_back(pad);
+  while (go_on(iterator, &item)) {
+    GstPtr<GstPad> pad(gst_element_get_static_pad(GST_ELEMENT(g_value_get_object(&item)), "sink"));
+    const bool known = std::any_of(pads.begin(), pads.end(),
+                                   [&](const auto& other) { return other.get() == pad.get(); });
+    if (pad && !known) pads.push_back(std::move(pad));
     g_value_unset(&item);
   }
   gst_iterator_free(iterator);
@@ -166,7 +178,7 @@ void abandon_sending(GstElement* webrtcbin) {
   GstIterator* iterator =
       gst_bin_iterate_all_by_element_factory_name(GST_BIN(webrtcbin), "sctpenc");
   GValue item = G_VALUE_INIT;
-  while (gst_iterator_next(iterator, &item) == GST_ITERATOR_OK) {
+  while (go_on(iterator, &item)) {
     auto* sctpenc = GST_ELEMENT(g_value_get_object(&item));
     std::vector<GstPtr<GstPad>> pads;
     GST_OBJECT_LOCK(sctpenc);
