@@ -205,9 +205,12 @@ export class Stage {
 
   #say(findings, frame) {
     let words = '';
-    if (this.#blind) words = 'Your browser cannot play this video. The server may still read it.';
-    else if (findings?.frames > 0 && this.#analysing && frame < 0) words = 'Not analysed yet';
-    else if (this.#held && this.#wantsToPlay && this.#analysing && findings?.frames > 0) {
+    if (this.#blind) {
+      words = 'Your browser cannot play this video.';
+      if (this.#analysing) words += ' The server may still read it.';
+    } else if (findings?.frames > 0 && this.#analysing && frame < 0) {
+      words = 'Not analysed yet';
+    } else if (this.#held && this.#wantsToPlay && this.#analysing && findings?.frames > 0) {
       words = 'Waiting for the analysis';
     }
     this.#note.textContent = words;

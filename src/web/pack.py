@@ -21,7 +21,8 @@ def pack(text, kind):
         text = re.sub(r"^\s*//.*$", "", text, flags=re.M)
         text = licence + "\n" + text
     else:
-        text = re.sub(r"<!--.*?-->", "", text, flags=re.S)
+        # Those of HTML and of the style sheet in it.
+        text = re.sub(r"<!--.*?-->|/\*.*?\*/", "", text, flags=re.S)
     lines = (line.strip() for line in text.splitlines())
     return "\n".join(line for line in lines if line) + "\n"
 

@@ -262,6 +262,7 @@ function fail(error) {
     askForKey(key ? 'The server did not accept this key.' : KEY_WANTED);
   } else {
     showPhase('Not finished', { fraction: 0 });
+    say(''); // The alert is read by itself.
     setBusy(false, showError(error));
   }
 }

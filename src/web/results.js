@@ -166,6 +166,7 @@ export class ResultList {
     const { rows, classes, table, counter } = this.#elements;
     rows.replaceChildren();
     classes.replaceChildren();
+    table.classList.remove('rated');
     table.hidden = true;
     counter.textContent = 'Results appear here when the analysis begins.';
   }
@@ -219,7 +220,9 @@ export class ResultList {
     const where = element('td', w >= 0 ? `${place} · ${Math.round(w)} × ${Math.round(h)}` : '');
     where.className = 'place';
     // Detectors that cannot say how sure they are say 1.
-    const sure = element('td', confidence < 1 ? percent(confidence) : '');
+    const rated = confidence < 1;
+    if (rated) this.#elements.table.classList.add('rated');
+    const sure = element('td', rated ? percent(confidence) : '');
     row.append(when, element('td', words), sure, where);
     return row;
   }

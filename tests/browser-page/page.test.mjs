@@ -213,6 +213,7 @@ pageTest(
     );
     assert.equal(await tab.page.locator('#rows tr').count(), 60);
     assert.equal(await tab.text('#classes'), 'box × 250');
+    assert.equal(await tab.page.locator('th', { hasText: 'Confidence' }).isVisible(), true);
 
     const { name, lines } = await downloaded(tab);
     assert.equal(name, 'padded.results.jsonl');
@@ -427,7 +428,7 @@ pageTest(
 pageTest('a video that the browser cannot play is analysed all the same', {}, async (tab) => {
   await tab.choose('old.avi');
   await tab.phase('Done');
-  assert.match(await tab.text('#stage-note'), /Your browser cannot play this video/);
+  assert.equal(await tab.text('#stage-note'), 'Your browser cannot play this video.');
   assert.equal((await downloaded(tab)).lines.length, 50);
   await tab.shot('unplayable');
 });
@@ -494,6 +495,8 @@ pageTest(
     await tab.choose('people.mp4');
     await tab.phase('Done');
     await tab.noSidewaysScrolling();
+    // This detector does not say how sure it is.
+    assert.equal(await tab.page.locator('th', { hasText: 'Confidence' }).isVisible(), false);
     await tab.page.evaluate(async () => {
       const video = document.getElementById('video');
       video.pause();
