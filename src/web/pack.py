@@ -21,8 +21,9 @@ def pack(text, kind):
         text = re.sub(r"^\s*//.*$", "", text, flags=re.M)
         text = licence + "\n" + text
     else:
-        # Those of HTML and of the style sheet in it.
-        text = re.sub(r"<!--.*?-->|/\*.*?\*/", "", text, flags=re.S)
+        text = re.sub(r"<!--.*?-->", "", text, flags=re.S)
+        style = re.compile(r"<style>.*?</style>", re.S)
+        text = style.sub(lambda css: re.sub(r"/\*.*?\*/", "", css[0], flags=re.S), text)
     lines = (line.strip() for line in text.splitlines())
     return "\n".join(line for line in lines if line) + "\n"
 
