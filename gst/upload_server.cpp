@@ -23,12 +23,6 @@ namespace {
 constexpr std::chrono::milliseconds kLastWordTimeout{3000};
 constexpr std::chrono::milliseconds kGoodbyeTimeout{3000};
 
-// Where a key is wanted, credentials are for those who have shown it.
-std::vector<IceServer> public_ice_servers(const UploadServer::Settings& settings) {
-  return settings.api_key.empty() ? settings.ice_servers
-                                  : without_credentials(settings.ice_servers);
-}
-
 }  // namespace
 
 // Lives on the server's thread.
@@ -41,7 +35,12 @@ class UploadServer::Worker : public std::enable_shared_from_this<Worker> {
         loop_(g_main_loop_new(context, FALSE)),
         http_({.address = settings_.address,
                .port = settings_.port,
-               .ice_servers = public_ice_servers(settings_),
+               // Credentials are for those who have shown the key.
+               .ice_servers =
+                   [this](const std::optional<std::string>& key) {
+                     return allows(key) ? settings_.ice_servers
+                                        : without_credentials(settings_.ice_servers);
+                   },
                .limits =
                    [this] { return limits_json(events_.max_size(), !settings_.api_key.empty()); }},
               [this](HttpRequest request, HttpResponder responder) {

@@ -4,7 +4,9 @@
 
 #include <libsoup/soup.h>
 
+#include <algorithm>
 #include <cerrno>
+#include <iterator>
 #include <map>
 #include <string_view>
 #include <sys/socket.h>
@@ -317,7 +319,10 @@ struct HttpServer::Impl {
       HttpHeaders headers = preflight(request, allowed);
       if (at == kUploadPath) {
         headers.emplace_back("Accept-Post", "application/sdp");
-        for (auto& link : ice_links(options.ice_servers)) headers.push_back(std::move(link));
+        if (options.ice_servers) {
+          auto links = ice_links(options.ice_servers(bearer_token(request)));
+          std::move(links.begin(), links.end(), std::back_inserter(headers));
+        }
       }
       responder.reply_json(204, "", headers);
       return;
@@ -341,9 +346,7 @@ struct HttpServer::Impl {
     const auto* data = static_cast<const char*>(g_bytes_get_data(body, &size));
     if (size > 0) parsed.body.assign(data, size);
     g_bytes_unref(body);
-    if (const char* value = soup_message_headers_get_one(request, "Authorization")) {
-      if (g_ascii_strncasecmp(value, "Bearer ", 7) == 0) parsed.bearer_token = value + 7;
-    }
+    parsed.bearer_token = bearer_token(request);
     if (const char* host = soup_server_message_get_remote_host(message)) {
       parsed.client_address = host;
     }
@@ -371,6 +374,12 @@ struct HttpServer::Impl {
       responder.reply(200, std::string(file->mime_type), file->bytes, headers);
     }
     return true;
+  }
+
+  static std::optional<std::string> bearer_token(SoupMessageHeaders* request) {
+    const char* value = soup_message_headers_get_one(request, "Authorization");
+    if (!value || g_ascii_strncasecmp(value, "Bearer ", 7) != 0) return std::nullopt;
+    return value + 7;
   }
 
   static HttpHeaders preflight(SoupMessageHeaders* request, const std::string& allowed) {

@@ -30,9 +30,9 @@ struct HttpServerOptions {
   std::size_t max_connections = 256;
   // From a connection's begin to the end of its request.
   std::chrono::milliseconds request_timeout{10000};
-  // Told to everybody who asks for the options of kUploadPath (RFC 9725, 4.6), so no credentials
-  // that not everybody may have.
-  std::vector<IceServer> ice_servers;
+  // What somebody with this key, or none, is told who asks for the options of kUploadPath (RFC
+  // 9725, 4.6). Unset: nothing.
+  std::function<std::vector<IceServer>(const std::optional<std::string>& bearer_token)> ice_servers;
   // What a page should know before its person chooses a file: the JSON at kLimitsPath.
   std::function<std::string()> limits;
 };

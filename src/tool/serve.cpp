@@ -122,6 +122,13 @@ class Server {
 
   HttpServerOptions http_options() {
     HttpServerOptions http = options_.http;
+    // Credentials are for those who have shown a key. What the hook would say is asked with an
+    // offer.
+    http.ice_servers = [this](const std::optional<std::string>& key) {
+      const bool known = policy_.wants_keys() ? !policy_.check_key(key) : !policy_.protects();
+      return known ? options_.session.ice_servers
+                   : without_credentials(options_.session.ice_servers);
+    };
     http.limits = [this] {
       return limits_json(options_.session.max_size.value_or(kDefaultMaxSize), policy_.wants_keys());
     };

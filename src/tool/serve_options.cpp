@@ -140,9 +140,6 @@ std::string read_ice_servers(RawOptions& raw, ServeOptions& options) {
     }
     options.session.ice_servers.push_back(std::move(std::get<IceServer>(parsed)));
   }
-  const bool is_open = options.keys.empty() && !options.hook;
-  options.http.ice_servers =
-      is_open ? options.session.ice_servers : without_credentials(options.session.ice_servers);
   const auto clients = take_string(raw.client_ice_servers);
   if (!clients || *clients == "ignore") return "";
   if (*clients != "allow" && *clients != "refuse") {

@@ -501,6 +501,16 @@ TEST_F(ServerElement, TellsItsServersForIceToWhoAsks) {
                         "credential-type=\"password\"\r\n"));
 }
 
+TEST_F(ServerElement, TellsCredentialsForIceToWhoHasTheKey) {
+  start("api-key=sesame turn-server=turn://me:secret@turn.invalid:3478", "fakesink");
+  const auto ask = [this](const std::string& header) {
+    return test::http_exchange(port(), "OPTIONS /upload HTTP/1.1\r\nHost: x\r\n" + header + "\r\n");
+  };
+  EXPECT_THAT(ask(""), ::testing::Not(HasSubstr("turn.invalid")));
+  EXPECT_THAT(ask("Authorization: Bearer sesam\r\n"), ::testing::Not(HasSubstr("turn.invalid")));
+  EXPECT_THAT(ask("Authorization: Bearer sesame\r\n"), HasSubstr("credential=\"secret\""));
+}
+
 TEST_F(ServerElement, ShowsThePageAndItsLimits) {
   start("", "fakesink");
   EXPECT_THAT(test::http_exchange(port(), "GET / HTTP/1.1\r\nHost: x\r\n\r\n"),

@@ -329,6 +329,12 @@ TEST_P(ServerHttp, TellsItsOwnServersForIceToWhoMayKnow) {
   Server locked(with(more), kSwallow);
   EXPECT_THAT(http_exchange(locked.port(), ask), HasSubstr(stun + "\r\n"));
   EXPECT_THAT(http_exchange(locked.port(), ask), Not(HasSubstr("secret")));
+  const auto ask_with = [&](const std::string& key) {
+    return http_exchange(locked.port(),
+                         "OPTIONS /upload HTTP/1.1\r\nHost: x\r\n" + bearer(key) + "\r\n");
+  };
+  EXPECT_THAT(ask_with("kez"), Not(HasSubstr("secret")));
+  EXPECT_THAT(ask_with("key"), HasSubstr(stun + ", " + turn));
   const std::string offer = crlf(kWebrtcbinOffer);
   const std::string reply = http_exchange(
       locked.port(), "POST /upload HTTP/1.1\r\nHost: x\r\nContent-Type: application/sdp\r\n" +
