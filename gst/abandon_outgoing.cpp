@@ -5,22 +5,14 @@
 #include <string>
 #include <vector>
 
+#include "gst/elements_made_by.h"
 #include "gst/glib_ptr.h"
 
 namespace webrtcupload {
 namespace {
 
 GstPtr<GstElement> find_sctpenc(GstElement* webrtcbin) {
-  GstPtr<GstElement> found;
-  GstIterator* elements =
-      gst_bin_iterate_all_by_element_factory_name(GST_BIN(webrtcbin), "sctpenc");
-  GValue item = G_VALUE_INIT;
-  if (gst_iterator_next(elements, &item) == GST_ITERATOR_OK) {
-    found = ref_gst(static_cast<GstElement*>(g_value_get_object(&item)));
-    g_value_unset(&item);
-  }
-  gst_iterator_free(elements);
-  return found;
+  return element_made_by(GST_BIN(webrtcbin), "sctpenc");
 }
 
 // The pads by which the channels feed `sctpenc`: that of one channel, or all.

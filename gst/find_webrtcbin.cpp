@@ -4,6 +4,8 @@
 
 #include <utility>
 
+#include "gst/elements_made_by.h"
+
 namespace webrtcupload {
 
 GstPtr<GstObject> outermost_parent(GstElement* self) {
@@ -60,16 +62,7 @@ bool resolve_webrtcbin(GstElement* self, const std::string& name, GstPtr<GstElem
 GstPtr<GstElement> find_upload_server(GstElement* self) {
   const GstPtr<GstObject> top = outermost_parent(self);
   if (!GST_IS_BIN(top.get())) return nullptr;
-  GstIterator* servers =
-      gst_bin_iterate_all_by_element_factory_name(GST_BIN(top.get()), "webrtcuploadserver");
-  GValue item = G_VALUE_INIT;
-  GstPtr<GstElement> found;
-  if (gst_iterator_next(servers, &item) == GST_ITERATOR_OK) {
-    found = ref_gst(GST_ELEMENT(g_value_get_object(&item)));
-    g_value_unset(&item);
-  }
-  gst_iterator_free(servers);
-  return found;
+  return element_made_by(GST_BIN(top.get()), "webrtcuploadserver");
 }
 
 bool is_shutting_down(GstElement* self) {

@@ -19,28 +19,12 @@ namespace {
 // For the last message to leave when the pipeline goes down: enough for a peer that is there, and
 // nobody waits longer for one that is not.
 constexpr std::chrono::milliseconds kGoodbye{150};
-// A peer's wish for more names than these, or longer ones, is none.
-constexpr guint kMaxNames = 64;
-constexpr std::size_t kMaxNameSize = 256;
 
 // What the peer wants in "data_output", if it says.
 std::optional<std::vector<std::string>> wanted_outputs(const std::string& json_text) {
   const auto parsed = parse_json_object(json_text);
   const auto* root = std::get_if<JsonNodePtr>(&parsed);
-  JsonNode* node = root ? json_member(json_node_get_object(root->get()), "data_output") : nullptr;
-  if (!node || !JSON_NODE_HOLDS_ARRAY(node)) return std::nullopt;
-  JsonArray* array = json_node_get_array(node);
-  if (json_array_get_length(array) > kMaxNames) return std::nullopt;
-  std::vector<std::string> names;
-  for (guint i = 0; i < json_array_get_length(array); ++i) {
-    JsonNode* item = json_array_get_element(array, i);
-    if (!JSON_NODE_HOLDS_VALUE(item) || json_node_get_value_type(item) != G_TYPE_STRING) {
-      return std::nullopt;
-    }
-    names.emplace_back(json_node_get_string(item));
-    if (names.back().size() > kMaxNameSize) return std::nullopt;
-  }
-  return names;
+  return root ? json_names(json_node_get_object(root->get()), "data_output") : std::nullopt;
 }
 
 bool is_within(GstObject* object, GstElement* ancestor) {

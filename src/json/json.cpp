@@ -142,6 +142,25 @@ std::optional<std::string> json_string(JsonObject* object, const char* name) {
   return std::string(json_node_get_string(node));
 }
 
+std::optional<std::vector<std::string>> json_names(JsonObject* object, const char* name) {
+  constexpr guint kMaxNames = 64;
+  constexpr std::size_t kMaxNameBytes = 256;
+  JsonNode* node = json_member(object, name);
+  if (!node || !JSON_NODE_HOLDS_ARRAY(node)) return std::nullopt;
+  JsonArray* array = json_node_get_array(node);
+  if (json_array_get_length(array) > kMaxNames) return std::nullopt;
+  std::vector<std::string> names;
+  for (guint i = 0; i < json_array_get_length(array); ++i) {
+    JsonNode* item = json_array_get_element(array, i);
+    if (!JSON_NODE_HOLDS_VALUE(item) || json_node_get_value_type(item) != G_TYPE_STRING) {
+      return std::nullopt;
+    }
+    names.emplace_back(json_node_get_string(item));
+    if (names.back().size() > kMaxNameBytes) return std::nullopt;
+  }
+  return names;
+}
+
 std::optional<std::int64_t> json_integer(JsonObject* object, const char* name) {
   JsonNode* node = json_member(object, name);
   if (!node || !JSON_NODE_HOLDS_VALUE(node) || json_node_get_value_type(node) != G_TYPE_INT64) {

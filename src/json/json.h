@@ -14,6 +14,7 @@
 #include <string>
 #include <string_view>
 #include <variant>
+#include <vector>
 
 namespace webrtcupload {
 
@@ -66,6 +67,9 @@ class JsonWriter {
 
 // The member of `object`, or null if there is none.
 [[nodiscard]] JsonNode* json_member(JsonObject* object, const char* name);
+// A list of at most 64 strings of at most 256 bytes each, such as names that a peer chooses.
+[[nodiscard]] std::optional<std::vector<std::string>> json_names(JsonObject* object,
+                                                                 const char* name);
 // The member if it has that type.
 [[nodiscard]] std::optional<std::string> json_string(JsonObject* object, const char* name);
 [[nodiscard]] std::optional<std::int64_t> json_integer(JsonObject* object, const char* name);

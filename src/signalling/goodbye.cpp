@@ -10,6 +10,7 @@
 #include <utility>
 #include <vector>
 
+#include "gst/elements_made_by.h"
 #include "gst/glib_ptr.h"
 #include "gst/signal_connection.h"
 
@@ -22,28 +23,12 @@ constexpr std::chrono::milliseconds kQuiet{100};
 // RFC 6347: a record's first byte is its type.
 constexpr std::uint8_t kAlertRecord = 21;
 
-// Once more from the begin if webrtcbin adds or removes an element meanwhile.
-bool go_on(GstIterator* iterator, GValue* item) {
-  GstIteratorResult result = gst_iterator_next(iterator, item);
-  while (result == GST_ITERATOR_RESYNC) {
-    gst_iterator_resync(iterator);
-    result = gst_iterator_next(iterator, item);
-  }
-  return result == GST_ITERATOR_OK;
-}
-
 std::vector<GstPtr<GstPad>> sink_pads_of(GstElement* bin, const char* factory) {
   std::vector<GstPtr<GstPad>> pads;
-  GstIterator* iterator = gst_bin_iterate_all_by_element_factory_name(GST_BIN(bin), factory);
-  GValue item = G_VALUE_INIT;
-  while (go_on(iterator, &item)) {
-    GstPtr<GstPad> pad(gst_element_get_static_pad(GST_ELEMENT(g_value_get_object(&item)), "sink"));
-    const bool known = std::any_of(pads.begin(), pads.end(),
-                                   [&](const auto& other) { return other.get() == pad.get(); });
-    if (pad && !known) pads.push_back(std::move(pad));
-    g_value_unset(&item);
+  for (const auto& element : elements_made_by(GST_BIN(bin), factory)) {
+    GstPtr<GstPad> pad(gst_element_get_static_pad(element.get(), "sink"));
+    if (pad) pads.push_back(std::move(pad));
   }
-  gst_iterator_free(iterator);
   return pads;
 }
 
@@ -175,23 +160,17 @@ void say_goodbye(GstElement* webrtcbin) {
 }
 
 void abandon_sending(GstElement* webrtcbin) {
-  GstIterator* iterator =
-      gst_bin_iterate_all_by_element_factory_name(GST_BIN(webrtcbin), "sctpenc");
-  GValue item = G_VALUE_INIT;
-  while (go_on(iterator, &item)) {
-    auto* sctpenc = GST_ELEMENT(g_value_get_object(&item));
+  for (const auto& sctpenc : elements_made_by(GST_BIN(webrtcbin), "sctpenc")) {
     std::vector<GstPtr<GstPad>> pads;
-    GST_OBJECT_LOCK(sctpenc);
+    GST_OBJECT_LOCK(sctpenc.get());
     for (GList* pad = sctpenc->sinkpads; pad; pad = pad->next) {
       pads.push_back(ref_gst(GST_PAD(pad->data)));
     }
-    GST_OBJECT_UNLOCK(sctpenc);
+    GST_OBJECT_UNLOCK(sctpenc.get());
     // Flushing is what wakes it. Releasing the pads would too, but closed channels' pads are
     // released by webrtcbin itself at any moment.
     for (const auto& pad : pads) gst_pad_send_event(pad.get(), gst_event_new_flush_start());
-    g_value_unset(&item);
   }
-  gst_iterator_free(iterator);
 }
 
 }  // namespace webrtcupload

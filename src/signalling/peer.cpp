@@ -14,6 +14,7 @@
 #include <optional>
 #include <utility>
 
+#include "gst/elements_made_by.h"
 #include "gst/signal_connection.h"
 #include "signalling/fingerprint.h"
 #include "signalling/goodbye.h"
@@ -379,13 +380,8 @@ struct Peer::Impl {
   void count_packets() {
     if (packets) return;
     packets = std::make_shared<std::atomic<std::uint64_t>>(0);
-    GstIterator* found =
-        gst_bin_iterate_all_by_element_factory_name(GST_BIN(webrtcbin.get()), "sctpdec");
-    GValue item = G_VALUE_INIT;
-    while (gst_iterator_next(found, &item) == GST_ITERATOR_OK) {
-      const GstPtr<GstPad> pad(
-          gst_element_get_static_pad(GST_ELEMENT(g_value_get_object(&item)), "sink"));
-      g_value_unset(&item);
+    for (const auto& sctpdec : elements_made_by(GST_BIN(webrtcbin.get()), "sctpdec")) {
+      const GstPtr<GstPad> pad(gst_element_get_static_pad(sctpdec.get(), "sink"));
       if (!pad) continue;
       using Count = std::shared_ptr<std::atomic<std::uint64_t>>;
       gst_pad_add_probe(
@@ -396,7 +392,6 @@ struct Peer::Impl {
           },
           new Count(packets), [](gpointer count) { delete static_cast<Count*>(count); });
     }
-    gst_iterator_free(found);
   }
 
   // The DTLS transport exists once a description is set.

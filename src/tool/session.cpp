@@ -26,30 +26,10 @@ constexpr std::chrono::seconds kDeliveryTimeout{120};
 static_assert(kDeliveryTimeout < kLongestEnding);
 // As many control messages as this may wait to be looked at; further ones are lost.
 constexpr int kMaxControls = 64;
-constexpr std::size_t kMaxNames = 64;
-constexpr std::size_t kMaxNameBytes = 256;
 
 std::string format_seconds(std::chrono::milliseconds time) {
   char text[G_ASCII_DTOSTR_BUF_SIZE];
   return g_ascii_formatd(text, sizeof text, "%g", std::chrono::duration<double>(time).count());
-}
-
-// Nothing if it is no list of names, and for null, which is to leave things as they are.
-std::optional<std::vector<std::string>> read_names(JsonObject* object, const char* member) {
-  JsonNode* wanted = json_member(object, member);
-  if (!wanted || !JSON_NODE_HOLDS_ARRAY(wanted)) return std::nullopt;
-  JsonArray* names = json_node_get_array(wanted);
-  if (json_array_get_length(names) > kMaxNames) return std::nullopt;
-  std::vector<std::string> result;
-  for (guint i = 0; i < json_array_get_length(names); ++i) {
-    JsonNode* name = json_array_get_element(names, i);
-    if (!JSON_NODE_HOLDS_VALUE(name) || json_node_get_value_type(name) != G_TYPE_STRING) {
-      return std::nullopt;
-    }
-    result.emplace_back(json_node_get_string(name));
-    if (result.back().size() > kMaxNameBytes) return std::nullopt;
-  }
-  return result;
 }
 
 }  // namespace
@@ -232,10 +212,10 @@ void Session::on_control(const std::string& json) {
   const auto* node = std::get_if<JsonNodePtr>(&parsed);
   if (!node) return;
   JsonObject* object = json_node_get_object(node->get());
-  if (const auto names = read_names(object, "stream_output"); names && video_) {
+  if (const auto names = json_names(object, "stream_output"); names && video_) {
     video_->set_enabled(std::ranges::find(*names, kImageOutput) != names->end());
   }
-  if (auto names = read_names(object, "data_output"); names && results_) {
+  if (auto names = json_names(object, "data_output"); names && results_) {
     results_->set_data_output(std::move(*names));
   }
 }

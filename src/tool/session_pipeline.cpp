@@ -6,6 +6,7 @@
 #include <memory>
 #include <utility>
 
+#include "gst/elements_made_by.h"
 #include "signalling/main_context.h"
 #include "tool/decoded_video.h"
 #include "tool/options.h"
@@ -41,16 +42,7 @@ bool has_sink(GstElement* pipeline) {
 }
 
 GstPtr<GstElement> find_result_sink(GstElement* pipeline) {
-  GstIterator* found =
-      gst_bin_iterate_all_by_element_factory_name(GST_BIN(pipeline), "webrtcresultsink");
-  GValue item = G_VALUE_INIT;
-  GstPtr<GstElement> sink;
-  if (gst_iterator_next(found, &item) == GST_ITERATOR_OK) {
-    sink = ref_gst(GST_ELEMENT(g_value_get_object(&item)));
-    g_value_unset(&item);
-  }
-  gst_iterator_free(found);
-  return sink;
+  return element_made_by(GST_BIN(pipeline), "webrtcresultsink");
 }
 
 }  // namespace

@@ -5,6 +5,10 @@
 #include <gtest/gtest.h>
 
 #include <string>
+#include <variant>
+#include <vector>
+
+#include "json/json.h"
 
 namespace webrtcupload {
 namespace {
@@ -74,6 +78,27 @@ TEST(JsonText, Depth) {
   std::string wide = "[";
   for (int i = 0; i < 1000; ++i) wide += "[{}],";
   EXPECT_TRUE(is_json_value(wide + "[]]"));
+}
+
+TEST(JsonNames, AreBoundedStrings) {
+  const auto names = [](const std::string& list) {
+    const auto parsed = parse_json_object(R"({"names":)" + list + "}");
+    return json_names(json_node_get_object(std::get<JsonNodePtr>(parsed).get()), "names");
+  };
+  const auto times = [](int count, const std::string& item) {
+    std::string list = "[" + item;
+    for (int i = 1; i < count; ++i) list += "," + item;
+    return list + "]";
+  };
+  EXPECT_EQ(names(R"(["a","b"])"), (std::vector<std::string>{"a", "b"}));
+  EXPECT_EQ(names("[]"), std::vector<std::string>());
+  for (const char* none : {"null", "\"a\"", "{}", "[1]", "[null]", "[[]]"}) {
+    EXPECT_FALSE(names(none)) << none;
+  }
+  EXPECT_TRUE(names(times(64, "\"a\"")));
+  EXPECT_FALSE(names(times(65, "\"a\"")));
+  EXPECT_TRUE(names(times(1, '"' + std::string(256, 'a') + '"')));
+  EXPECT_FALSE(names(times(1, '"' + std::string(257, 'a') + '"')));
 }
 
 }  // namespace
