@@ -370,8 +370,8 @@ void install_properties(GObjectClass* object_class) {
   properties[PROP_BACKLOG_HIGH] = g_param_spec_uint64(
       "backlog-high", "High mark of the backlog",
       "Bytes of received messages waiting to be stored above which the peer is held back. At 16 "
-      "times as many the upload fails, which can only be when the peer cannot be held back (error "
-      "overloaded)",
+      "times as many, but not below 16 MiB, the upload fails, which can only be when the peer "
+      "cannot be held back (error overloaded)",
       kMinBacklogMark, kMaxBacklogMark, defaults.marks.high, kReadyFlags);
   properties[PROP_BACKLOG_LOW] = g_param_spec_uint64(
       "backlog-low", "Low mark of the backlog",

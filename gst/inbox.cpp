@@ -32,7 +32,7 @@ void Inbox::push(Item item) {
     const std::lock_guard lock(mutex_);
     if (closed_) return;
     const std::uint64_t backlog = backlog_.now + cost_of(item);
-    if (backlog > kOverloadFactor * marks_.high) {
+    if (backlog > std::max(kOverloadFactor * marks_.high, kOverloadFloor)) {
       std::swap(dropped, items_);
       items_.emplace_back(Overloaded{backlog});
       backlog_.now = 0;

@@ -31,9 +31,12 @@ class Inbox {
     // ... until the backlog has shrunk to this.
     std::uint64_t low = 1024 * 1024;
   };
-  // The inbox gives up at this many times the high mark, which happens only when the peer cannot be
-  // held back.
+  // The inbox gives up at this many times the high mark, but not below a floor. That happens only
+  // when the peer cannot be held back: a closed gate lets through what has entered webrtcbin's
+  // queues already, which is as much as arrived while its threads waited for a processor, however
+  // low the mark.
   static constexpr std::uint64_t kOverloadFactor = 16;
+  static constexpr std::uint64_t kOverloadFloor = 16 * 1024 * 1024;
   // Counted for each message beside its bytes: about what its objects take, so that tiny messages
   // are bounded as well.
   static constexpr std::uint64_t kMessageCost = 512;
@@ -45,7 +48,7 @@ class Inbox {
     // Which channel's; never dereferenced.
     const void* channel = nullptr;
   };
-  // The backlog passed kOverloadFactor times the high mark. Nothing more comes after this.
+  // The backlog passed the limit. Nothing more comes after this.
   struct Overloaded {
     std::uint64_t backlog = 0;
   };
