@@ -28,6 +28,9 @@ class Run:
             with open(logbase + ".json", encoding="utf-8", errors="replace") as log:
                 tests = [json.loads(line) for line in log if line.strip()]
             cases = self.read_cases(logbase + ".junit.xml", [test["name"] for test in tests])
+        except FileNotFoundError:
+            self.failed.append(("", "did not run: it has left no log"))
+            return
         except (OSError, ValueError, ElementTree.ParseError) as error:
             self.failed.append(("", "did not run: %s" % error))
             return
