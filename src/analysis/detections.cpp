@@ -7,6 +7,8 @@
 #endif
 
 #include <algorithm>
+#include <array>
+#include <charconv>
 #include <cmath>
 #include <cstdio>
 #include <cstring>
@@ -39,6 +41,15 @@ std::string clean_text(const char* text, std::size_t max_bytes) {
   return result;
 }
 
+// A float by the decimal that it stands for: 0.9f is 0.9 and not 0.8999999761581421.
+double from_float(float value) {
+  std::array<char, 32> digits{};
+  const auto written = std::to_chars(digits.data(), digits.data() + digits.size(), value);
+  double result = value;
+  std::from_chars(digits.data(), written.ptr, result);
+  return result;
+}
+
 // Any finite number, whatever its type: analysers disagree about signedness, and some use floating
 // point.
 std::optional<double> number(const GstStructure& structure, const char* field) {
@@ -58,7 +69,7 @@ std::optional<double> number(const GstStructure& structure, const char* field) {
   } else if (G_VALUE_HOLDS_DOUBLE(value)) {
     result = g_value_get_double(value);
   } else if (G_VALUE_HOLDS_FLOAT(value)) {
-    result = g_value_get_float(value);
+    result = from_float(g_value_get_float(value));
   } else {
     return std::nullopt;
   }
@@ -227,7 +238,7 @@ void add_analytics_detections(GstBuffer* frame, std::size_t max_text, std::size_
     }
     detection.box = box_from_corner(left, top, width, height);
     if (confidence >= 0 && confidence <= 1) {
-      detection.confidence = confidence;
+      detection.confidence = from_float(confidence);
     }
     result.push_back(std::move(detection));
   }
@@ -235,6 +246,11 @@ void add_analytics_detections(GstBuffer* frame, std::size_t max_text, std::size_
 #endif
 
 }  // namespace
+
+double to_thousandths(double value) {
+  // A double that is larger has no such digits.
+  return std::abs(value) < 1e12 ? std::round(value * 1000) / 1000 : value;
+}
 
 std::string label_of_cascade(const std::string& path) {
   std::string_view name = path;
@@ -425,6 +441,11 @@ std::vector<Detection> DetectionCollector::take(GstBuffer* frame, const GstVideo
     } else {
       ++dropped;
     }
+  }
+  for (Detection& detection : result) {
+    if (!detection.box) continue;
+    Box& box = *detection.box;
+    for (double* value : {&box.x, &box.y, &box.width, &box.height}) *value = to_thousandths(*value);
   }
   if (dropped > 0) {
     const std::lock_guard lock(mutex_);

@@ -19,7 +19,11 @@
 
 namespace webrtcupload {
 
-// In pixels of the frame; (x, y) is the centre.
+// Without the digits behind the third decimal, which in a number of pixels or frames are what
+// computing left there: 288.00000000000006.
+[[nodiscard]] double to_thousandths(double value);
+
+// In pixels of the frame, to thousandths; (x, y) is the centre.
 struct Box {
   double x = 0;
   double y = 0;

@@ -19,7 +19,7 @@ constexpr std::size_t kBytesPerDetection = 256;
 template <typename Number>
 void append_number(std::string& out, Number value) {
   if constexpr (std::is_floating_point_v<Number>) {
-    if (!std::isfinite(value)) value = 0;  // JSON has no word for it.
+    if (!std::isfinite(value)) value = 0;
   }
   std::array<char, 32> digits{};
   const auto [end, problem] = std::to_chars(digits.data(), digits.data() + digits.size(), value);
@@ -74,7 +74,8 @@ void append_metadata(std::string& out, const VideoMetadata& metadata) {
   out += ",\"declared_fps\":";
   append_optional(out, metadata.declared_fps);
   out += ",\"measured_fps\":";
-  append_optional(out, metadata.measured_fps);
+  append_optional(out, metadata.measured_fps ? std::optional(to_thousandths(*metadata.measured_fps))
+                                             : std::nullopt);
   out += ",\"width\":";
   append_optional(out, metadata.width);
   out += ",\"height\":";
@@ -93,6 +94,8 @@ void append_errors(std::string& out, std::span<const std::string> errors) {
 }
 
 }  // namespace
+
+void append_json_number(std::string& out, double value) { append_number(out, value); }
 
 void append_json_string(std::string& out, std::string_view text) {
   std::unique_ptr<char, decltype(&g_free)> repaired(nullptr, &g_free);

@@ -81,6 +81,8 @@ class ResultDocument {
 [[nodiscard]] std::string completion_document(std::string_view termination_reason,
                                               std::span<const std::string> errors);
 
+// The shortest text that reads as `value`; 0 for what JSON has no word for.
+void append_json_number(std::string& out, double value);
 // `text` as a JSON string, quotes included. What is not UTF-8 is replaced.
 void append_json_string(std::string& out, std::string_view text);
 

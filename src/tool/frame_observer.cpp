@@ -3,33 +3,35 @@
 #include "tool/frame_observer.h"
 
 #include <optional>
+#include <string_view>
 #include <utility>
 #include <vector>
 
+#include "analysis/result_document.h"
 #include "gst/glib_ptr.h"
-#include "json/json.h"
 
 namespace webrtcupload {
 namespace {
 
-JsonNodePtr to_json(const std::vector<Detection>& detections) {
-  JsonArray* array = json_array_new();
-  for (const Detection& detection : detections) {
-    JsonWriter item;
-    item.set("class", detection.label);
-    if (detection.box) {
-      item.set("x", detection.box->x)
-          .set("y", detection.box->y)
-          .set("width", detection.box->width)
-          .set("height", detection.box->height);
-    }
-    if (detection.confidence) item.set("confidence", *detection.confidence);
-    if (!detection.text.empty()) item.set("text", detection.text);
-    json_array_add_element(array, std::move(item).take().release());
+void append_detection(std::string& out, const Detection& detection) {
+  const auto number = [&out](std::string_view name, double value) {
+    out.append(",\"").append(name).append("\":");
+    append_json_number(out, value);
+  };
+  out += "{\"class\":";
+  append_json_string(out, detection.label);
+  if (detection.box) {
+    number("x", detection.box->x);
+    number("y", detection.box->y);
+    number("width", detection.box->width);
+    number("height", detection.box->height);
   }
-  JsonNodePtr node(json_node_new(JSON_NODE_ARRAY));
-  json_node_take_array(node.get(), array);
-  return node;
+  if (detection.confidence) number("confidence", *detection.confidence);
+  if (!detection.text.empty()) {
+    out += ",\"text\":";
+    append_json_string(out, detection.text);
+  }
+  out += '}';
 }
 
 // Whether raw video may come out of `pad`.
@@ -122,17 +124,19 @@ void FrameObserver::on_buffer(GstPad* pad, GstBuffer* buffer) {
 }
 
 std::string frame_line(const std::string& session, const FrameObserver::Frame& frame) {
-  JsonWriter line;
-  line.set("event", "frame").set("session", session).set("frame", frame.number);
-  if (GST_BUFFER_PTS_IS_VALID(frame.buffer)) {
-    line.set("pts", std::uint64_t{GST_BUFFER_PTS(frame.buffer)});
-  } else {
-    line.set_null("pts");
+  // Not with json-glib, which writes 288.1 as 288.10000000000002.
+  std::string line = "{\"event\":\"frame\",\"session\":";
+  append_json_string(line, session);
+  line += ",\"frame\":" + std::to_string(frame.number) + ",\"pts\":";
+  line +=
+      GST_BUFFER_PTS_IS_VALID(frame.buffer) ? std::to_string(GST_BUFFER_PTS(frame.buffer)) : "null";
+  line += ",\"width\":" + std::to_string(GST_VIDEO_INFO_WIDTH(&frame.info)) +
+          ",\"height\":" + std::to_string(GST_VIDEO_INFO_HEIGHT(&frame.info)) + ",\"detections\":[";
+  for (const Detection& detection : frame.detections) {
+    if (line.back() != '[') line += ',';
+    append_detection(line, detection);
   }
-  line.set("width", GST_VIDEO_INFO_WIDTH(&frame.info))
-      .set("height", GST_VIDEO_INFO_HEIGHT(&frame.info))
-      .set("detections", to_json(frame.detections));
-  return line.text();
+  return line + "]}";
 }
 
 }  // namespace webrtcupload

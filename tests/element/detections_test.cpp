@@ -218,6 +218,38 @@ TEST_F(DetectionsTest, OtherNumberTypesAreNumbers) {
   EXPECT_EQ(found[0].box, (Box{0, 3, 8, 3}));
 }
 
+// What computing leaves behind the third decimal is nobody's finding; a confidence keeps all that
+// its analyser said.
+TEST_F(DetectionsTest, BoxesAreInThousandthsAndConfidencesAsSaid) {
+  EXPECT_EQ(to_thousandths(288.00000000000006), 288);
+  EXPECT_EQ(to_thousandths(-1.0 / 3), -0.333);
+  EXPECT_EQ(to_thousandths(1e300), 1e300);
+
+  DetectionCollector collector;
+  EXPECT_TRUE(say(
+      collector, parse("facedetect, timestamp=(guint64)40000000, "
+                       "faces=(structure){\"face\\,\\ x\\=\\(double\\)0.1\\,\\ y\\=\\(double\\)1\\,"
+                       "\\ width\\=\\(double\\)0.4\\,\\ height\\=\\(double\\)1.00049\\;\"}")));
+  const auto found = collector.take(frame_at(kPts).get(), nullptr);
+  ASSERT_EQ(found.size(), 1U);
+  EXPECT_EQ(found[0].box, (Box{0.3, 1.5, 0.4, 1})) << "0.1 + 0.2 is 0.30000000000000004";
+
+  const BufferPtr frame = frame_at(kPts);
+  const auto confidence = [&](GType type, double value) {
+    GstVideoRegionOfInterestMeta* meta =
+        gst_buffer_add_video_region_of_interest_meta(frame.get(), "car", 1, 2, 3, 4);
+    gst_video_region_of_interest_meta_add_param(
+        meta, gst_structure_new("detection", "confidence", type, value, nullptr));
+  };
+  confidence(G_TYPE_FLOAT, 0.9);
+  confidence(G_TYPE_DOUBLE, 0.123456789);
+  const auto cars = collector.take(frame.get(), nullptr);
+  ASSERT_EQ(cars.size(), 2U);
+  EXPECT_EQ(cars[0].confidence, 0.9);
+  EXPECT_EQ(cars[1].confidence, 0.123456789);
+  EXPECT_EQ(cars[0].box, (Box{2.5, 4, 3, 4}));
+}
+
 TEST_F(DetectionsTest, OtherMessagesAreNoDetections) {
   DetectionCollector collector;
   GstMessage* eos = gst_message_new_eos(nullptr);

@@ -229,6 +229,15 @@ TEST(ResultDocument, NumbersAreFinite) {
   EXPECT_EQ(json_number(predictions.items.at(0), "confidence"), 0);
 }
 
+TEST(ResultDocument, AMeasuredRateHasThreeDecimals) {
+  VideoMetadata metadata = metadata_of(1);
+  metadata.declared_fps = 30000.0 / 1001;
+  metadata.measured_fps = 24.930000000000003;
+  ResultDocument document;
+  EXPECT_THAT(document.result(metadata, nullptr, {}),
+              HasSubstr(R"("declared_fps":29.97002997002997,"measured_fps":24.93,)"));
+}
+
 TEST(ResultDocument, AnyTextIsAString) {
   std::string every;
   for (int c = 0; c < 256; ++c) every += static_cast<char>(c);

@@ -21,6 +21,7 @@
 #include "process.h"
 #include "tool/completion.h"
 #include "tool/event_output.h"
+#include "tool/frame_observer.h"
 #include "tool/http_client.h"
 #include "tool/progress_display.h"
 #include "tool/session_types.h"
@@ -394,6 +395,28 @@ TEST(ServerUrl, GetsTheEndpointsPath) {
     EXPECT_FALSE(parse_server_url(wrong, problem)) << wrong;
     EXPECT_NE(problem, "");
   }
+}
+
+TEST(FrameLine, NumbersAreAsShortAsTheyCanBe) {
+  gst_init(nullptr, nullptr);
+  GstVideoInfo info;
+  gst_video_info_set_format(&info, GST_VIDEO_FORMAT_I420, 320, 240);
+  GstBuffer* buffer = gst_buffer_new();
+  GST_BUFFER_PTS(buffer) = 40000000;
+  const auto line = [&](const std::vector<Detection>& detections) {
+    return frame_line(
+        "a\"b",
+        {.number = 7, .buffer = buffer, .caps = nullptr, .info = info, .detections = detections});
+  };
+  EXPECT_EQ(line({{"person", Box{288.1, 40, 30.5, 60}, 0.9, ""},
+                  {"QR-Code", std::nullopt, std::nullopt, "x\ny"}}),
+            R"({"event":"frame","session":"a\"b","frame":7,"pts":40000000,"width":320,)"
+            R"("height":240,"detections":[{"class":"person","x":288.1,"y":40,"width":30.5,)"
+            R"("height":60,"confidence":0.9},{"class":"QR-Code","text":"x\u000ay"}]})");
+  GST_BUFFER_PTS(buffer) = GST_CLOCK_TIME_NONE;
+  EXPECT_THAT(line({}),
+              ::testing::EndsWith(R"("pts":null,"width":320,"height":240,"detections":[]})"));
+  gst_buffer_unref(buffer);
 }
 
 }  // namespace
