@@ -1,10 +1,10 @@
 // SPDX-License-Identifier: LGPL-2.1-or-later
 //
-// What the page's tests have beyond tests/browser: films of other kinds, and a web server between page and program that says
-// what the program would not, and stays when it goes.
+// What the page's tests have beyond tests/browser: films of other kinds, a pipeline that waits to be told, and a web server
+// between page and program that says what the program would not, and stays when it goes.
 
 import assert from 'node:assert/strict';
-import { execFile } from 'node:child_process';
+import { execFile, execFileSync, spawn } from 'node:child_process';
 import { createHash } from 'node:crypto';
 import { once } from 'node:events';
 import fs from 'node:fs';
@@ -13,7 +13,7 @@ import path from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { promisify } from 'node:util';
 
-import { drawFilms as drawNumberedFilms } from '../browser/support.mjs';
+import { drawFilms as drawNumberedFilms, within } from '../browser/support.mjs';
 
 const here = path.dirname(fileURLToPath(import.meta.url));
 const web = process.env.WEB_DIRECTORY ?? path.join(here, '../../src/web');
@@ -49,6 +49,40 @@ export const FIND_PEOPLE =
   'decodebin ! videoconvert ! facedetect profile=/usr/share/opencv4/haarcascades/haarcascade_fullbody.xml ' +
   'display=false ! fakesink sync=false';
 
+// An analysis that goes as far as it is told: behind the detector is a FIFO, which has no room for a whole frame. A frame's
+// result is out before the frame gets there, so there is one more of those.
+export class Gate {
+  static #FRAME_BYTES = (320 * 240 * 3) / 2;
+  #reader = null;
+
+  constructor(directory) {
+    this.path = path.join(directory, 'gate');
+    execFileSync('mkfifo', [this.path]);
+    // Both ends, so that nobody waits for the other to open theirs, and none is ever the last.
+    this.fifo = fs.openSync(this.path, fs.constants.O_RDWR);
+    this.pipeline = `decodebin ! videoconvert ! testboxdetector ! filesink buffer-mode=unbuffered location=${this.path}`;
+  }
+
+  async let(frames) {
+    const taking = spawn('head', ['-c', String(frames * Gate.#FRAME_BYTES)], {
+      stdio: [this.fifo, 'ignore', 'inherit'],
+    });
+    this.#reader = taking;
+    await within(`${frames} frames`, once(taking, 'exit'));
+  }
+
+  // As many as there are.
+  open() {
+    this.#reader = spawn('cat', { stdio: [this.fifo, 'ignore', 'inherit'] });
+  }
+
+  close() {
+    this.#reader?.kill('SIGKILL');
+    fs.closeSync(this.fifo);
+    fs.rmSync(this.path);
+  }
+}
+
 // --- the web server ---------------------------------------------------------------------------
 
 const types = {
@@ -67,10 +101,17 @@ export function policyFor(html) {
   );
 }
 
-async function bodyOf(request) {
+async function bodyOf(message) {
   const parts = [];
-  for await (const part of request) parts.push(part);
+  for await (const part of message) parts.push(part);
   return Buffer.concat(parts).toString();
+}
+
+// On a connection of its own: on one that was kept, a request and the server's closing it may cross.
+async function ask(url, { method, headers, body }) {
+  const request = http.request(url, { method, headers, agent: false }).end(body);
+  const [reply] = await once(request, 'response');
+  return { status: reply.statusCode, headers: reply.headers, text: await bodyOf(reply) };
 }
 
 // Serves the page, and speaks WHIP to it and the drop-in way to `server`.
@@ -108,11 +149,11 @@ export class Gateway {
     } else if (url.pathname.startsWith('/sessions/')) {
       if (request.method === 'DELETE') this.deleted += 1;
       const { authorization = '' } = request.headers;
-      const reply = await fetch(new URL(url.pathname, this.server.url), {
+      const reply = await ask(new URL(url.pathname, this.server.url), {
         method: request.method,
         headers: { authorization },
       });
-      response.writeHead(reply.status).end(await reply.text());
+      response.writeHead(reply.status).end(reply.text);
     } else {
       this.file(url.pathname, response);
     }
@@ -122,7 +163,7 @@ export class Gateway {
     assert.equal(request.headers['content-type'], 'application/sdp');
     const sdp = await bodyOf(request);
     this.offers.push({ sdp, query: query.toString() });
-    const reply = await fetch(new URL('/initialise_webrtc_worker', this.server.url), {
+    const reply = await ask(new URL('/initialise_webrtc_worker', this.server.url), {
       method: 'POST',
       headers: {
         'Content-Type': 'application/json',
@@ -135,12 +176,12 @@ export class Gateway {
         stream_output: [],
       }),
     });
-    const said = await reply.json();
-    if (!reply.ok) {
+    const said = JSON.parse(reply.text);
+    if (reply.status !== 200) {
       json(reply.status, said);
       return;
     }
-    const headers = { 'Content-Type': 'application/sdp', Location: reply.headers.get('location') };
+    const headers = { 'Content-Type': 'application/sdp', Location: reply.headers.location };
     response.writeHead(201, headers).end(said.sdp);
   }
 

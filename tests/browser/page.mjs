@@ -5,6 +5,11 @@
 
 import { connectors, webrtc } from '/sdk/index.es.js';
 
+// The SDK gives up after 6 s without its candidates and after 30 s without a connection. What a busy machine needs longer for
+// is no failure of the server's.
+const { setTimeout } = window;
+window.setTimeout = (call, delay = 0, ...rest) => setTimeout(call, delay < 6000 ? delay : 10 * delay, ...rest);
+
 // A promise and what settles it.
 function settleable() {
   const result = {};
@@ -15,6 +20,7 @@ function settleable() {
 class Client {
   #complete = settleable();
   #halfUploaded = settleable();
+  #released = settleable();
   #watchers = [];
 
   results = [];
@@ -22,9 +28,10 @@ class Client {
   calls = [];
 
   // Where the server is, the key, and what useVideoFile() takes as `wrtcParams`. With `atHalf`, that method of the
-  // connection is called when half of the file was handed to the channel.
-  async start({ url, key = 'none', film, params = {}, atHalf = null, after = null }) {
+  // connection is called when half of the file was handed to the channel. With `held`, nothing is uploaded before release().
+  async start({ url, key = 'none', film, params = {}, atHalf = null, after = null, held = false }) {
     const file = new File([await (await fetch(film)).blob()], 'film.mp4', { type: 'video/mp4' });
+    if (held) this.#hold(file);
     this.connection = await webrtc.useVideoFile({
       file,
       connector: connectors.withApiKey(key, { serverUrl: url }),
@@ -46,6 +53,17 @@ class Client {
         this.#complete.resolve();
       },
     });
+  }
+
+  #hold(file) {
+    file.slice = (...range) => {
+      const piece = File.prototype.slice.apply(file, range);
+      piece.arrayBuffer = async () => {
+        await this.#released.promise;
+        return File.prototype.arrayBuffer.call(piece);
+      };
+      return piece;
+    };
   }
 
   halfUploaded() {
@@ -70,11 +88,11 @@ class Client {
     return { results: this.results, calls: this.calls };
   }
 
-  // Plays the track that comes back, and resolves once the red box was seen at `count` different heights.
+  // Plays the track that comes back, lets the upload begin, and resolves once the red box was seen at `count` different
+  // heights.
   async boxSeenMoving(count) {
     const video = document.getElementById('video');
     video.srcObject = await this.connection.remoteStream();
-    await video.play();
     const canvas = document.createElement('canvas');
     const context = canvas.getContext('2d', { willReadFrequently: true });
     const seen = new Set();
@@ -89,6 +107,7 @@ class Client {
         else video.requestVideoFrameCallback(look);
       };
       video.requestVideoFrameCallback(look);
+      this.#released.resolve();
     });
     return { tops: [...seen], width: canvas.width, height: canvas.height };
   }

@@ -11,7 +11,7 @@ import path from 'node:path';
 import * as support from './support.mjs';
 import { run, test } from './tap.mjs';
 
-const { Server, within } = support;
+const { Server, within, WORK } = support;
 
 let filmDirectory;
 let pageServer;
@@ -47,16 +47,16 @@ export class Tab {
 
   start(server, film, options = {}) {
     const all = { url: server.url, film: `/films/${film}.mp4`, ...options };
-    return within('the start of the upload', this.page.evaluate((given) => window.client.start(given), all));
+    return within('the start of the upload', this.page.evaluate((given) => window.client.start(given), all), WORK);
   }
 
   // Calls a method of the page's client.
   call(method, ...args) {
-    return within(method, this.page.evaluate(([name, given]) => window.client[name](...given), [method, args]));
+    return within(method, this.page.evaluate(([name, given]) => window.client[name](...given), [method, args]), WORK);
   }
 
   async close() {
-    await this.page.close();
+    await within('the tab to close', this.page.close());
     assert.deepEqual(this.problems, []);
   }
 }
