@@ -173,4 +173,12 @@ void abandon_sending(GstElement* webrtcbin) {
   }
 }
 
+void stop_receiving(GstElement* webrtcbin) {
+  for (const auto& pad : sink_pads_of(webrtcbin, "sctpdec")) {
+    gst_pad_send_event(pad.get(), gst_event_new_flush_start());
+    GST_PAD_STREAM_LOCK(pad.get());
+    GST_PAD_STREAM_UNLOCK(pad.get());
+  }
+}
+
 }  // namespace webrtcupload

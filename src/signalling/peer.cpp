@@ -152,6 +152,12 @@ GstPromise* make_promise(GMainContext* context, std::shared_ptr<Promises> promis
       });
 }
 
+void stop(GstElement* pipeline, GstElement* webrtcbin) {
+  abandon_sending(webrtcbin);
+  stop_receiving(webrtcbin);
+  gst_element_set_state(pipeline, GST_STATE_NULL);
+}
+
 }  // namespace
 
 std::vector<std::string> ice_addresses_for(const std::string& host) {
@@ -199,8 +205,7 @@ struct Peer::Impl {
     stop_listening();
     if (pipeline) {
       promises->wait();
-      abandon_sending(webrtcbin.get());
-      gst_element_set_state(pipeline.get(), GST_STATE_NULL);
+      stop(pipeline.get(), webrtcbin.get());
     }
     g_main_context_unref(context);
   }
@@ -581,8 +586,7 @@ void Peer::close(DoneCallback done) {
         auto* close = static_cast<Close*>(data);
         close->promises->wait();
         if (!close->gone) say_goodbye(close->webrtcbin.get());
-        abandon_sending(close->webrtcbin.get());
-        gst_element_set_state(stopping, GST_STATE_NULL);
+        stop(stopping, close->webrtcbin.get());
         post_to(close->context, std::move(close->done));
       },
       new Close{g_main_context_ref(impl.context), impl.gone, ref_gst(impl.webrtcbin.get()),
