@@ -125,28 +125,17 @@ export class Stage {
 
   #watchFrames() {
     const video = this.#video;
-    if (video.requestVideoFrameCallback) {
-      const next = (now, { mediaTime }) => {
-        this.#shown = mediaTime;
-        this.#follow();
-        this.#paint();
-        video.requestVideoFrameCallback(next);
-      };
-      video.requestVideoFrameCallback(next);
-      return;
-    }
-    const next = () => {
-      if (!video.paused) {
-        this.#shown = video.currentTime;
-        this.#follow();
-        this.#paint();
-      }
-      requestAnimationFrame(next);
+    const wait = () => {
+      if (video.requestVideoFrameCallback) video.requestVideoFrameCallback(next);
+      else requestAnimationFrame(next);
     };
-    video.addEventListener('seeked', () => {
-      this.#shown = video.currentTime;
-    });
-    requestAnimationFrame(next);
+    const next = (now, { mediaTime } = { mediaTime: video.currentTime }) => {
+      this.#shown = mediaTime;
+      this.#follow();
+      this.#paint();
+      wait();
+    };
+    wait();
   }
 
   #follow() {

@@ -36,14 +36,18 @@ function say(words) {
   $('heard').textContent = words;
 }
 
-function showError(error) {
-  const { title, advice, retry, said } = explain(error, limits);
+function alertOf({ title, advice, said = '' }, question = false) {
   $('alert-title').textContent = title;
   $('alert-advice').textContent = advice;
-  $('alert-said').textContent = said ?? '';
-  $('alert').classList.remove('question');
+  $('alert-said').textContent = said;
+  $('alert').classList.toggle('question', question);
   $('alert').hidden = false;
-  return retry;
+}
+
+function showError(error) {
+  const explained = explain(error, limits);
+  alertOf(explained);
+  return explained.retry;
 }
 
 function showPhase(words, { fraction = null, numbers = [], good = false } = {}) {
@@ -98,15 +102,11 @@ function setBusy(busy, retry = false) {
   if (!busy && activeElement === $('cancel')) $(retry ? 'retry' : 'again').focus();
 }
 
-function askForKey(sentence) {
+function askForKey(title) {
   showChooser();
   $('key-form').hidden = false;
   waitsForKey = file !== null;
-  $('alert-title').textContent = sentence;
-  $('alert-advice').textContent = 'Enter the key that you were given, and the upload goes on.';
-  $('alert-said').textContent = '';
-  $('alert').classList.toggle('question', !key);
-  $('alert').hidden = false;
+  alertOf({ title, advice: 'Enter the key that you were given, and the upload goes on.' }, !key);
   $('key').focus();
 }
 

@@ -86,7 +86,7 @@ export class Findings {
   }
 
   get lastTime() {
-    return this.times.length > 0 ? this.times[this.times.length - 1] : -1;
+    return this.times.at(-1) ?? -1;
   }
 
   /** Seconds from one frame to the next, as it is on average. */

@@ -52,12 +52,7 @@ export class UploadError extends Error {
    */
   constructor(code, message, { status, retryAfter, details = [], remote = false, cause } = {}) {
     super(message, { cause });
-    this.name = 'UploadError';
-    this.code = code;
-    this.status = status;
-    this.retryAfter = retryAfter;
-    this.details = details;
-    this.remote = remote;
+    Object.assign(this, { name: 'UploadError', code, status, retryAfter, details, remote });
   }
 }
 
@@ -106,7 +101,7 @@ export class ResultAssembler {
     const total = header.getUint32(8, true);
     const piece = new Uint8Array(message, RESULT_HEADER_BYTES);
     if (index >= total) throw bad(`part ${index} of a result of ${total} parts`);
-    if (total === 1) return { frameId, text: this.#decode([piece], piece.byteLength) };
+    if (total === 1) return { frameId, text: decode([piece]) };
 
     let result = this.#incomplete.get(frameId);
     if (!result) {
@@ -123,20 +118,15 @@ export class ResultAssembler {
     result.missing -= 1;
     if (result.missing > 0) return null;
     this.#incomplete.delete(frameId);
-    return { frameId, text: this.#decode(result.pieces, result.bytes) };
+    return { frameId, text: decode(result.pieces) };
   }
+}
 
-  #decode(pieces, bytes) {
-    if (pieces.length === 1) return new TextDecoder().decode(pieces[0]);
-    // Together, since a character may lie across two pieces.
-    const whole = new Uint8Array(bytes);
-    let at = 0;
-    for (const piece of pieces) {
-      whole.set(piece, at);
-      at += piece.byteLength;
-    }
-    return new TextDecoder().decode(whole);
-  }
+// As one stream, since a character may lie across two pieces.
+function decode(pieces) {
+  const decoder = new TextDecoder();
+  const stream = true;
+  return pieces.map((piece) => decoder.decode(piece, { stream })).join('') + decoder.decode();
 }
 
 const bad = (what) => new UploadError('bad-result', `The server sent ${what}.`);
@@ -181,17 +171,14 @@ export class ProgressMeter {
 
 // --- HTTP -------------------------------------------------------------------------------------
 
+// Any other below 500 is a bad request.
 const STATUS_CODES = {
-  400: 'bad-request',
   401: 'unauthorized',
   402: 'payment-required',
   403: 'forbidden',
   404: 'not-found',
   405: 'not-found',
   408: 'request-timeout',
-  413: 'bad-request',
-  415: 'bad-request',
-  422: 'bad-request',
   429: 'too-many-sessions',
   503: 'unavailable',
   504: 'unavailable',

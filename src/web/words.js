@@ -50,20 +50,20 @@ export function matchesFormat({ name, type }, formats) {
 
 const limitText = ({ maxSize } = {}) => (maxSize ? ` It takes up to ${bytes(maxSize)}.` : '');
 
-const AGAIN = 'Try again.';
 const NETWORK = 'Check that you are online and try again.';
 const SMALLER = 'Choose a shorter video, or save it with a lower quality first.';
 const LATER = 'Wait a little and try again.';
 const OPERATOR = 'If it happens again, tell the people who run this server.';
+const AGAIN = `Try again. ${OPERATOR}`;
+const TOO_LARGE = ['This video is too large for the server.', SMALLER];
 
-// code -> [what happened, what to do, whether the same file is worth another try]
+// code -> [what happened, what to do, true if the same file is worth another try]
 const ERRORS = {
-  'already-used': ['Something went wrong in this page.', AGAIN, true],
-  'bad-answer': ['The server gave an answer that makes no sense.', `${AGAIN} ${OPERATOR}`, true],
+  'bad-answer': ['The server gave an answer that makes no sense.', AGAIN, true],
   'bad-request': ['The server did not accept the request.', OPERATOR, true],
   'bad-result': ['The server sent results that cannot be read.', OPERATOR, true],
   cancelled: ['The server ended this session.', LATER, true],
-  'chunk-too-large': ['The server does not take pieces of this size.', OPERATOR, false],
+  'chunk-too-large': ['The server does not take pieces of this size.', OPERATOR],
   'connect-timeout': [
     'The connection took too long.',
     'A firewall may be in the way: try another network, or try again.',
@@ -74,55 +74,46 @@ const ERRORS = {
     'Try again once; if it stops at the same place, choose another video.',
     true,
   ],
-  'empty-upload': ['This file is empty.', 'Choose another one.', false],
+  'empty-upload': ['This file is empty.', 'Choose another one.'],
   'file-unreadable': [
     'This file cannot be read any more.',
     'It was changed, moved or removed. Choose it again.',
-    false,
   ],
-  forbidden: ['You may not upload here.', 'Ask the people who run this server for access.', false],
+  forbidden: ['You may not upload here.', 'Ask the people who run this server for access.'],
   'idle-timeout': ['Nothing arrived at the server for too long.', NETWORK, true],
   'network-failed': ['The server cannot be reached.', NETWORK, true],
-  'not-found': ['There is no upload at this address.', 'Check the address of this page.', false],
+  'not-found': ['There is no upload at this address.', 'Check the address of this page.'],
   overloaded: ['The server cannot keep up.', LATER, true],
-  'payment-required': [
-    'There is no credit left for this.',
-    'Ask the people who run this server.',
-    false,
-  ],
+  'payment-required': ['There is no credit left for this.', 'Ask the people who run this server.'],
   'peer-gone': ['The connection to the server was lost.', NETWORK, true],
   'processing-failed': [
     'The server cannot read this video.',
     'It may be damaged, or of a kind that the server does not know. MP4 with H.264 works nearly everywhere.',
-    false,
   ],
-  'quota-exceeded': ['Your quota is used up.', 'Come back later, or ask for more.', false],
+  'quota-exceeded': ['Your quota is used up.', 'Come back later, or ask for more.'],
   'request-timeout': ['The server got the request too late.', NETWORK, true],
-  'server-error': ['Something went wrong in the server.', `${AGAIN} ${OPERATOR}`, true],
-  stalled: ['The analysis came to a halt.', `${AGAIN} ${OPERATOR}`, true],
+  'server-error': ['Something went wrong in the server.', AGAIN, true],
+  stalled: ['The analysis came to a halt.', AGAIN, true],
   'storage-failed': ['The server has no room for this video.', `${LATER} ${OPERATOR}`, true],
   timeout_reached: [
     'The time for the analysis is over.',
     'What was found until then is kept below. A shorter video would get to its end.',
-    false,
   ],
-  'too-large': ['This video is too large for the server.', SMALLER, false],
-  'too-many-chunks': ['This video is too large for the server.', SMALLER, false],
+  'too-large': TOO_LARGE,
+  'too-many-chunks': TOO_LARGE,
   'too-many-sessions': ['The server is busy.', LATER, true],
-  unauthorized: ['The server did not let this upload in.', 'A valid access key may help.', false],
+  unauthorized: ['The server did not let this upload in.', 'A valid access key may help.'],
   unavailable: ['The server is not available now.', LATER, true],
   'no-frames': [
     'The upload is complete, and no results came back.',
     'The server may keep what it finds to itself. If not, there is no picture in this file.',
-    false,
   ],
   unsupported: [
     'This browser cannot make the connection.',
     'Use a current Firefox, Chrome, Edge or Safari, and see that WebRTC is not switched off.',
-    false,
   ],
-  'unsupported-format': ['The server does not take this kind of file.', '', false],
-  warnings: ['The analysis is complete, with a remark of the server.', '', false],
+  'unsupported-format': ['The server does not take this kind of file.', ''],
+  warnings: ['The analysis is complete, with a remark of the server.', ''],
   'upload-timeout': ['The upload took too long.', SMALLER, true],
 };
 
@@ -133,7 +124,7 @@ const ERRORS = {
 export function explain(error, limits) {
   // A server may call its errors what it likes, "constructor" too.
   const known = Object.hasOwn(ERRORS, error.code) ? ERRORS[error.code] : null;
-  const [title, advice, retry] = known ?? ['Something went wrong.', `${AGAIN} ${OPERATOR}`, true];
+  const [title, advice, retry] = known ?? ['Something went wrong.', AGAIN, true];
   const more = /^too-(large|many-chunks)$/.test(error.code) ? limitText(limits ?? undefined) : '';
   const wait = error.retryAfter > 0 && `Wait ${count(error.retryAfter, 'second', 'seconds')}`;
   const types = (limits?.formats ?? []).map(formatName).join(', ');
