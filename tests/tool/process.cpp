@@ -64,7 +64,10 @@ Process::Process(const std::vector<std::string>& arguments) {
 }
 
 Process::~Process() {
-  if (!wait_for_exit(std::chrono::milliseconds(0))) ::kill(pid_, SIGKILL);
+  {
+    const std::lock_guard lock(mutex_);
+    if (!status_) ::kill(pid_, SIGKILL);
+  }
   pause_reading(false);
   waiter_.join();
   waitpid(pid_, nullptr, 0);
@@ -103,6 +106,9 @@ void Process::read(int fd, bool standard_output) {
     changed_.wait(lock, [this] { return !paused_; });
   }
   close(fd);
+  const std::lock_guard lock(mutex_);
+  ++streams_read_;
+  changed_.notify_all();
 }
 
 std::optional<std::string> Process::wait_for_line(
@@ -121,7 +127,8 @@ std::optional<std::string> Process::wait_for_line(
 
 std::optional<int> Process::wait_for_exit(std::chrono::milliseconds deadline) {
   std::unique_lock lock(mutex_);
-  changed_.wait_for(lock, deadline, [&] { return status_.has_value(); });
+  changed_.wait_for(lock, deadline,
+                    [&] { return status_.has_value() && (paused_ || streams_read_ == 2); });
   return status_;
 }
 

@@ -38,6 +38,7 @@ class Process {
   std::optional<std::string> wait_for_line(const std::function<bool(const std::string&)>& predicate,
                                            std::chrono::milliseconds deadline = kDeadline);
   // The exit status, or minus the signal that ended it; nothing if it still runs by the deadline.
+  // All it said has been read then, unless reading is paused.
   std::optional<int> wait_for_exit(std::chrono::milliseconds deadline = kDeadline);
 
   [[nodiscard]] std::vector<std::string> lines() const;
@@ -52,6 +53,8 @@ class Process {
   std::vector<std::string> lines_;
   std::string errors_;
   bool paused_ = false;
+  // Streams that are read to their ends, which processes that it has started hold open as well.
+  int streams_read_ = 0;
   std::optional<int> status_;
   std::thread output_reader_;
   std::thread error_reader_;
