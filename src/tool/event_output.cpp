@@ -2,6 +2,7 @@
 
 #include "tool/event_output.h"
 
+#include <algorithm>
 #include <cerrno>
 #include <chrono>
 #include <poll.h>
@@ -11,7 +12,12 @@
 namespace webrtcupload {
 namespace {
 
-constexpr std::chrono::milliseconds kFlushTime{500};
+using Clock = std::chrono::steady_clock;
+
+constexpr std::chrono::milliseconds kLook{100};
+// At the end: for a reader that takes nothing, and for one that takes little.
+constexpr std::chrono::milliseconds kPatience{500};
+constexpr std::chrono::milliseconds kFlushTime{5000};
 
 }  // namespace
 
@@ -21,8 +27,7 @@ EventOutput::EventOutput(int fd, Marks marks) : fd_(fd), marks_(marks) {
 
 EventOutput::~EventOutput() {
   {
-    std::unique_lock lock(mutex_);
-    changed_.wait_for(lock, kFlushTime, [this] { return broken_ || waiting_ == 0; });
+    const std::lock_guard lock(mutex_);
     stopping_ = true;
   }
   changed_.notify_all();
@@ -66,39 +71,51 @@ void EventOutput::append(const std::string& line) {
   changed_.notify_all();
 }
 
+bool EventOutput::is_stopping() const {
+  const std::lock_guard lock(mutex_);
+  return stopping_;
+}
+
+EventOutput::Fate EventOutput::write_out(const std::string& line) {
+  std::size_t written = 0;
+  while (written < line.size()) {
+    // Not to be stuck in write() when it is time to stop. Counted is what the reader is waited for,
+    // and not the time that passes: this thread may be the one that is slow.
+    pollfd poll_fd{fd_, POLLOUT, 0};
+    const Clock::time_point begin = Clock::now();
+    const bool ready = poll(&poll_fd, 1, static_cast<int>(kLook.count())) != 0;
+    if (is_stopping()) {
+      idle_looks_ = ready ? 0 : idle_looks_ + 1;
+      waited_ += Clock::now() - begin;
+      if (idle_looks_ * kLook >= kPatience || waited_ >= kFlushTime) return Fate::kGivenUp;
+    }
+    if (!ready) continue;
+    // At most what a writable pipe takes for certain.
+    const std::size_t size = std::min<std::size_t>(line.size() - written, 4096);
+    const ssize_t n = ::write(fd_, line.data() + written, size);
+    if (n > 0) {
+      written += static_cast<std::size_t>(n);
+    } else if (errno != EINTR && errno != EAGAIN) {
+      return Fate::kBroken;
+    }
+  }
+  return Fate::kWritten;
+}
+
 void EventOutput::run() {
   std::unique_lock lock(mutex_);
   while (true) {
     changed_.wait(lock, [this] { return stopping_ || !lines_.empty(); });
-    if (stopping_) return;
+    if (lines_.empty()) return;
     const std::string line = std::move(lines_.front());
     lines_.pop_front();
     lock.unlock();
-    std::size_t written = 0;
-    bool broken = false;
-    while (written < line.size() && !broken) {
-      // Not to be stuck in write() when it is time to stop.
-      pollfd poll_fd{fd_, POLLOUT, 0};
-      if (poll(&poll_fd, 1, 100) == 0) {
-        lock.lock();
-        const bool stop = stopping_;
-        lock.unlock();
-        if (stop) return;
-        continue;
-      }
-      // At most what a writable pipe takes for certain.
-      const std::size_t size = std::min<std::size_t>(line.size() - written, 4096);
-      const ssize_t n = ::write(fd_, line.data() + written, size);
-      if (n > 0) {
-        written += static_cast<std::size_t>(n);
-      } else if (errno != EINTR && errno != EAGAIN) {
-        broken = true;
-      }
-    }
+    const Fate fate = write_out(line);
+    if (fate == Fate::kGivenUp) return;
     lock.lock();
     bool relief = false;
     waiting_ -= line.size();
-    if (broken) {
+    if (fate == Fate::kBroken) {
       broken_ = true;
       lines_.clear();
       waiting_ = 0;
@@ -108,7 +125,7 @@ void EventOutput::run() {
       relief = true;
     }
     changed_.notify_all();
-    if (relief && on_relief_) {
+    if (relief && on_relief_ && !stopping_) {
       lock.unlock();
       on_relief_();
       lock.lock();

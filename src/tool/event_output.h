@@ -6,6 +6,7 @@
 
 #pragma once
 
+#include <chrono>
 #include <condition_variable>
 #include <cstddef>
 #include <deque>
@@ -26,7 +27,8 @@ class EventOutput {
 
   // `fd` must outlive this. SIGPIPE must be ignored: when the reader is gone, lines go nowhere.
   EventOutput(int fd, Marks marks);
-  // Writes what waits, unless the reader is gone or too slow for half a second.
+  // Writes what waits, unless the reader is gone, takes nothing for half a second, or is waited for
+  // more than five in all.
   ~EventOutput();
   EventOutput(const EventOutput&) = delete;
   EventOutput& operator=(const EventOutput&) = delete;
@@ -45,7 +47,11 @@ class EventOutput {
   void set_on_relief(std::function<void()> on_relief) { on_relief_ = std::move(on_relief); }
 
  private:
+  enum class Fate { kWritten, kBroken, kGivenUp };
+
   void run();
+  [[nodiscard]] Fate write_out(const std::string& line);
+  [[nodiscard]] bool is_stopping() const;
   void append(const std::string& line);
 
   const int fd_;
@@ -59,6 +65,9 @@ class EventOutput {
   bool broken_ = false;
   bool impatient_ = false;
   bool stopping_ = false;
+  // Of the thread only, from the stop on: looks in a row that met a full pipe, time in all of them.
+  int idle_looks_ = 0;
+  std::chrono::nanoseconds waited_{0};
   std::thread thread_;
 };
 
