@@ -18,6 +18,8 @@
 namespace webrtcupload {
 namespace {
 
+// For webrtcbin to answer an offer, which is our affair: a peer's time begins with its answer.
+constexpr std::chrono::milliseconds kAnswerTimeout{60000};
 // When the server stops: for its last word to the peer, and then for the good-bye, which takes less
 // as a rule. What is left of it goes on without the server.
 constexpr std::chrono::milliseconds kLastWordTimeout{3000};
@@ -147,9 +149,7 @@ class UploadServer::Worker : public std::enable_shared_from_this<Worker> {
       const auto worker = self.lock();
       if (worker && worker->peer_ && worker->id_ == id) worker->leave();
     });
-    timer_.start(settings_.connect_timeout, [this] {
-      if (!events_.upload_begun()) leave();
-    });
+    timer_.start(kAnswerTimeout, [this] { leave(); });
     peer_->answer(std::get<Offer>(checked).sdp,
                   [self, responder, whip](const std::variant<std::string, PeerError>& result) {
                     const auto worker = self.lock();
@@ -163,6 +163,12 @@ class UploadServer::Worker : public std::enable_shared_from_this<Worker> {
       responder.fail(
           {400, "InvalidOffer", "The offer could not be answered: " + error->message, {}});
       return leave();
+    }
+    // Being stopped, it has another use for the timer.
+    if (!leaving_ && !stopping_) {
+      timer_.start(settings_.connect_timeout, [this] {
+        if (!events_.upload_begun()) leave();
+      });
     }
     const auto& sdp = std::get<std::string>(result);
     const std::string location = HttpServer::kSessionsPath + id_;

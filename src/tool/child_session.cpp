@@ -21,7 +21,8 @@ namespace {
 constexpr std::size_t kReadSize = 16 * 1024;
 // A frame with the most detections there can be is far below.
 constexpr std::size_t kMaxLine = 4 << 20;
-constexpr std::chrono::milliseconds kAnswerTimeout{20000};
+// Of which it takes a second or so to begin, and many on a machine that has too much to do.
+constexpr std::chrono::milliseconds kAnswerTimeout{60000};
 // For a process that has said its last word to exit.
 constexpr std::chrono::milliseconds kExitTimeout{10000};
 
