@@ -18,6 +18,10 @@ namespace webrtcupload {
 namespace {
 
 constexpr std::chrono::milliseconds kTimeout{500};
+// For the alert to leave, which it does at once where the threads that carry it get to run, in
+// looks of kTimeout; and when the connection is over, be it by the other side's alert.
+constexpr int kDepartureLooks = 10;
+constexpr int kLooksWhenOver = 2;
 // Without a packet to encrypt for so long, SCTP's threads have handed on all they had.
 constexpr std::chrono::milliseconds kQuiet{100};
 // RFC 6347: a record's first byte is its type.
@@ -147,9 +151,15 @@ void say_goodbye(GstElement* webrtcbin) {
   }
   // What dtlsenc makes of EOS is the alert, which its own thread sends.
   for (const auto& pad : encoders) gst_pad_send_event(pad.get(), gst_event_new_eos());
-  {
-    std::unique_lock lock(departure->mutex);
-    departure->changed.wait_for(lock, kTimeout, [&] { return departure->seen; });
+  int over = 0;
+  for (int look = 0; look < kDepartureLooks && over < kLooksWhenOver; ++look) {
+    {
+      std::unique_lock lock(departure->mutex);
+      if (departure->changed.wait_for(lock, kTimeout, [&] { return departure->seen; })) break;
+    }
+    const bool connected = std::any_of(encoders.begin(), encoders.end(),
+                                       [](const auto& pad) { return is_connected(pad.get()); });
+    if (!connected) ++over;
   }
   for (std::size_t i = 0; i < network.size(); ++i) {
     gst_pad_remove_probe(network[i].get(), probes[i]);

@@ -13,8 +13,11 @@ namespace {
 constexpr const char* kUploadLabel = "video_upload";
 // Results come one message per frame, and are only looked at for the last one.
 constexpr std::size_t kMaxPendingResults = 1 << 16;
-// For the other side's own words to arrive when something else failed first.
-constexpr std::chrono::milliseconds kReasonGrace{2000};
+// For the other side to say why, when the upload failed first. It does, or it goes.
+constexpr std::chrono::milliseconds kReasonGrace{10000};
+// For what it has said to reach us on another thread, once it can say no more; and for ours to tell
+// that all was handed over.
+constexpr std::chrono::milliseconds kThreadGrace{2000};
 
 }  // namespace
 
@@ -43,7 +46,7 @@ void Sender::start() {
   std::string problem;
   Peer::Events events;
   events.gone = [weak](const std::string& why) {
-    if (const auto self = weak.lock()) self->fail_softly(why);
+    if (const auto self = weak.lock()) self->fail_at_last(why);
   };
   events.untrusted = [weak](const std::string& why) {
     if (const auto self = weak.lock()) self->finish(why);
@@ -66,7 +69,7 @@ void Sender::start() {
                         .closed =
                             [weak] {
                               if (const auto self = weak.lock()) {
-                                self->fail_softly("the server closed the connection");
+                                self->fail_at_last("the server closed the connection");
                               }
                             }});
   upload_->set_events({.open =
@@ -171,7 +174,7 @@ void Sender::on_message(GstMessage* message) {
     gst_message_parse_error(message, &error, nullptr);
     const std::string text = error ? error->message : "the upload failed";
     g_clear_error(&error);
-    fail_softly(text);
+    if (failure_.empty()) fail_softly(text, kReasonGrace);
   }
 }
 
@@ -195,17 +198,20 @@ void Sender::on_results(std::span<const std::uint8_t> message) {
 void Sender::succeed() {
   if (uploaded_) return finish("");
   // Its word was faster than the news from our own pipeline that all was handed over.
-  timer_.start(kReasonGrace, [this] {
+  timer_.start(kThreadGrace, [this] {
     finish(bytes_ >= options_.size ? "" : "the server ended before everything was sent");
   });
 }
 
-void Sender::fail_softly(const std::string& problem) {
+void Sender::fail_softly(const std::string& problem, std::chrono::milliseconds grace) {
   // With success announced, the other side may close at once.
-  if (ending_ || completion_ || std::exchange(failing_, true)) return;
-  if (!open_) return finish(problem);
-  timer_.start(kReasonGrace, [this, problem] { finish(problem); });
+  if (ending_ || completion_) return;
+  if (failure_.empty()) failure_ = problem;
+  if (!open_) return finish(failure_);
+  timer_.start(grace, [this] { finish(failure_); });
 }
+
+void Sender::fail_at_last(const std::string& problem) { fail_softly(problem, kThreadGrace); }
 
 void Sender::stop(const std::string& problem) { finish(problem); }
 

@@ -69,7 +69,9 @@ class Sender : public std::enable_shared_from_this<Sender> {
   // The other side says that all is well.
   void succeed();
   // Something went wrong; if the other side is about to say why, that is the better reason.
-  void fail_softly(const std::string& problem);
+  void fail_softly(const std::string& problem, std::chrono::milliseconds grace);
+  // The same when it can say nothing more.
+  void fail_at_last(const std::string& problem);
   void finish(const std::string& problem);
   void disconnect();
   void conclude();
@@ -88,7 +90,7 @@ class Sender : public std::enable_shared_from_this<Sender> {
   std::atomic<std::uint64_t> bytes_ = 0;
   bool open_ = false;
   bool uploaded_ = false;
-  bool failing_ = false;
+  std::string failure_;  // The first of them.
   bool ending_ = false;
   std::string problem_;
   ResultAssembler assembler_;
