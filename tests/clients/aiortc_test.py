@@ -31,6 +31,8 @@ ANALYSE = "decodebin ! videoconvert ! zbar ! testboxdetector ! fakesink sync=fal
 # Two seconds a frame: does not end while a test looks at it.
 ANALYSE_SLOWLY = ANALYSE.replace("! fakesink", "! identity sleep-time=2000000 ! fakesink")
 FRAMES = 100
+# Of a film's frame, in units of 1/90000 s.
+TICKS = 3600
 
 
 def draw_film(*options):
@@ -170,7 +172,7 @@ def check_result(frame, result, number):
     metadata = result["video_metadata"]
     assert metadata["frame_id"] == frame
     ticks = metadata["pts"] * metadata["time_base"] * 90000
-    assert abs(ticks - (number - 1) * 3600) <= 90, (number, metadata)
+    assert abs(ticks - (number - 1) * TICKS) <= 90, (number, metadata)
     assert not result["processing_complete"] and result["errors"] == []
 
 
@@ -198,10 +200,11 @@ async def _():
         assert (end["status"], end["frames"]) == ("done", FRAMES), end
 
 
-@tap.test("a film of many chunks, and nothing acknowledged")
+@tap.test("a film of many chunks in real time, nothing acknowledged, and a video that comes back")
 async def _():
     film = draw_film("250", "25", "4000")
-    async with serving() as server, client_of(server, film, realtime=True, data_output=["*"]) as client:
+    options = {"realtime": True, "data_output": ["*"], "stream_output": "image"}
+    async with serving() as server, client_of(server, film, **options) as client:
         await client.closed_by_server()
         results = client.results[:-1]
         assert results
@@ -214,24 +217,23 @@ async def _():
 
 @tap.test("the video that comes back has the results' times")
 async def _():
-    film = draw_film("125")
-    # At the film's pace: aiortc, in Python, would lose packets of a picture that comes as fast as it is analysed.
-    async with serving() as server, client_of(server, film, realtime=True, stream_output="image") as client:
-        await client.closed_by_server()
-        for frame, result in client.results[:-1]:
-            check_result(frame, result, *numbers(result))
-        check_completion(client)
-        # aiortc counts a picture's times from its first frame.
-        start = client.results[0][1]["video_metadata"]["pts"]
-        by_pts = {result["video_metadata"]["pts"] - start: numbers(result)[0] for _, result in client.results[:-1]}
-        paired = 0
-        for pts, top in list(client.video_frames):
-            near = [frame for ticks, frame in by_pts.items() if abs(ticks - pts) <= 90]
-            assert len(near) == 1, (pts, near)
-            assert top is not None and abs(top - 4 * (near[0] % 50)) <= 6, (near, top)
-            paired += 1
-        # Not every frame: the decoder needs a moment, and what is not yet played at the close is gone.
-        assert paired >= 10, paired
+    film = draw_film("500")
+    # So slowly that aiortc, in Python, loses no packets of a picture, and with every frame: which of them are too late in
+    # real time depends on the machine. It takes 100 s, and is left when there is enough to see.
+    async with serving(ANALYSE.replace("! fakesink", "! identity sleep-time=200000 ! fakesink")) as server:
+        async with client_of(server, film, stream_output="image") as client:
+            await client.video_frames_came(10)
+            pictures = list(client.video_frames)
+            # A picture may be faster than its result. aiortc counts a picture's times from its first frame.
+            await client.results_came(1 + round(pictures[-1][0] / TICKS))
+            for frame, result in client.results:
+                check_result(frame, result, frame)
+            start = client.results[0][1]["video_metadata"]["pts"]
+            by_pts = {result["video_metadata"]["pts"] - start: frame for frame, result in client.results}
+            for pts, top in pictures:
+                near = [frame for ticks, frame in by_pts.items() if abs(ticks - pts) <= 90]
+                assert len(near) == 1, (pts, near)
+                assert top is not None and abs(top - 4 * (near[0] % 50)) <= 6, (near, top)
 
 
 @tap.test("keys")

@@ -87,6 +87,10 @@ class UploadClient:
         async with self.came:
             await self.came.wait_for(lambda: len(self.results) >= count)
 
+    async def video_frames_came(self, count):
+        while len(self.video_frames) < count:
+            await asyncio.sleep(0.01)
+
     async def closed_by_server(self):
         """Until the results channel is closed on both sides, which the server has to confirm."""
         while self.channel.readyState != "closed":

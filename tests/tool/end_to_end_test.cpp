@@ -62,8 +62,6 @@ struct Outcome {
 Outcome outcome_of(Process& process) {
   Outcome outcome;
   outcome.status = process.wait_for_exit().value_or(-1000);
-  // The readers may be a moment behind.
-  eventually([&] { return outcome.status == 0 || !process.errors().empty(); }, seconds(2));
   for (const std::string& line : process.lines()) outcome.output += line + "\n";
   outcome.errors = process.errors();
   return outcome;
@@ -205,17 +203,18 @@ TEST_P(EachIsolation, AnInterruptedClientEndsItsSession) {
   const Outcome outcome = outcome_of(*sender);
   EXPECT_EQ(outcome.status, 130);
   EXPECT_EQ(outcome.errors, "webrtc-upload send: interrupted\n");
-  const Event end = server.wait_for_end(1, seconds(20));
+  const Event end = server.wait_for_end(1);
   EXPECT_EQ(end.status, "failed");
   EXPECT_EQ(end.code, "peer-gone");
 }
 
 TEST_P(EachIsolation, AKilledClientIsNoticed) {
-  Server server({"--isolation", GetParam(), "--idle-timeout", "1"}, kSwallow);
+  // Longer than a busy machine lets either side wait for its turn while both are alive.
+  Server server({"--isolation", GetParam(), "--idle-timeout", "5"}, kSwallow);
   const auto sender = start_send(server, file("big.bin"));
   expect_under_way(*sender);
   sender->signal(SIGKILL);
-  const Event end = server.wait_for_end(1, seconds(20));
+  const Event end = server.wait_for_end(1);
   EXPECT_EQ(end.status, "failed");
   EXPECT_THAT(end.code, AnyOf("idle-timeout", "peer-gone"));
   expect_success(send(server, file("one.mp4")));
@@ -228,7 +227,7 @@ TEST_P(EachIsolation, CtrlCEndsTheServerAndItsSessions) {
   const auto children = test::children_of(server.process().pid());
   EXPECT_EQ(children.size(), std::string(GetParam()) == "process" ? 1u : 0u);
   server.process().signal(SIGINT);
-  EXPECT_EQ(server.process().wait_for_exit(seconds(20)), 0) << server.process().errors();
+  EXPECT_EQ(server.process().wait_for_exit(), 0) << server.process().errors();
   const Event end = server.wait_for_end(1);
   EXPECT_EQ(end.code, "cancelled");
   const Outcome outcome = outcome_of(*sender);
@@ -249,7 +248,7 @@ TEST_P(EachIsolation, CtrlCEndsAServerWhoseReaderIsStuck) {
     return line.find("100 %") == 0;
   })) << sender->errors();
   server.process().signal(SIGINT);
-  EXPECT_EQ(server.process().wait_for_exit(seconds(30)), 0);
+  EXPECT_EQ(server.process().wait_for_exit(), 0);
   EXPECT_EQ(outcome_of(*sender).status, 1);
 }
 
@@ -276,7 +275,7 @@ TEST_P(EachIsolation, NothingIsLeftAfterManySessions) {
     upload("video.mp4");
     upload("text.mp4");
   }
-  EXPECT_TRUE(eventually([&] { return test::descriptors_of(pid) <= before; }, seconds(10)))
+  EXPECT_TRUE(eventually([&] { return test::descriptors_of(pid) <= before; }))
       << test::descriptors_of(pid) << " descriptors, " << before << " before";
 }
 
@@ -290,8 +289,12 @@ TEST_P(EachIsolation, AClientThatNeverConnectsIsForgotten) {
   EXPECT_THAT(reply, HasSubstr(R"("context":{"request_id":null,"pipeline_id":null})"));
   EXPECT_THAT(reply, HasSubstr("a=candidate:"));
   EXPECT_THAT(reply, Not(HasSubstr("max-message-size")));
-  EXPECT_EQ(server.wait_for_end(1, seconds(20)).code, "connect-timeout");
-  EXPECT_TRUE(eventually([&] { return send(server, file("video.mp4")).status == 0; }));
+  EXPECT_EQ(server.wait_for_end(1).code, "connect-timeout");
+  // Its place is free. (Half a second may be too short for a client that does connect.)
+  EXPECT_TRUE(eventually([&] {
+    return test::http_exchange(server.port(), test::post(write_worker_request(request)))
+        .starts_with("HTTP/1.1 200");
+  }));
 }
 
 // Offers of clients that are not webrtcbin are answered: same sections, none rejected.
@@ -345,14 +348,19 @@ TEST_P(EachIsolation, HostileRequestsDoNoHarm) {
 }
 
 TEST_P(EachIsolation, LimitsSessions) {
-  Server server({"--isolation", GetParam(), "--max-sessions", "1"}, kSwallow);
+  Server server({"--isolation", GetParam(), "--max-sessions", "1", "--idle-timeout", "600",
+                 "--stall-timeout", "600"},
+                kSwallow);
   const auto first = start_send(server, file("big.bin"));
   expect_under_way(*first);
+  // However long the others take, it is not done before they are.
+  first->signal(SIGSTOP);
   const Outcome second = send(server, file("one.mp4"));
   EXPECT_EQ(second.status, 1);
   EXPECT_THAT(second.errors, HasSubstr("429"));
   EXPECT_THAT(second.errors, HasSubstr("as many sessions as it allows (1)"));
   first->signal(SIGINT);
+  first->signal(SIGCONT);
   EXPECT_EQ(outcome_of(*first).status, 130);
   server.wait_for_end(1);
   EXPECT_TRUE(eventually([&] { return send(server, file("one.mp4")).status == 0; }));
@@ -365,13 +373,14 @@ TEST_F(EndToEnd, AKilledSessionProcessIsAccountedFor) {
   const auto children = test::children_of(server.process().pid());
   ASSERT_EQ(children.size(), 1u);
   kill(*children.begin(), SIGKILL);
-  const Event end = server.wait_for_end(1, seconds(10));
+  const Event end = server.wait_for_end(1);
   EXPECT_EQ(end.status, "failed");
   EXPECT_EQ(end.code, "crashed");
   EXPECT_THAT(end.message, HasSubstr("signal 9"));
-  expect_success(send(server, file("one.mp4")));
+  // It has not noticed: to it, a peer that is gone is one that is slow to answer.
   sender->signal(SIGINT);
   EXPECT_EQ(outcome_of(*sender).status, 130);
+  expect_success(send(server, file("one.mp4")));
 }
 
 TEST_F(EndToEnd, ASlowReaderLosesNothing) {
@@ -398,7 +407,7 @@ TEST_F(EndToEnd, AKilledServerLeavesNoProcesses) {
   const auto children = test::children_of(server.process().pid());
   ASSERT_EQ(children.size(), 1u);
   server.process().signal(SIGKILL);
-  EXPECT_TRUE(eventually([&] { return !test::exists(*children.begin()); }, seconds(10)));
+  EXPECT_TRUE(eventually([&] { return !test::exists(*children.begin()); }));
   sender->signal(SIGINT);
   EXPECT_EQ(outcome_of(*sender).status, 130);
 }

@@ -198,7 +198,9 @@ TEST_F(HttpServerTest, GivesUpOnHalfARequest) {
     http.send(half);
     EXPECT_THAT(http.read_all(), Not(HasSubstr("<no end>"))) << half;
   }
-  EXPECT_THAT(http_exchange(port_, post("{}")), StartsWith("HTTP/1.1 200"));
+  // A whole one may take that long as well, on a busy machine.
+  EXPECT_TRUE(test::eventually(
+      [&] { return http_exchange(port_, post("{}")).starts_with("HTTP/1.1 200"); }));
 }
 
 TEST_F(HttpServerTest, ADroppedConnectionIsForgotten) {

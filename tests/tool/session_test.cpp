@@ -94,12 +94,14 @@ class SessionTest : public ::testing::TestWithParam<const char*> {
   static void SetUpTestSuite() {
     char name[] = "/tmp/webrtc-upload-files-XXXXXX";
     directory() = mkdtemp(name);
+    make_video(video(), "width=320,height=240");
+    make_video(small_video(), "width=64,height=48");
+  }
+  static void make_video(const std::string& path, const std::string& size) {
     GError* error = nullptr;
     GstElement* pipeline = gst_parse_launch(
-        ("videotestsrc num-buffers=" + std::to_string(kFrames) +
-         " ! video/x-raw,width=320,height=240,framerate=25/1 ! x264enc speed-preset=ultrafast "
-         "! mp4mux ! filesink location=" +
-         video())
+        ("videotestsrc num-buffers=" + std::to_string(kFrames) + " ! video/x-raw,framerate=25/1," +
+         size + " ! x264enc speed-preset=ultrafast ! mp4mux ! filesink location=" + path)
             .c_str(),
         &error);
     ASSERT_TRUE(pipeline && !error);
@@ -121,6 +123,8 @@ class SessionTest : public ::testing::TestWithParam<const char*> {
     return path;
   }
   static std::string video() { return directory() + "/video.mp4"; }
+  // The same in one chunk.
+  static std::string small_video() { return directory() + "/small.mp4"; }
 
   static std::vector<std::string> isolation(std::vector<std::string> more = {}) {
     more.insert(more.end(), {"--isolation", GetParam()});
@@ -233,7 +237,8 @@ TEST_P(SessionTest, AStalledSessionEndsAndSaysSo) {
                 "decodebin ! videoconvert ! identity sleep-time=4000000 ! fakesink");
   WorkerClient client;
   ASSERT_EQ(client.connect(server.port(), batch()), 200);
-  client.upload(video());
+  // At once or not at all: an upload that pauses for a second is a stall as well.
+  client.upload(small_video());
   ASSERT_TRUE(client.wait_closed());
   const auto results = read_all(client);
   ASSERT_FALSE(results.empty());
@@ -304,7 +309,7 @@ TEST_P(SessionTest, AClientMayLeaveOnTheEndThatASinkOfTheOperatorsSends) {
 
 TEST_P(SessionTest, AClientThatLeavesAmidTheResultsOfASinkIsGone) {
   Server server(isolation(),
-                "decodebin ! videoconvert ! identity sleep-time=200000 ! webrtcresultsink");
+                "decodebin ! videoconvert ! identity sleep-time=1000000 ! webrtcresultsink");
   WorkerClient client;
   ASSERT_EQ(client.connect(server.port(), batch()), 200);
   client.upload(video());

@@ -110,7 +110,7 @@ std::string value_of(const std::string& reply, const std::string& name) {
 }
 
 TEST(Whip, AnOfferIsAnsweredWithAnAnswer) {
-  Server server({"--connect-timeout", "20"});
+  Server server({"--connect-timeout", "600"});
   const std::string reply = ask(server, "POST", "/upload", crlf(kChromiumOffer), kSdp);
   EXPECT_THAT(reply, StartsWith("HTTP/1.1 201 "));
   EXPECT_EQ(value_of(reply, "Content-Type"), "application/sdp");
