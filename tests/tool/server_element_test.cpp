@@ -54,6 +54,23 @@ class ServerElement : public ::testing::Test {
     ASSERT_TRUE(pipeline_);
     bus_ = std::make_unique<BusLog>(pipeline_.get());
     server_ = test::element_named(pipeline_, "server");
+    channels() = 0;
+    g_signal_connect(
+        server_.get(), "peer-added", G_CALLBACK(+[](GstElement*, GstElement* webrtcbin) {
+          // After the server's own handler.
+          g_signal_connect_after(webrtcbin, "on-data-channel",
+                                 G_CALLBACK(+[](GstElement*, gpointer) { ++channels(); }), nullptr);
+        }),
+        nullptr);
+  }
+  // Until the server knows both of its peer's channels. Each is announced on a thread of its own,
+  // and a last word has to have its channel by then.
+  [[nodiscard]] static bool wait_channels() {
+    return eventually([] { return channels() == 2; });
+  }
+  static std::atomic<int>& channels() {
+    static std::atomic<int> count = 0;
+    return count;
   }
   void start(const std::string& properties, const std::string& rest) {
     make(properties, rest);
@@ -136,6 +153,7 @@ TEST_F(ServerElement, HandsTheFileOnAsItIs) {
   client.upload(path);
   ASSERT_TRUE(bus_->wait(GST_MESSAGE_EOS));
   EXPECT_EQ(written(), bytes);
+  ASSERT_TRUE(wait_channels());
   // The peer is told when the pipeline ends.
   gst_element_set_state(pipeline_.get(), GST_STATE_NULL);
   ASSERT_TRUE(client.wait_closed());
@@ -270,6 +288,7 @@ TEST_F(ServerElement, IsSetUpThroughItsChild) {
   const auto error = bus_->wait(GST_MESSAGE_ERROR);
   ASSERT_TRUE(error);
   EXPECT_EQ(test::error_text(error.get()).code, "too-large");
+  ASSERT_TRUE(wait_channels());
   gst_element_set_state(pipeline_.get(), GST_STATE_NULL);
   ASSERT_TRUE(client.wait_closed());
   const auto results = client.results();
