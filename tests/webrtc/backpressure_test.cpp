@@ -17,7 +17,6 @@
 #include <thread>
 
 #include "core/spool.h"
-#include "gst/elements_made_by.h"
 #include "gst/gstwebrtcupload.h"
 #include "gst/gstwebrtcuploadsink.h"
 #include "gst/inbox.h"
@@ -75,15 +74,6 @@ std::shared_ptr<Blocker> stop_storage() {
   const auto blocker = std::make_shared<Blocker>();
   delay_storage([blocker] { blocker->block(); });
   return blocker;
-}
-
-// Whether the thread that receives `webrtcbin`'s packets stands before its SCTP decoder, a packet
-// in hand.
-bool is_held_back(GstElement* webrtcbin) {
-  const GstPtr<GstElement> decoder = element_made_by(GST_BIN(webrtcbin), "sctpdec");
-  if (!decoder) return false;
-  const GstPtr<GstPad> pad(gst_element_get_static_pad(decoder.get(), "sink"));
-  return gst_pad_is_blocking(pad.get()) != FALSE;
 }
 
 guint64 resident_bytes() {

@@ -24,13 +24,16 @@ namespace {
 
 using Side = PeerPair::Side;
 
-// A real spool on a slow disk. The sleep is what is simulated; nothing waits for it.
+// A real spool on a disk that stands still until `disk` is released, and is slow from then on. The
+// sleep is what is simulated; nothing waits for it.
 class SlowSpool final : public Storage {
  public:
-  explicit SlowSpool(std::unique_ptr<Spool> spool) : spool_(std::move(spool)) {}
+  SlowSpool(std::unique_ptr<Spool> spool, std::shared_ptr<Blocker> disk)
+      : spool_(std::move(spool)), disk_(std::move(disk)) {}
 
   std::optional<Error> reserve(std::uint64_t size) override { return spool_->reserve(size); }
   std::optional<Error> write(std::uint64_t position, ByteView bytes) override {
+    disk_->block();
     std::this_thread::sleep_for(std::chrono::milliseconds(50));
     return spool_->write(position, bytes);
   }
@@ -40,13 +43,8 @@ class SlowSpool final : public Storage {
 
  private:
   const std::unique_ptr<Spool> spool_;
+  const std::shared_ptr<Blocker> disk_;
 };
-
-Result<std::unique_ptr<Storage>> open_slow_spool(const std::string& directory) {
-  auto spool = Spool::open(directory);
-  if (!spool) return spool.error();
-  return std::unique_ptr<Storage>(std::make_unique<SlowSpool>(std::move(spool.value())));
-}
 
 // Raised when `webrtcbin` has seen a channel of its peer, which is some time after that one opened.
 // Connect it last, and the elements' handlers have run before.
@@ -79,6 +77,7 @@ class Teardown : public testing::Test {
   }
 
   void TearDown() override {
+    disk_->release();
     replace_storage_factory(nullptr);
     channel_ = {};
     connections_.clear();
@@ -101,6 +100,34 @@ class Teardown : public testing::Test {
   [[nodiscard]] GstWebRTCDataChannel* channel() const { return channel_.channel.get(); }
   [[nodiscard]] GstElement* upload() const { return receiver_->upload(); }
 
+  // An upload of which nothing gets onto the disk, until its peer is held back: then the disk goes
+  // on, slowly, so that what is tested next meets a peer that still is.
+  void upload_until_held_back() {
+    constexpr guint64 kHighMark = 256 * 1024;
+    replace_storage_factory([disk = disk_](
+                                const std::string& directory) -> Result<std::unique_ptr<Storage>> {
+      auto spool = Spool::open(directory);
+      if (!spool) return spool.error();
+      return std::unique_ptr<Storage>(std::make_unique<SlowSpool>(std::move(spool.value()), disk));
+    });
+    make_receiver("backlog-high=" + std::to_string(kHighMark) + " backlog-low=0");
+    receiver_->play();
+    connect();
+    // In two parts: the gate has closed when the second one leaves, which therefore meets it.
+    const auto chunks = cut(random_bytes(8'000'000), 49152);
+    const auto total = static_cast<std::uint32_t>(chunks.size());
+    constexpr std::uint32_t kEarly = 20;
+    for (std::uint32_t i = 0; i < total; ++i) {
+      ASSERT_TRUE(send_chunk(channel(), i, total, chunks[i]));
+      if (i + 1 == kEarly) {
+        ASSERT_TRUE(disk_->wait_blocked());
+        ASSERT_TRUE(eventually([&] { return receiver_->stat_u64("backlog") > kHighMark; }));
+      }
+    }
+    ASSERT_TRUE(eventually([&] { return is_held_back(pair_->answerer()); }));
+    disk_->release();
+  }
+
   // To NULL, and nobody was told anything.
   void stop_silently() {
     stop_promptly(receiver_->pipeline());
@@ -112,7 +139,7 @@ class Teardown : public testing::Test {
   // The spool file goes with the element, or with a handler that has outlived it.
   void expect_no_spool_file() {
     EXPECT_EQ(spool_.entries(), 0U);
-    EXPECT_TRUE(eventually([&] { return !spool_file_open(); }, kPrompt));
+    EXPECT_TRUE(eventually([&] { return !spool_file_open(); }));
   }
   [[nodiscard]] bool spool_file_open() const {
     for (const auto& [descriptor, target] : FdGuard::open_descriptors()) {
@@ -135,6 +162,7 @@ class Teardown : public testing::Test {
   }
 
   TemporaryDirectory spool_;
+  const std::shared_ptr<Blocker> disk_ = std::make_shared<Blocker>();
   std::unique_ptr<FdGuard> descriptors_;
   std::unique_ptr<PeerPair> pair_;
   std::unique_ptr<ReceivingPipeline> receiver_;
@@ -184,26 +212,14 @@ TEST_F(Teardown, InTheMiddleOfAnUpload) {
 }
 
 TEST_F(Teardown, AtFullSpeedWithThePeerHeldBack) {
-  constexpr guint64 kHighMark = 256 * 1024;
-  replace_storage_factory(open_slow_spool);
-  make_receiver("backlog-high=" + std::to_string(kHighMark) + " backlog-low=0");
-  receiver_->play();
-  connect();
-  ASSERT_TRUE(send_file(channel(), random_bytes(8'000'000)));
-  ASSERT_TRUE(eventually([&] { return receiver_->stat_u64("backlog") > kHighMark; }, kDeadline));
+  ASSERT_NO_FATAL_FAILURE(upload_until_held_back());
   stop_silently();
   // The gate is open again, or nothing would ever arrive.
   expect_next_upload_works();
 }
 
 TEST_F(Teardown, WebrtcbinFirstWithThePeerHeldBack) {
-  constexpr guint64 kHighMark = 256 * 1024;
-  replace_storage_factory(open_slow_spool);
-  make_receiver("backlog-high=" + std::to_string(kHighMark) + " backlog-low=0");
-  receiver_->play();
-  connect();
-  ASSERT_TRUE(send_file(channel(), random_bytes(8'000'000)));
-  ASSERT_TRUE(eventually([&] { return receiver_->stat_u64("backlog") > kHighMark; }, kDeadline));
+  ASSERT_NO_FATAL_FAILURE(upload_until_held_back());
   stop_promptly(pair_->pipeline(Side::kAnswerer));
   stop_promptly(receiver_->pipeline());
   expect_no_spool_file();

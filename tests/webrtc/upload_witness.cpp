@@ -5,6 +5,8 @@
 #include <algorithm>
 #include <utility>
 
+#include "gst/elements_made_by.h"
+
 namespace webrtcupload::test {
 namespace {
 
@@ -189,6 +191,13 @@ bool send_file(GstWebRTCDataChannel* channel, const Bytes& file, std::size_t chu
     if (!send_chunk(channel, i, static_cast<std::uint32_t>(chunks.size()), chunks[i])) return false;
   }
   return true;
+}
+
+bool is_held_back(GstElement* webrtcbin) {
+  const GstPtr<GstElement> decoder = element_made_by(GST_BIN(webrtcbin), "sctpdec");
+  if (!decoder) return false;
+  const GstPtr<GstPad> pad(gst_element_get_static_pad(decoder.get(), "sink"));
+  return gst_pad_is_blocking(pad.get()) != FALSE;
 }
 
 PeerPair::Channel open_channel(PeerPair& pair, const char* label) {

@@ -111,6 +111,10 @@ std::vector<Bytes> cut(const Bytes& file, std::size_t chunk_size);
 [[nodiscard]] bool send_file(GstWebRTCDataChannel* channel, const Bytes& file,
                              std::size_t chunk_size = 49152);
 
+// Whether the thread that receives `webrtcbin`'s packets stands before its SCTP decoder, a packet
+// in hand.
+[[nodiscard]] bool is_held_back(GstElement* webrtcbin);
+
 // Creates one more channel on a pair that is connected already; open when it returns.
 PeerPair::Channel open_channel(PeerPair& pair, const char* label = "video_upload");
 
