@@ -51,6 +51,7 @@ using webrtcupload::UploadServer;
 namespace {
 
 constexpr const char* kDefaultAddress = "127.0.0.1";
+constexpr const char* kDefaultAllowedOrigins = "*";
 constexpr guint kDefaultPort = 8080;
 constexpr GstClockTime kDefaultConnectTimeout = 30 * GST_SECOND;
 
@@ -61,6 +62,7 @@ struct ServerState {
   std::string stun_server;
   std::string turn_server;
   std::string api_key;
+  std::string allowed_origins = kDefaultAllowedOrigins;
   GstClockTime connect_timeout = kDefaultConnectTimeout;
   guint actual_port = 0;  // While it listens.
   std::string url;
@@ -76,6 +78,7 @@ enum Property : guint {
   PROP_STUN_SERVER,
   PROP_TURN_SERVER,
   PROP_API_KEY,
+  PROP_ALLOWED_ORIGINS,
   PROP_CONNECT_TIMEOUT,
   PROP_URL,
 };
@@ -200,9 +203,15 @@ bool start_server(GstWebrtcUploadServer* self) {
       std::chrono::milliseconds(GST_TIME_AS_MSECONDS(self->state->connect_timeout));
   const std::string stun = self->state->stun_server;
   const std::string turn = self->state->turn_server;
+  const std::string origins = self->state->allowed_origins;
   GST_OBJECT_UNLOCK(self);
   if (!add_ice_server(self, "stun-server", stun, settings.ice_servers) ||
       !add_ice_server(self, "turn-server", turn, settings.ice_servers)) {
+    return false;
+  }
+  if (const std::string wrong = settings.origins.add_list(origins); !wrong.empty()) {
+    GST_ELEMENT_ERROR(self, RESOURCE, SETTINGS,
+                      ("The property \"allowed-origins\": %s.", wrong.c_str()), (nullptr));
     return false;
   }
   if (settings.api_key.empty() && !is_loopback(settings.address)) {
@@ -277,6 +286,9 @@ static void gst_webrtc_upload_server_set_property(GObject* object, guint id, con
     case PROP_API_KEY:
       state.api_key = text();
       break;
+    case PROP_ALLOWED_ORIGINS:
+      state.allowed_origins = g_value_get_string(value) ? text() : kDefaultAllowedOrigins;
+      break;
     case PROP_CONNECT_TIMEOUT:
       state.connect_timeout = g_value_get_uint64(value);
       break;
@@ -306,6 +318,9 @@ static void gst_webrtc_upload_server_get_property(GObject* object, guint id, GVa
       break;
     case PROP_TURN_SERVER:
       set_text(state.turn_server);
+      break;
+    case PROP_ALLOWED_ORIGINS:
+      g_value_set_string(value, state.allowed_origins.c_str());
       break;
     case PROP_CONNECT_TIMEOUT:
       g_value_set_uint64(value, state.connect_timeout);
@@ -359,6 +374,13 @@ static void install_properties(GObjectClass* object_class) {
                           nullptr,
                           static_cast<GParamFlags>(G_PARAM_WRITABLE | G_PARAM_STATIC_STRINGS |
                                                    GST_PARAM_MUTABLE_READY)));
+  g_object_class_install_property(
+      object_class, PROP_ALLOWED_ORIGINS,
+      g_param_spec_string("allowed-origins", "Allowed origins",
+                          "Web pages that may use this server, as scheme://host[:port] with commas "
+                          "between; pages of other origins are refused then, but for its own. * = "
+                          "all pages may. Programs are not concerned",
+                          kDefaultAllowedOrigins, kText));
   g_object_class_install_property(
       object_class, PROP_CONNECT_TIMEOUT,
       g_param_spec_uint64("connect-timeout", "Connect timeout",

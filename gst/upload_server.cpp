@@ -37,6 +37,7 @@ class UploadServer::Worker : public std::enable_shared_from_this<Worker> {
         loop_(g_main_loop_new(context, FALSE)),
         http_({.address = settings_.address,
                .port = settings_.port,
+               .origins = settings_.origins,
                // Credentials are for those who have shown the key.
                .ice_servers =
                    [this](const std::optional<std::string>& key) {

@@ -16,6 +16,7 @@
 #include <vector>
 
 #include "gst/glib_ptr.h"
+#include "signalling/allowed_origins.h"
 #include "signalling/ice_server.h"
 
 namespace webrtcupload {
@@ -28,6 +29,8 @@ class UploadServer {
     std::vector<IceServer> ice_servers;
     // Empty: everybody may upload.
     std::string api_key;
+    // Which web pages may use it.
+    AllowedOrigins origins;
     // For a peer to connect and begin; then its place is free again.
     std::chrono::milliseconds connect_timeout{30000};
   };

@@ -22,6 +22,7 @@ namespace webrtcupload {
 namespace {
 
 constexpr const char* kJson = "application/json";
+constexpr const char* kAllowOrigin = "Access-Control-Allow-Origin";
 
 std::string header(SoupMessageHeaders* headers, const char* name) {
   const char* value = soup_message_headers_get_one(headers, name);
@@ -176,7 +177,7 @@ struct HttpServer::Impl {
     GSocket* socket = g_socket_connection_get_socket(stream);
     auto connection = std::make_unique<Connection>(this, stream);
     connection->deadline.start(options.request_timeout, [this, raw = connection.get()] {
-      refuse(*raw, HttpError{408, "Timeout", "The request did not arrive in time.", {}});
+      refuse(*raw, HttpError{408, "Timeout", "The request did not arrive in time.", {}}, nullptr);
     });
     GSocketAddress* local = g_socket_get_local_address(socket, nullptr);
     GSocketAddress* remote = g_socket_get_remote_address(socket, nullptr);
@@ -200,19 +201,22 @@ struct HttpServer::Impl {
 
   // Says no while the request is still arriving: libsoup answers only after the last byte of a
   // body, however long. The reply goes out at once; what the client still sends is read and thrown
-  // away for a moment, so that it gets to see the reply instead of a reset.
-  void refuse(Connection& connection, const HttpError& error) {
+  // away for a moment, so that it gets to see the reply instead of a reset. `request` is null while
+  // it has no headers.
+  void refuse(Connection& connection, const HttpError& error, SoupMessageHeaders* request) {
     GSocket* socket = g_socket_connection_get_socket(connection.stream);
     if (!std::exchange(connection.refused, true)) {
       const std::string body = error.body();
-      const std::string reply =
+      std::string reply =
           "HTTP/1.1 " + std::to_string(error.status) + " " + reason_phrase(error.status) +
           "\r\nContent-Type: application/json\r\nContent-Length: " + std::to_string(body.size()) +
-          "\r\nAccess-Control-Allow-Origin: *\r\nConnection: close\r\n\r\n" + body;
+          "\r\nConnection: close\r\n";
+      for (const auto& [name, value] : sharing(request)) reply += name + ": " + value + "\r\n";
+      reply += "\r\n" + body;
       g_socket_send(socket, reply.data(), reply.size(), nullptr, nullptr);
       g_socket_shutdown(socket, FALSE, TRUE, nullptr);
       connection.deadline.start(std::chrono::milliseconds(500),
-                                [this, raw = &connection, error] { refuse(*raw, error); });
+                                [this, raw = &connection, error] { refuse(*raw, error, nullptr); });
       return;
     }
     // Reading now meets the end of the stream, and libsoup lets go.
@@ -252,11 +256,13 @@ struct HttpServer::Impl {
     soup_message_body_set_accumulate(body, FALSE);
     soup_message_body_truncate(body);
     if (Connection* connection = find(message)) {
-      refuse(*connection, HttpError{413,
-                                    "TooLarge",
-                                    "The request body is larger than the " +
-                                        std::to_string(options.max_body) + " bytes allowed.",
-                                    {}});
+      refuse(*connection,
+             HttpError{413,
+                       "TooLarge",
+                       "The request body is larger than the " + std::to_string(options.max_body) +
+                           " bytes allowed.",
+                       {}},
+             soup_server_message_get_request_headers(message));
     }
   }
 
@@ -276,8 +282,9 @@ struct HttpServer::Impl {
     }
     SoupMessageHeaders* request = soup_server_message_get_request_headers(message);
     SoupMessageHeaders* response = soup_server_message_get_response_headers(message);
-    // Pages of any origin may ask; what they may do is the policy's question, not the browser's.
-    soup_message_headers_replace(response, "Access-Control-Allow-Origin", "*");
+    for (const auto& [name, value] : sharing(request)) {
+      soup_message_headers_replace(response, name.c_str(), value.c_str());
+    }
     soup_message_headers_replace(response, "Access-Control-Expose-Headers",
                                  "Link, Location, Retry-After");
     soup_message_headers_replace(response, "Connection", "close");
@@ -303,6 +310,7 @@ struct HttpServer::Impl {
                                              g_socket_connection_get_socket(connection->stream));
     }
     HttpResponder responder(std::move(pending));
+    if (const auto error = check_page(request)) return responder.fail(*error);
 
     const std::string_view method = soup_server_message_get_method(message);
     const std::string_view at = path;
@@ -374,6 +382,39 @@ struct HttpServer::Impl {
       responder.reply(200, std::string(file->mime_type), file->bytes, headers);
     }
     return true;
+  }
+
+  // What tells a browser which pages may read the reply, and shared caches that it is not the same
+  // for all.
+  [[nodiscard]] HttpHeaders sharing(SoupMessageHeaders* request) const {
+    if (options.origins.all()) return {{kAllowOrigin, "*"}};
+    HttpHeaders headers = {{"Vary", "Origin"}};
+    const auto origin = request ? all_of_header(request, "Origin") : std::nullopt;
+    if (origin && options.origins.lists(*origin)) headers.emplace_back(kAllowOrigin, *origin);
+    return headers;
+  }
+
+  // Why not, if the request comes from a page that may not use this server. Browsers carry out
+  // some requests without asking first, and then only keep the reply from the page.
+  [[nodiscard]] std::optional<HttpError> check_page(SoupMessageHeaders* request) const {
+    const auto origin = all_of_header(request, "Origin");
+    if (!origin || options.origins.lists(*origin)) return std::nullopt;
+    const OwnOrigin own = own_origin(*origin, all_of_header(request, "Host").value_or(""));
+    if (own == OwnOrigin::kYes) return std::nullopt;
+    const std::string page = normal_origin(*origin);
+    HttpError error{403, "Forbidden", "Pages of " + page + " may not use this server.", {}};
+    if (page.empty()) error.message = "The request's Origin header is not an origin.";
+    if (own == OwnOrigin::kByName) {
+      error.message =
+          "Its own page may use this server under this name only if " + page + " is allowed to.";
+    }
+    return error;
+  }
+
+  // With commas between them if it is there more than once.
+  static std::optional<std::string> all_of_header(SoupMessageHeaders* headers, const char* name) {
+    const char* value = soup_message_headers_get_list(headers, name);
+    return value ? std::optional<std::string>(value) : std::nullopt;
   }
 
   static std::optional<std::string> bearer_token(SoupMessageHeaders* request) {

@@ -18,6 +18,7 @@
 #include <utility>
 #include <vector>
 
+#include "signalling/allowed_origins.h"
 #include "signalling/http_error.h"
 #include "signalling/ice_server.h"
 
@@ -30,6 +31,8 @@ struct HttpServerOptions {
   std::size_t max_connections = 256;
   // From a connection's begin to the end of its request.
   std::chrono::milliseconds request_timeout{10000};
+  // Requests of other pages are refused, but for those of the server's own. See own_origin().
+  AllowedOrigins origins;
   // What somebody with this key, or none, is told who asks for the options of kUploadPath (RFC
   // 9725, 4.6). Unset: nothing.
   std::function<std::vector<IceServer>(const std::optional<std::string>& bearer_token)> ice_servers;

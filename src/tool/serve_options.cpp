@@ -38,6 +38,7 @@ struct RawOptions {
   char* max_processing_timeout = nullptr;
   int max_sessions = 8;
   char** api_keys = nullptr;
+  char** allowed_origins = nullptr;
   char* api_key_file = nullptr;
   char* auth_hook = nullptr;
   char* auth_hook_timeout = nullptr;
@@ -58,6 +59,7 @@ struct RawOptions {
     g_strfreev(pipelines);
     g_strfreev(ice_servers);
     g_strfreev(api_keys);
+    g_strfreev(allowed_origins);
   }
 };
 
@@ -102,6 +104,11 @@ std::string read_access(RawOptions& raw, ServeOptions& options) {
   for (char** key = raw.api_keys; key && *key; ++key) {
     if (const std::string problem = options.keys.add(*key); !problem.empty()) {
       return "--api-key: " + problem;
+    }
+  }
+  for (char** origin = raw.allowed_origins; origin && *origin; ++origin) {
+    if (const std::string problem = options.http.origins.add(*origin); !problem.empty()) {
+      return "--allow-origin: " + problem;
     }
   }
   options.key_file = take_string(raw.api_key_file);
@@ -241,6 +248,10 @@ std::optional<int> read_serve_options(int argc, char** argv, ServeOptions& optio
        "KEY"},
       {"api-key-file", 0, 0, G_OPTION_ARG_FILENAME, &raw.api_key_file,
        "Keys that clients may present, one a line; read again on SIGHUP", "FILE"},
+      {"allow-origin", 0, 0, G_OPTION_ARG_STRING_ARRAY, &raw.allowed_origins,
+       "Web pages that may use this server: scheme://host[:port]; can be given more than once. "
+       "Pages of other origins are refused then, but for its own (*: all may)",
+       "ORIGIN"},
       {"auth-hook", 0, 0, G_OPTION_ARG_STRING, &raw.auth_hook,
        "Ask there, with a POST of JSON, what a client may do", "URL"},
       {"auth-hook-timeout", 0, 0, G_OPTION_ARG_STRING, &raw.auth_hook_timeout,

@@ -806,4 +806,55 @@ test('upload.js by itself, over the drop-in endpoint of another origin', async (
   }
 });
 
+// Chromium says truly whose page asks, and sends what it may send without asking first.
+test("with a list of origins the server's own page may use it, and another may not", async () => {
+  server = await Server.start(FIND_BOX, ['--allow-origin', 'https://listed.example']);
+  gateway.reset(server);
+  const own = await browser.context.newPage();
+  const other = await browser.context.newPage();
+  try {
+    await other.goto(`${gateway.url}/icon.svg`);
+    const refused = await other.evaluate(async (url) => {
+      const peer = new RTCPeerConnection();
+      peer.createDataChannel('video_upload');
+      const offer = await peer.createOffer();
+      const body = JSON.stringify({ webrtc_offer: { type: 'offer', sdp: offer.sdp } });
+      const unasked = await fetch(`${url}/initialise_webrtc_worker`, {
+        method: 'POST',
+        mode: 'no-cors',
+        body,
+      });
+      const asked = await fetch(`${url}/limits`).then(
+        () => 'read',
+        () => 'kept from the page',
+      );
+      peer.close();
+      return [unasked.type, asked];
+    }, server.url);
+    assert.deepEqual(refused, ['opaque', 'kept from the page']);
+
+    await own.goto(`${server.url}/icon.svg`);
+    const completion = await own.evaluate(
+      async (base64) => {
+        const { connect } = await import('/upload.js');
+        const bytes = Uint8Array.from(atob(base64), (character) => character.charCodeAt(0));
+        const client = await connect(location.origin);
+        await client.upload(new Blob([bytes]));
+        return client.completion;
+      },
+      fs.readFileSync(film('short.mp4')).toString('base64'),
+    );
+    assert.deepEqual(completion, { terminationReason: null, errors: [] });
+    // The first session there was is that one.
+    const first = await server.event((event) => event.event === 'session');
+    const end = await server.end();
+    assert.equal(end.status, 'done');
+    assert.equal(end.session, first.session);
+  } finally {
+    await own.close();
+    await other.close();
+    await server.kill();
+  }
+});
+
 await run({ setUp, tearDown });

@@ -328,6 +328,17 @@ TEST_F(HttpServerTest, MoreThanOneRequestAtOnceIsNoReasonToSpin) {
   EXPECT_EQ(asked, 1);
 }
 
+TEST_F(HttpServerTest, ALateRequestOfNobodyKnowsWhoseIsNotForEveryPage) {
+  AllowedOrigins origins;
+  ASSERT_EQ(origins.add("https://page.example"), "");
+  serve({.request_timeout = std::chrono::milliseconds(100), .origins = origins});
+  const RawHttp http(port_);
+  const std::string reply = http.read_all();
+  EXPECT_THAT(reply, StartsWith("HTTP/1.1 408"));
+  EXPECT_THAT(reply, HasSubstr("\r\nVary: Origin\r\n"));
+  EXPECT_THAT(reply, Not(HasSubstr("Access-Control-Allow-Origin")));
+}
+
 TEST(HttpServer, SaysWhyItCannotListen) {
   HttpServer first({}, nullptr);
   ASSERT_EQ(first.start(), "");

@@ -31,6 +31,7 @@ using test::BusLog;
 using test::Bytes;
 using test::eventually;
 using test::WorkerClient;
+using ::testing::AllOf;
 using ::testing::HasSubstr;
 
 constexpr int kFrames = 20;
@@ -576,6 +577,42 @@ TEST_F(ServerElement, AServerForIceThatIsNoneIsAnError) {
   ASSERT_TRUE(error);
   EXPECT_THAT(test::error_text(error.get()).message, HasSubstr("stun-server"));
   gst_element_set_state(pipeline.get(), GST_STATE_NULL);
+}
+
+TEST_F(ServerElement, RefusesPagesThatAreNotAllowed) {
+  start("allowed-origins=\"https://a.example, http://b.example:8080\"", "fakesink");
+  const auto ask = [this](const std::string& origin) {
+    return test::http_exchange(port(), "OPTIONS /upload HTTP/1.1\r\nHost: 127.0.0.1:" +
+                                           std::to_string(port()) + "\r\n" + origin + "\r\n");
+  };
+  EXPECT_THAT(ask("Origin: https://a.example\r\n"),
+              HasSubstr("\r\nAccess-Control-Allow-Origin: https://a.example\r\n"));
+  EXPECT_THAT(ask("Origin: http://b.example:8080\r\n"), ::testing::StartsWith("HTTP/1.1 204"));
+  EXPECT_THAT(ask("Origin: http://b.example\r\n"), ::testing::StartsWith("HTTP/1.1 403"));
+  EXPECT_THAT(ask("Origin: http://127.0.0.1:" + std::to_string(port()) + "\r\n"),
+              ::testing::StartsWith("HTTP/1.1 204"));
+  EXPECT_THAT(ask(""), ::testing::StartsWith("HTTP/1.1 204"));
+}
+
+TEST_F(ServerElement, WhatIsNoListOfOriginsIsAnError) {
+  make("", "fakesink");
+  char* value = nullptr;
+  g_object_get(server_.get(), "allowed-origins", &value, nullptr);
+  EXPECT_STREQ(value, "*");
+  g_free(value);
+  for (const char* wrong : {"", "https://a.example,", "https://a.example/"}) {
+    g_object_set(server_.get(), "allowed-origins", wrong, nullptr);
+    EXPECT_EQ(gst_element_set_state(pipeline_.get(), GST_STATE_PLAYING), GST_STATE_CHANGE_FAILURE);
+    const auto error = bus_->wait(GST_MESSAGE_ERROR);
+    ASSERT_TRUE(error) << wrong;
+    EXPECT_THAT(test::error_text(error.get()).message,
+                AllOf(HasSubstr("\"allowed-origins\""), HasSubstr("is no origin")));
+    gst_element_set_state(pipeline_.get(), GST_STATE_NULL);
+  }
+  g_object_set(server_.get(), "allowed-origins", nullptr, nullptr);
+  play();
+  EXPECT_THAT(test::http_exchange(port(), "GET /limits HTTP/1.1\r\nHost: x\r\nOrigin: y\r\n\r\n"),
+              HasSubstr("\r\nAccess-Control-Allow-Origin: *\r\n"));
 }
 
 }  // namespace
