@@ -35,6 +35,8 @@ std::string header(SoupMessageHeaders* headers, const char* name) {
 struct HttpResponder::Pending {
   GObjectPtr<SoupServerMessage> message;
   std::function<void()> on_gone;
+  // Told once that there is a reply.
+  std::function<void()> on_reply;
   // libsoup does not look at a connection while its message is paused; this does.
   GSource* watch = nullptr;
 
@@ -47,7 +49,9 @@ struct HttpResponder::Pending {
     stop_watching();
     on_gone = nullptr;
     const auto to = std::exchange(message, nullptr);
+    const auto tell = std::exchange(on_reply, nullptr);
     if (!to) return;
+    if (tell) tell();
     soup_server_message_set_status(to.get(), status, reason_phrase(status));
     SoupMessageHeaders* headers = soup_server_message_get_response_headers(to.get());
     for (const auto& [name, value] : more) {
@@ -126,17 +130,23 @@ struct HttpServer::Impl {
     Impl* impl;
     GSocketConnection* stream;  // Not owned.
     GObjectPtr<GSocketAddress> remote;
+    // For what the client has to do: send its request, take its reply.
     Timer deadline;
+    std::uint64_t number;  // In the order in which they came.
     std::size_t received = 0;
-    bool refused = false;
+    bool whole = false;    // The request is; it is being answered.
+    bool refused = false;  // Has its reply before that.
+    bool dropped = false;  // Only libsoup has to see it yet.
 
     Connection(Impl* owner, GSocketConnection* connection)
         : impl(owner),
           stream(connection),
           deadline(g_main_context_get_thread_default() ? g_main_context_get_thread_default()
-                                                       : g_main_context_default()) {}
+                                                       : g_main_context_default()),
+          number(owner->accepted++) {}
   };
-  std::map<GObject*, std::unique_ptr<Connection>> connections;
+  std::uint64_t accepted = 0;
+  std::map<GObject*, std::shared_ptr<Connection>> connections;
   // The same ones, by the object that libsoup knows their remote address as.
   std::map<GSocketAddress*, Connection*> by_address;
 
@@ -170,14 +180,16 @@ struct HttpServer::Impl {
   }
 
   void accept(GSocketConnection* stream) {
-    if (connections.size() >= options.max_connections) {
+    const auto open = std::count_if(connections.begin(), connections.end(),
+                                    [](const auto& entry) { return !entry.second->dropped; });
+    if (static_cast<std::size_t>(open) >= options.max_connections && !make_room()) {
       g_io_stream_close(G_IO_STREAM(stream), nullptr, nullptr);
       return;
     }
     GSocket* socket = g_socket_connection_get_socket(stream);
-    auto connection = std::make_unique<Connection>(this, stream);
+    auto connection = std::make_shared<Connection>(this, stream);
     connection->deadline.start(options.request_timeout, [this, raw = connection.get()] {
-      refuse(*raw, HttpError{408, "Timeout", "The request did not arrive in time.", {}}, nullptr);
+      refuse(*raw, too_late(), nullptr);
     });
     GSocketAddress* local = g_socket_get_local_address(socket, nullptr);
     GSocketAddress* remote = g_socket_get_remote_address(socket, nullptr);
@@ -199,28 +211,51 @@ struct HttpServer::Impl {
     g_object_unref(local);
   }
 
+  // Whoever opens connections and says nothing on them must not keep others out. That it is the
+  // oldest, and not one of the client that has most, is because behind a proxy all have one
+  // address. False if all requests are being answered.
+  bool make_room() {
+    Connection* longest = nullptr;
+    const auto rank = [](const Connection& of) { return std::pair(of.refused, of.number); };
+    for (const auto& [object, connection] : connections) {
+      if (connection->whole || connection->dropped) continue;
+      if (!longest || rank(*connection) < rank(*longest)) longest = connection.get();
+    }
+    if (!longest) return false;
+    // Its place is needed now; whether it gets to read why is up to the network.
+    if (!longest->refused) refuse(*longest, too_late(), nullptr);
+    drop(*longest);
+    return true;
+  }
+
+  static HttpError too_late() {
+    return {408, "Timeout", "The request did not arrive in time.", {}};
+  }
+
+  // Reading or writing now meets the end of the stream, and libsoup lets go.
+  static void drop(Connection& connection) {
+    connection.dropped = true;
+    connection.deadline.cancel();
+    g_socket_shutdown(g_socket_connection_get_socket(connection.stream), TRUE, TRUE, nullptr);
+  }
+
   // Says no while the request is still arriving: libsoup answers only after the last byte of a
   // body, however long. The reply goes out at once; what the client still sends is read and thrown
   // away for a moment, so that it gets to see the reply instead of a reset. `request` is null while
   // it has no headers.
   void refuse(Connection& connection, const HttpError& error, SoupMessageHeaders* request) {
     GSocket* socket = g_socket_connection_get_socket(connection.stream);
-    if (!std::exchange(connection.refused, true)) {
-      const std::string body = error.body();
-      std::string reply =
-          "HTTP/1.1 " + std::to_string(error.status) + " " + reason_phrase(error.status) +
-          "\r\nContent-Type: application/json\r\nContent-Length: " + std::to_string(body.size()) +
-          "\r\nConnection: close\r\n";
-      for (const auto& [name, value] : sharing(request)) reply += name + ": " + value + "\r\n";
-      reply += "\r\n" + body;
-      g_socket_send(socket, reply.data(), reply.size(), nullptr, nullptr);
-      g_socket_shutdown(socket, FALSE, TRUE, nullptr);
-      connection.deadline.start(std::chrono::milliseconds(500),
-                                [this, raw = &connection, error] { refuse(*raw, error, nullptr); });
-      return;
-    }
-    // Reading now meets the end of the stream, and libsoup lets go.
-    g_socket_shutdown(socket, TRUE, TRUE, nullptr);
+    connection.refused = true;
+    const std::string body = error.body();
+    std::string reply =
+        "HTTP/1.1 " + std::to_string(error.status) + " " + reason_phrase(error.status) +
+        "\r\nContent-Type: application/json\r\nContent-Length: " + std::to_string(body.size()) +
+        "\r\nConnection: close\r\n";
+    for (const auto& [name, value] : sharing(request)) reply += name + ": " + value + "\r\n";
+    reply += "\r\n" + body;
+    g_socket_send(socket, reply.data(), reply.size(), nullptr, nullptr);
+    g_socket_shutdown(socket, FALSE, TRUE, nullptr);
+    connection.deadline.start(std::chrono::milliseconds(500), [raw = &connection] { drop(*raw); });
   }
 
   Connection* find(SoupServerMessage* message) {
@@ -255,7 +290,8 @@ struct HttpServer::Impl {
     SoupMessageBody* body = soup_server_message_get_request_body(message);
     soup_message_body_set_accumulate(body, FALSE);
     soup_message_body_truncate(body);
-    if (Connection* connection = find(message)) {
+    Connection* connection = find(message);
+    if (connection && !connection->refused) {
       refuse(*connection,
              HttpError{413,
                        "TooLarge",
@@ -278,6 +314,7 @@ struct HttpServer::Impl {
         soup_server_message_set_status(message, 413, reason_phrase(413));
         return;
       }
+      connection->whole = true;
       connection->deadline.cancel();
     }
     SoupMessageHeaders* request = soup_server_message_get_request_headers(message);
@@ -305,7 +342,14 @@ struct HttpServer::Impl {
           delete static_cast<std::weak_ptr<HttpResponder::Pending>*>(data);
         },
         GConnectFlags(0));
-    if (const Connection* connection = find(message)) {
+    if (Connection* connection = find(message)) {
+      const auto& shared = connections.at(G_OBJECT(connection->stream));
+      pending->on_reply = [weak = std::weak_ptr<Connection>(shared)] {
+        const auto replied = weak.lock();
+        if (!replied) return;
+        replied->deadline.start(replied->impl->options.request_timeout,
+                                [raw = replied.get()] { drop(*raw); });
+      };
       HttpResponder::Pending::start_watching(pending,
                                              g_socket_connection_get_socket(connection->stream));
     }

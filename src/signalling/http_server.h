@@ -28,8 +28,10 @@ struct HttpServerOptions {
   std::string address = "127.0.0.1";
   std::uint16_t port = 0;  // 0 = any that is free.
   std::size_t max_body = 256 * 1024;
+  // Above this, a new connection takes the place of the one that has waited longest without a whole
+  // request; those whose requests are being answered keep theirs.
   std::size_t max_connections = 256;
-  // From a connection's begin to the end of its request.
+  // From a connection's begin to the end of its request, and from the reply until it is taken.
   std::chrono::milliseconds request_timeout{10000};
   // Requests of other pages are refused, but for those of the server's own. See own_origin().
   AllowedOrigins origins;

@@ -27,6 +27,9 @@ using ::testing::HasSubstr;
 using ::testing::Not;
 using ::testing::StartsWith;
 
+// For what a test must not depend on: longer than any test.
+constexpr std::chrono::hours kNever{24};
+
 class HttpServerTest : public ::testing::Test {
  protected:
   // A server that echoes bodies, on a thread with a context of its own.
@@ -212,17 +215,82 @@ TEST_F(HttpServerTest, ADroppedConnectionIsForgotten) {
   EXPECT_THAT(http_exchange(port_, post("{}")), StartsWith("HTTP/1.1 200"));
 }
 
-TEST_F(HttpServerTest, LimitsConnections) {
-  serve({.max_connections = 4});
+// Connections are accepted in the order in which they were made.
+TEST_F(HttpServerTest, AboveTheLimitTheLongestIdleMakesWay) {
+  serve({.max_connections = 4, .request_timeout = kNever});
   std::vector<std::unique_ptr<RawHttp>> idle;
-  for (int i = 0; i < 4; ++i) {
+  const auto open = [&](const std::string& part) {
     idle.push_back(std::make_unique<RawHttp>(port_));
-    idle.back()->send("P");
+    idle.back()->send(part);
+  };
+  const std::string whole = post("{}");
+  for (std::size_t i = 0; i < 4; ++i) open(whole.substr(0, i * 30));
+  for (std::size_t i = 0; i < 8; ++i) {
+    open(whole.substr(0, i));
+    EXPECT_THAT(idle[i]->read_all(), Not(HasSubstr("<no end>"))) << i;
   }
-  EXPECT_EQ(http_exchange(port_, post("{}")), "");
-  idle.clear();
+  // The others are as they were.
+  for (std::size_t i = 8; i < 12; ++i) {
+    idle[i]->send(whole.substr(i - 4));
+    EXPECT_THAT(idle[i]->read_all(), StartsWith("HTTP/1.1 200")) << i;
+  }
+}
+
+TEST_F(HttpServerTest, WhoMakesWayIsToldThatItIsLate) {
+  serve({.max_connections = 1, .request_timeout = kNever});
+  const RawHttp idle(port_);
+  EXPECT_THAT(http_exchange(port_, post("{}")), StartsWith("HTTP/1.1 200"));
+  EXPECT_THAT(idle.read_all(), StartsWith("HTTP/1.1 408"));
+}
+
+TEST_F(HttpServerTest, WhoseRequestIsBeingAnsweredStays) {
+  std::vector<HttpResponder> kept;
+  std::atomic<std::size_t> waiting = 0;
+  serve({.max_connections = 3, .request_timeout = kNever},
+        [&](const HttpRequest& request, HttpResponder responder) {
+          if (request.body != "wait") return responder.reply_json(200, "{}");
+          kept.push_back(std::move(responder));
+          ++waiting;
+        });
+  std::vector<std::unique_ptr<RawHttp>> clients;
+  const auto ask_and_wait = [&] {
+    clients.push_back(std::make_unique<RawHttp>(port_));
+    clients.back()->send(post("wait"));
+    return test::eventually([&] { return waiting == clients.size(); });
+  };
+  ASSERT_TRUE(ask_and_wait());
+  ASSERT_TRUE(ask_and_wait());
+  {
+    // Younger than those, and yet it has to go.
+    const RawHttp idle(port_);
+    ASSERT_TRUE(ask_and_wait());
+    EXPECT_THAT(idle.read_all(), StartsWith("HTTP/1.1 408"));
+  }
+  EXPECT_EQ(http_exchange(port_, post("{}")), "") << "there is nobody who could make way";
+
+  post_to(context_, [&] {
+    for (const HttpResponder& responder : kept) responder.reply_json(200, "{}");
+  });
+  for (const auto& client : clients) EXPECT_THAT(client->read_all(), StartsWith("HTTP/1.1 200"));
   EXPECT_TRUE(test::eventually(
       [&] { return http_exchange(port_, post("{}")).starts_with("HTTP/1.1 200"); }));
+}
+
+// More than the sockets' buffers hold.
+TEST_F(HttpServerTest, WhoDoesNotTakeItsReplyIsLetGo) {
+  const std::string large(64 * 1024 * 1024, ' ');
+  std::atomic<bool> asked = false;
+  serve({.max_connections = 1, .request_timeout = std::chrono::milliseconds(300)},
+        [&](const HttpRequest& request, const HttpResponder& responder) {
+          responder.reply_json(200, request.body == "large" ? large : "{}");
+          if (request.body == "large") asked = true;
+        });
+  const RawHttp http(port_);
+  http.send(post("large"));
+  ASSERT_TRUE(test::eventually([&] { return asked.load(); }));
+  EXPECT_TRUE(test::eventually(
+      [&] { return http_exchange(port_, post("{}")).starts_with("HTTP/1.1 200"); }));
+  EXPECT_LT(http.read_all().size(), large.size());
 }
 
 TEST_F(HttpServerTest, NonsenseIsAnsweredOrDropped) {
