@@ -160,7 +160,11 @@ async function run() {
       signal: controller.signal,
       dataOutput: ['*'],
       onState: (state) => {
+        // When all is told, the connection is no matter any more.
+        if (!session) return;
+        if (state === 'connected') showAnalysis(null);
         if (state !== 'interrupted') return;
+        lastSaid = '';
         showPhase('Connection interrupted', { numbers: ['waiting for it to come back'] });
         say('The connection is interrupted. Waiting for it to come back.');
       },

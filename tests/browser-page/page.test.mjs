@@ -368,6 +368,32 @@ pageTest('the video plays no further than the analysis is', { gated: true }, asy
   await tab.page.waitForFunction(() => document.getElementById('video').ended);
 });
 
+pageTest('an interruption is told, and that it is over', { gated: true }, async (tab, gate) => {
+  await tab.page.evaluate(() => {
+    const { createDataChannel } = RTCPeerConnection.prototype;
+    RTCPeerConnection.prototype.createDataChannel = function (...args) {
+      window.become = (state) => {
+        Object.defineProperty(this, 'connectionState', { value: state, configurable: true });
+        this.dispatchEvent(new Event('connectionstatechange'));
+      };
+      return createDataChannel.apply(this, args);
+    };
+  });
+  await tab.choose('short.mp4');
+  await gate.let(5);
+  await tab.phase('Analysing');
+  const phases = await tab.page.evaluate(() =>
+    ['disconnected', 'connected'].map((state) => {
+      window.become(state);
+      return document.getElementById('phase').textContent;
+    }),
+  );
+  // The second also while there is nothing new to show.
+  assert.deepEqual(phases, ['Connection interrupted', 'Analysing']);
+  gate.open();
+  await tab.phase('Done');
+});
+
 pageTest(
   'a video is dropped, and another one after it',
   { tab: { colorScheme: 'dark' } },
