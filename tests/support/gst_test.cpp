@@ -5,9 +5,11 @@
 #include <algorithm>
 #include <cstdlib>
 #include <filesystem>
+#include <fstream>
 #include <iostream>
 #include <set>
 #include <thread>
+#include <unistd.h>
 #include <utility>
 
 namespace webrtcupload::test {
@@ -177,23 +179,37 @@ void expect_typefinders_to_stay() {
   gst_plugin_feature_list_free(factories);
 }
 
-// Until the number of threads has not changed for a while.
+// The ids of all other threads, and whether each sleeps: not so while it waits for a processor.
+std::map<int, bool> other_threads() {
+  std::map<int, bool> found;
+  for (const auto& task : std::filesystem::directory_iterator("/proc/self/task")) {
+    const int id = std::atoi(task.path().filename().c_str());
+    std::ifstream file(task.path() / "stat");
+    const std::string stat{std::istreambuf_iterator<char>(file), {}};
+    // "ID (name) STATE ...", where a name may hold anything; empty when the thread has just ended.
+    const std::size_t state = stat.rfind(')') + 2;
+    if (id != gettid() && state < stat.size()) found[id] = stat[state] == 'S';
+  }
+  return found;
+}
+
+// Until there have been the same threads for a while, and each of them was mostly asleep.
 void wait_for_threads_to_settle() {
   constexpr int kLooks = 60;
-  const auto count = [] {
-    const std::filesystem::directory_iterator tasks("/proc/self/task");
-    return std::distance(begin(tasks), end(tasks));
-  };
-  auto last = count();
-  int same = 0;
-  eventually(
-      [&] {
-        const auto now = count();
-        same = now == last ? same + 1 : 0;
-        last = now;
-        return same >= kLooks;
-      },
-      kPrompt);
+  std::map<int, int> seen_asleep;
+  eventually([&] {
+    const auto threads = other_threads();
+    const bool same =
+        std::equal(threads.begin(), threads.end(), seen_asleep.begin(), seen_asleep.end(),
+                   [](const auto& thread, const auto& seen) { return thread.first == seen.first; });
+    if (!same) seen_asleep.clear();
+    bool settled = same;
+    for (const auto& [id, asleep] : threads) {
+      seen_asleep[id] += asleep ? 1 : 0;
+      settled = settled && seen_asleep[id] >= kLooks;
+    }
+    return settled;
+  });
 }
 
 // Checked after all tests, when whatever they made is gone; so what is left was leaked.

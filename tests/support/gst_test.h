@@ -24,8 +24,10 @@
 
 namespace webrtcupload::test {
 
-// How long is still "at once" for a teardown, likewise on a slow machine.
-inline constexpr std::chrono::seconds kPrompt{5};
+// How long is still "at once" for a teardown, likewise on a slow machine: less than any time-out of
+// the elements and of WebRTC that one could wait for by mistake (30 s and more), and otherwise as
+// much as can be given.
+inline constexpr std::chrono::seconds kPrompt{20};
 
 // Pipeline from a description; fails the test and returns null when it does not parse.
 GstPtr<GstElement> parse_pipeline(const std::string& description);

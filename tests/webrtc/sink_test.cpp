@@ -14,6 +14,8 @@
 #include <thread>
 
 #include "core/wire_v1.h"
+#include "gst/sender_channel.h"
+#include "support/odd_directory.h"
 #include "support/peer_pair.h"
 
 namespace webrtcupload::test {
@@ -226,7 +228,8 @@ TEST_F(SinkOverAChannel, BuffersOfSeveralMemories) {
 
 TEST_F(SinkOverAChannel, SendsAFile) {
   const Bytes data = random_bytes(1'000'003);
-  const auto path = std::filesystem::temp_directory_path() / "webrtcuploadsink-test.bin";
+  const TemporaryDirectory directory;
+  const std::filesystem::path path = directory.path() + "/file";
   {
     std::ofstream file(path, std::ios::binary);
     file.write(reinterpret_cast<const char*>(data.data()),
@@ -243,7 +246,6 @@ TEST_F(SinkOverAChannel, SendsAFile) {
   EXPECT_EQ(GST_MESSAGE_TYPE(message.get()), GST_MESSAGE_EOS) << describe(message.get());
   EXPECT_TRUE(reassemble_v1(far_->messages()) == data);
   stop_promptly(pipeline.get());
-  std::filesystem::remove(path);
 }
 
 TEST_F(SinkOverAChannel, PostsProgress) {
@@ -359,7 +361,8 @@ TEST_F(SinkOverAChannel, WithoutConfirmationNothingButChunksIsSent) {
 }
 
 TEST_F(SinkOverAChannel, EmptyUpload) {
-  const auto path = std::filesystem::temp_directory_path() / "webrtcuploadsink-empty.bin";
+  const TemporaryDirectory directory;
+  const std::filesystem::path path = directory.path() + "/empty";
   { const std::ofstream file(path); }
   const auto pipeline =
       parse_pipeline("filesrc location=" + path.string() + " ! webrtcuploadsink name=sink");
@@ -376,7 +379,6 @@ TEST_F(SinkOverAChannel, EmptyUpload) {
   EXPECT_EQ(bus.count(GST_MESSAGE_EOS), 0U);
   EXPECT_EQ(far_->message_count(), 0U);
   EXPECT_TRUE(far_->wait_closed());
-  std::filesystem::remove(path);
 }
 
 TEST_F(SinkOverAChannel, UnknownSize) {
@@ -440,11 +442,11 @@ TEST_F(SinkOverAChannel, ChannelClosedByThePeerInTheMiddle) {
   const Bytes data = random_bytes(100 * kChunk);
   upload.announce(1000 * std::uint64_t{kChunk});
   upload.play();
-  std::atomic<int> received{0};
+  const auto received = std::make_shared<std::atomic<int>>(0);
   // Still open when the tenth message arrives, and many more are on their way.
   GstWebRTCDataChannel* channel = far_->channel();
-  far_->set_on_message([&received, channel](std::span<const std::uint8_t>) {
-    if (++received == 10) gst_webrtc_data_channel_close(channel);
+  far_->set_on_message([received, channel](std::span<const std::uint8_t>) {
+    if (++*received == 10) gst_webrtc_data_channel_close(channel);
   });
   for (int i = 0; i < 10; ++i) upload.push(data, data.size());
   EXPECT_EQ(upload.error().code, "peer-gone");
@@ -533,10 +535,16 @@ TEST_F(SinkOverAChannel, TeardownInTheMiddleIsSeenByThePeer) {
   upload.play();
   upload.push(data);
   ASSERT_TRUE(far_->wait_messages(20));
+  const auto begin = std::chrono::steady_clock::now();
   stop_promptly(upload.pipeline());
+  const auto took = std::chrono::steady_clock::now() - begin;
   EXPECT_EQ(progress_types(upload.bus()).back(), GST_PROGRESS_TYPE_CANCELED);
   EXPECT_EQ(upload.bus().count(GST_MESSAGE_ERROR), 0U);
-  EXPECT_TRUE(far_->wait_closed());
+  // Unless the message that was under way could not be finished in time, on a machine that had no
+  // time for it: then it is given up, and with it the closing.
+  if (took < SenderChannel::kPatience) {
+    EXPECT_TRUE(far_->wait_closed());
+  }
 }
 
 TEST_F(SinkOverAChannel, TeardownWhileWaitingForTheConfirmation) {
