@@ -165,6 +165,12 @@ def numbers(result):
     return [int(found["text"][1:12]) for found in predictions if found["class"] == "EAN-13"]
 
 
+def number_of(result):
+    found = numbers(result)
+    assert len(found) == 1, result
+    return found[0]
+
+
 def check_result(frame, result, number):
     assert numbers(result) == [number], (number, result)
     boxes = [found for found in result["serialized_output_data"]["predictions"]["predictions"] if found["class"] == "box"]
@@ -209,8 +215,8 @@ async def _():
         results = client.results[:-1]
         assert results
         for frame, result in results:
-            check_result(frame, result, *numbers(result))
-        order = [numbers(result)[0] for _, result in results]
+            check_result(frame, result, number_of(result))
+        order = [number_of(result) for _, result in results]
         assert order == sorted(set(order)), order
         check_completion(client)
 
