@@ -165,14 +165,16 @@ def numbers(result):
     return [int(found["text"][1:12]) for found in predictions if found["class"] == "EAN-13"]
 
 
-def number_of(result):
+def number_at(result):
+    """Which frame of the film has the result's time."""
+    metadata = result["video_metadata"]
+    return 1 + round(metadata["pts"] * metadata["time_base"] * 90000 / TICKS)
+
+
+def check_result(frame, result, number, misread=0):
+    """`misread` is how many other numbers zbar may have seen in what compression made of the bars."""
     found = numbers(result)
-    assert len(found) == 1, result
-    return found[0]
-
-
-def check_result(frame, result, number):
-    assert numbers(result) == [number], (number, result)
+    assert number in found and len(found) <= 1 + misread, (number, result)
     boxes = [found for found in result["serialized_output_data"]["predictions"]["predictions"] if found["class"] == "box"]
     assert len(boxes) == 1 and abs(boxes[0]["y"] - (4 * (number % 50) + 20)) <= 4, (number, boxes)
     metadata = result["video_metadata"]
@@ -214,9 +216,10 @@ async def _():
         await client.closed_by_server()
         results = client.results[:-1]
         assert results
+        # The film's rate is held by compressing hard now and then.
         for frame, result in results:
-            check_result(frame, result, number_of(result))
-        order = [number_of(result) for _, result in results]
+            check_result(frame, result, number_at(result), misread=1)
+        order = [number_at(result) for _, result in results]
         assert order == sorted(set(order)), order
         check_completion(client)
 
