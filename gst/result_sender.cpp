@@ -8,6 +8,7 @@
 
 #include "analysis/result_document.h"
 #include "core/result_framing.h"
+#include "gst/keep_channel.h"
 #include "gst/result_sender_impl.h"
 #include "json/json_text.h"
 
@@ -146,7 +147,8 @@ void ResultSender::Impl::attach(GstElement* webrtcbin) {
   if (!forget_peer()) return;
   SignalConnection connection(
       webrtcbin, "on-data-channel",
-      G_CALLBACK(+[](GstElement*, GstWebRTCDataChannel* channel, Closure* closure) {
+      G_CALLBACK(+[](GstElement* of, GstWebRTCDataChannel* channel, Closure* closure) {
+        keep_channel(of, channel);
         if (const auto self = closure->lock()) self->on_data_channel(channel);
       }),
       Closure(weak_from_this()));

@@ -9,6 +9,7 @@
 #include "core/chunk_sender.h"
 #include "core/wire_v1.h"
 #include "gst/abandon_outgoing.h"
+#include "gst/keep_channel.h"
 
 namespace webrtcupload {
 
@@ -44,6 +45,7 @@ SenderChannel::SenderChannel(GstPtr<GstWebRTCDataChannel> channel, GstPtr<GstEle
         state->changed.notify_all();
       }) {
   using Closure = std::shared_ptr<State>;
+  if (webrtcbin_) keep_channel(webrtcbin_.get(), channel_.get());
   // On the pc thread, with the PC lock held.
   connections_.emplace_back(
       channel_.get(), "on-open",

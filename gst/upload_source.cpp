@@ -7,6 +7,7 @@
 #include <utility>
 
 #include "gst/find_webrtcbin.h"
+#include "gst/keep_channel.h"
 #include "gst/pipeline_end.h"
 #include "gst/storage_factory.h"
 #include "gst/upload_debug.h"
@@ -47,8 +48,9 @@ void post_error(GstBaseSrc* element, const Error& error) {
 
 // The handler runs on webrtcbin's pc thread with the PC lock held. Weak: the session owns the
 // worker, the worker must not be kept by a signal connection.
-void on_data_channel(GstElement*, GstWebRTCDataChannel* channel,
+void on_data_channel(GstElement* webrtcbin, GstWebRTCDataChannel* channel,
                      std::weak_ptr<UploadSession>* session) {
+  keep_channel(webrtcbin, channel);
   if (const auto target = session->lock()) target->offer(channel);
 }
 

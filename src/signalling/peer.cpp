@@ -15,6 +15,7 @@
 #include <utility>
 
 #include "gst/elements_made_by.h"
+#include "gst/keep_channel.h"
 #include "gst/signal_connection.h"
 #include "signalling/fingerprint.h"
 #include "signalling/goodbye.h"
@@ -329,10 +330,13 @@ struct Peer::Impl {
         if (peer->impl_->events.channel) peer->impl_->events.channel(wrapped);
       });
     };
-    connections.emplace_back(webrtcbin.get(), "on-data-channel",
-                             G_CALLBACK(+[](GstElement*, GstWebRTCDataChannel* channel,
-                                            OnChannel* handler) { (*handler)(channel); }),
-                             std::move(on_channel));
+    connections.emplace_back(
+        webrtcbin.get(), "on-data-channel",
+        G_CALLBACK(+[](GstElement* of, GstWebRTCDataChannel* channel, OnChannel* handler) {
+          keep_channel(of, channel);
+          (*handler)(channel);
+        }),
+        std::move(on_channel));
 
     GstBus* bus = gst_element_get_bus(pipeline.get());
     bus_source = gst_bus_create_watch(bus);
@@ -548,6 +552,7 @@ std::shared_ptr<DataChannel> Peer::create_channel(const std::string& label,
   g_signal_emit_by_name(impl_->webrtcbin.get(), "create-data-channel", label.c_str(), nullptr,
                         &channel);
   if (!channel) return nullptr;
+  keep_channel(impl_->webrtcbin.get(), channel);
   auto wrapped = DataChannel::create(channel, impl_->context, max_pending);
   g_object_unref(channel);
   return wrapped;

@@ -185,7 +185,9 @@ std::map<int, bool> other_threads() {
   for (const auto& task : std::filesystem::directory_iterator("/proc/self/task")) {
     const int id = std::atoi(task.path().filename().c_str());
     std::ifstream file(task.path() / "stat");
-    const std::string stat{std::istreambuf_iterator<char>(file), {}};
+    // A stream's own functions only: its buffer throws where the thread ends while it is read.
+    std::string stat;
+    std::getline(file, stat, '\0');
     // "ID (name) STATE ...", where a name may hold anything; empty when the thread has just ended.
     const std::size_t state = stat.rfind(')') + 2;
     if (id != gettid() && state < stat.size()) found[id] = stat[state] == 'S';

@@ -7,6 +7,7 @@
 #include <gst/gst.h>
 #include <gtest/gtest.h>
 
+#include <array>
 #include <atomic>
 #include <chrono>
 #include <dlfcn.h>
@@ -85,44 +86,81 @@ class NewStream {
 
 std::atomic<NewStream*> NewStream::current = nullptr;
 
-// Stopped at that moment, sctpdec of 1.22 starts a thread for a pad it has removed, and the program
-// ends with a segmentation fault.
-TEST(PeerEnd, MayMeetTheFirstDataOfAStream) {
-  std::shared_ptr<DataChannel> arrived;
-  const auto server = make_peer(
-      {.channel = [&](std::shared_ptr<DataChannel> channel) { arrived = std::move(channel); }});
-  const auto client = make_peer({});
-  server->watch_channel("first", 1);
-  ASSERT_TRUE(server->start());
-  ASSERT_TRUE(client->start());
-  const auto first = client->create_channel("first", 1);
-  ASSERT_TRUE(first);
+class PeerEnd : public testing::Test {
+ protected:
+  // Two peers with one channel, which is open.
+  void SetUp() override {
+    server_ = make_peer({.channel = [this](std::shared_ptr<DataChannel> channel) {
+      arrived_ = std::move(channel);
+    }});
+    client_ = make_peer({});
+    ASSERT_TRUE(server_ && client_);
+    server_->watch_channel("first", 1);
+    ASSERT_TRUE(server_->start());
+    ASSERT_TRUE(client_->start());
+    created_ = client_->create_channel("first", 1);
+    ASSERT_TRUE(created_);
+    negotiate();
+    ASSERT_TRUE(run_until([&] { return arrived_ && created_->is_open(); }));
+  }
 
-  std::string problem;
-  bool negotiated = false;
-  client->offer([&](std::variant<std::string, PeerError> offer) {
-    if (const auto* error = std::get_if<PeerError>(&offer)) problem = error->message;
-    if (!problem.empty()) return;
-    server->answer(std::get<std::string>(offer), [&](std::variant<std::string, PeerError> answer) {
-      if (const auto* error = std::get_if<PeerError>(&answer)) problem = error->message;
-      if (!problem.empty()) return;
-      client->accept_answer(std::get<std::string>(answer), [&](std::string refusal) {
-        problem = std::move(refusal);
-        negotiated = true;
+  void negotiate() {
+    using Sdp = std::variant<std::string, PeerError>;
+    std::string problem;
+    bool negotiated = false;
+    const auto failed = [&](const Sdp& sdp) {
+      if (const auto* error = std::get_if<PeerError>(&sdp)) problem = error->message;
+      return !problem.empty();
+    };
+    client_->offer([&](const Sdp& offer) {
+      if (failed(offer)) return;
+      server_->answer(std::get<std::string>(offer), [&](const Sdp& answer) {
+        if (failed(answer)) return;
+        client_->accept_answer(std::get<std::string>(answer), [&](std::string refusal) {
+          problem = std::move(refusal);
+          negotiated = true;
+        });
       });
     });
-  });
-  ASSERT_TRUE(run_until([&] { return negotiated || !problem.empty(); }));
-  ASSERT_EQ(problem, "");
-  ASSERT_TRUE(run_until([&] { return arrived && first->is_open(); }));
+    ASSERT_TRUE(run_until([&] { return negotiated || !problem.empty(); }));
+    ASSERT_EQ(problem, "");
+  }
 
-  NewStream stream(server->webrtcbin());
-  const auto second = client->create_channel("second", 1);
+  std::shared_ptr<Peer> server_;
+  std::shared_ptr<Peer> client_;
+  std::shared_ptr<DataChannel> created_;
+  std::shared_ptr<DataChannel> arrived_;
+};
+
+// Stopped at that moment, sctpdec of 1.22 starts a thread for a pad it has removed, and the program
+// ends with a segmentation fault.
+TEST_F(PeerEnd, MayMeetTheFirstDataOfAStream) {
+  NewStream stream(server_->webrtcbin());
+  const auto second = client_->create_channel("second", 1);
   ASSERT_TRUE(second);
   ASSERT_TRUE(eventually([&] { return stream.seen(); }));
-  EXPECT_TRUE(close_peer(server));
+  EXPECT_TRUE(close_peer(server_));
   EXPECT_TRUE(stream.released());
-  EXPECT_TRUE(close_peer(client));
+  EXPECT_TRUE(close_peer(client_));
+}
+
+// What is left in webrtcbin of a channel that was closed refers to it without keeping it.
+TEST_F(PeerEnd, ClosedChannelsLastAsLongAsTheirWebrtcbin) {
+  std::array<GstWebRTCDataChannel*, 2> channels{created_->get(), arrived_->get()};
+  for (auto& channel : channels) {
+    g_object_add_weak_pointer(G_OBJECT(channel), reinterpret_cast<gpointer*>(&channel));
+  }
+  created_->close();
+  ASSERT_TRUE(run_until([&] { return created_->is_closed() && arrived_->is_closed(); }));
+  created_.reset();
+  arrived_.reset();
+  // Whatever webrtcbin itself did with them is over when it has been stopped.
+  EXPECT_TRUE(close_peer(server_));
+  EXPECT_TRUE(close_peer(client_));
+  for (const auto* channel : channels) EXPECT_NE(channel, nullptr);
+  server_.reset();
+  client_.reset();
+  EXPECT_TRUE(eventually([&] { return !channels[0] && !channels[1]; }));
 }
 
 }  // namespace
