@@ -142,7 +142,9 @@ GstPromise* make_promise(GMainContext* context, std::shared_ptr<Promises> promis
         auto* waiting = static_cast<Waiting*>(data);
         auto result = std::make_shared<PromiseResult>(read_promise(promise, waiting->field));
         gst_promise_unref(promise);
-        post_to(waiting->context, [result, then = waiting->then] { then(std::move(*result)); });
+        // Moved, since what is in it belongs to the context's thread, its end included.
+        post_to(waiting->context,
+                [result, then = std::move(waiting->then)] { then(std::move(*result)); });
         waiting->promises->fulfilled();
       },
       new Waiting{g_main_context_ref(context), std::move(promises), field, std::move(then)},
@@ -154,8 +156,9 @@ GstPromise* make_promise(GMainContext* context, std::shared_ptr<Promises> promis
 }
 
 void stop(GstElement* pipeline, GstElement* webrtcbin) {
-  abandon_sending(webrtcbin);
+  // In this order: what is received may open channels, and each sends an acknowledgement.
   stop_receiving(webrtcbin);
+  abandon_sending(webrtcbin);
   gst_element_set_state(pipeline, GST_STATE_NULL);
 }
 
@@ -258,6 +261,12 @@ struct Peer::Impl {
     pipeline = GstPtr<GstElement>(GST_ELEMENT(gst_object_ref_sink(gst_pipeline_new(nullptr))));
     gst_util_set_object_arg(G_OBJECT(webrtcbin.get()), "bundle-policy", "max-bundle");
     gst_bin_add(GST_BIN(pipeline.get()), webrtcbin.get());
+    // For as long as there is a webrtcbin, beyond close(): channels come until it has stopped.
+    g_signal_connect(webrtcbin.get(), "on-data-channel",
+                     G_CALLBACK(+[](GstElement* of, GstWebRTCDataChannel* channel, gpointer) {
+                       keep_channel(of, channel);
+                     }),
+                     nullptr);
     if (!set_up_ice(problem)) return false;
     connect();
     return true;
@@ -330,13 +339,10 @@ struct Peer::Impl {
         if (peer->impl_->events.channel) peer->impl_->events.channel(wrapped);
       });
     };
-    connections.emplace_back(
-        webrtcbin.get(), "on-data-channel",
-        G_CALLBACK(+[](GstElement* of, GstWebRTCDataChannel* channel, OnChannel* handler) {
-          keep_channel(of, channel);
-          (*handler)(channel);
-        }),
-        std::move(on_channel));
+    connections.emplace_back(webrtcbin.get(), "on-data-channel",
+                             G_CALLBACK(+[](GstElement*, GstWebRTCDataChannel* channel,
+                                            OnChannel* handler) { (*handler)(channel); }),
+                             std::move(on_channel));
 
     GstBus* bus = gst_element_get_bus(pipeline.get());
     bus_source = gst_bus_create_watch(bus);

@@ -83,7 +83,7 @@ EventOutput::Fate EventOutput::write_out(const std::string& line) {
     // and not the time that passes: this thread may be the one that is slow.
     pollfd poll_fd{fd_, POLLOUT, 0};
     const Clock::time_point begin = Clock::now();
-    const bool ready = poll(&poll_fd, 1, static_cast<int>(kLook.count())) != 0;
+    const bool ready = poll(&poll_fd, 1, static_cast<int>(kLook.count())) > 0;
     if (is_stopping()) {
       idle_looks_ = ready ? 0 : idle_looks_ + 1;
       waited_ += Clock::now() - begin;

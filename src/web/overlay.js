@@ -125,17 +125,27 @@ export class Stage {
 
   #watchFrames() {
     const video = this.#video;
-    const wait = () => {
-      if (video.requestVideoFrameCallback) video.requestVideoFrameCallback(next);
-      else requestAnimationFrame(next);
-    };
-    const next = (now, { mediaTime } = { mediaTime: video.currentTime }) => {
-      this.#shown = mediaTime;
+    const show = (time) => {
+      this.#shown = time;
       this.#follow();
       this.#paint();
-      wait();
     };
-    wait();
+    if (video.requestVideoFrameCallback) {
+      const next = (now, { mediaTime }) => {
+        show(mediaTime);
+        video.requestVideoFrameCallback(next);
+      };
+      video.requestVideoFrameCallback(next);
+      return;
+    }
+    const next = () => {
+      if (!video.paused) show(video.currentTime);
+      requestAnimationFrame(next);
+    };
+    next();
+    video.addEventListener('seeked', () => {
+      this.#shown = video.currentTime;
+    });
   }
 
   #follow() {

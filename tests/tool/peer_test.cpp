@@ -58,7 +58,8 @@ class NewStream {
  public:
   explicit NewStream(GstElement* webrtcbin)
       : decoder_(element_made_by(GST_BIN(webrtcbin), "sctpdec")),
-        sink_(gst_element_get_static_pad(decoder_.get(), "sink")) {
+        sink_(gst_element_get_static_pad(decoder_.get(), "sink")),
+        encoder_(element_made_by(GST_BIN(webrtcbin), "sctpenc")) {
     current = this;
   }
   ~NewStream() { current = nullptr; }
@@ -68,6 +69,9 @@ class NewStream {
   [[nodiscard]] bool seen() const { return seen_; }
   // Whether the thread went on because of what happened, rather than for having waited too long.
   [[nodiscard]] bool released() { return released_.get_future().get(); }
+  // Whether sending had been given up by then, and not for the channel that the stream makes, whose
+  // acknowledgement is still to be sent.
+  [[nodiscard]] bool early() const { return early_; }
 
   void on_start_task(GstPad* pad) {
     if (GST_OBJECT_PARENT(pad) != GST_OBJECT(decoder_.get()) || seen_.exchange(true)) return;
@@ -80,7 +84,9 @@ class NewStream {
  private:
   const GstPtr<GstElement> decoder_;
   const GstPtr<GstPad> sink_;
+  const GstPtr<GstElement> encoder_;
   std::atomic<bool> seen_ = false;
+  std::atomic<bool> early_ = false;
   std::promise<bool> released_;
 };
 
@@ -141,6 +147,7 @@ TEST_F(PeerEnd, MayMeetTheFirstDataOfAStream) {
   ASSERT_TRUE(eventually([&] { return stream.seen(); }));
   EXPECT_TRUE(close_peer(server_));
   EXPECT_TRUE(stream.released());
+  EXPECT_FALSE(stream.early());
   EXPECT_TRUE(close_peer(client_));
 }
 

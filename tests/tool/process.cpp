@@ -165,7 +165,9 @@ std::size_t descriptors_of(pid_t pid) {
 
 bool exists(pid_t pid) {
   std::ifstream file("/proc/" + std::to_string(pid) + "/stat");
-  std::string text((std::istreambuf_iterator<char>(file)), {});
+  // Not by the stream's buffer, which throws where the process goes while it is read.
+  std::string text;
+  std::getline(file, text, '\0');
   const std::size_t name_end = text.rfind(')');
   // A zombie whose parent has not looked yet is gone for our purposes.
   return name_end != std::string::npos && text.compare(name_end, 3, ") Z") != 0;
