@@ -75,8 +75,14 @@ class NewStream {
 
   void on_start_task(GstPad* pad) {
     if (GST_OBJECT_PARENT(pad) != GST_OBJECT(decoder_.get()) || seen_.exchange(true)) return;
-    released_.set_value(
-        eventually([&] { return !GST_OBJECT_PARENT(pad) || GST_PAD_IS_FLUSHING(sink_.get()); }));
+    const bool released =
+        eventually([&] { return !GST_OBJECT_PARENT(pad) || GST_PAD_IS_FLUSHING(sink_.get()); });
+    GST_OBJECT_LOCK(encoder_.get());
+    for (GList* item = encoder_->sinkpads; item; item = item->next) {
+      if (GST_PAD_IS_FLUSHING(GST_PAD(item->data))) early_ = true;
+    }
+    GST_OBJECT_UNLOCK(encoder_.get());
+    released_.set_value(released);
   }
 
   static std::atomic<NewStream*> current;
