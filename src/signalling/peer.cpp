@@ -16,6 +16,7 @@
 
 #include "gst/elements_made_by.h"
 #include "gst/keep_channel.h"
+#include "gst/sctp_association.h"
 #include "gst/signal_connection.h"
 #include "signalling/fingerprint.h"
 #include "signalling/goodbye.h"
@@ -261,6 +262,7 @@ struct Peer::Impl {
     pipeline = GstPtr<GstElement>(GST_ELEMENT(gst_object_ref_sink(gst_pipeline_new(nullptr))));
     gst_util_set_object_arg(G_OBJECT(webrtcbin.get()), "bundle-policy", "max-bundle");
     gst_bin_add(GST_BIN(pipeline.get()), webrtcbin.get());
+    give_own_association(webrtcbin.get());
     // For as long as there is a webrtcbin, beyond close(): channels come until it has stopped.
     g_signal_connect(webrtcbin.get(), "on-data-channel",
                      G_CALLBACK(+[](GstElement* of, GstWebRTCDataChannel* channel, gpointer) {

@@ -13,6 +13,7 @@
 
 #include "core/wire_v1.h"
 #include "gst/abandon_outgoing.h"
+#include "gst/sctp_association.h"
 
 namespace webrtcupload::test {
 namespace {
@@ -379,6 +380,7 @@ void PeerPair::make_peer(Peer& peer, const char* name, const Options& options) {
   ASSERT_TRUE(webrtcbin) << "webrtcbin is not installed";
   gst_util_set_object_arg(G_OBJECT(webrtcbin), "bundle-policy", "max-bundle");
   peer.webrtcbin = ref_gst(webrtcbin);
+  give_own_association(webrtcbin);
   ASSERT_TRUE(gst_bin_add(GST_BIN(peer.pipeline.get()), webrtcbin));
   peer.bus = std::make_unique<BusLog>(peer.pipeline.get());
 

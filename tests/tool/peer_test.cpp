@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: LGPL-2.1-or-later
 //
-// The end of a connection while its other side goes on sending.
+// A connection in its webrtcbin, and its end while the other side goes on sending.
 
 #include "signalling/peer.h"
 
@@ -98,7 +98,7 @@ class NewStream {
 
 std::atomic<NewStream*> NewStream::current = nullptr;
 
-class PeerEnd : public testing::Test {
+class PeerTest : public testing::Test {
  protected:
   // Two peers with one channel, which is open.
   void SetUp() override {
@@ -144,9 +144,26 @@ class PeerEnd : public testing::Test {
   std::shared_ptr<DataChannel> arrived_;
 };
 
+guint association_of(const std::shared_ptr<Peer>& peer, const char* factory) {
+  guint id = 0;
+  const auto element = element_made_by(GST_BIN(peer->webrtcbin()), factory);
+  g_object_get(element.get(), "sctp-association-id", &id, nullptr);
+  return id;
+}
+
+// By numbers that are given out one after the other, rather than drawn.
+TEST_F(PeerTest, HasItsOwnAssociation) {
+  const guint server = association_of(server_, "sctpdec");
+  EXPECT_EQ(association_of(server_, "sctpenc"), server);
+  EXPECT_EQ(association_of(client_, "sctpdec"), (server + 1) & 0xffff);
+  EXPECT_EQ(association_of(client_, "sctpenc"), (server + 1) & 0xffff);
+  EXPECT_TRUE(close_peer(server_));
+  EXPECT_TRUE(close_peer(client_));
+}
+
 // Stopped at that moment, sctpdec of 1.22 starts a thread for a pad it has removed, and the program
 // ends with a segmentation fault.
-TEST_F(PeerEnd, MayMeetTheFirstDataOfAStream) {
+TEST_F(PeerTest, MayMeetTheFirstDataOfAStream) {
   NewStream stream(server_->webrtcbin());
   const auto second = client_->create_channel("second", 1);
   ASSERT_TRUE(second);
@@ -158,7 +175,7 @@ TEST_F(PeerEnd, MayMeetTheFirstDataOfAStream) {
 }
 
 // What is left in webrtcbin of a channel that was closed refers to it without keeping it.
-TEST_F(PeerEnd, ClosedChannelsLastAsLongAsTheirWebrtcbin) {
+TEST_F(PeerTest, ClosedChannelsLastAsLongAsTheirWebrtcbin) {
   std::array<GstWebRTCDataChannel*, 2> channels{created_->get(), arrived_->get()};
   for (auto& channel : channels) {
     g_object_add_weak_pointer(G_OBJECT(channel), reinterpret_cast<gpointer*>(&channel));
