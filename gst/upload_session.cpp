@@ -230,10 +230,12 @@ void UploadSession::plumb_connection(bool is_open) {
   if (!taken) return;
   if (plumbed_.lock() != taken) {
     plumbed_ = taken;
-    holds_back_ = watches_connection_ = false;
+    holds_back_ = watches_connection_ = has_sockets_ = false;
   }
-  // The channel may have opened before it was adopted, which then brings us here again.
-  if (holds_back_) return;
+  // The channel may have opened before it was adopted, which then brings us here again. And amid
+  // the negotiation there is a decoder, but no socket yet.
+  const bool wants_sockets = settings_.socket_buffer_size > 0 && !has_sockets_;
+  if (holds_back_ && !wants_sockets) return;
   const GstPtr<GstElement> webrtcbin = this->webrtcbin();
   if (!webrtcbin) {
     if (is_open) {
@@ -243,18 +245,19 @@ void UploadSession::plumb_connection(bool is_open) {
   }
   // All of this reads properties of webrtcbin, which waits for its PC lock.
   run_detachable([&] {
-    auto gate = ReceiveGate::find(webrtcbin.get());
-    holds_back_ = gate != nullptr;
+    auto gate = holds_back_ ? nullptr : ReceiveGate::find(webrtcbin.get());
     if (gate) {
+      holds_back_ = true;
       inbox_->hold_back_with(std::move(gate));
-    } else if (is_open) {
+    } else if (!holds_back_ && is_open) {
       GST_WARNING("%" GST_PTR_FORMAT " has no sctpdec: its peer cannot be held back",
                   static_cast<void*>(webrtcbin.get()));
     }
     if (!std::exchange(watches_connection_, true)) taken->watch_connection(webrtcbin.get());
-    if (settings_.socket_buffer_size > 0) {
+    if (wants_sockets) {
       const auto granted = grow_receive_buffers(webrtcbin.get(), settings_.socket_buffer_size);
       GST_INFO("receive buffers: %d bytes granted", granted.value_or(0));
+      has_sockets_ = granted.has_value();
       const std::lock_guard lock(mutex_);
       socket_buffer_granted_ = granted.value_or(0);
     }

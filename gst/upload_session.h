@@ -180,6 +180,7 @@ class UploadSession : public std::enable_shared_from_this<UploadSession> {
   bool told_start_ = false;
   // What has been done about the channel's connection, and for which channel.
   bool watches_connection_ = false;
+  bool has_sockets_ = false;
   bool holds_back_ = false;
   std::weak_ptr<UploadChannel> plumbed_;
 
