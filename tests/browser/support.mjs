@@ -175,7 +175,8 @@ export class Server {
 
   // Waits until no session's process is left, and until nothing is in the spool directory.
   async idle() {
-    await eventually('the end of all session processes', () => this.processes().length === 1, WORK);
+    const ended = eventually('the end of all session processes', () => this.processes().length <= 1, WORK);
+    await Promise.race([ended, this.#ended]);
     assert.deepEqual(fs.readdirSync(this.spool), []);
   }
 

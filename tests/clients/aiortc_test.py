@@ -108,6 +108,7 @@ class Server:
         """Waits until no session is left of it."""
         end = time.monotonic() + DEADLINE
         while self.processes() != [self.process.pid]:
+            assert self.process.poll() is None, "the server has ended: %d %s" % (self.process.poll(), self.error_text())
             assert time.monotonic() < end, "processes of sessions are left"
             await asyncio.sleep(0.02)
         assert os.listdir(self.spool.name) == []

@@ -14,6 +14,7 @@
 #include "core/wire_v1.h"
 #include "gst/abandon_outgoing.h"
 #include "gst/sctp_association.h"
+#include "support/lost_cause.h"
 
 namespace webrtcupload::test {
 namespace {
@@ -130,7 +131,7 @@ struct ChannelObserver::State {
   template <typename Condition>
   bool wait(std::chrono::milliseconds deadline, Condition condition) {
     std::unique_lock lock(mutex);
-    return changed.wait_for(lock, deadline, condition);
+    return wait_unless_lost(changed, lock, deadline, condition);
   }
 
   void receive(Message message) {

@@ -14,8 +14,8 @@ namespace webrtcupload::test {
 inline constexpr std::chrono::seconds kDeadline{60};
 
 // For what nothing notifies (descriptors of another thread's sockets, objects that another thread
-// still lets go of, processes): looks until `condition` holds or the deadline has passed. What can
-// be waited for properly is waited for properly.
+// still lets go of, processes): looks until `condition` holds, the deadline has passed or the cause
+// is lost (lost_cause.h). What can be waited for properly is waited for properly.
 bool eventually(const std::function<bool()>& condition,
                 std::chrono::milliseconds deadline = kDeadline);
 

@@ -75,7 +75,13 @@ Process::~Process() {
   error_reader_.join();
 }
 
-void Process::signal(int number) const { ::kill(pid_, number); }
+void Process::signal(int number) {
+  if (number != SIGHUP && number != SIGSTOP && number != SIGCONT) {
+    const std::lock_guard lock(mutex_);
+    end_expected_ = true;
+  }
+  ::kill(pid_, number);
+}
 
 void Process::pause_reading(bool pause) {
   {
@@ -108,6 +114,7 @@ void Process::read(int fd, bool standard_output) {
   close(fd);
   const std::lock_guard lock(mutex_);
   ++streams_read_;
+  if (standard_output) output_read_ = true;
   changed_.notify_all();
 }
 
@@ -120,16 +127,22 @@ std::optional<std::string> Process::wait_for_line(
     for (; seen < lines_.size() && !found; ++seen) {
       if (predicate(lines_[seen])) found = lines_[seen];
     }
-    return found.has_value();
+    return found.has_value() || output_read_;
   });
   return found;
 }
 
 std::optional<int> Process::wait_for_exit(std::chrono::milliseconds deadline) {
   std::unique_lock lock(mutex_);
+  end_expected_ = true;
   changed_.wait_for(lock, deadline,
                     [&] { return status_.has_value() && (paused_ || streams_read_ == 2); });
   return status_;
+}
+
+std::optional<int> Process::ended_by_itself() const {
+  const std::lock_guard lock(mutex_);
+  return end_expected_ ? std::nullopt : status_;
 }
 
 std::vector<std::string> Process::lines() const {

@@ -30,16 +30,20 @@ class Process {
   Process& operator=(const Process&) = delete;
 
   [[nodiscard]] pid_t pid() const { return pid_; }
-  void signal(int number) const;
+  void signal(int number);
   // Leaves its standard output unread, or reads on. One more read may be under way.
   void pause_reading(bool pause);
 
-  // The first line on standard output, from `from` on, that `predicate` accepts.
+  // The first line on standard output that `predicate` accepts; nothing, at once, if the output
+  // ends without it.
   std::optional<std::string> wait_for_line(const std::function<bool(const std::string&)>& predicate,
                                            std::chrono::milliseconds deadline = kDeadline);
   // The exit status, or minus the signal that ended it; nothing if it still runs by the deadline.
   // All it said has been read then, unless reading is paused.
   std::optional<int> wait_for_exit(std::chrono::milliseconds deadline = kDeadline);
+
+  // Its exit status as above, if it has ended though nobody has told it to or waited for its end.
+  [[nodiscard]] std::optional<int> ended_by_itself() const;
 
   [[nodiscard]] std::vector<std::string> lines() const;
   [[nodiscard]] std::string errors() const;
@@ -55,6 +59,9 @@ class Process {
   bool paused_ = false;
   // Streams that are read to their ends, which processes that it has started hold open as well.
   int streams_read_ = 0;
+  bool output_read_ = false;
+  // The test knows that it ends.
+  bool end_expected_ = false;
   std::optional<int> status_;
   std::thread output_reader_;
   std::thread error_reader_;

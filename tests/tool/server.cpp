@@ -45,6 +45,7 @@ Server::Server(std::vector<std::string> more, const std::string& pipeline) {
                                         "--spool-directory", spool_,  "--pipeline", pipeline};
   arguments.insert(arguments.end(), more.begin(), more.end());
   process_ = std::make_unique<Process>(arguments);
+  lost_.emplace([process = process_.get()] { return process->ended_by_itself().has_value(); });
   const auto line = process_->wait_for_line(
       [](const std::string& text) { return text.find("\"listening\"") != std::string::npos; });
   if (!line) {
@@ -59,7 +60,13 @@ Server::Server(std::vector<std::string> more, const std::string& pipeline) {
 
 Server::~Server() {
   if (process_) {
+    const auto status = process_->ended_by_itself();
+    // All that it said is wanted.
+    if (status) process_->wait_for_exit(std::chrono::seconds(10));
+    EXPECT_FALSE(status) << "the server has ended by itself, with status " << *status << ": "
+                         << process_->errors();
     EXPECT_TRUE(eventually([&] { return fs::is_empty(spool_); }));
+    lost_.reset();
     process_.reset();
   }
   fs::remove_all(spool_);

@@ -13,6 +13,7 @@
 #include <vector>
 
 #include "process.h"
+#include "support/lost_cause.h"
 
 namespace webrtcupload::test {
 
@@ -40,7 +41,8 @@ struct Event {
 class Server {
  public:
   explicit Server(std::vector<std::string> more = {}, const std::string& pipeline = kDecode);
-  // However a test went: nothing is left in the spool directory.
+  // However a test went: nothing is left in the spool directory, and the server has not ended by
+  // itself.
   ~Server();
   Server(const Server&) = delete;
   Server& operator=(const Server&) = delete;
@@ -58,6 +60,8 @@ class Server {
  private:
   std::string spool_;
   std::unique_ptr<Process> process_;
+  // Nothing is waited for once the server has ended by itself.
+  std::optional<LostCause> lost_;
   std::string url_;
   int port_ = 0;
 };
