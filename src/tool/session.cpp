@@ -19,7 +19,8 @@ constexpr std::chrono::milliseconds kLossGrace{5000};
 // How often progress is looked at.
 constexpr std::chrono::milliseconds kLook{500};
 // SCTP acknowledges within a quarter of a second: who is sent results and says nothing at all for
-// so long is gone. webrtcbin itself notices after 50 s.
+// so long is gone. webrtcbin itself notices after 50 s with libnice 0.1.21, after 30 s where
+// libnice keeps RFC 7675, from 0.1.22 on.
 constexpr std::chrono::seconds kSilence{10};
 // Longer than it takes to tell a client the end, drain and close, or to give up on each of these.
 constexpr std::chrono::seconds kDeliveryTimeout{120};
