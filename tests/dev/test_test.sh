@@ -1,0 +1,114 @@
+#!/bin/sh
+# SPDX-License-Identifier: LGPL-2.1-or-later
+#
+# What `./dev test` makes of what its parts come to, those on other releases as well. Nothing is built or tested: the programs
+# that it calls are stand-ins, Meson's writes logs of one test each.
+set -eu
+cd "$(dirname "$0")/../.."
+scratch=$(mktemp -d)
+trap 'rm -rf "$scratch"' EXIT
+project=$scratch/project
+mkdir -p "$scratch/bin" "$project/tests/support" "$project/tests/browser" "$project/src/web"
+cp dev "$project"
+cp tests/support/test_totals.py "$project/tests/support"
+echo 1 >"$project/tests/browser/package-lock.json"
+echo 1 >"$project/src/web/package-lock.json"
+
+program() {
+  cat >"$1"
+  chmod +x "$1"
+}
+for name in git ninja node shellcheck gst-inspect-1.0 chromium; do
+  printf '#!/bin/sh\n' | program "$scratch/bin/$name"
+done
+program "$scratch/bin/npm" <<'END_OF_PROGRAM'
+#!/bin/sh
+mkdir -p node_modules
+END_OF_PROGRAM
+program "$scratch/bin/setarch" <<'END_OF_PROGRAM'
+#!/bin/sh
+shift 2
+exec "$@"
+END_OF_PROGRAM
+program "$scratch/bin/clang-format-14" <<'END_OF_PROGRAM'
+#!/bin/sh
+echo version 14.0
+END_OF_PROGRAM
+program "$scratch/bin/id" <<'END_OF_PROGRAM'
+#!/bin/sh
+echo "${USER_ID:-0}"
+END_OF_PROGRAM
+program "$scratch/bin/dpkg-query" <<'END_OF_PROGRAM'
+#!/bin/sh
+echo install ok installed
+END_OF_PROGRAM
+# The test in the build folder that TEST_FAILS or TEST_SKIPS names does that.
+program "$scratch/bin/meson" <<'END_OF_PROGRAM'
+#!/bin/sh
+case $1 in
+  setup) mkdir -p "$2" && touch "$2/build.ninja" ;;
+  test)
+    result=OK outcome=
+    [ "$3" != "${TEST_FAILS:-}" ] || result=FAIL outcome='<failure/>'
+    [ "$3" != "${TEST_SKIPS:-}" ] || outcome='<skipped/>'
+    mkdir -p "$3/meson-logs"
+    printf '{"name":"one","result":"%s"}\n' "$result" >"$3/meson-logs/testlog.json"
+    printf '<testsuites><testsuite name="p.one.s"><testcase classname="p.one.s" name="case">%s</testcase>%s\n' \
+      "$outcome" '</testsuite></testsuites>' >"$3/meson-logs/testlog.junit.xml"
+    ;;
+  configure) [ "$2" != "${BUILD_FAILS:-}" ] ;;
+esac
+END_OF_PROGRAM
+# Another release is this system under another name; NO_ROOT has none.
+program "$project/tests/support/on.sh" <<'END_OF_PROGRAM'
+#!/bin/sh
+[ "$1" != "${NO_ROOT:-}" ] || exit 1
+suite=$1
+shift
+DEV_SUITE=$suite exec ./dev "$@"
+END_OF_PROGRAM
+
+debian=$scratch/debian
+printf 'ID=debian\nVERSION_CODENAME=bookworm\n' >"$debian"
+ubuntu=$scratch/ubuntu
+printf 'ID=ubuntu\nVERSION_CODENAME=noble\n' >"$ubuntu"
+
+count=0
+failed=0
+# check NAME STATUS LINE COMMAND...: what a command ends with, and one of its lines, which is a regular expression.
+check() {
+  count=$((count + 1))
+  name=$1 expected=$2 line=$3
+  shift 3
+  status=0
+  (cd "$project" && env PATH="$scratch/bin:$PATH" CI= DEV_SUITE= DEV_TOTALS= OS_RELEASE="$debian" "$@") >"$scratch/said" 2>&1 ||
+    status=$?
+  if [ $status -eq "$expected" ] && grep -q -x -e "$line" "$scratch/said"; then
+    echo "ok $count - $name"
+  else
+    failed=1
+    echo "not ok $count - $name"
+    sed 's/^/# /' "$scratch/said"
+    echo "# exit status $status"
+  fi
+}
+
+check 'tests on this system, with two sanitizers and on Debian 13 are added up' 0 '4 passed, 0 failed' ./dev test
+check 'a failure on Debian 13 is one' 1 '3 passed, 1 failed' TEST_FAILS=build-trixie ./dev test
+check 'and says where' 1 'FAILED  one: case (build-trixie.*' TEST_FAILS=build-trixie ./dev test
+check 'a skipped test there has not passed' 0 '3 passed, 0 failed, 1 skipped' TEST_SKIPS=build-trixie ./dev test
+check 'so is a build that fails there' 1 'FAILED  trixie-build' BUILD_FAILS=build-trixie CI=true ./dev test
+check 'no root of Debian 13 is a failure, whatever an earlier run has left' 1 'FAILED  on-trixie' NO_ROOT=trixie ./dev test
+check 'and nothing of that run counts' 1 '3 passed, 2 failed' NO_ROOT=trixie ./dev test
+check 'elsewhere it says what is left out' 0 '.*left out: the tests on trixie.*' OS_RELEASE="$ubuntu" ./dev test
+check 'as it does without root' 0 '.*left out: the tests on trixie.*' USER_ID=1000 ./dev test
+check 'and in CI that is a failure' 1 '3 passed, 1 failed' OS_RELEASE="$ubuntu" CI=true ./dev test
+check 'test-plain is one run' 0 '1 passed, 0 failed' ./dev test-plain
+check 'with a failure' 1 '0 passed, 1 failed' TEST_FAILS=build ./dev test-plain
+check 'who asks for a release gets that one alone' 0 '3 passed, 0 failed' DEV_SUITE=trixie ./dev test
+check 'test-all has Debian testing and the benchmarks' 1 'FAILED  benchmarks' ./dev test-all
+check 'added up' 1 '5 passed, 1 failed' ./dev test-all
+check 'on wants a command' 1 'dev: on needs a release.*' ./dev on trixie
+
+echo "1..$count"
+exit $failed
