@@ -53,19 +53,33 @@ inline bool run_with_failing_call(const FailingCall& call, const std::function<v
   return filtered;
 }
 
+// For a thread with mounts of its own: what it mounts on `directory` is to be seen by nobody else.
+// Returns 0, or an errno.
+inline int keep_mounts_to_ourselves(const std::string& directory) {
+  if (::mount("none", "/", nullptr, MS_REC | MS_PRIVATE, nullptr) == 0) return 0;
+  // In a root that is no mount point, a plain chroot, `directory` becomes one.
+  if (errno != EINVAL || ::mount(directory.c_str(), directory.c_str(), nullptr, MS_BIND, nullptr) ||
+      ::mount("none", directory.c_str(), nullptr, MS_PRIVATE, nullptr)) {
+    return errno;
+  }
+  return 0;
+}
+
 // Runs `body` on a thread that sees a tmpfs with `options` mounted on `directory`, and nobody else
 // does. Returns 0, or the errno of what this process may not do (nothing was run then).
 inline int run_with_tmpfs(const std::string& directory, const std::string& options,
                           unsigned long flags, const std::function<void()>& body) {
   int error = 0;
   std::thread([&] {
-    if (::unshare(CLONE_NEWNS) != 0 ||
-        ::mount("none", "/", nullptr, MS_REC | MS_PRIVATE, nullptr) != 0 ||
-        ::mount("none", directory.c_str(), "tmpfs", flags, options.c_str()) != 0) {
+    if (::unshare(CLONE_NEWNS) != 0) {
       error = errno;
-      return;
+    } else {
+      error = keep_mounts_to_ourselves(directory);
     }
-    body();
+    if (error == 0 && ::mount("none", directory.c_str(), "tmpfs", flags, options.c_str()) != 0) {
+      error = errno;
+    }
+    if (error == 0) body();
   }).join();
   return error;
 }
