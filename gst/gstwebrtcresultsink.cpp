@@ -51,6 +51,8 @@
 #include "gst/glib_ptr.h"
 #include "gst/pipeline_end.h"
 #include "gst/result_session.h"
+#include "gst/webrtcbin/channels.h"
+#include "gst/webrtcbin/workarounds.h"
 
 GST_DEBUG_CATEGORY(gst_webrtc_result_sink_debug);
 #define GST_CAT_DEFAULT gst_webrtc_result_sink_debug
@@ -293,6 +295,9 @@ static void gst_webrtc_result_sink_set_property(GObject* object, guint id, const
   GstPtr<GstWebRTCDataChannel> channel;
   GstPtr<GstElement> element;
   std::shared_ptr<ResultSession> session;
+  if (id == PROP_WEBRTCBIN && g_value_get_object(value)) {
+    webrtcupload::keep_channels(GST_ELEMENT(g_value_get_object(value)));
+  }
   GST_OBJECT_LOCK(self);
   switch (id) {
     case PROP_DATA_CHANNEL:
@@ -366,9 +371,10 @@ static void gst_webrtc_result_sink_get_property(GObject* object, guint id, GValu
   auto* self = GST_WEBRTC_RESULT_SINK(object);
   if (id == PROP_STATS) {
     const auto session = current_session(self);
-    g_value_take_boxed(value,
-                       session ? session->stats()
-                               : gst_structure_new_empty("application/x-webrtcresultsink-stats"));
+    GstStructure* stats = session ? session->stats()
+                                  : gst_structure_new_empty("application/x-webrtcresultsink-stats");
+    webrtcupload::tell_workarounds(stats);
+    g_value_take_boxed(value, stats);
     return;
   }
   const auto nanoseconds = [](std::chrono::milliseconds time) {
@@ -540,7 +546,9 @@ static void install_properties(GObjectClass* object_class) {
           "rejected (control, rejected), bytes in the channel now and at most (buffered, "
           "buffered-peak), detections that found no frame (lost-detections), all guint64; number "
           "of the last frame (last-frame-id) and, once the peer has acknowledged any, of the last "
-          "one acknowledged (acked), guint",
+          "one acknowledged (acked), guint; what is done here because of faults of this "
+          "GStreamer's "
+          "webrtcbin (workarounds), string",
           GST_TYPE_STRUCTURE, kReadable));
 }
 

@@ -41,6 +41,8 @@
 #include <string>
 
 #include "gst/upload_source.h"
+#include "gst/webrtcbin/channels.h"
+#include "gst/webrtcbin/workarounds.h"
 
 GST_DEBUG_CATEGORY(gst_webrtc_upload_debug);
 #define GST_CAT_DEFAULT gst_webrtc_upload_debug
@@ -114,6 +116,9 @@ void set_property(GObject* object, guint id, const GValue* value, GParamSpec* ps
     source.set_data_channel(GST_WEBRTC_DATA_CHANNEL(g_value_get_object(value)));
     return;
   }
+  if (id == PROP_WEBRTCBIN && g_value_get_object(value)) {
+    webrtcupload::keep_channels(GST_ELEMENT(g_value_get_object(value)));
+  }
   source.with_settings([&](Settings& settings) {
     switch (id) {
       case PROP_WEBRTCBIN:
@@ -173,7 +178,9 @@ void get_property(GObject* object, guint id, GValue* value, GParamSpec* pspec) {
     return;
   }
   if (id == PROP_STATS) {
-    g_value_take_boxed(value, source.stats().release());
+    GstStructure* stats = source.stats().release();
+    webrtcupload::tell_workarounds(stats);
+    g_value_take_boxed(value, stats);
     return;
   }
   source.with_settings([&](const Settings& settings) {
@@ -392,7 +399,8 @@ void install_properties(GObjectClass* object_class) {
       "backlog, backlog-peak, socket-buffer-size (as the kernel tells it: twice what it granted); "
       "counts: chunks-received, chunks-announced, duplicates, rejected, ignored, keepalives; "
       "percent; throughput in bytes a second; nanoseconds: first-chunk-delay, transfer-time, "
-      "processing-time; state; error-code and error-message after a failure",
+      "processing-time; state; error-code and error-message after a failure; workarounds (what is "
+      "done here because of faults of this GStreamer's webrtcbin)",
       GST_TYPE_STRUCTURE, kReadFlags);
   g_object_class_install_properties(object_class, PROP_COUNT, properties);
 }

@@ -56,6 +56,8 @@
 #include "gst/pipeline_end.h"
 #include "gst/sender_channel.h"
 #include "gst/sender_session.h"
+#include "gst/webrtcbin/channels.h"
+#include "gst/webrtcbin/workarounds.h"
 
 GST_DEBUG_CATEGORY(gst_webrtc_upload_sink_debug);
 #define GST_CAT_DEFAULT gst_webrtc_upload_sink_debug
@@ -237,6 +239,9 @@ static void gst_webrtc_upload_sink_set_property(GObject* object, guint id, const
   // Whatever is replaced is let go after the lock.
   GstPtr<GstWebRTCDataChannel> channel;
   GstPtr<GstElement> element;
+  if (id == PROP_WEBRTCBIN && g_value_get_object(value)) {
+    webrtcupload::keep_channels(GST_ELEMENT(g_value_get_object(value)));
+  }
   GST_OBJECT_LOCK(self);
   switch (id) {
     case PROP_DATA_CHANNEL:
@@ -285,9 +290,10 @@ static void gst_webrtc_upload_sink_get_property(GObject* object, guint id, GValu
   auto* self = GST_WEBRTC_UPLOAD_SINK(object);
   if (id == PROP_STATS) {
     const auto session = current_session(self);
-    g_value_take_boxed(value,
-                       session ? session->stats()
-                               : gst_structure_new_empty("application/x-webrtcuploadsink-stats"));
+    GstStructure* stats = session ? session->stats()
+                                  : gst_structure_new_empty("application/x-webrtcuploadsink-stats");
+    webrtcupload::tell_workarounds(stats);
+    g_value_take_boxed(value, stats);
     return;
   }
   const SinkState& state = *self->state;
@@ -412,7 +418,8 @@ static void install_properties(GObjectClass* object_class) {
                          "Of the upload under way, or the last one until READY: size and bytes "
                          "sent (guint64), percent, chunks and total-chunks (guint), bytes buffered "
                          "in the channel now and at most (buffered, buffered-peak, guint64), and "
-                         "whether the peer has confirmed (confirmed, gboolean)",
+                         "whether the peer has confirmed (confirmed, gboolean). What is done here "
+                         "because of faults of this GStreamer's webrtcbin (workarounds, string)",
                          GST_TYPE_STRUCTURE, kReadable));
 }
 

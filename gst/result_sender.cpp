@@ -8,8 +8,8 @@
 
 #include "analysis/result_document.h"
 #include "core/result_framing.h"
-#include "gst/keep_channel.h"
 #include "gst/result_sender_impl.h"
+#include "gst/webrtcbin/channels.h"
 #include "json/json_text.h"
 
 GST_DEBUG_CATEGORY(webrtc_results_debug);
@@ -145,10 +145,10 @@ bool ResultSender::Impl::forget_peer() {
 
 void ResultSender::Impl::attach(GstElement* webrtcbin) {
   if (!forget_peer()) return;
+  keep_channels(webrtcbin);
   SignalConnection connection(
       webrtcbin, "on-data-channel",
-      G_CALLBACK(+[](GstElement* of, GstWebRTCDataChannel* channel, Closure* closure) {
-        keep_channel(of, channel);
+      G_CALLBACK(+[](GstElement*, GstWebRTCDataChannel* channel, Closure* closure) {
         if (const auto self = closure->lock()) self->on_data_channel(channel);
       }),
       Closure(weak_from_this()));

@@ -6,8 +6,9 @@
 #include <variant>
 
 #include "analysis/result_document.h"
-#include "gst/abandon_outgoing.h"
 #include "gst/result_sender_impl.h"
+#include "gst/webrtcbin/channels.h"
+#include "gst/webrtcbin/outgoing.h"
 #include "json/json.h"
 
 #define GST_CAT_DEFAULT webrtc_results_debug
@@ -55,11 +56,9 @@ void ResultSender::Impl::cancel(std::string reason, std::vector<std::string> err
   const GstPtr<GstElement> webrtcbin = ref_gst(webrtcbin_.get());
   lock.unlock();
   if (abandon && webrtcbin && !drained) {
-    gint id = -1;
-    g_object_get(channel_.get(), "id", &id, nullptr);
-    if (id >= 0) flush_outgoing(webrtcbin.get(), id);
+    stop_sending(webrtcbin.get());
   } else if (!was_closing) {
-    gst_webrtc_data_channel_close(channel_.get());
+    close_channel(channel_.get());
   }
 }
 
@@ -138,7 +137,7 @@ std::optional<Delivery> ResultSender::Impl::conclude(Lock& lock) {
   if (!delivery.complete && open_ && !std::exchange(closing_, true)) {
     // So that the peer notices, if it is still there.
     lock.unlock();
-    gst_webrtc_data_channel_close(channel_.get());
+    close_channel(channel_.get());
     lock.lock();
   }
   delivery.stats = stats_;
@@ -173,7 +172,7 @@ std::string ResultSender::Impl::deliver_the_rest(Lock& lock) {
   if (connection_gone_) return why_gone_;
   if (!std::exchange(closing_, true)) {
     lock.unlock();
-    gst_webrtc_data_channel_close(channel_.get());
+    close_channel(channel_.get());
     lock.lock();
   }
   // SCTP lets a peer close its side only when that side has everything.

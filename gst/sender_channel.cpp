@@ -8,8 +8,8 @@
 
 #include "core/chunk_sender.h"
 #include "core/wire_v1.h"
-#include "gst/abandon_outgoing.h"
-#include "gst/keep_channel.h"
+#include "gst/webrtcbin/channels.h"
+#include "gst/webrtcbin/outgoing.h"
 
 namespace webrtcupload {
 
@@ -45,7 +45,10 @@ SenderChannel::SenderChannel(GstPtr<GstWebRTCDataChannel> channel, GstPtr<GstEle
         state->changed.notify_all();
       }) {
   using Closure = std::shared_ptr<State>;
-  if (webrtcbin_) keep_channel(webrtcbin_.get(), channel_.get());
+  if (webrtcbin_) {
+    keep_channels(webrtcbin_.get());
+    keep_channel(webrtcbin_.get(), channel_.get());
+  }
   // On the pc thread, with the PC lock held.
   connections_.emplace_back(
       channel_.get(), "on-open",
@@ -187,7 +190,7 @@ void SenderChannel::calm() {
   state_->interrupted = false;
 }
 
-void SenderChannel::close() { gst_webrtc_data_channel_close(channel_.get()); }
+void SenderChannel::close() { close_channel(channel_.get()); }
 
 void SenderChannel::abandon() {
   gint id = -1;

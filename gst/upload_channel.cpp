@@ -5,6 +5,8 @@
 #include <cstring>
 #include <utility>
 
+#include "gst/webrtcbin/channels.h"
+
 namespace webrtcupload {
 namespace {
 
@@ -97,6 +99,6 @@ void UploadChannel::echo(const Message& message) {
   }
 }
 
-void UploadChannel::close() { gst_webrtc_data_channel_close(channel_.get()); }
+void UploadChannel::close() { close_channel(channel_.get()); }
 
 }  // namespace webrtcupload

@@ -7,10 +7,10 @@
 #include <utility>
 
 #include "gst/find_webrtcbin.h"
-#include "gst/keep_channel.h"
 #include "gst/pipeline_end.h"
 #include "gst/storage_factory.h"
 #include "gst/upload_debug.h"
+#include "gst/webrtcbin/channels.h"
 #include "webrtcupload/gstwebrtcuploaderror.h"
 
 namespace webrtcupload {
@@ -48,9 +48,8 @@ void post_error(GstBaseSrc* element, const Error& error) {
 
 // The handler runs on webrtcbin's pc thread with the PC lock held. Weak: the session owns the
 // worker, the worker must not be kept by a signal connection.
-void on_data_channel(GstElement* webrtcbin, GstWebRTCDataChannel* channel,
+void on_data_channel(GstElement*, GstWebRTCDataChannel* channel,
                      std::weak_ptr<UploadSession>* session) {
-  keep_channel(webrtcbin, channel);
   if (const auto target = session->lock()) target->offer(channel);
 }
 
@@ -134,6 +133,7 @@ bool UploadSource::find_source(GstPtr<GstElement>& webrtcbin) {
 bool UploadSource::start() {
   GstPtr<GstElement> webrtcbin;
   if (!find_source(webrtcbin)) return false;
+  if (webrtcbin) keep_channels(webrtcbin.get());
 
   UploadSession::Settings session_settings;
   std::string spool_directory;
@@ -188,6 +188,7 @@ void UploadSource::attach(GstElement* webrtcbin) {
   const std::lock_guard attach_lock(attach_mutex_);
   const auto running = session();
   if (!running || !webrtcbin) return;
+  keep_channels(webrtcbin);
   on_data_channel_.disconnect();
   running->attach(webrtcbin);
   on_data_channel_ = SignalConnection(webrtcbin, "on-data-channel", G_CALLBACK(on_data_channel),

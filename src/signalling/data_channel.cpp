@@ -7,6 +7,7 @@
 #include <vector>
 
 #include "gst/signal_connection.h"
+#include "gst/webrtcbin/channels.h"
 #include "signalling/main_context.h"
 
 namespace webrtcupload {
@@ -159,6 +160,6 @@ bool DataChannel::send(std::span<const std::uint8_t> bytes) {
   return sent;
 }
 
-void DataChannel::close() { gst_webrtc_data_channel_close(channel_.get()); }
+void DataChannel::close() { close_channel(channel_.get()); }
 
 }  // namespace webrtcupload

@@ -169,20 +169,6 @@ void say_goodbye(GstElement* webrtcbin) {
   }
 }
 
-void abandon_sending(GstElement* webrtcbin) {
-  for (const auto& sctpenc : elements_made_by(GST_BIN(webrtcbin), "sctpenc")) {
-    std::vector<GstPtr<GstPad>> pads;
-    GST_OBJECT_LOCK(sctpenc.get());
-    for (GList* pad = sctpenc->sinkpads; pad; pad = pad->next) {
-      pads.push_back(ref_gst(GST_PAD(pad->data)));
-    }
-    GST_OBJECT_UNLOCK(sctpenc.get());
-    // Flushing is what wakes it. Releasing the pads would too, but closed channels' pads are
-    // released by webrtcbin itself at any moment.
-    for (const auto& pad : pads) gst_pad_send_event(pad.get(), gst_event_new_flush_start());
-  }
-}
-
 void stop_receiving(GstElement* webrtcbin) {
   for (const auto& pad : sink_pads_of(webrtcbin, "sctpdec")) {
     gst_pad_send_event(pad.get(), gst_event_new_flush_start());

@@ -13,15 +13,11 @@ namespace webrtcupload {
 // DTLS is connected. Not under the PC lock, and not on a main loop's thread.
 void say_goodbye(GstElement* webrtcbin);
 
-// Gives up what is queued for sending, so that webrtcbin can go to NULL: its sctpenc may be waiting
-// in a chain function for a peer that takes nothing, and 1.22's state change waits for that.
-void abandon_sending(GstElement* webrtcbin);
-
 // Lets nothing more into webrtcbin's SCTP decoder, and waits until what is on its way through it
-// has passed; a thread that is held back there is woken. For the same purpose: when 1.22's sctpdec
-// is stopped while a stream's first data arrives, it runs a thread for a pad that is gone, which
-// ends the program. A peer that goes on opening channels brings that about sooner or later. Not on
-// a thread that brings packets.
+// has passed; a thread that is held back there is woken. Before webrtcbin is stopped: when 1.22's
+// sctpdec is stopped while a stream's first data arrives, it runs a thread for a pad that is gone,
+// which ends the program. A peer that goes on opening channels brings that about sooner or later.
+// Not on a thread that brings packets.
 void stop_receiving(GstElement* webrtcbin);
 
 }  // namespace webrtcupload

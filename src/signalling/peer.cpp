@@ -15,9 +15,10 @@
 #include <utility>
 
 #include "gst/elements_made_by.h"
-#include "gst/keep_channel.h"
-#include "gst/sctp_association.h"
 #include "gst/signal_connection.h"
+#include "gst/webrtcbin/association.h"
+#include "gst/webrtcbin/channels.h"
+#include "gst/webrtcbin/outgoing.h"
 #include "signalling/fingerprint.h"
 #include "signalling/goodbye.h"
 #include "signalling/main_context.h"
@@ -159,7 +160,7 @@ GstPromise* make_promise(GMainContext* context, std::shared_ptr<Promises> promis
 void stop(GstElement* pipeline, GstElement* webrtcbin) {
   // In this order: what is received may open channels, and each sends an acknowledgement.
   stop_receiving(webrtcbin);
-  abandon_sending(webrtcbin);
+  stop_sending(webrtcbin);
   gst_element_set_state(pipeline, GST_STATE_NULL);
 }
 
@@ -264,11 +265,7 @@ struct Peer::Impl {
     gst_bin_add(GST_BIN(pipeline.get()), webrtcbin.get());
     give_own_association(webrtcbin.get());
     // For as long as there is a webrtcbin, beyond close(): channels come until it has stopped.
-    g_signal_connect(webrtcbin.get(), "on-data-channel",
-                     G_CALLBACK(+[](GstElement* of, GstWebRTCDataChannel* channel, gpointer) {
-                       keep_channel(of, channel);
-                     }),
-                     nullptr);
+    keep_channels(webrtcbin.get());
     if (!set_up_ice(problem)) return false;
     connect();
     return true;
@@ -560,7 +557,6 @@ std::shared_ptr<DataChannel> Peer::create_channel(const std::string& label,
   g_signal_emit_by_name(impl_->webrtcbin.get(), "create-data-channel", label.c_str(), nullptr,
                         &channel);
   if (!channel) return nullptr;
-  keep_channel(impl_->webrtcbin.get(), channel);
   auto wrapped = DataChannel::create(channel, impl_->context, max_pending);
   g_object_unref(channel);
   return wrapped;

@@ -12,8 +12,9 @@
 #include <variant>
 
 #include "core/wire_v1.h"
-#include "gst/abandon_outgoing.h"
-#include "gst/sctp_association.h"
+#include "gst/webrtcbin/association.h"
+#include "gst/webrtcbin/channels.h"
+#include "gst/webrtcbin/outgoing.h"
 #include "support/lost_cause.h"
 
 namespace webrtcupload::test {
@@ -367,7 +368,7 @@ PeerPair::PeerPair(Options options) : channels_(std::make_shared<Channels>()) {
 PeerPair::~PeerPair() {
   for (Peer* peer : {&offerer_, &answerer_}) {
     if (!peer->pipeline) continue;
-    flush_outgoing(peer->webrtcbin.get());
+    stop_sending(peer->webrtcbin.get());
     gst_element_set_state(peer->pipeline.get(), GST_STATE_NULL);
     peer->on_data_channel.disconnect();
     peer->on_any_channel.disconnect();
@@ -382,6 +383,7 @@ void PeerPair::make_peer(Peer& peer, const char* name, const Options& options) {
   gst_util_set_object_arg(G_OBJECT(webrtcbin), "bundle-policy", "max-bundle");
   peer.webrtcbin = ref_gst(webrtcbin);
   give_own_association(webrtcbin);
+  keep_channels(webrtcbin);
   ASSERT_TRUE(gst_bin_add(GST_BIN(peer.pipeline.get()), webrtcbin));
   peer.bus = std::make_unique<BusLog>(peer.pipeline.get());
 
@@ -539,7 +541,7 @@ void PeerPair::close_connection(Side side) {
 }
 
 void PeerPair::stop(Side side) {
-  flush_outgoing(webrtcbin(side));
+  stop_sending(webrtcbin(side));
   EXPECT_EQ(gst_element_set_state(pipeline(side), GST_STATE_NULL), GST_STATE_CHANGE_SUCCESS);
 }
 

@@ -19,7 +19,7 @@
 #include <variant>
 
 #include "gst/elements_made_by.h"
-#include "gst/sctp_association.h"
+#include "gst/webrtcbin/association.h"
 #include "signalling/main_context.h"
 #include "support/wait.h"
 

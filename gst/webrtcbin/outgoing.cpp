@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: LGPL-2.1-or-later
 
-#include "gst/abandon_outgoing.h"
+#include "gst/webrtcbin/outgoing.h"
 
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -10,10 +11,6 @@
 
 namespace webrtcupload {
 namespace {
-
-GstPtr<GstElement> find_sctpenc(GstElement* webrtcbin) {
-  return element_made_by(GST_BIN(webrtcbin), "sctpenc");
-}
 
 // The pads by which the channels feed `sctpenc`: that of one channel, or all.
 std::vector<GstPtr<GstPad>> channel_pads(GstElement* sctpenc, std::optional<int> channel_id) {
@@ -29,29 +26,34 @@ std::vector<GstPtr<GstPad>> channel_pads(GstElement* sctpenc, std::optional<int>
   return pads;
 }
 
+constexpr auto kData =
+    static_cast<GstPadProbeType>(GST_PAD_PROBE_TYPE_BUFFER | GST_PAD_PROBE_TYPE_BUFFER_LIST);
+
+// Nothing passes from here on.
+void drop_at(GstPad* pad) {
+  gst_pad_add_probe(
+      pad, kData, [](GstPad*, GstPadProbeInfo*, gpointer) { return GST_PAD_PROBE_DROP; }, nullptr,
+      nullptr);
+}
+
 // What follows in the channel's appsrc goes nowhere. Without this it would be an error inside
 // webrtcbin once the pad is gone, which 1.22 handles, but leaks the message of.
 void drop_before(GstPad* pad) {
-  if (const GstPtr<GstPad> peer{gst_pad_get_peer(pad)}) {
-    gst_pad_add_probe(
-        peer.get(),
-        static_cast<GstPadProbeType>(GST_PAD_PROBE_TYPE_BUFFER | GST_PAD_PROBE_TYPE_BUFFER_LIST),
-        [](GstPad*, GstPadProbeInfo*, gpointer) { return GST_PAD_PROBE_DROP; }, nullptr, nullptr);
-  }
+  if (const GstPtr<GstPad> peer{gst_pad_get_peer(pad)}) drop_at(peer.get());
 }
 
 }  // namespace
 
 void drop_outgoing(GstElement* webrtcbin, int channel_id) {
   if (!GST_IS_BIN(webrtcbin)) return;
-  const GstPtr<GstElement> sctpenc = find_sctpenc(webrtcbin);
+  const auto sctpenc = element_made_by(GST_BIN(webrtcbin), "sctpenc");
   if (!sctpenc) return;
   for (const auto& pad : channel_pads(sctpenc.get(), channel_id)) drop_before(pad.get());
 }
 
-void abandon_outgoing(GstElement* webrtcbin, std::optional<int> channel_id) {
+void abandon_outgoing(GstElement* webrtcbin, int channel_id) {
   if (!GST_IS_BIN(webrtcbin)) return;
-  const GstPtr<GstElement> sctpenc = find_sctpenc(webrtcbin);
+  const auto sctpenc = element_made_by(GST_BIN(webrtcbin), "sctpenc");
   if (!sctpenc) return;
   for (const auto& pad : channel_pads(sctpenc.get(), channel_id)) {
     drop_before(pad.get());
@@ -60,12 +62,23 @@ void abandon_outgoing(GstElement* webrtcbin, std::optional<int> channel_id) {
   }
 }
 
-void flush_outgoing(GstElement* webrtcbin, std::optional<int> channel_id) {
+void stop_sending(GstElement* webrtcbin) {
   if (!GST_IS_BIN(webrtcbin)) return;
-  const GstPtr<GstElement> sctpenc = find_sctpenc(webrtcbin);
-  if (!sctpenc) return;
-  for (const auto& pad : channel_pads(sctpenc.get(), channel_id)) {
-    gst_pad_send_event(pad.get(), gst_event_new_flush_start());
+  for (const auto& dtlsenc : elements_made_by(GST_BIN(webrtcbin), "dtlsenc")) {
+    const GstPtr<GstPad> pad(gst_element_get_static_pad(dtlsenc.get(), "sink"));
+    if (!pad) continue;
+    drop_at(pad.get());
+    // The packet that came before the probe.
+    GST_PAD_STREAM_LOCK(pad.get());
+    GST_PAD_STREAM_UNLOCK(pad.get());
+  }
+  for (const auto& sctpenc : elements_made_by(GST_BIN(webrtcbin), "sctpenc")) {
+    // Flushing is what wakes it. Releasing the pads would too, but closed channels' pads are
+    // released by webrtcbin itself at any moment, and a message half way to a pad that has gone is
+    // an error that 1.22 leaks.
+    for (const auto& pad : channel_pads(sctpenc.get(), std::nullopt)) {
+      gst_pad_send_event(pad.get(), gst_event_new_flush_start());
+    }
   }
 }
 
