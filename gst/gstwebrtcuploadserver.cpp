@@ -161,6 +161,16 @@ UploadServer::Events events_of(GstWebrtcUploadServer* self) {
   events.peer_removed = [self](GstElement* webrtcbin) {
     g_signal_emit(self, signals[SIGNAL_PEER_REMOVED], 0, webrtcbin);
   };
+  events.upload_label = [self] {
+    char* label = nullptr;
+    g_object_get(self->upload, "channel-label", &label, nullptr);
+    const webrtcupload::GCharPtr owned(label);
+    return std::string(label ? label : "");
+  };
+  events.not_begun = [self](const std::string& why) {
+    GST_ELEMENT_INFO(self, RESOURCE, READ, ("The peer has lost its place: %s.", why.c_str()),
+                     (nullptr));
+  };
   events.upload_begun = [self] { return upload_state(self->upload) != "idle"; };
   events.max_size = [self] {
     guint64 size = 0;

@@ -168,7 +168,7 @@ class UploadServer::Worker : public std::enable_shared_from_this<Worker> {
     // Being stopped, it has another use for the timer.
     if (!leaving_ && !stopping_) {
       timer_.start(settings_.connect_timeout, [this] {
-        if (!events_.upload_begun()) leave();
+        if (!events_.upload_begun()) give_up();
       });
     }
     const auto& sdp = std::get<std::string>(result);
@@ -224,6 +224,16 @@ class UploadServer::Worker : public std::enable_shared_from_this<Worker> {
     if (stopping_ && !timer_.armed()) {
       timer_.start(kGoodbyeTimeout, [this] { g_main_loop_quit(loop_); });
     }
+  }
+
+  // The peer's time has passed.
+  void give_up() {
+    const std::string why =
+        "it did not begin to upload in time: " + peer_->why_no_upload(events_.upload_label());
+    events_.not_begun(why);
+    if (!results_->has_channel()) return leave();
+    timer_.start(kLastWordTimeout, [this] { leave(); });
+    results_->finish("connect-timeout", {why});
   }
 
   void drop_peer() {

@@ -47,6 +47,10 @@ class UploadServer {
     std::function<void(GstElement* webrtcbin)> peer_added;
     // That one will be heard of no more.
     std::function<void(GstElement* webrtcbin)> peer_removed;
+    // The label of the channel that the upload comes over.
+    std::function<std::string()> upload_label;
+    // The peer's time to begin has passed, and its place is given to others.
+    std::function<void(const std::string& why)> not_begun;
     // Whether the upload of the peer has begun; it then keeps its place until stop().
     std::function<bool()> upload_begun;
     // The largest upload, in bytes.

@@ -12,6 +12,7 @@
 #include <map>
 #include <mutex>
 #include <optional>
+#include <set>
 #include <utility>
 
 #include "gst/elements_made_by.h"
@@ -200,6 +201,15 @@ struct Peer::Impl {
   bool gone = false;
   bool closed = false;
 
+  // Labels of the channels that the other side announced, the first ones. Filled on the pc thread;
+  // the mutex is a leaf.
+  struct Announced {
+    static constexpr std::size_t kMostLabels = 16;
+    std::mutex mutex;
+    std::set<std::string> labels;
+  };
+  std::shared_ptr<Announced> announced = std::make_shared<Announced>();
+
   // Label and how many messages may wait. Read in on-data-channel, on the pc thread; written
   // before start().
   using Labels = std::map<std::string, std::size_t>;
@@ -324,12 +334,17 @@ struct Peer::Impl {
 
     using OnChannel = std::function<void(GstWebRTCDataChannel*)>;
     // On the pc thread, with the PC lock held: never owns the peer, whose end would deadlock here.
-    OnChannel on_channel = [context = context, self = self,
-                            labels = watched_labels](GstWebRTCDataChannel* channel) {
-      char* label = nullptr;
-      g_object_get(channel, "label", &label, nullptr);
-      const auto found = labels->find(label ? label : "");
-      g_free(label);
+    OnChannel on_channel = [context = context, self = self, labels = watched_labels,
+                            announced = announced](GstWebRTCDataChannel* channel) {
+      char* raw = nullptr;
+      g_object_get(channel, "label", &raw, nullptr);
+      const std::string label = raw ? raw : "";
+      g_free(raw);
+      {
+        const std::lock_guard lock(announced->mutex);
+        if (announced->labels.size() < Announced::kMostLabels) announced->labels.insert(label);
+      }
+      const auto found = labels->find(label);
       if (found == labels->end()) return;
       auto wrapped = DataChannel::create(channel, context, found->second);
       post_to(context, [self, wrapped = std::move(wrapped)] {
@@ -528,6 +543,24 @@ std::shared_ptr<Peer> Peer::create(GMainContext* context, PeerOptions options, E
   peer->impl_->self = peer;
   if (!peer->impl_->build(problem)) return nullptr;
   return peer;
+}
+
+ConnectStage Peer::stage() const { return connect_stage(impl_->webrtcbin.get()); }
+
+std::string Peer::why_no_upload(const std::string& label) const {
+  const ConnectStage missing = stage();
+  if (missing != ConnectStage::kChannel) return missing_at(missing, "client");
+  const std::lock_guard lock(impl_->announced->mutex);
+  const auto& labels = impl_->announced->labels;
+  if (labels.empty()) {
+    return "the client is connected, but announced no data channel (one that is made with "
+           "negotiated: true is never announced)";
+  }
+  if (!labels.contains(label)) {
+    return "the client is connected, but announced no data channel with the label \"" + label +
+           "\"";
+  }
+  return "the client opened its data channel \"" + label + "\", but sent no chunk over it";
 }
 
 std::uint64_t Peer::packets_received() const { return impl_->packets ? impl_->packets->load() : 0; }

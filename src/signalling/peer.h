@@ -19,6 +19,7 @@
 #include <vector>
 
 #include "gst/glib_ptr.h"
+#include "signalling/connect_stage.h"
 #include "signalling/data_channel.h"
 #include "signalling/ice_server.h"
 
@@ -79,6 +80,12 @@ class Peer : public std::enable_shared_from_this<Peer> {
   std::shared_ptr<DataChannel> create_channel(const std::string& label, std::size_t max_pending);
   void offer(SdpCallback callback);
   void accept_answer(const std::string& answer_sdp, ErrorCallback callback);
+
+  // What has not come about yet of the connection.
+  [[nodiscard]] ConnectStage stage() const;
+  // Why nothing has come yet over a channel with this label that the client was to open: which step
+  // towards that is missing, for a person.
+  [[nodiscard]] std::string why_no_upload(const std::string& label) const;
 
   // How many packets of the data channels' connection have come from the other side. It
   // acknowledges whatever it is sent, so a count that stands still then means that it is gone.

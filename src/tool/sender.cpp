@@ -80,7 +80,9 @@ void Sender::start() {
                        .data = nullptr,
                        .closed = nullptr});
   timer_.start(options_.connect_timeout, [this] {
-    finish("no connection came about: the server cannot be reached over UDP");
+    finish("no connection came about in time: " +
+           (answered_ ? missing_at(peer_->stage(), "server")
+                      : "the server has not answered the offer, which it was sent over HTTP"));
   });
   peer_->offer([weak](std::variant<std::string, PeerError> result) {
     const auto self = weak.lock();
@@ -110,6 +112,7 @@ void Sender::on_reply(HttpClient::Reply reply) {
   }
   const WorkerReply parsed = parse_worker_reply(reply.status, reply.body);
   if (!parsed.answer_sdp) return finish(parsed.problem);
+  answered_ = true;
   peer_->accept_answer(*parsed.answer_sdp, [weak = weak_from_this()](const std::string& problem) {
     const auto self = weak.lock();
     if (self && !problem.empty()) self->finish("the server's answer does not work: " + problem);

@@ -88,6 +88,7 @@ class Sender : public std::enable_shared_from_this<Sender> {
   GstPtr<GstElement> pipeline_;
   GSource* bus_source_ = nullptr;
   std::atomic<std::uint64_t> bytes_ = 0;
+  bool answered_ = false;
   bool open_ = false;
   bool uploaded_ = false;
   std::string failure_;  // The first of them.

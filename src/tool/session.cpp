@@ -16,6 +16,7 @@ namespace {
 // When the connection is lost before the upload is complete, what has arrived may still be on its
 // way through the element, which then completes, or reports the loss itself.
 constexpr std::chrono::milliseconds kLossGrace{5000};
+constexpr const char* kUploadLabel = "video_upload";
 // How often progress is looked at.
 constexpr std::chrono::milliseconds kLook{500};
 // SCTP acknowledges within a quarter of a second: who is sent results and says nothing at all for
@@ -179,7 +180,8 @@ void Session::answer(const Offer& offer) {
     self->phase_ = Phase::kConnecting;
     self->answered_ = true;
     self->timer_.start(self->config_.connect_timeout, [raw = self.get()] {
-      raw->fail("connect-timeout", "the client did not connect in time");
+      raw->fail("connect-timeout",
+                "the client did not connect in time: " + raw->peer_->why_no_upload(kUploadLabel));
     });
     self->observer_.answered(VideoTrack::announce(std::move(std::get<std::string>(result))));
   });
@@ -225,7 +227,8 @@ void Session::on_connected() {
   if (phase_ != Phase::kConnecting) return;
   phase_ = Phase::kWaitingForUpload;
   timer_.start(config_.connect_timeout, [this] {
-    fail("connect-timeout", "the client connected but did not begin to upload in time");
+    fail("connect-timeout",
+         "the client did not begin to upload in time: " + peer_->why_no_upload(kUploadLabel));
   });
   on_state_changed();
 }

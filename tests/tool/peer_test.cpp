@@ -4,6 +4,7 @@
 
 #include "signalling/peer.h"
 
+#include <gmock/gmock.h>
 #include <gst/gst.h>
 #include <gtest/gtest.h>
 
@@ -28,6 +29,7 @@ namespace {
 
 using test::eventually;
 using test::kDeadline;
+using ::testing::HasSubstr;
 
 // Runs the default context until `condition` holds.
 bool run_until(const std::function<bool()>& condition) {
@@ -99,9 +101,9 @@ class NewStream {
 
 std::atomic<NewStream*> NewStream::current = nullptr;
 
-class PeerTest : public testing::Test {
+// Two peers that have begun.
+class TwoPeers : public testing::Test {
  protected:
-  // Two peers with one channel, which is open.
   void SetUp() override {
     server_ = make_peer({.channel = [this](std::shared_ptr<DataChannel> channel) {
       arrived_ = std::move(channel);
@@ -111,10 +113,6 @@ class PeerTest : public testing::Test {
     server_->watch_channel("first", 1);
     ASSERT_TRUE(server_->start());
     ASSERT_TRUE(client_->start());
-    created_ = client_->create_channel("first", 1);
-    ASSERT_TRUE(created_);
-    negotiate();
-    ASSERT_TRUE(run_until([&] { return arrived_ && created_->is_open(); }));
   }
 
   void negotiate() {
@@ -143,6 +141,18 @@ class PeerTest : public testing::Test {
   std::shared_ptr<Peer> client_;
   std::shared_ptr<DataChannel> created_;
   std::shared_ptr<DataChannel> arrived_;
+};
+
+class PeerTest : public TwoPeers {
+ protected:
+  // With one channel, which is open.
+  void SetUp() override {
+    TwoPeers::SetUp();
+    created_ = client_->create_channel("first", 1);
+    ASSERT_TRUE(created_);
+    negotiate();
+    ASSERT_TRUE(run_until([&] { return arrived_ && created_->is_open(); }));
+  }
 };
 
 guint association_of(const std::shared_ptr<Peer>& peer, const char* factory) {
@@ -196,6 +206,98 @@ TEST_F(PeerTest, ClosedChannelsLastAsLongAsTheirWebrtcbin) {
   server_.reset();
   client_.reset();
   EXPECT_TRUE(eventually([&] { return !channels[0] && !channels[1]; }));
+}
+
+// What keeps a connection from coming about.
+class ConnectStageTest : public TwoPeers {
+ protected:
+  // Packets come no further than to the element of that kind in the server.
+  void cut_off_before(const char* factory) {
+    g_signal_connect(server_->webrtcbin(), "deep-element-added",
+                     G_CALLBACK(+[](GstBin*, GstBin*, GstElement* element, const char* wanted) {
+                       GstElementFactory* made_by = gst_element_get_factory(element);
+                       if (!made_by || g_strcmp0(GST_OBJECT_NAME(made_by), wanted) != 0) return;
+                       const GstPtr<GstPad> pad(gst_element_get_static_pad(element, "sink"));
+                       gst_pad_add_probe(
+                           pad.get(),
+                           static_cast<GstPadProbeType>(GST_PAD_PROBE_TYPE_BUFFER |
+                                                        GST_PAD_PROBE_TYPE_BUFFER_LIST),
+                           [](GstPad*, GstPadProbeInfo*, gpointer) { return GST_PAD_PROBE_DROP; },
+                           nullptr, nullptr);
+                     }),
+                     const_cast<char*>(factory));
+  }
+  void close_both() {
+    EXPECT_TRUE(close_peer(server_));
+    EXPECT_TRUE(close_peer(client_));
+  }
+  void connect(const char* label = "first") {
+    created_ = client_->create_channel(label, 1);
+    ASSERT_TRUE(created_);
+    negotiate();
+  }
+  [[nodiscard]] std::string why() const { return server_->why_no_upload("first"); }
+  // Looks again now and then: not every stage is notified.
+  [[nodiscard]] bool comes_to(ConnectStage stage) const {
+    return eventually([&] {
+      while (g_main_context_iteration(nullptr, FALSE)) continue;
+      return server_->stage() == stage;
+    });
+  }
+};
+
+TEST_F(ConnectStageTest, IsIceWhereNoPacketComes) {
+  EXPECT_EQ(server_->stage(), ConnectStage::kIce);
+  EXPECT_THAT(why(), HasSubstr("no packets get through"));
+  close_both();
+}
+
+TEST_F(ConnectStageTest, IsDtlsWithoutItsPackets) {
+  cut_off_before("dtlsdec");
+  connect();
+  ASSERT_TRUE(comes_to(ConnectStage::kDtls));
+  EXPECT_THAT(why(), HasSubstr("encryption (DTLS)"));
+  close_both();
+}
+
+TEST_F(ConnectStageTest, IsSctpWithoutItsPackets) {
+  cut_off_before("sctpdec");
+  connect();
+  ASSERT_TRUE(comes_to(ConnectStage::kSctp));
+  EXPECT_THAT(why(), HasSubstr("encrypted, but the one for data channels"));
+  close_both();
+}
+
+// Both sides would have to know of it beforehand, and webrtcbin drops what comes over it.
+TEST_F(ConnectStageTest, IsTheChannelWhereNoneIsAnnounced) {
+  GstWebRTCDataChannel* channel = nullptr;
+  g_signal_emit_by_name(client_->webrtcbin(), "create-data-channel", "first",
+                        gst_structure_new("options", "negotiated", G_TYPE_BOOLEAN, TRUE, "id",
+                                          G_TYPE_INT, 1, nullptr),
+                        &channel);
+  ASSERT_TRUE(channel);
+  const GObjectPtr<GstWebRTCDataChannel> owned(channel);
+  negotiate();
+  ASSERT_TRUE(comes_to(ConnectStage::kChannel));
+  EXPECT_THAT(why(), HasSubstr("announced no data channel"));
+  EXPECT_THAT(why(), HasSubstr("negotiated: true"));
+  close_both();
+}
+
+TEST_F(ConnectStageTest, IsTheChannelWhereItHasAnotherLabel) {
+  connect("another");
+  ASSERT_TRUE(run_until([&] { return created_->is_open(); }));
+  EXPECT_TRUE(eventually([&] { return why().find("no data channel with") != why().npos; }))
+      << why();
+  close_both();
+}
+
+TEST_F(ConnectStageTest, IsTheFirstChunkWhereTheChannelIsOpen) {
+  connect();
+  ASSERT_TRUE(run_until([&] { return arrived_ && created_->is_open(); }));
+  EXPECT_THAT(why(), HasSubstr("sent no chunk"));
+  EXPECT_EQ(client_->stage(), ConnectStage::kChannel);
+  close_both();
 }
 
 }  // namespace

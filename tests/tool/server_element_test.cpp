@@ -235,6 +235,13 @@ TEST_F(ServerElement, APeerThatDoesNotBeginFreesThePlace) {
     return next.connect(port(), batch()) == 200;
   }));
   EXPECT_EQ(bus_->count(GST_MESSAGE_WARNING), 0U);
+  // Why is told, and without blame for the network.
+  const auto told = bus_->wait(GST_MESSAGE_INFO);
+  ASSERT_TRUE(told);
+  GError* raw = nullptr;
+  gst_message_parse_info(told.get(), &raw, nullptr);
+  const GErrorPtr error(raw);
+  EXPECT_THAT(error->message, HasSubstr("did not begin to upload in time"));
 }
 
 TEST_F(ServerElement, APeerThatGoesBeforeItsUploadFreesThePlace) {
