@@ -37,7 +37,8 @@ program debootstrap <<'END_OF_PROGRAM'
 #!/bin/sh
 echo "$*" >>"$ASKED"
 while case $1 in --*) true ;; *) false ;; esac do shift; done
-mkdir -p "$2/debootstrap" "$2/proc" "$2/sys" "$2/dev" "$2/run" "$2/etc/apt/apt.conf.d" "$2/usr/bin" "$2/usr/sbin"
+mkdir -p "$2/debootstrap" "$2/proc" "$2/sys" "$2/dev" "$2/run" "$2/etc/apt/apt.conf.d" "$2/etc/dpkg/dpkg.cfg.d" \
+  "$2/usr/bin" "$2/usr/sbin"
 echo "VERSION_CODENAME=$1" >"$2/etc/os-release"
 case ${WORSE:-} in
   fails) exit 1 ;;
