@@ -151,7 +151,7 @@ class UploadServer::Worker : public std::enable_shared_from_this<Worker> {
       if (worker && worker->peer_ && worker->id_ == id) worker->leave();
     });
     timer_.start(kAnswerTimeout, [this] { leave(); });
-    peer_->answer(std::get<Offer>(checked).sdp,
+    peer_->answer(std::get<Offer>(checked),
                   [self, responder, whip](const std::variant<std::string, PeerError>& result) {
                     const auto worker = self.lock();
                     if (worker) worker->on_answer(result, responder, whip);

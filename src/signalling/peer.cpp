@@ -576,11 +576,20 @@ bool Peer::start() {
          GST_STATE_CHANGE_FAILURE;
 }
 
-void Peer::answer(const std::string& offer_sdp, SdpCallback callback) {
-  impl_->set_remote(GST_WEBRTC_SDP_TYPE_OFFER, offer_sdp,
-                    [callback = std::move(callback)](Impl& impl, const std::string& problem) {
-                      if (!problem.empty()) return callback(PeerError{problem});
-                      impl.create_description("create-answer", "answer", callback);
+void Peer::answer(const Offer& offer, SdpCallback callback) {
+  SdpCallback complete = [plan = offer.answer, callback = std::move(callback)](
+                             std::variant<std::string, PeerError> result) {
+    if (const auto* sdp = std::get_if<std::string>(&result)) {
+      auto whole = complete_answer(plan, *sdp);
+      if (!whole) return callback(PeerError{"webrtcbin's answer lacks a section"});
+      return callback(std::move(*whole));
+    }
+    callback(std::move(result));
+  };
+  impl_->set_remote(GST_WEBRTC_SDP_TYPE_OFFER, offer.sdp,
+                    [complete = std::move(complete)](Impl& impl, const std::string& problem) {
+                      if (!problem.empty()) return complete(PeerError{problem});
+                      impl.create_description("create-answer", "answer", complete);
                     });
 }
 

@@ -22,6 +22,7 @@
 #include "signalling/connect_stage.h"
 #include "signalling/data_channel.h"
 #include "signalling/ice_server.h"
+#include "signalling/offer.h"
 
 namespace webrtcupload {
 
@@ -74,8 +75,8 @@ class Peer : public std::enable_shared_from_this<Peer> {
   // Starts webrtcbin; everything that listens to its channels must be attached by now.
   [[nodiscard]] bool start();
 
-  // The answering side. The offer must have passed check_offer().
-  void answer(const std::string& offer_sdp, SdpCallback callback);
+  // The answering side.
+  void answer(const Offer& offer, SdpCallback callback);
   // The offering side: channels first, then the offer, then the other's answer.
   std::shared_ptr<DataChannel> create_channel(const std::string& label, std::size_t max_pending);
   void offer(SdpCallback callback);

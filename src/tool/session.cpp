@@ -170,7 +170,7 @@ std::string Session::start_pipeline() {
 
 void Session::answer(const Offer& offer) {
   const std::weak_ptr<Session> weak = shared_from_this();
-  peer_->answer(offer.sdp, [weak](std::variant<std::string, PeerError> result) {
+  peer_->answer(offer, [weak](std::variant<std::string, PeerError> result) {
     const auto self = weak.lock();
     if (!self || self->phase_ != Phase::kNegotiating) return;
     if (const auto* error = std::get_if<PeerError>(&result)) {

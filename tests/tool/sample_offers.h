@@ -4,6 +4,7 @@
 
 #pragma once
 
+#include <array>
 #include <string>
 #include <string_view>
 
@@ -150,5 +151,138 @@ a=sctp-port:5000
 a=fingerprint:sha-256 0B:98:6A:E1:C3:74:52:2F:18:BD:99:03:AE:44:7C:10:63:5E:F7:82:21:D0:9B:3C:65:4F:E8:17:BA:06:DC:71
 a=candidate:1 1 UDP 2015363327 127.0.0.1 44139 typ host
 )";
+
+// libdatachannel 0.24 with a video section: a second group, for lip sync.
+inline constexpr std::string_view kLibdatachannelOffer = R"(v=0
+o=rtc 504921288 0 IN IP4 127.0.0.1
+s=-
+t=0 0
+a=group:BUNDLE video 0
+a=group:LS video
+a=msid-semantic:WMS *
+a=ice-options:ice2,trickle
+a=fingerprint:sha-256 C8:B7:55:F7:4D:53:03:BF:1A:70:8D:5A:B2:6D:4A:F0:E8:6C:01:55:55:E5:29:C2:25:BA:79:5E:3F:D2:B5:E3
+m=video 40600 UDP/TLS/RTP/SAVPF 96
+c=IN IP4 192.0.2.2
+a=mid:video
+a=recvonly
+a=rtcp-mux
+a=rtpmap:96 VP8/90000
+a=rtcp-fb:96 nack
+a=rtcp-fb:96 nack pli
+a=rtcp-fb:96 goog-remb
+a=setup:actpass
+a=ice-ufrag:fkHF
+a=ice-pwd:t6fB/A09xoFXwGeHoBFENy
+a=candidate:2 1 UDP 2116026111 fd00::2 40600 typ host
+a=candidate:1 1 UDP 2114977791 192.0.2.2 40600 typ host
+a=end-of-candidates
+m=application 40600 UDP/DTLS/SCTP webrtc-datachannel
+c=IN IP4 192.0.2.2
+a=mid:0
+a=sendrecv
+a=sctp-port:5000
+a=max-message-size:262144
+a=setup:actpass
+a=ice-ufrag:fkHF
+a=ice-pwd:t6fB/A09xoFXwGeHoBFENy
+)";
+
+// webrtcbin as it offers by default, with video beside the data channel: every section has its own
+// transport, and there is no group.
+inline constexpr std::string_view kUnbundledOffer = R"(v=0
+o=- 2203437829206386470 0 IN IP4 0.0.0.0
+s=-
+t=0 0
+a=ice-options:trickle
+m=video 9 UDP/TLS/RTP/SAVPF 96
+c=IN IP4 0.0.0.0
+a=setup:actpass
+a=ice-ufrag:v0video
+a=ice-pwd:videovideovideovideovideo00
+a=rtcp-mux
+a=rtcp-rsize
+a=recvonly
+a=rtpmap:96 VP8/90000
+a=rtcp-fb:96 nack pli
+a=mid:video0
+a=fingerprint:sha-256 0B:98:6A:E1:C3:74:52:2F:18:BD:99:03:AE:44:7C:10:63:5E:F7:82:21:D0:9B:3C:65:4F:E8:17:BA:06:DC:71
+a=candidate:1 1 UDP 2015363327 127.0.0.1 44138 typ host
+m=application 9 UDP/DTLS/SCTP webrtc-datachannel
+c=IN IP4 0.0.0.0
+a=setup:actpass
+a=ice-ufrag:d0data
+a=ice-pwd:datadatadatadatadatadata00
+a=mid:application1
+a=sctp-port:5000
+a=fingerprint:sha-256 0B:98:6A:E1:C3:74:52:2F:18:BD:99:03:AE:44:7C:10:63:5E:F7:82:21:D0:9B:3C:65:4F:E8:17:BA:06:DC:71
+a=candidate:1 1 UDP 2015363327 127.0.0.1 44139 typ host
+)";
+
+// A browser with a microphone and a camera, the upload between them, and video that it would like
+// to have. Its first video section is one that it has stopped.
+inline constexpr std::string_view kCameraOffer = R"(v=0
+o=- 6160432421131501860 3 IN IP4 127.0.0.1
+s=-
+t=0 0
+a=group:BUNDLE 1 2 3 4
+a=msid-semantic: WMS
+m=video 0 UDP/TLS/RTP/SAVPF 96 97
+c=IN IP4 127.0.0.1
+a=mid:0
+a=inactive
+a=rtcp-mux
+a=rtpmap:96 VP8/90000
+a=rtpmap:97 rtx/90000
+a=fmtp:97 apt=96
+m=audio 58072 UDP/TLS/RTP/SAVPF 111 63 0
+c=IN IP4 127.0.0.1
+a=candidate:1117314843 1 udp 2122194687 127.0.0.1 58072 typ host generation 0 network-id 1
+a=ice-ufrag:tzud
+a=ice-pwd:7mItRvxwyJA2XJoe6n1A0X0j
+a=fingerprint:sha-256 5C:2F:7A:0E:44:8D:3B:91:AA:10:5E:7C:66:21:F3:B0:8E:19:D4:5B:22:C7:73:0A:96:EF:31:84:DD:4C:B8:67
+a=setup:actpass
+a=mid:1
+a=sendrecv
+a=rtcp-mux
+a=rtpmap:111 opus/48000/2
+a=fmtp:111 minptime=10;useinbandfec=1
+a=rtpmap:63 red/48000/2
+a=rtpmap:0 PCMU/8000
+m=application 9 UDP/DTLS/SCTP webrtc-datachannel
+c=IN IP4 0.0.0.0
+a=ice-ufrag:tzud
+a=ice-pwd:7mItRvxwyJA2XJoe6n1A0X0j
+a=fingerprint:sha-256 5C:2F:7A:0E:44:8D:3B:91:AA:10:5E:7C:66:21:F3:B0:8E:19:D4:5B:22:C7:73:0A:96:EF:31:84:DD:4C:B8:67
+a=setup:actpass
+a=mid:2
+a=sctp-port:5000
+a=max-message-size:262144
+m=video 9 UDP/TLS/RTP/SAVPF 97 96
+c=IN IP4 0.0.0.0
+a=ice-ufrag:tzud
+a=ice-pwd:7mItRvxwyJA2XJoe6n1A0X0j
+a=fingerprint:sha-256 5C:2F:7A:0E:44:8D:3B:91:AA:10:5E:7C:66:21:F3:B0:8E:19:D4:5B:22:C7:73:0A:96:EF:31:84:DD:4C:B8:67
+a=setup:actpass
+a=mid:3
+a=sendrecv
+a=rtcp-mux
+a=rtpmap:96 VP8/90000
+a=rtpmap:97 rtx/90000
+a=fmtp:97 apt=96
+m=video 9 UDP/TLS/RTP/SAVPF 98
+c=IN IP4 0.0.0.0
+a=ice-ufrag:tzud
+a=ice-pwd:7mItRvxwyJA2XJoe6n1A0X0j
+a=fingerprint:sha-256 5C:2F:7A:0E:44:8D:3B:91:AA:10:5E:7C:66:21:F3:B0:8E:19:D4:5B:22:C7:73:0A:96:EF:31:84:DD:4C:B8:67
+a=setup:actpass
+a=mid:4
+a=recvonly
+a=rtcp-mux
+a=rtpmap:98 VP9/90000
+)";
+
+inline constexpr std::array kEveryOffer = {kChromiumOffer,       kAiortcOffer,    kWebrtcbinOffer,
+                                           kLibdatachannelOffer, kUnbundledOffer, kCameraOffer};
 
 }  // namespace webrtcupload
