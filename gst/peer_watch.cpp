@@ -82,7 +82,7 @@ void PeerWatch::State::check_connection(GstElement* webrtcbin) {
 void PeerWatch::State::check_sctp(GObject* sctp) {
   if (get_enum<GstWebRTCSCTPTransportState>(sctp, "state") ==
       GST_WEBRTC_SCTP_TRANSPORT_STATE_CLOSED) {
-    report("the peer ended the SCTP association");
+    report("the peer closed the connection");
   }
 }
 
