@@ -62,7 +62,7 @@ export function encodeChunk(index: number, total: number, payload: Uint8Array): 
 export class ResultAssembler {
   constructor(maxBytes?: number);
   /** Returns the result that this message completes. Throws an UploadError, `bad-result`. */
-  push(message: ArrayBuffer): { frameId: number; text: string } | null;
+  push(message: ArrayBuffer | Uint8Array): { frameId: number; text: string } | null;
 }
 
 export interface Progress {

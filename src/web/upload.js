@@ -39,6 +39,8 @@ const ACK_EVERY = 8;
 // When the server ends a channel, the reason is on its way on another one.
 const REASON_GRACE_MS = 5000;
 const PROGRESS_INTERVAL_MS = 200;
+// How often the buffer is looked at where no event tells of it, as in @roamhq/wrtc.
+const BUFFER_POLL_MS = 10;
 
 /** What went wrong: `code` for programs, `message` for people. */
 export class UploadError extends Error {
@@ -87,19 +89,21 @@ export class ResultAssembler {
   }
 
   /**
-   * @param {ArrayBuffer} message
+   * @param {ArrayBuffer | Uint8Array} message
    * @returns {{frameId: number, text: string} | null} the result that this message completes
    * @throws {UploadError} `bad-result`
    */
   push(message) {
+    // werift gives Buffers, whatever `binaryType` says.
+    const bytes = ArrayBuffer.isView(message) ? message : new Uint8Array(message);
     if (message.byteLength <= RESULT_HEADER_BYTES) {
       throw bad(`a message of ${message.byteLength} bytes is too short to be a part of a result`);
     }
-    const header = new DataView(message);
+    const header = new DataView(bytes.buffer, bytes.byteOffset);
     const frameId = header.getUint32(0, true);
     const index = header.getUint32(4, true);
     const total = header.getUint32(8, true);
-    const piece = new Uint8Array(message, RESULT_HEADER_BYTES);
+    const piece = bytes.subarray(RESULT_HEADER_BYTES);
     if (index >= total) throw bad(`part ${index} of a result of ${total} parts`);
     if (total === 1) return { frameId, text: decode([piece]) };
 
@@ -492,7 +496,14 @@ export class UploadClient {
    * @param {import('./upload.js').UploadOptions} [options]
    * @returns {Promise<void>}
    */
-  async upload(file, { signal, onProgress } = {}) {
+  upload(file, options = {}) {
+    const uploading = this.#upload(file, options);
+    // Who reads the results is told there. Node would end the process before they look at this.
+    uploading.catch(() => {});
+    return uploading;
+  }
+
+  async #upload(file, { signal, onProgress }) {
     if (this.#failure) throw this.#failure;
     if (this.#uploading || this.#finished) {
       throw new UploadError('already-used', 'One connection takes one upload.');
@@ -512,26 +523,22 @@ export class UploadClient {
     try {
       report(0);
       for await (const [index, total, payload] of chunksOf(file)) {
-        if (channel.bufferedAmount > BUFFER_HIGH) await this.#next(channel, 'bufferedamountlow');
+        await this.#room(channel);
         if (this.#failure) throw this.#failure;
         if (this.#finished) break; // The server has seen enough.
-        if (channel.readyState !== 'open') await this.#ending();
-        channel.send(encodeChunk(index, total, payload));
+        await this.#send(channel, encodeChunk(index, total, payload));
         handedOver += payload.byteLength;
       }
       if (!this.#finished) {
         // It comes back when everything before it has arrived.
         const echo = this.#next(channel, 'message');
         echo.catch(() => {}); // Should it not come to the next line but one.
-        channel.send(new Uint8Array(1));
+        await this.#send(channel, new Uint8Array(1));
         await echo;
       }
       this.#delivered = true;
       report(file.size);
     } catch (error) {
-      // A file that cannot be read, or a channel that closed between a look and a send.
-      const closed = !(error instanceof UploadError) && channel.readyState !== 'open';
-      if (closed) await this.#ending().catch(() => {});
       this.#fail(error instanceof UploadError ? error : unexpected(error));
       throw this.#failure;
     } finally {
@@ -587,6 +594,28 @@ export class UploadClient {
     }
     this.#stopTimer('connect');
     this.#setState('connected');
+  }
+
+  // Until there is room in the channel's buffer, or the session ends.
+  async #room(channel) {
+    const poll = 'onbufferedamountlow' in channel ? undefined : BUFFER_POLL_MS;
+    while (channel.bufferedAmount > BUFFER_HIGH && !this.#finished) {
+      await this.#next(channel, 'bufferedamountlow', poll);
+    }
+  }
+
+  // Where the channel has closed, the reason is on its way. Some stacks tell of the end only here.
+  async #send(channel, message) {
+    if (channel.readyState === 'open') {
+      try {
+        channel.send(message);
+        return;
+      } catch (cause) {
+        const error = () => (channel.readyState === 'open' ? unexpected(cause) : gone());
+        this.#startTimer('reason', REASON_GRACE_MS, error);
+      }
+    }
+    await this.#ending();
   }
 
   // --- results
@@ -648,7 +677,11 @@ export class UploadClient {
     if (this.#queue.length > 0 && news < ACK_EVERY) return;
     if (this.#resultsChannel.readyState !== 'open') return;
     this.#acked = this.#taken;
-    this.#resultsChannel.send(JSON.stringify({ ack: this.#acked }));
+    try {
+      this.#resultsChannel.send(JSON.stringify({ ack: this.#acked }));
+    } catch {
+      // It has just closed, and nobody waits for that any more.
+    }
   }
 
   // --- ends

@@ -15,6 +15,7 @@ export class FakeChannel extends EventTarget {
   readyState = 'connecting';
   bufferedAmount = 0;
   bufferedAmountLowThreshold = 0;
+  onbufferedamountlow = null; // As in browsers.
   peak = 0;
   sent = [];
 
