@@ -7,14 +7,19 @@
 #include "gst/build_config.h"
 #include "gst/gstwebrtcresultsink.h"
 #include "gst/gstwebrtcupload.h"
+#include "gst/gstwebrtcuploadopaque.h"
 #include "gst/gstwebrtcuploadserver.h"
 #include "gst/gstwebrtcuploadsink.h"
+#include "gst/gstwebrtcuploadvpxdec.h"
 
 static gboolean plugin_init(GstPlugin* plugin) {
   gboolean registered = FALSE;
   registered |= GST_ELEMENT_REGISTER(webrtcupload, plugin);
+  registered |= GST_ELEMENT_REGISTER(webrtcuploadopaque, plugin);
   registered |= GST_ELEMENT_REGISTER(webrtcuploadserver, plugin);
   registered |= GST_ELEMENT_REGISTER(webrtcuploadsink, plugin);
+  registered |= GST_ELEMENT_REGISTER(webrtcuploadvp8dec, plugin);
+  registered |= GST_ELEMENT_REGISTER(webrtcuploadvp9dec, plugin);
   registered |= GST_ELEMENT_REGISTER(webrtcresultsink, plugin);
   return registered;
 }

@@ -10,6 +10,7 @@
 #include "gst/pipeline_end.h"
 #include "gst/storage_factory.h"
 #include "gst/upload_debug.h"
+#include "gst/upload_origin.h"
 #include "gst/webrtcbin/channels.h"
 #include "webrtcupload/gstwebrtcuploaderror.h"
 
@@ -240,6 +241,10 @@ std::optional<std::uint64_t> UploadSource::size() const {
 }
 
 bool UploadSource::answer(GstQuery* query, gboolean& answered) {
+  if (asks_for_upload_origin(query)) {
+    answered = TRUE;
+    return true;
+  }
   const bool progressive = with_settings([](const Settings& s) { return s.progressive; });
   if (GST_QUERY_TYPE(query) == GST_QUERY_SCHEDULING && progressive) {
     // In pull mode typefinders read the end of the file first, and would wait for the whole of it.

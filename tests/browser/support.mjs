@@ -239,6 +239,10 @@ export async function launchBrowser() {
       '--disable-component-update',
       '--disable-sync',
       '--allow-loopback-in-peer-connection',
+      // A camera and a microphone for the pages that ask for them, and sound without a person's click.
+      '--use-fake-device-for-media-stream',
+      '--use-fake-ui-for-media-stream',
+      '--autoplay-policy=no-user-gesture-required',
       '--disable-features=WebRtcHideLocalIpsWithMdns',
       '--host-resolver-rules=MAP * ~NOTFOUND, EXCLUDE 127.0.0.1',
     ],
