@@ -2,53 +2,19 @@
 
 #include "analysis/detections.h"
 
-#if HAVE_GST_ANALYTICS
-#include <gst/analytics/analytics.h>
-#endif
-
 #include <algorithm>
-#include <array>
-#include <charconv>
 #include <cmath>
 #include <cstdio>
 #include <cstring>
-#include <memory>
 #include <string_view>
+#include <unordered_map>
 #include <utility>
+
+#include "analysis/analytics.h"
+#include "analysis/values.h"
 
 namespace webrtcupload {
 namespace {
-
-// Analysers are other people's code, and what they read out of a picture is a stranger's: strings
-// may hold anything.
-std::string clean_text(const char* text, std::size_t max_bytes) {
-  if (text == nullptr) {
-    return {};
-  }
-  // A little more than is kept, so that a character on the border is not mistaken for an invalid
-  // one.
-  const std::size_t length = strnlen(text, max_bytes + 4);
-  std::unique_ptr<char, decltype(&g_free)> valid(
-      g_utf8_make_valid(text, static_cast<gssize>(length)), &g_free);
-  std::string result(valid.get());
-  if (result.size() > max_bytes) {
-    std::size_t end = max_bytes;
-    while (end > 0 && (static_cast<unsigned char>(result[end]) & 0xC0U) == 0x80U) {
-      --end;
-    }
-    result.resize(end);
-  }
-  return result;
-}
-
-// A float by the decimal that it stands for: 0.9f is 0.9 and not 0.8999999761581421.
-double from_float(float value) {
-  std::array<char, 32> digits{};
-  const auto written = std::to_chars(digits.data(), digits.data() + digits.size(), value);
-  double result = value;
-  std::from_chars(digits.data(), written.ptr, result);
-  return result;
-}
 
 // Any finite number, whatever its type: analysers disagree about signedness, and some use floating
 // point.
@@ -79,15 +45,31 @@ std::optional<double> number(const GstStructure& structure, const char* field) {
 std::optional<double> confidence_of(const GstStructure& structure) {
   for (const char* field : {"confidence", "score"}) {
     const std::optional<double> value = number(structure, field);
-    if (value && *value >= 0 && *value <= 1) {
+    if (value && confidence_from(*value)) {
       return value;
     }
   }
   return std::nullopt;
 }
 
-Box box_from_corner(double left, double top, double width, double height) {
-  return {left + width / 2, top + height / 2, width, height};
+// What a parameter of a region says: analysers agree on nothing but the names of some fields.
+void read_parameter(const GstStructure& parameter, std::size_t max_text, Detection& detection) {
+  const bool of_detector = gst_structure_has_name(&parameter, "detection");
+  if (gst_structure_has_name(&parameter, "object_id")) {
+    const std::optional<double> id = number(parameter, "id");
+    if (id && *id >= 0) detection.tracker_id = static_cast<std::uint64_t>(*id);
+    return;
+  }
+  const char* label = gst_structure_get_string(&parameter, "label");
+  if (label != nullptr && *label != '\0' && !of_detector) {
+    if (detection.classifications.size() < Detection::kMaxClassifications) {
+      detection.classifications.push_back(
+          {clean_text(label, std::min(max_text, Detection::kMaxClassName)),
+           confidence_of(parameter)});
+    }
+    return;
+  }
+  if (!detection.confidence) detection.confidence = confidence_of(parameter);
 }
 
 // From the corner and size that nearly all analysers give.
@@ -177,6 +159,8 @@ std::optional<Box> box_of_cells(const char* cells, int columns, int rows) {
 std::vector<Detection> detections_from_metas(GstBuffer* frame, std::size_t max_text,
                                              std::size_t limit, std::uint64_t& dropped) {
   std::vector<Detection> result;
+  std::unordered_map<gint, std::size_t> places;  // by the number of the region
+  std::vector<std::pair<std::size_t, gint>> parents;
   gpointer state = nullptr;
   while (GstMeta* meta = gst_buffer_iterate_meta_filtered(
              frame, &state, GST_VIDEO_REGION_OF_INTEREST_META_API_TYPE)) {
@@ -189,67 +173,42 @@ std::vector<Detection> detections_from_metas(GstBuffer* frame, std::size_t max_t
       continue;
     }
     Detection detection;
-    detection.label = clean_text(g_quark_to_string(roi->roi_type), max_text);
-    if (detection.label.empty()) {
-      detection.label = "object";
-    }
+    detection.label = clean_label(roi->roi_type, max_text);
     detection.box = box_from_corner(roi->x, roi->y, roi->w, roi->h);
     for (const GList* item = roi->params; item != nullptr; item = item->next) {
-      const auto* parameters = static_cast<const GstStructure*>(item->data);
-      if (!detection.confidence && parameters != nullptr) {
-        detection.confidence = confidence_of(*parameters);
-      }
+      const auto* parameter = static_cast<const GstStructure*>(item->data);
+      if (parameter != nullptr) read_parameter(*parameter, max_text, detection);
     }
+    // 0 is what regions without numbers have.
+    if (roi->id != 0) places[roi->id] = result.size();
+    if (roi->parent_id != 0) parents.emplace_back(result.size(), roi->parent_id);
     result.push_back(std::move(detection));
+  }
+  for (const auto& [child, number] : parents) {
+    const auto parent = places.find(number);
+    if (parent != places.end() && parent->second != child) result[child].parent = parent->second;
   }
   return result;
 }
 
-// What neural networks say since GStreamer 1.24.
-#if HAVE_GST_ANALYTICS
-void add_analytics_detections(GstBuffer* frame, std::size_t max_text, std::size_t limit,
-                              std::vector<Detection>& result, std::uint64_t& dropped) {
-  GstAnalyticsRelationMeta* meta = gst_buffer_get_analytics_relation_meta(frame);
-  if (meta == nullptr) {
-    return;
+void round_numbers(Detection& detection) {
+  if (detection.box) {
+    Box& box = *detection.box;
+    for (double* value : {&box.x, &box.y, &box.width, &box.height}) *value = to_thousandths(*value);
   }
-  gpointer state = nullptr;
-  GstAnalyticsMtd object;
-  while (gst_analytics_relation_meta_iterate(meta, &state, gst_analytics_od_mtd_get_mtd_type(),
-                                             &object)) {
-    gint left = 0;
-    gint top = 0;
-    gint width = 0;
-    gint height = 0;
-    gfloat confidence = -1;
-    if (!gst_analytics_od_mtd_get_location(&object, &left, &top, &width, &height, &confidence) ||
-        width <= 0 || height <= 0) {
-      continue;
+  if (detection.orientation) {
+    detection.orientation->angle = to_thousandths(detection.orientation->angle);
+    for (Point& corner : detection.orientation->corners) {
+      corner = {to_thousandths(corner.x), to_thousandths(corner.y)};
     }
-    if (result.size() >= limit) {
-      ++dropped;
-      continue;
-    }
-    Detection detection;
-    detection.label =
-        clean_text(g_quark_to_string(gst_analytics_od_mtd_get_obj_type(&object)), max_text);
-    if (detection.label.empty()) {
-      detection.label = "object";
-    }
-    detection.box = box_from_corner(left, top, width, height);
-    if (confidence >= 0 && confidence <= 1) {
-      detection.confidence = from_float(confidence);
-    }
-    result.push_back(std::move(detection));
   }
 }
-#endif
 
 }  // namespace
 
 double to_thousandths(double value) {
-  // A double that is larger has no such digits.
-  return std::abs(value) < 1e12 ? std::round(value * 1000) / 1000 : value;
+  // A double that is larger has no such digits. Adding 0 makes 0 of -0.
+  return std::abs(value) < 1e12 ? std::round(value * 1000) / 1000 + 0.0 : value;
 }
 
 std::string label_of_cascade(const std::string& path) {
@@ -393,9 +352,7 @@ std::vector<Detection> DetectionCollector::take(GstBuffer* frame, const GstVideo
   std::vector<Detection> result =
       detections_from_metas(frame, limits_.max_text, limits_.max_per_frame, dropped);
 
-#if HAVE_GST_ANALYTICS
-  add_analytics_detections(frame, limits_.max_text, limits_.max_per_frame, result, dropped);
-#endif
+  append_analytics_detections(frame, limits_.max_per_frame, limits_.max_text, result, dropped);
 
   // An analyser that speaks in both ways: the metas win, because scaling behind the analyser scales
   // them too; the messages know the better label. The n-th of one is the n-th of the other, unless
@@ -442,10 +399,14 @@ std::vector<Detection> DetectionCollector::take(GstBuffer* frame, const GstVideo
       ++dropped;
     }
   }
+  std::size_t room = limits_.max_per_frame;
   for (Detection& detection : result) {
-    if (!detection.box) continue;
-    Box& box = *detection.box;
-    for (double* value : {&box.x, &box.y, &box.width, &box.height}) *value = to_thousandths(*value);
+    const std::size_t classes = detection.classifications.size();
+    const std::size_t kept = std::min(classes, room);
+    detection.classifications.resize(kept);
+    dropped += classes - kept;
+    room -= kept;
+    round_numbers(detection);
   }
   if (dropped > 0) {
     const std::lock_guard lock(mutex_);

@@ -9,6 +9,7 @@
 #include <gst/gst.h>
 #include <gst/video/video.h>
 
+#include <array>
 #include <cstddef>
 #include <cstdint>
 #include <deque>
@@ -33,11 +34,43 @@ struct Box {
   bool operator==(const Box&) const = default;
 };
 
+struct Point {
+  double x = 0;
+  double y = 0;
+
+  bool operator==(const Point&) const = default;
+};
+
+// Of an object that does not stand upright in the frame.
+struct Orientation {
+  double angle = 0;                // clockwise, in degrees
+  std::array<Point, 4> corners{};  // clockwise, from what is the upper left one at 0 degrees
+
+  bool operator==(const Orientation&) const = default;
+};
+
+// What a classifier says of what another analyser has found: "red" of a car.
+struct Classification {
+  std::string label;                 // valid UTF-8, never empty
+  std::optional<double> confidence;  // 0..1
+
+  bool operator==(const Classification&) const = default;
+};
+
 struct Detection {
+  // Of one object; networks know a thousand classes.
+  static constexpr std::size_t kMaxClassifications = 16;
+  // Bytes of the name of one.
+  static constexpr std::size_t kMaxClassName = 256;
+
   std::string label;                 // "person", "EAN-13", "motion", ...: valid UTF-8, never empty
   std::optional<Box> box;            // none if the analyser does not say where (zbar)
   std::optional<double> confidence;  // 0..1, if the analyser gives one (Haar cascades do not)
   std::string text;  // what was read (a barcode's content, motion cells): valid UTF-8, often empty
+  std::optional<std::uint64_t> tracker_id;      // the same in all frames, if a tracker follows it
+  std::optional<Orientation> orientation;       // `box` is then the upright box around it
+  std::vector<Classification> classifications;  // likeliest first, for each classifier
+  std::optional<std::size_t> parent;  // where in the frame's detections is what this is a part of
 
   bool operator==(const Detection&) const = default;
 };
@@ -45,10 +78,10 @@ struct Detection {
 // Holds what messages say until the frame they speak of passes, and then gives it out once,
 // together with what the frame's own metas say.
 //
-// Understood: `facedetect`, `barcode` (zbar) and `motion` (motioncells) messages, and every
-// GstVideoRegionOfInterestMeta. `facedetect` speaks in both ways at once and calls everything a
-// face, whatever its cascade finds: metas and messages are joined, and the label comes from the
-// file name of the cascade ("haarcascade_fullbody.xml" is "person").
+// Understood: `facedetect`, `barcode` (zbar) and `motion` (motioncells) messages, every
+// GstVideoRegionOfInterestMeta and GstAnalyticsRelationMeta. `facedetect` speaks in both ways at
+// once and calls everything a face, whatever its cascade finds: metas and messages are joined, and
+// the label comes from the file name of the cascade ("haarcascade_fullbody.xml" is "person").
 //
 // One collector serves one video stream. Thread safe: add_message() belongs into a bus sync handler
 // ("sync-message" or gst_bus_set_sync_handler), which runs on the streaming thread. Analysers post
@@ -60,7 +93,7 @@ class DetectionCollector {
     // Waiting for their frame, over all frames: frames that never come (dropped, retimed) must not
     // cost memory. The oldest go first.
     std::size_t max_pending = 4096;
-    // Given out for one frame; what is beyond is dropped.
+    // Given out for one frame, and as many classifications; what is beyond is dropped.
     std::size_t max_per_frame = 1024;
     // Bytes of Detection::text and label; longer ones are cut between characters.
     std::size_t max_text = 4096;

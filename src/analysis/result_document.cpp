@@ -2,6 +2,7 @@
 
 #include "analysis/result_document.h"
 
+#include <algorithm>
 #include <charconv>
 #include <cmath>
 #include <cstdio>
@@ -97,6 +98,19 @@ void append_errors(std::string& out, std::span<const std::string> errors) {
 
 void append_json_number(std::string& out, double value) { append_number(out, value); }
 
+void append_json_points(std::string& out, std::span<const Point> points) {
+  out += '[';
+  for (const Point& point : points) {
+    if (out.back() != '[') out += ',';
+    out += "{\"x\":";
+    append_number(out, point.x);
+    out += ",\"y\":";
+    append_number(out, point.y);
+    out += '}';
+  }
+  out += ']';
+}
+
 void append_json_string(std::string& out, std::string_view text) {
   std::unique_ptr<char, decltype(&g_free)> repaired(nullptr, &g_free);
   if (!g_utf8_validate(text.data(), static_cast<gssize>(text.size()), nullptr)) {
@@ -186,46 +200,82 @@ void ResultDocument::append_detections(std::string& out, const VideoMetadata& me
   out += ",\"height\":";
   append_optional(out, metadata.height);
   out += "},\"predictions\":[";
-  bool first = true;
-  for (const Detection& detection : detections) {
-    if (!std::exchange(first, false)) out += ',';
-    const Box& box = detection.box ? *detection.box : whole;
-    out += "{\"x\":";
-    append_number(out, box.x);
-    out += ",\"y\":";
-    append_number(out, box.y);
-    out += ",\"width\":";
-    append_number(out, box.width);
-    out += ",\"height\":";
-    append_number(out, box.height);
-    out += ",\"confidence\":";
-    append_number(out, detection.confidence.value_or(1));
-    out += ",\"class_id\":";
-    append_number(out, class_id(detection.label));
-    out += ",\"class\":";
-    append_json_string(out, detection.label);
-    out += ",\"detection_id\":\"";
-    append_uuid(out);
-    out += '"';
-    if (!detection.text.empty()) {
-      out += ",\"text\":";
-      append_json_string(out, detection.text);
-    }
-    out += '}';
+  std::vector<Uuid> ids(detections.size());
+  std::ranges::generate(ids, [this] { return make_uuid(); });
+  for (std::size_t i = 0; i < detections.size(); ++i) {
+    if (i > 0) out += ',';
+    const Box& box = detections[i].box ? *detections[i].box : whole;
+    append_prediction(out, detections[i], box, ids, i);
   }
   out += "]}";
 }
 
-// RFC 4122, version 4.
-void ResultDocument::append_uuid(std::string& out) {
-  constexpr std::string_view kDigits = "0123456789abcdef";
-  const std::array<std::uint64_t, 2> words{
-      (random_() & ~std::uint64_t{0xf000}) | std::uint64_t{0x4000},
-      (random_() & (~std::uint64_t{0} >> 2)) | (std::uint64_t{1} << 63)};
-  for (int i = 0; i < 32; ++i) {
-    if (i == 8 || i == 12 || i == 16 || i == 20) out += '-';
-    out += kDigits[words[i / 16] >> (60 - 4 * (i % 16)) & 0xf];
+void ResultDocument::append_prediction(std::string& out, const Detection& detection, const Box& box,
+                                       std::span<const Uuid> ids, std::size_t index) {
+  out += "{\"x\":";
+  append_number(out, box.x);
+  out += ",\"y\":";
+  append_number(out, box.y);
+  out += ",\"width\":";
+  append_number(out, box.width);
+  out += ",\"height\":";
+  append_number(out, box.height);
+  out += ",\"confidence\":";
+  append_number(out, detection.confidence.value_or(1));
+  out += ",\"class_id\":";
+  append_number(out, class_id(detection.label));
+  out += ",\"class\":";
+  append_json_string(out, detection.label);
+  out += ",\"detection_id\":";
+  append_uuid(out, ids[index]);
+  if (detection.parent && *detection.parent < ids.size()) {
+    out += ",\"parent_id\":";
+    append_uuid(out, ids[*detection.parent]);
   }
+  if (detection.tracker_id) {
+    out += ",\"tracker_id\":";
+    append_number(out, *detection.tracker_id);
+  }
+  if (detection.orientation) {
+    out += ",\"angle\":";
+    append_number(out, detection.orientation->angle);
+    out += ",\"points\":";
+    append_json_points(out, detection.orientation->corners);
+  }
+  if (!detection.classifications.empty()) {
+    out += ",\"classifications\":[";
+    for (const Classification& classification : detection.classifications) {
+      if (out.back() != '[') out += ',';
+      out += "{\"class\":";
+      append_json_string(out, classification.label);
+      out += ",\"class_id\":";
+      append_number(out, class_id(classification.label));
+      out += ",\"confidence\":";
+      append_number(out, classification.confidence.value_or(1));
+      out += '}';
+    }
+    out += ']';
+  }
+  if (!detection.text.empty()) {
+    out += ",\"text\":";
+    append_json_string(out, detection.text);
+  }
+  out += '}';
+}
+
+ResultDocument::Uuid ResultDocument::make_uuid() {
+  return {(random_() & ~std::uint64_t{0xf000}) | std::uint64_t{0x4000},
+          (random_() & (~std::uint64_t{0} >> 2)) | (std::uint64_t{1} << 63)};
+}
+
+void ResultDocument::append_uuid(std::string& out, const Uuid& uuid) {
+  constexpr std::string_view kDigits = "0123456789abcdef";
+  out += '"';
+  for (std::size_t i = 0; i < 32; ++i) {
+    if (i == 8 || i == 12 || i == 16 || i == 20) out += '-';
+    out += kDigits[uuid[i / 16] >> (60 - 4 * (i % 16)) & 0xf];
+  }
+  out += '"';
 }
 
 std::size_t ResultDocument::class_id(const std::string& label) {

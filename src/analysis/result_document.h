@@ -7,6 +7,7 @@
 
 #include <array>
 #include <chrono>
+#include <cstddef>
 #include <cstdint>
 #include <map>
 #include <optional>
@@ -70,7 +71,12 @@ class ResultDocument {
  private:
   void append_detections(std::string& out, const VideoMetadata& metadata,
                          std::span<const Detection> detections);
-  void append_uuid(std::string& out);
+  // RFC 4122, version 4.
+  using Uuid = std::array<std::uint64_t, 2>;
+  Uuid make_uuid();
+  static void append_uuid(std::string& out, const Uuid& uuid);
+  void append_prediction(std::string& out, const Detection& detection, const Box& box,
+                         std::span<const Uuid> ids, std::size_t index);
   std::size_t class_id(const std::string& label);
 
   std::map<std::string, std::size_t, std::less<>> class_ids_;
@@ -83,6 +89,8 @@ class ResultDocument {
 
 // The shortest text that reads as `value`; 0 for what JSON has no word for.
 void append_json_number(std::string& out, double value);
+// The corners of an object that does not stand upright, [{"x": ..., "y": ...}, ...].
+void append_json_points(std::string& out, std::span<const Point> points);
 // `text` as a JSON string, quotes included. What is not UTF-8 is replaced.
 void append_json_string(std::string& out, std::string_view text);
 

@@ -27,6 +27,24 @@ void append_detection(std::string& out, const Detection& detection) {
     number("height", detection.box->height);
   }
   if (detection.confidence) number("confidence", *detection.confidence);
+  if (detection.parent) out += ",\"parent\":" + std::to_string(*detection.parent);
+  if (detection.tracker_id) out += ",\"tracker_id\":" + std::to_string(*detection.tracker_id);
+  if (detection.orientation) {
+    number("angle", detection.orientation->angle);
+    out += ",\"points\":";
+    append_json_points(out, detection.orientation->corners);
+  }
+  if (!detection.classifications.empty()) {
+    out += ",\"classifications\":[";
+    for (const Classification& classification : detection.classifications) {
+      if (out.back() != '[') out += ',';
+      out += "{\"class\":";
+      append_json_string(out, classification.label);
+      if (classification.confidence) number("confidence", *classification.confidence);
+      out += '}';
+    }
+    out += ']';
+  }
   if (!detection.text.empty()) {
     out += ",\"text\":";
     append_json_string(out, detection.text);

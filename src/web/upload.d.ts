@@ -187,6 +187,16 @@ export interface Prediction {
   detection_id: string;
   /** For example what a bar code says. */
   text?: string;
+  /** The same in all frames, if a tracker follows the object. */
+  tracker_id?: number;
+  /** The detection_id of what this is a part of. */
+  parent_id?: string;
+  /** What classifiers say of the object, the likeliest first. */
+  classifications?: { class: string; class_id: number; confidence: number }[];
+  /** Clockwise, in degrees: of an object that lies at an angle. x, y, width and height are then the upright box around it, */
+  angle?: number;
+  /** and these its corners, clockwise. */
+  points?: { x: number; y: number }[];
   [field: string]: unknown;
 }
 

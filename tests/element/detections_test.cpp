@@ -7,6 +7,7 @@
 
 #include <gtest/gtest.h>
 
+#include <cmath>
 #include <cstdlib>
 #include <filesystem>
 #include <functional>
@@ -206,6 +207,37 @@ TEST_F(DetectionsTest, OddMessagesAreSkippedNotBelieved) {
   EXPECT_EQ(found[0], (Detection{"barcode", std::nullopt, std::nullopt, ""}));
 }
 
+// As the elements of DL Streamer use regions.
+TEST_F(DetectionsTest, RegionsSayWhoTheyAreAndWhatTheyArePartOf) {
+  DetectionCollector collector;
+  const BufferPtr frame = frame_at(kPts);
+  const auto add = [&](const char* type, gint id, gint parent) {
+    auto* region = gst_buffer_add_video_region_of_interest_meta(frame.get(), type, 0, 0, 2, 2);
+    region->id = id;
+    region->parent_id = parent;
+    return region;
+  };
+  auto* car = add("car", 5, 0);
+  for (const char* parameter :
+       {"detection, confidence=(double)0.5, label=(string)car, label_id=(int)2",
+        "object_id, id=(int)9", "colour, label=(string)red, confidence=(double)0.75",
+        "make, label=(string)\"\", confidence=(double)0.25"}) {
+    gst_video_region_of_interest_meta_add_param(car, parse(parameter));
+  }
+  add("plate", 6, 5);
+  add("wheel", 7, 99);
+  add("loop", 8, 8);
+  const auto found = collector.take(frame.get(), nullptr);
+  ASSERT_EQ(found.size(), 4U);
+  EXPECT_EQ(found[0].label, "car");
+  EXPECT_EQ(found[0].confidence, 0.5);
+  EXPECT_EQ(found[0].tracker_id, 9U);
+  EXPECT_EQ(found[0].classifications, (std::vector<Classification>{{"red", 0.75}}));
+  EXPECT_EQ(found[1].parent, 0U);
+  EXPECT_EQ(found[2].parent, std::nullopt);
+  EXPECT_EQ(found[3].parent, std::nullopt);
+}
+
 TEST_F(DetectionsTest, OtherNumberTypesAreNumbers) {
   DetectionCollector collector;
   EXPECT_TRUE(
@@ -224,6 +256,7 @@ TEST_F(DetectionsTest, BoxesAreInThousandthsAndConfidencesAsSaid) {
   EXPECT_EQ(to_thousandths(288.00000000000006), 288);
   EXPECT_EQ(to_thousandths(-1.0 / 3), -0.333);
   EXPECT_EQ(to_thousandths(1e300), 1e300);
+  EXPECT_FALSE(std::signbit(to_thousandths(-1e-9)));
 
   DetectionCollector collector;
   EXPECT_TRUE(say(

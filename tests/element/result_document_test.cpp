@@ -111,6 +111,46 @@ TEST(ResultDocument, Detections) {
                 R"(,"errors":[],"processing_complete":false,"termination_reason":null})");
 }
 
+// The text with every detection_id and parent_id as D and the number of the detection it is of.
+std::string with_numbers(std::string text, const Predictions& predictions) {
+  for (std::size_t i = 0; i < predictions.items.size(); ++i) {
+    const std::string id = json_object_get_string_member(predictions.items[i], "detection_id");
+    for (std::size_t at = 0; (at = text.find(id)) != std::string::npos;) {
+      text.replace(at, id.size(), "D" + std::to_string(i));
+    }
+  }
+  return text;
+}
+
+TEST(ResultDocument, TracksPartsAnglesAndClasses) {
+  Detection car{"car", Box{10, 20, 30, 40}, 0.5, ""};
+  car.tracker_id = std::numeric_limits<std::uint64_t>::max();
+  car.classifications = {{"red", 0.75}, {"car", std::nullopt}};
+  Detection plate{"plate", Box{1, 2, 3, 4}, 0.5, "AB 12"};
+  plate.parent = 2;
+  plate.orientation =
+      Orientation{22.5, {Point{1, 2}, Point{3.5, 4}, Point{5, 6}, Point{-7, 8.125}}};
+  Detection truck{"truck", Box{1, 1, 1, 1}, 1, ""};
+  truck.parent = 17;  // There is no such one.
+  const std::vector<Detection> detections = {car, plate, truck};
+  ResultDocument document;
+  const auto outputs = outputs_of(detections);
+  const std::string text = document.result(metadata_of(1), &outputs, {});
+  EXPECT_THAT(
+      with_numbers(text, Predictions(text)),
+      HasSubstr(R"("predictions":[{"x":10,"y":20,"width":30,"height":40,"confidence":0.5,)"
+                R"("class_id":0,"class":"car","detection_id":"D0",)"
+                R"("tracker_id":18446744073709551615,"classifications":[)"
+                R"({"class":"red","class_id":1,"confidence":0.75},)"
+                R"({"class":"car","class_id":0,"confidence":1}]},)"
+                R"({"x":1,"y":2,"width":3,"height":4,"confidence":0.5,"class_id":2,)"
+                R"("class":"plate","detection_id":"D1","parent_id":"D2","angle":22.5,"points":[)"
+                R"({"x":1,"y":2},{"x":3.5,"y":4},{"x":5,"y":6},{"x":-7,"y":8.125}],)"
+                R"("text":"AB 12"},)"
+                R"({"x":1,"y":1,"width":1,"height":1,"confidence":1,"class_id":3,)"
+                R"("class":"truck","detection_id":"D2"}])"));
+}
+
 TEST(ResultDocument, NoDetectionsAreAnEmptyList) {
   ResultDocument document;
   const auto outputs = outputs_of({});

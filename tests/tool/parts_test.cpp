@@ -414,6 +414,21 @@ TEST(FrameLine, NumbersAreAsShortAsTheyCanBe) {
             R"({"event":"frame","session":"a\"b","frame":7,"pts":40000000,"width":320,)"
             R"("height":240,"detections":[{"class":"person","x":288.1,"y":40,"width":30.5,)"
             R"("height":60,"confidence":0.9},{"class":"QR-Code","text":"x\u000ay"}]})");
+  Detection car{"car", Box{10, 20, 30, 40}, 0.5, ""};
+  car.tracker_id = 18446744073709551615U;
+  car.classifications = {{"red", 0.75}, {"van", std::nullopt}};
+  Detection plate{"plate", Box{1, 2, 3, 4}, std::nullopt, "AB 12"};
+  plate.parent = 0;
+  plate.orientation =
+      Orientation{22.5, {Point{1, 2}, Point{3.5, 4}, Point{5, 6}, Point{-7, 8.125}}};
+  EXPECT_THAT(line({car, plate}),
+              ::testing::EndsWith(
+                  R"("detections":[{"class":"car","x":10,"y":20,"width":30,"height":40,)"
+                  R"("confidence":0.5,"tracker_id":18446744073709551615,"classifications":[)"
+                  R"({"class":"red","confidence":0.75},{"class":"van"}]},)"
+                  R"({"class":"plate","x":1,"y":2,"width":3,"height":4,"parent":0,)"
+                  R"("angle":22.5,"points":[{"x":1,"y":2},{"x":3.5,"y":4},{"x":5,"y":6},)"
+                  R"({"x":-7,"y":8.125}],"text":"AB 12"}]})"));
   GST_BUFFER_PTS(buffer) = GST_CLOCK_TIME_NONE;
   EXPECT_THAT(line({}),
               ::testing::EndsWith(R"("pts":null,"width":320,"height":240,"detections":[]})"));
