@@ -56,7 +56,8 @@ UploadSession::UploadSession(Settings settings, std::unique_ptr<Storage> storage
       inbox_(std::move(inbox)),
       observer_(observer),
       receiver_(settings_.limits, std::make_unique<V1Parser>()),
-      webrtcbin_(std::move(webrtcbin)) {}
+      webrtcbin_(std::move(webrtcbin)),
+      told_state_(settings_.known_state) {}
 
 void UploadSession::stop() {
   std::shared_ptr<UploadChannel> channel;
@@ -168,6 +169,12 @@ std::shared_ptr<UploadChannel> UploadSession::channel() const {
 
 void UploadSession::run() {
   block_file_size_signal();
+  {
+    const std::lock_guard lock(mutex_);
+    worker_ = std::this_thread::get_id();
+  }
+  // Of the upload before, if there was one.
+  tell_state();
   while (true) {
     std::optional<Error> requested;
     bool adopted;
@@ -407,7 +414,18 @@ std::optional<TimePoint> UploadSession::next_wake_up() const {
 }
 
 void UploadSession::tell_state() {
-  if (state_is_news()) run_detachable([this] { observer_->state_changed(); });
+  UploadState current;
+  {
+    const std::lock_guard lock(mutex_);
+    current = receiver_.state();
+    if (current == told_state_) return;
+  }
+  run_detachable([this] { observer_->state_changed(); });
+  {
+    const std::lock_guard lock(mutex_);
+    told_state_ = current;
+  }
+  changed_.notify_all();
 }
 
 template <typename Work>
@@ -430,18 +448,19 @@ void UploadSession::run_detachable(Work work) {
 // ---------------------------------------------------------------------------------------------------
 // any other thread
 
-bool UploadSession::state_is_news() {
-  const UploadState current = state();
-  return notified_state_.exchange(current) != current;
-}
-
-void UploadSession::notify_state() {
-  if (!state_is_news()) return;
-  {
-    const std::lock_guard lock(mutex_);
-    if (stopping_) return;
-  }
-  observer_->state_changed();
+void UploadSession::wait_until_told() {
+  std::unique_lock lock(mutex_);
+  const auto told = [this] {
+    return flushing_ || receiver_.error() || told_state_ == receiver_.state();
+  };
+  if (told()) return;
+  const bool is_worker = worker_ == std::this_thread::get_id();
+  lock.unlock();
+  // A handler may well push an event itself.
+  if (is_worker) return tell_state();
+  inbox_->wake();
+  lock.lock();
+  changed_.wait(lock, told);
 }
 
 void UploadSession::begin_processing() {
@@ -463,7 +482,7 @@ UploadSession::Availability UploadSession::wait_for(std::uint64_t offset) {
                                     : Availability{Readable::kEndOfFile};
     }
   }
-  notify_state();
+  wait_until_told();
   return result;
 }
 
@@ -508,7 +527,7 @@ void UploadSession::reading_ended() {
     receiver_.finish_processing();
     processing_ended_at_ = now();
   }
-  notify_state();
+  wait_until_told();
 }
 
 void UploadSession::set_flushing(bool flushing) {

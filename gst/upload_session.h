@@ -7,7 +7,6 @@
 
 #include <gst/gst.h>
 
-#include <atomic>
 #include <condition_variable>
 #include <memory>
 #include <mutex>
@@ -27,8 +26,7 @@
 namespace webrtcupload {
 
 // What an upload tells its element. All of it runs on the worker thread without a lock, so a
-// handler may take its time, and may stop the element; state_changed() comes from a reading thread
-// as well.
+// handler may take its time, and may stop the element.
 class UploadObserver {
  public:
   virtual ~UploadObserver() = default;
@@ -67,6 +65,8 @@ class UploadSession : public std::enable_shared_from_this<UploadSession> {
     std::string channel_label;
     // A peer that leaves before its first chunk is no failure: another one may come, see attach().
     bool outlives_idle_peers = false;
+    // The state that the observer knows of, from an upload before this one.
+    UploadState known_state = UploadState::kIdle;
   };
 
   enum class Readable { kYes, kEndOfFile, kFlushing };
@@ -97,8 +97,9 @@ class UploadSession : public std::enable_shared_from_this<UploadSession> {
   // The upload fails with code `cancelled`, soon.
   void cancel();
 
-  // Waits until at least one byte at `offset` can be read, or there never will be one. The first
-  // call after completion starts the processing.
+  // Waits until at least one byte at `offset` can be read, or there never will be one, and until
+  // the observer has been told of the state in which that is so. The first call after completion
+  // starts the processing.
   [[nodiscard]] Availability wait_for(std::uint64_t offset);
   // Fills `out` from a range that wait_for() found there. Nothing on success. A failure of the
   // storage also fails the upload, soon, unless that is done.
@@ -107,7 +108,7 @@ class UploadSession : public std::enable_shared_from_this<UploadSession> {
   // who does not say, and demuxers look there first: it is taken for one when every byte has been
   // read.
   void end_of_file_met();
-  // EOS has gone out: all was read that will be.
+  // EOS is about to go out: all was read that will be. Waits until the observer has been told.
   void reading_ended();
   // While set, nobody waits in wait_for().
   void set_flushing(bool flushing);
@@ -143,7 +144,7 @@ class UploadSession : public std::enable_shared_from_this<UploadSession> {
   void report_progress();
   void tell_completion(const ReceiverStatistics& statistics);
   [[nodiscard]] std::optional<TimePoint> next_wake_up() const;
-  // Tells the observer of a new state, on the worker.
+  // Tells the observer of a new state.
   void tell_state();
   // Runs `work` so that stop() need not wait for it. Does nothing once stop() has begun.
   template <typename Work>
@@ -152,10 +153,9 @@ class UploadSession : public std::enable_shared_from_this<UploadSession> {
   // Of any thread.
   void adopt(std::unique_ptr<UploadChannel> channel);
   void request_failure(Error error);
-  // The same on a thread that reads.
-  void notify_state();
-  // Whether the state is another than the observer was told, or is being told, last.
-  [[nodiscard]] bool state_is_news();
+  // On a thread that reads, and could not be stopped by what the observer calls: waits until the
+  // worker has told the state, or nobody is to wait.
+  void wait_until_told();
   [[nodiscard]] std::shared_ptr<UploadChannel> channel() const;
   [[nodiscard]] GstPtr<GstElement> webrtcbin() const;
   // Lets go of the channel if nothing has come over it. With `gone` only if it is that one.
@@ -168,9 +168,6 @@ class UploadSession : public std::enable_shared_from_this<UploadSession> {
   const std::unique_ptr<Storage> storage_;
   const std::shared_ptr<Inbox> inbox_;
   UploadObserver* const observer_;
-  // What the observer was told last, whoever told it.
-  std::atomic<UploadState> notified_state_ = UploadState::kIdle;
-
   // Of the thread that starts and stops.
   std::thread thread_;
 
@@ -193,6 +190,9 @@ class UploadSession : public std::enable_shared_from_this<UploadSession> {
   std::shared_ptr<UploadChannel> channel_;
   // The channel is new, and the worker has not seen to its connection yet.
   bool adopted_ = false;
+  // What the observer has been told last, and the thread that tells it.
+  UploadState told_state_;
+  std::thread::id worker_;
   // A failure found on another thread, for the worker to carry out.
   std::optional<Error> requested_failure_;
   int socket_buffer_granted_ = 0;

@@ -164,6 +164,11 @@ bool UploadSource::start() {
   // estimate; create() knows better.
   gst_base_src_set_automatic_eos(element_, FALSE);
 
+  {
+    const std::lock_guard lock(session_mutex_);
+    session_settings.known_state = std::exchange(last_state_, UploadState::kIdle);
+    last_stats_.reset();
+  }
   auto session = UploadSession::start(std::move(session_settings), std::move(storage.value()),
                                       std::move(early.inbox), std::move(early.channel),
                                       ref_gst(webrtcbin.get()), this);
@@ -173,14 +178,9 @@ bool UploadSource::start() {
         SignalConnection(webrtcbin.get(), "on-data-channel", G_CALLBACK(on_data_channel),
                          std::weak_ptr<UploadSession>(session));
   }
-  bool changed;
-  {
-    const std::lock_guard lock(session_mutex_);
-    session_ = std::move(session);
-    webrtcbin_ = std::move(webrtcbin);
-    changed = std::exchange(last_state_, UploadState::kIdle) != UploadState::kIdle;
-  }
-  if (changed) state_changed();
+  const std::lock_guard lock(session_mutex_);
+  session_ = std::move(session);
+  webrtcbin_ = std::move(webrtcbin);
   return true;
 }
 
