@@ -188,7 +188,7 @@ void stop_session(GstWebrtcResultSink* self) {
   GST_OBJECT_LOCK(self);
   const auto session = std::exchange(self->state->session, nullptr);
   GST_OBJECT_UNLOCK(self);
-  if (session) session->cancel();
+  if (session) session->stop();
 }
 
 }  // namespace

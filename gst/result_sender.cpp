@@ -89,7 +89,7 @@ void ResultSender::Impl::stop() {
   GstPtr<GstWebRTCDataChannel> channel;
   {
     const std::lock_guard lock(mutex_);
-    stopping_ = true;
+    if (std::exchange(stopping_, true)) return;
     finishing_ = true;
     cancelled_ = true;
     connections = std::move(connections_);
@@ -390,6 +390,7 @@ std::shared_ptr<ResultSender> ResultSender::create(ResultSettings settings, Resu
 
 ResultSender::ResultSender(std::shared_ptr<Impl> impl) : impl_(std::move(impl)) {}
 ResultSender::~ResultSender() { impl_->stop(); }
+void ResultSender::stop() { impl_->stop(); }
 
 void ResultSender::attach(GstElement* webrtcbin) { impl_->attach(webrtcbin); }
 bool ResultSender::adopt(GstWebRTCDataChannel* channel) { return impl_->adopt(channel); }

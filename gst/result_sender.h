@@ -86,8 +86,7 @@ struct ResultEvents {
 class ResultSender {
  public:
   static std::shared_ptr<ResultSender> create(ResultSettings settings, ResultEvents events);
-  // Ends at once. Handlers that run are given a moment; none is called afterwards. Closes the
-  // channel only if finish() or cancel() came so far.
+  // stop().
   ~ResultSender();
   ResultSender(const ResultSender&) = delete;
   ResultSender& operator=(const ResultSender&) = delete;
@@ -128,6 +127,11 @@ class ResultSender {
   // could not be stopped. Nothing is sent afterwards; `finished` is not called any more.
   void cancel(std::string termination_reason, std::vector<std::string> errors,
               std::chrono::milliseconds patience, bool abandon);
+
+  // Ends at once, and lets go of the channel, which it closes only if finish() or cancel() came so
+  // far. Handlers that run are given a moment, unless it is one that calls this; none is called
+  // afterwards. Any thread.
+  void stop();
 
   // Whether the peer has opened the channel. Any thread.
   [[nodiscard]] bool has_channel() const;

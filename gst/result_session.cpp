@@ -310,4 +310,9 @@ void ResultSession::cancel() {
   sender_->cancel("cancelled", {}, kGoodbye, goes_down_too);
 }
 
+void ResultSession::stop() {
+  cancel();
+  sender_->stop();
+}
+
 }  // namespace webrtcupload

@@ -59,6 +59,9 @@ class ResultSession : public std::enable_shared_from_this<ResultSession> {
   // When the pipeline goes down, before its elements do, if that can be told; again later does no
   // harm. What the peer has not taken within a moment it will not get.
   void cancel();
+  // When no streaming thread runs any more: cancel(), and the channel is free for another session,
+  // even if a handler of the application's keeps this one for a while.
+  void stop();
 
  private:
   // What the pad carries.
