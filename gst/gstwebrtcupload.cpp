@@ -294,8 +294,6 @@ GstStateChangeReturn change_state(GstElement* element, GstStateChange transition
   return result;
 }
 
-void cancel(GstWebrtcUpload* self) { self->source->cancel(); }
-
 gboolean allow(GstWebrtcUpload*, const GstStructure*) { return TRUE; }
 gboolean within_quota(GstWebrtcUpload*) { return TRUE; }
 
@@ -465,7 +463,7 @@ void install_signals(GObjectClass* object_class) {
    */
   cancel_signal = g_signal_new_class_handler(
       "cancel", type, static_cast<GSignalFlags>(G_SIGNAL_RUN_LAST | G_SIGNAL_ACTION),
-      G_CALLBACK(cancel), nullptr, nullptr, nullptr, G_TYPE_NONE, 0);
+      G_CALLBACK(gst_webrtc_upload_cancel), nullptr, nullptr, nullptr, G_TYPE_NONE, 0);
 }
 
 }  // namespace
@@ -527,3 +525,5 @@ static void gst_webrtc_upload_init(GstWebrtcUpload* self) {
 void gst_webrtc_upload_attach(GstWebrtcUpload* self, GstElement* webrtcbin) {
   self->source->attach(webrtcbin);
 }
+
+void gst_webrtc_upload_cancel(GstWebrtcUpload* self) { self->source->cancel(); }

@@ -20,4 +20,7 @@ GST_ELEMENT_REGISTER_DECLARE(webrtcupload);
 // element changes its state.
 void gst_webrtc_upload_attach(GstWebrtcUpload* self, GstElement* webrtcbin);
 
+// As the action of that name, but no handler is called.
+void gst_webrtc_upload_cancel(GstWebrtcUpload* self);
+
 G_END_DECLS

@@ -90,7 +90,7 @@ guint signals[SIGNAL_COUNT];
 
 struct _GstWebrtcUploadServer {
   GstBin parent;
-  GstElement* upload;  // The bin's.
+  GstElement* upload;  // In the bin, unless the application has taken it out.
   ServerState* state;
 };
 
@@ -151,11 +151,14 @@ UploadServer::Outcome upload_outcome(GstElement* upload) {
   return {code, message ? message : code};
 }
 
-// The server's thread ends before the element does.
+// The server's thread ends before the element does; the thread that tells the application holds it.
 UploadServer::Events events_of(GstWebrtcUploadServer* self) {
   UploadServer::Events events;
-  events.peer_added = [self](GstElement* webrtcbin) {
+  events.hold = [self] { return webrtcupload::ref_gobject(G_OBJECT(self)); };
+  events.attach = [self](GstElement* webrtcbin) {
     gst_webrtc_upload_attach(GST_WEBRTC_UPLOAD(self->upload), webrtcbin);
+  };
+  events.peer_added = [self](GstElement* webrtcbin) {
     g_signal_emit(self, signals[SIGNAL_PEER_ADDED], 0, webrtcbin);
   };
   events.peer_removed = [self](GstElement* webrtcbin) {
@@ -178,24 +181,24 @@ UploadServer::Events events_of(GstWebrtcUploadServer* self) {
     return size;
   };
   events.outcome = [self] { return upload_outcome(self->upload); };
-  events.untrusted = [self](const std::string& why) {
+  events.give_up = [self] { gst_webrtc_upload_cancel(GST_WEBRTC_UPLOAD(self->upload)); };
+  events.distrusted = [self](const std::string& why) {
     GST_ELEMENT_WARNING(self, RESOURCE, NOT_AUTHORIZED,
                         ("The upload is given up: %s.", why.c_str()), (nullptr));
-    g_signal_emit_by_name(self->upload, "cancel");
   };
   return events;
 }
 
-void announce(GstWebrtcUploadServer* self, const std::string& address, const UploadServer& server) {
-  GST_INFO_OBJECT(self, "listening on %s", server.url().c_str());
+void announce(GstWebrtcUploadServer* self, const std::string& address, const std::string& url,
+              guint port) {
   auto* object = GST_OBJECT(self);
   gst_element_post_message(
       GST_ELEMENT(self),
       gst_message_new_element(
           object, gst_structure_new("application/x-webrtcuploadserver", "url", G_TYPE_STRING,
-                                    server.url().c_str(), "address", G_TYPE_STRING, address.c_str(),
-                                    "port", G_TYPE_UINT, guint{server.port()}, nullptr)));
-  const std::string text = "Waiting for an upload on " + server.url();
+                                    url.c_str(), "address", G_TYPE_STRING, address.c_str(), "port",
+                                    G_TYPE_UINT, port, nullptr)));
+  const std::string text = "Waiting for an upload on " + url;
   gst_element_post_message(
       GST_ELEMENT(self),
       gst_message_new_progress(object, GST_PROGRESS_TYPE_START, "listen", text.c_str()));
@@ -242,7 +245,13 @@ bool start_server(GstWebrtcUploadServer* self) {
   self->state->actual_port = server->port();
   self->state->url = server->url();
   GST_OBJECT_UNLOCK(self);
-  announce(self, address, *server);
+  GST_INFO_OBJECT(self, "listening on %s", server->url().c_str());
+  // Not here: a handler could not change the state within a change of the state.
+  server->tell([self,
+                held = std::shared_ptr<GObject>(webrtcupload::ref_gobject(G_OBJECT(self)).release(),
+                                                g_object_unref),
+                address, url = server->url(),
+                port = guint{server->port()}] { announce(self, address, url, port); });
   self->state->server = std::move(server);
   return true;
 }
@@ -345,7 +354,9 @@ static void gst_webrtc_upload_server_get_property(GObject* object, guint id, GVa
 }
 
 static void gst_webrtc_upload_server_finalize(GObject* object) {
-  delete GST_WEBRTC_UPLOAD_SERVER(object)->state;
+  auto* self = GST_WEBRTC_UPLOAD_SERVER(object);
+  delete self->state;
+  gst_object_unref(self->upload);
   G_OBJECT_CLASS(parent_class)->finalize(object);
 }
 
@@ -409,8 +420,9 @@ static void install_signals(GObjectClass* object_class) {
    * @server: the element
    * @webrtcbin: the peer's webrtcbin, not negotiated yet
    *
-   * A peer's offer is about to be answered. Elements and applications that want its channels listen
-   * from here on. Emitted on the server's thread.
+   * A peer's offer is about to be answered, when the handlers have returned. Elements and
+   * applications that want its channels listen from here on. Emitted on a thread where a handler
+   * may block, and may stop, restart or unref the element.
    */
   signals[SIGNAL_PEER_ADDED] =
       g_signal_new("peer-added", G_TYPE_FROM_CLASS(object_class), G_SIGNAL_RUN_LAST, 0, nullptr,
@@ -420,7 +432,9 @@ static void install_signals(GObjectClass* object_class) {
    * @server: the element
    * @webrtcbin: the peer's webrtcbin, stopped
    *
-   * The peer has left, or the element stops. Emitted on the server's thread.
+   * The peer has left, or the element stops. Emitted on the thread of
+   * #GstWebrtcUploadServer::peer-added, to each of that one's emissions once; when a handler has
+   * stopped the element, after that has returned.
    */
   signals[SIGNAL_PEER_REMOVED] =
       g_signal_new("peer-removed", G_TYPE_FROM_CLASS(object_class), G_SIGNAL_RUN_LAST, 0, nullptr,
@@ -450,7 +464,7 @@ static void gst_webrtc_upload_server_init(GstWebrtcUploadServer* self) {
   self->state = new ServerState;
   self->upload = GST_ELEMENT(g_object_new(GST_TYPE_WEBRTC_UPLOAD, "name", "upload", nullptr));
   gst_webrtc_upload_attach(GST_WEBRTC_UPLOAD(self->upload), nullptr);
-  gst_bin_add(GST_BIN(self), self->upload);
+  gst_bin_add(GST_BIN(self), GST_ELEMENT(gst_object_ref(self->upload)));
   const GstPtr<GstPad> inner(gst_element_get_static_pad(self->upload, "src"));
   gst_element_add_pad(GST_ELEMENT(self),
                       gst_ghost_pad_new_from_template("src", inner.get(),

@@ -30,9 +30,11 @@ constexpr std::chrono::milliseconds kGoodbyeTimeout{3000};
 // Lives on the server's thread.
 class UploadServer::Worker : public std::enable_shared_from_this<Worker> {
  public:
-  Worker(Settings settings, Events events, GMainContext* context)
+  Worker(Settings settings, Events events, std::shared_ptr<Announcer> announcer,
+         GMainContext* context)
       : settings_(std::move(settings)),
         events_(std::move(events)),
+        announcer_(std::move(announcer)),
         context_(context),
         loop_(g_main_loop_new(context, FALSE)),
         http_({.address = settings_.address,
@@ -68,7 +70,7 @@ class UploadServer::Worker : public std::enable_shared_from_this<Worker> {
     if (!peer_) return g_main_loop_quit(loop_);
     // When the upload has begun, its peer waits for a last word, which a webrtcresultsink has said
     // by now if there is one.
-    if (!leaving_ && results_->has_channel() && events_.upload_begun()) {
+    if (!leaving_ && results_ && results_->has_channel() && events_.upload_begun()) {
       timer_.start(kLastWordTimeout, [this] { leave(); });
       const UploadServer::Outcome outcome = events_.outcome();
       return results_->finish(outcome.code, outcome.code.empty() ? std::vector<std::string>{}
@@ -76,6 +78,22 @@ class UploadServer::Worker : public std::enable_shared_from_this<Worker> {
     }
     leave();
   }
+
+  // stop() for a server that is stopped on this very thread, by a handler of something that
+  // webrtcbin does here: what is to be done is done when that has returned, without the element,
+  // which may be used again by then.
+  void leave_behind() {
+    left_behind_ = events_.hold();
+    stopping_ = true;
+    http_.stop_listening();
+    post_to(context_, [weak = weak_from_this()] {
+      const auto self = weak.lock();
+      if (!self) return;
+      if (!self->peer_) return g_main_loop_quit(self->loop_);
+      self->leave();
+    });
+  }
+  [[nodiscard]] bool is_left_behind() const { return left_behind_ != nullptr; }
 
  private:
   void on_request(const HttpRequest& request, HttpResponder responder) {
@@ -139,23 +157,55 @@ class UploadServer::Worker : public std::enable_shared_from_this<Worker> {
     if (!peer_) return responder.fail({500, "InternalError", problem, {}});
     const GCharPtr id(g_uuid_string_random());
     id_ = id.get();
-    events_.peer_added(peer_->webrtcbin());
-    make_results();
-    if (!peer_->start()) {
-      drop_peer();
-      return responder.fail({500, "InternalError", "webrtcbin does not start.", {}});
-    }
-    const auto self = weak_from_this();
-    responder.on_gone([self, id = id_] {
+    pending_ = Pending{std::get<Offer>(checked), responder, whip};
+    responder.on_gone([self = weak_from_this(), id = id_] {
       const auto worker = self.lock();
       if (worker && worker->peer_ && worker->id_ == id) worker->leave();
     });
     timer_.start(kAnswerTimeout, [this] { leave(); });
-    peer_->answer(std::get<Offer>(checked),
-                  [self, responder, whip](const std::variant<std::string, PeerError>& result) {
+    events_.attach(peer_->webrtcbin());
+    announce_peer();
+  }
+
+  // The application may connect what it likes before there is an answer.
+  void announce_peer() {
+    const std::shared_ptr<GMainContext> context(g_main_context_ref(context_), g_main_context_unref);
+    tell([added = events_.peer_added, webrtcbin = shared_webrtcbin(), self = weak_from_this(),
+          context, id = id_] {
+      added(webrtcbin.get());
+      post_to(context.get(), [self, id] {
+        const auto worker = self.lock();
+        if (worker && worker->id_ == id) worker->answer_announced();
+      });
+    });
+  }
+
+  void answer_announced() {
+    if (!peer_ || leaving_ || stopping_ || !pending_) return;
+    const Pending pending = *std::exchange(pending_, std::nullopt);
+    make_results();
+    const bool started = peer_->start();
+    // A handler of what that has caused may have stopped the server.
+    if (stopping_) return;
+    if (!started) {
+      drop_peer();
+      return pending.responder.fail({500, "InternalError", "webrtcbin does not start.", {}});
+    }
+    peer_->answer(pending.offer,
+                  [self = weak_from_this(), responder = pending.responder,
+                   whip = pending.whip](const std::variant<std::string, PeerError>& result) {
                     const auto worker = self.lock();
                     if (worker) worker->on_answer(result, responder, whip);
                   });
+  }
+
+  // Runs `what` where the application is told things, with the element held.
+  void tell(std::function<void()> what) {
+    const std::shared_ptr<GObject> held(events_.hold().release(), g_object_unref);
+    announcer_->tell([held, what = std::move(what)] { what(); });
+  }
+  [[nodiscard]] std::shared_ptr<GstElement> shared_webrtcbin() const {
+    return {ref_gst(peer_->webrtcbin()).release(), gst_object_unref};
   }
 
   void on_answer(const std::variant<std::string, PeerError>& result, const HttpResponder& responder,
@@ -188,7 +238,10 @@ class UploadServer::Worker : public std::enable_shared_from_this<Worker> {
     events.untrusted = [weak](const std::string& why) {
       const auto self = weak.lock();
       if (!self) return;
-      if (self->events_.upload_begun()) self->events_.untrusted(why);
+      if (self->events_.upload_begun()) {
+        self->events_.give_up();
+        self->tell([distrusted = self->events_.distrusted, why] { distrusted(why); });
+      }
       self->leave();
     };
     return Peer::create(context_,
@@ -213,6 +266,8 @@ class UploadServer::Worker : public std::enable_shared_from_this<Worker> {
   void leave() {
     if (!peer_) return;
     if (!std::exchange(leaving_, true)) {
+      // Whoever waits for an answer is told that there is none.
+      pending_.reset();
       timer_.cancel();
       peer_->close([weak = weak_from_this()] {
         const auto self = weak.lock();
@@ -230,7 +285,7 @@ class UploadServer::Worker : public std::enable_shared_from_this<Worker> {
   void give_up() {
     const std::string why =
         "it did not begin to upload in time: " + peer_->why_no_upload(events_.upload_label());
-    events_.not_begun(why);
+    tell([not_begun = events_.not_begun, why] { not_begun(why); });
     if (!results_->has_channel()) return leave();
     timer_.start(kLastWordTimeout, [this] { leave(); });
     results_->finish("connect-timeout", {why});
@@ -238,14 +293,25 @@ class UploadServer::Worker : public std::enable_shared_from_this<Worker> {
 
   void drop_peer() {
     if (!peer_) return;
-    events_.peer_removed(peer_->webrtcbin());
+    tell([removed = events_.peer_removed, webrtcbin = shared_webrtcbin()] {
+      removed(webrtcbin.get());
+    });
+    pending_.reset();
     results_.reset();
     peer_.reset();
     leaving_ = false;
   }
 
+  // An offer whose peer the application is being told of.
+  struct Pending {
+    Offer offer;
+    HttpResponder responder;
+    bool whip;
+  };
+
   const Settings settings_;
   const Events events_;
+  const std::shared_ptr<Announcer> announcer_;
   GMainContext* const context_;
   GMainLoop* const loop_;
   HttpServer http_;
@@ -253,6 +319,8 @@ class UploadServer::Worker : public std::enable_shared_from_this<Worker> {
   std::shared_ptr<Peer> peer_;  // There is one from the offer on.
   std::shared_ptr<ResultSender> results_;
   std::string id_;
+  std::optional<Pending> pending_;
+  GObjectPtr<GObject> left_behind_;
   bool leaving_ = false;
   bool stopping_ = false;
 };
@@ -261,12 +329,15 @@ std::unique_ptr<UploadServer> UploadServer::start(Settings settings, Events even
                                                   std::string& problem) {
   std::unique_ptr<UploadServer> self(new UploadServer());
   self->context_ = g_main_context_new();
+  self->announcer_ = Announcer::start();
   std::promise<std::string> listening;
   auto listens = listening.get_future();
   self->thread_ = std::thread([&, settings = std::move(settings), events = std::move(events),
-                               context = self->context_]() mutable {
+                               announcer = self->announcer_,
+                               context = g_main_context_ref(self->context_)]() mutable {
     g_main_context_push_thread_default(context);
-    auto worker = std::make_shared<Worker>(std::move(settings), std::move(events), context);
+    auto worker =
+        std::make_shared<Worker>(std::move(settings), std::move(events), announcer, context);
     std::string why = worker->listen();
     const bool runs = why.empty();
     self->url_ = worker->http().url();
@@ -275,8 +346,15 @@ std::unique_ptr<UploadServer> UploadServer::start(Settings settings, Events even
     // What start() has on its stack is not touched from here on.
     listening.set_value(std::move(why));
     if (runs) worker->run();
+    // Then nobody waits for this thread.
+    if (worker->is_left_behind()) announcer->finish();
     worker.reset();
+    // What GIO has begun there holds the context, which would stay for ever if nobody heard of its
+    // end.
+    while (g_main_context_iteration(context, FALSE)) {
+    }
     g_main_context_pop_thread_default(context);
+    g_main_context_unref(context);
   });
   problem = listens.get();
   if (!problem.empty()) return nullptr;
@@ -284,11 +362,15 @@ std::unique_ptr<UploadServer> UploadServer::start(Settings settings, Events even
 }
 
 UploadServer::~UploadServer() {
-  if (thread_.joinable()) {
+  if (thread_.get_id() == std::this_thread::get_id()) {
+    if (const auto alive = worker_.lock()) alive->leave_behind();
+    thread_.detach();
+  } else if (thread_.joinable()) {
     post_to(context_, [worker = worker_] {
       if (const auto alive = worker.lock()) alive->stop();
     });
     thread_.join();
+    announcer_->finish();
   }
   if (context_) g_main_context_unref(context_);
 }

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: LGPL-2.1-or-later
 //
 // What webrtcuploadserver does beside being an element: it answers offers over HTTP, one peer at a
-// time, on a thread of its own.
+// time, on a thread of its own, and tells the application on another.
 
 #pragma once
 
@@ -13,8 +13,10 @@
 #include <memory>
 #include <string>
 #include <thread>
+#include <utility>
 #include <vector>
 
+#include "gst/announcer.h"
 #include "gst/glib_ptr.h"
 #include "signalling/allowed_origins.h"
 #include "signalling/ice_server.h"
@@ -41,16 +43,29 @@ class UploadServer {
     std::string message;
   };
 
-  // All on the server's thread.
   struct Events {
-    // A peer is about to be answered: whoever wants channels of this webrtcbin listens from now on.
+    // On a thread where the application may take its time and do what it likes, with a reference
+    // held on what hold() returns; all of them one after the other.
+    //
+    // A peer is about to be answered, when this has returned: whoever wants channels of this
+    // webrtcbin listens from now on.
     std::function<void(GstElement* webrtcbin)> peer_added;
-    // That one will be heard of no more.
+    // That one will be heard of no more. May still come after the server's end, if a handler of
+    // the application's was running then.
     std::function<void(GstElement* webrtcbin)> peer_removed;
-    // The label of the channel that the upload comes over.
-    std::function<std::string()> upload_label;
     // The peer's time to begin has passed, and its place is given to others.
     std::function<void(const std::string& why)> not_begun;
+    // What the peer has uploaded is given up.
+    std::function<void(const std::string& why)> distrusted;
+
+    // The others on the server's thread, which no code of the application's may hold up.
+    //
+    // A new reference on the object whose events these are.
+    std::function<GObjectPtr<GObject>()> hold;
+    // Before peer_added(): for the element that takes the upload.
+    std::function<void(GstElement* webrtcbin)> attach;
+    // The label of the channel that the upload comes over.
+    std::function<std::string()> upload_label;
     // Whether the upload of the peer has begun; it then keeps its place until stop().
     std::function<bool()> upload_begun;
     // The largest upload, in bytes.
@@ -58,16 +73,20 @@ class UploadServer {
     // How the upload ended, for a peer to whom nobody else says it.
     std::function<Outcome()> outcome;
     // What the peer has uploaded must not be used.
-    std::function<void(const std::string& why)> untrusted;
+    std::function<void()> give_up;
   };
 
   // Null, with `problem` set, if it cannot listen. Returns when it does.
   static std::unique_ptr<UploadServer> start(Settings settings, Events events,
                                              std::string& problem);
-  // Says good-bye to the peer, and waits until that is done, a few seconds at most.
+  // Says good-bye to the peer, and waits until that is done, a few seconds at most; then until the
+  // application has been told, but not long for a handler of its, which may be what calls this.
   ~UploadServer();
   UploadServer(const UploadServer&) = delete;
   UploadServer& operator=(const UploadServer&) = delete;
+
+  // Runs `what`, which holds the references it needs, on the thread of peer_added().
+  void tell(std::function<void()> what) { announcer_->tell(std::move(what)); }
 
   [[nodiscard]] const std::string& url() const { return url_; }
   [[nodiscard]] std::uint16_t port() const { return port_; }
@@ -82,6 +101,7 @@ class UploadServer {
   GMainContext* context_ = nullptr;
   // The thread owns it.
   std::weak_ptr<Worker> worker_;
+  std::shared_ptr<Announcer> announcer_;
   std::thread thread_;
 };
 
