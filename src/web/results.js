@@ -98,11 +98,13 @@ export class Findings {
   /** The number of the frame that is shown at `time`, or -1. */
   frameAt(time) {
     const { times, interval } = this;
+    // The browser's time of a frame may be rounded, or, in Firefox after a seek, anywhere within it.
+    const roundedBy = interval / 8;
     let low = 0;
     let high = times.length;
     while (low < high) {
       const middle = (low + high) >> 1;
-      if (times[middle] <= time + interval / 2) low = middle + 1;
+      if (times[middle] <= time + roundedBy) low = middle + 1;
       else high = middle;
     }
     return low > 0 && time - times[low - 1] < 1.5 * interval ? low - 1 : -1;
