@@ -33,6 +33,7 @@
 
 #include <gio/gio.h>
 
+#include <algorithm>
 #include <memory>
 #include <string>
 #include <utility>
@@ -44,8 +45,12 @@
 GST_DEBUG_CATEGORY_STATIC(webrtc_upload_server_debug);
 #define GST_CAT_DEFAULT webrtc_upload_server_debug
 
+using webrtcupload::GCharPtr;
 using webrtcupload::GstPtr;
+using webrtcupload::IceNetwork;
+using webrtcupload::IceNetworkError;
 using webrtcupload::IceServer;
+using webrtcupload::UdpPortRange;
 using webrtcupload::UploadServer;
 
 namespace {
@@ -53,6 +58,7 @@ namespace {
 constexpr const char* kDefaultAddress = "127.0.0.1";
 constexpr const char* kDefaultAllowedOrigins = "*";
 constexpr guint kDefaultPort = 8080;
+constexpr guint kLastPort = 65535;
 constexpr GstClockTime kDefaultConnectTimeout = 30 * GST_SECOND;
 
 struct ServerState {
@@ -61,6 +67,9 @@ struct ServerState {
   guint port = kDefaultPort;
   std::string stun_server;
   std::string turn_server;
+  guint min_udp_port = 0;
+  guint max_udp_port = kLastPort;
+  std::string announce_address;
   std::string api_key;
   std::string allowed_origins = kDefaultAllowedOrigins;
   GstClockTime connect_timeout = kDefaultConnectTimeout;
@@ -77,6 +86,9 @@ enum Property : guint {
   PROP_PORT,
   PROP_STUN_SERVER,
   PROP_TURN_SERVER,
+  PROP_MIN_UDP_PORT,
+  PROP_MAX_UDP_PORT,
+  PROP_ANNOUNCE_ADDRESS,
   PROP_API_KEY,
   PROP_ALLOWED_ORIGINS,
   PROP_CONNECT_TIMEOUT,
@@ -105,12 +117,6 @@ static GstStaticPadTemplate src_template =
 
 namespace {
 
-bool is_loopback(const std::string& text) {
-  const webrtcupload::GObjectPtr<GInetAddress> address(
-      g_inet_address_new_from_string(text.c_str()));
-  return address && g_inet_address_get_is_loopback(address.get());
-}
-
 // Adds the server that a property names, if it does. False when an error has been posted.
 bool add_ice_server(GstWebrtcUploadServer* self, const char* property, const std::string& text,
                     std::vector<IceServer>& servers) {
@@ -124,6 +130,45 @@ bool add_ice_server(GstWebrtcUploadServer* self, const char* property, const std
                     ("The property \"%s\" %s.", property,
                      std::get<webrtcupload::IceUrlError>(parsed).message.c_str()),
                     (nullptr));
+  return false;
+}
+
+// False when an error has been posted.
+bool read_udp_ports(GstWebrtcUploadServer* self, guint first, guint last, IceNetwork& network) {
+  if (first == 0 && last == kLastPort) return true;
+  const auto range = webrtcupload::make_udp_port_range(first, last);
+  if (const auto* error = std::get_if<IceNetworkError>(&range)) {
+    GST_ELEMENT_ERROR(
+        self, RESOURCE, SETTINGS,
+        ("The properties \"min-udp-port\" and \"max-udp-port\": %s.", error->message.c_str()),
+        (nullptr));
+    return false;
+  }
+  network.udp_ports = std::get<UdpPortRange>(range);
+  return true;
+}
+
+// Several have commas between. False when an error has been posted.
+bool read_announced(GstWebrtcUploadServer* self, const std::string& list,
+                    UploadServer::Settings& settings) {
+  std::string wrong;
+  for (std::size_t at = 0; at < list.size() && wrong.empty();) {
+    const std::size_t comma = std::min(list.find(',', at), list.size());
+    const GCharPtr part(g_strndup(list.c_str() + at, comma - at));
+    at = comma + 1;
+    auto parsed = webrtcupload::parse_announced_address(g_strstrip(part.get()));
+    if (const auto* error = std::get_if<IceNetworkError>(&parsed)) {
+      wrong = error->message;
+    } else if (webrtcupload::is_loopback_address(settings.address)) {
+      wrong = "it is for peers on other machines, and at the address " + settings.address +
+              " there are none";
+    } else {
+      settings.network.announced_addresses.push_back(std::move(std::get<std::string>(parsed)));
+    }
+  }
+  if (wrong.empty()) return true;
+  GST_ELEMENT_ERROR(self, RESOURCE, SETTINGS,
+                    ("The property \"announce-address\": %s.", wrong.c_str()), (nullptr));
   return false;
 }
 
@@ -214,6 +259,9 @@ bool start_server(GstWebrtcUploadServer* self) {
   settings.api_key = self->state->api_key;
   settings.connect_timeout =
       std::chrono::milliseconds(GST_TIME_AS_MSECONDS(self->state->connect_timeout));
+  const guint min_udp_port = self->state->min_udp_port;
+  const guint max_udp_port = self->state->max_udp_port;
+  const std::string announced = self->state->announce_address;
   const std::string stun = self->state->stun_server;
   const std::string turn = self->state->turn_server;
   const std::string origins = self->state->allowed_origins;
@@ -222,12 +270,16 @@ bool start_server(GstWebrtcUploadServer* self) {
       !add_ice_server(self, "turn-server", turn, settings.ice_servers)) {
     return false;
   }
+  if (!read_udp_ports(self, min_udp_port, max_udp_port, settings.network) ||
+      !read_announced(self, announced, settings)) {
+    return false;
+  }
   if (const std::string wrong = settings.origins.add_list(origins); !wrong.empty()) {
     GST_ELEMENT_ERROR(self, RESOURCE, SETTINGS,
                       ("The property \"allowed-origins\": %s.", wrong.c_str()), (nullptr));
     return false;
   }
-  if (settings.api_key.empty() && !is_loopback(settings.address)) {
+  if (settings.api_key.empty() && !webrtcupload::is_loopback_address(settings.address)) {
     GST_ELEMENT_WARNING(
         self, RESOURCE, SETTINGS,
         ("Everybody who can reach %s may upload: there is no api-key.", settings.address.c_str()),
@@ -302,6 +354,15 @@ static void gst_webrtc_upload_server_set_property(GObject* object, guint id, con
     case PROP_TURN_SERVER:
       state.turn_server = text();
       break;
+    case PROP_MIN_UDP_PORT:
+      state.min_udp_port = g_value_get_uint(value);
+      break;
+    case PROP_MAX_UDP_PORT:
+      state.max_udp_port = g_value_get_uint(value);
+      break;
+    case PROP_ANNOUNCE_ADDRESS:
+      state.announce_address = text();
+      break;
     case PROP_API_KEY:
       state.api_key = text();
       break;
@@ -337,6 +398,15 @@ static void gst_webrtc_upload_server_get_property(GObject* object, guint id, GVa
       break;
     case PROP_TURN_SERVER:
       set_text(state.turn_server);
+      break;
+    case PROP_MIN_UDP_PORT:
+      g_value_set_uint(value, state.min_udp_port);
+      break;
+    case PROP_MAX_UDP_PORT:
+      g_value_set_uint(value, state.max_udp_port);
+      break;
+    case PROP_ANNOUNCE_ADDRESS:
+      set_text(state.announce_address);
       break;
     case PROP_ALLOWED_ORIGINS:
       g_value_set_string(value, state.allowed_origins.c_str());
@@ -386,6 +456,24 @@ static void install_properties(GObjectClass* object_class) {
       g_param_spec_string("turn-server", "TURN server",
                           "TURN server, as turn://user:password@host:port or turns://...; user and "
                           "password percent-encoded. Not used on a loopback address",
+                          nullptr, kText));
+  g_object_class_install_property(
+      object_class, PROP_MIN_UDP_PORT,
+      g_param_spec_uint(
+          "min-udp-port", "Lowest UDP port",
+          "First of the UDP ports for WebRTC, at least 1024; 0 with max-udp-port 65535 "
+          "= any that is free. ICE uses no TCP when ports are set",
+          0, kLastPort, 0, kText));
+  g_object_class_install_property(
+      object_class, PROP_MAX_UDP_PORT,
+      g_param_spec_uint("max-udp-port", "Highest UDP port", "Last of the UDP ports for WebRTC", 0,
+                        kLastPort, kLastPort, kText));
+  g_object_class_install_property(
+      object_class, PROP_ANNOUNCE_ADDRESS,
+      g_param_spec_string("announce-address", "Announced address",
+                          "IP address at which peers reach this machine over UDP, told to them in "
+                          "place of its own of the same family (1:1 NAT, a container); several "
+                          "with commas between. Not on a loopback address",
                           nullptr, kText));
   g_object_class_install_property(
       object_class, PROP_API_KEY,

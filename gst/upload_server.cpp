@@ -211,8 +211,15 @@ class UploadServer::Worker : public std::enable_shared_from_this<Worker> {
   void on_answer(const std::variant<std::string, PeerError>& result, const HttpResponder& responder,
                  bool whip) {
     if (const auto* error = std::get_if<PeerError>(&result)) {
-      responder.fail(
-          {400, "InvalidOffer", "The offer could not be answered: " + error->message, {}});
+      if (error->busy) {
+        responder.fail({503,
+                        "NoPortFree",
+                        "The server cannot take an upload now: " + error->message + ".",
+                        {}});
+      } else {
+        responder.fail(
+            {400, "InvalidOffer", "The offer could not be answered: " + error->message, {}});
+      }
       return leave();
     }
     // Being stopped, it has another use for the timer.
@@ -244,8 +251,12 @@ class UploadServer::Worker : public std::enable_shared_from_this<Worker> {
       }
       self->leave();
     };
+    auto addresses = ice_addresses_for(settings_.address);
+    const bool this_machine = only_loopback(addresses);
     return Peer::create(context_,
-                        PeerOptions{.local_addresses = ice_addresses_for(settings_.address),
+                        PeerOptions{.local_addresses = std::move(addresses),
+                                    .this_machine = this_machine,
+                                    .network = settings_.network,
                                     .ice_servers = settings_.ice_servers},
                         std::move(events), problem);
   }

@@ -19,6 +19,7 @@
 #include "gst/announcer.h"
 #include "gst/glib_ptr.h"
 #include "signalling/allowed_origins.h"
+#include "signalling/ice_network.h"
 #include "signalling/ice_server.h"
 
 namespace webrtcupload {
@@ -29,6 +30,7 @@ class UploadServer {
     std::string address = "127.0.0.1";
     std::uint16_t port = 8080;  // 0 = any that is free.
     std::vector<IceServer> ice_servers;
+    IceNetwork network;
     // Empty: everybody may upload.
     std::string api_key;
     // Which web pages may use it.

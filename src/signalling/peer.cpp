@@ -22,6 +22,8 @@
 #include "gst/webrtcbin/outgoing.h"
 #include "signalling/fingerprint.h"
 #include "signalling/goodbye.h"
+#include "signalling/ice_candidates.h"
+#include "signalling/ice_setup.h"
 #include "signalling/main_context.h"
 
 namespace webrtcupload {
@@ -88,14 +90,6 @@ DtlsStatus dtls_status(GstElement* webrtcbin) {
   g_clear_object(&dtls);
   g_clear_object(&sctp);
   return status;
-}
-
-bool only_loopback(const std::vector<std::string>& addresses) {
-  return !addresses.empty() &&
-         std::all_of(addresses.begin(), addresses.end(), [](const std::string& text) {
-           const GObjectPtr<GInetAddress> address(g_inet_address_new_from_string(text.c_str()));
-           return address && g_inet_address_get_is_loopback(address.get());
-         });
 }
 
 // In webrtcbin's form, with the credentials before the host.
@@ -166,19 +160,6 @@ void stop(GstElement* pipeline, GstElement* webrtcbin) {
 }
 
 }  // namespace
-
-std::vector<std::string> ice_addresses_for(const std::string& host) {
-  if (host == "localhost") return {"127.0.0.1"};
-  GInetAddress* address = g_inet_address_new_from_string(host.c_str());
-  if (!address) return {};
-  std::vector<std::string> addresses;
-  if (g_inet_address_get_is_loopback(address)) {
-    addresses.emplace_back(
-        g_inet_address_get_family(address) == G_SOCKET_FAMILY_IPV6 ? "::1" : "127.0.0.1");
-  }
-  g_object_unref(address);
-  return addresses;
-}
 
 struct Peer::Impl {
   GMainContext* context;
@@ -276,32 +257,13 @@ struct Peer::Impl {
     give_own_association(webrtcbin.get());
     // For as long as there is a webrtcbin, beyond close(): channels come until it has stopped.
     keep_channels(webrtcbin.get());
-    if (!set_up_ice(problem)) return false;
+    problem = set_up_ice(webrtcbin.get(), {.local_addresses = options.local_addresses,
+                                           .this_machine = options.this_machine,
+                                           .network = options.network});
+    if (!problem.empty()) return false;
+    if (!only_loopback(options.local_addresses)) add_ice_servers();
     connect();
     return true;
-  }
-
-  bool set_up_ice(std::string& problem) {
-    GObject* ice = nullptr;
-    GObject* agent = nullptr;
-    g_object_get(webrtcbin.get(), "ice-agent", &ice, nullptr);
-    if (ice) g_object_get(ice, "agent", &agent, nullptr);
-    if (agent) {
-      // Without, a peer that vanishes is never noticed. And libnice's default is to ask the routers
-      // around to open ports.
-      g_object_set(agent, "keepalive-conncheck", TRUE, "upnp", FALSE, nullptr);
-    } else {
-      problem = "webrtcbin has no ICE agent; libnice's GStreamer plugin is needed";
-    }
-    for (const std::string& address : options.local_addresses) {
-      gboolean added = FALSE;
-      g_signal_emit_by_name(ice, "add-local-ip-address", address.c_str(), &added);
-      if (!added) problem = "ICE does not take the local address " + address;
-    }
-    g_clear_object(&agent);
-    g_clear_object(&ice);
-    if (!only_loopback(options.local_addresses)) add_ice_servers();
-    return problem.empty();
   }
 
   void add_ice_servers() {
@@ -477,30 +439,63 @@ struct Peer::Impl {
     const DescriptionPtr owned(description);
     if (!owned) return callback(PeerError{"webrtcbin made no session description"});
     char* text = gst_sdp_message_as_text(owned->sdp);
-    std::string sdp(text);
+    const std::string sdp(text);
     g_free(text);
-    if (sdp.find("a=candidate:") == std::string::npos) {
-      return callback(PeerError{"no network address was found to listen on"});
+    if (sdp.find("a=candidate:") == std::string::npos) return callback(no_candidates());
+    if (options.this_machine) {
+      const std::string problem = restrict_to_this_machine(webrtcbin.get());
+      if (!problem.empty()) return callback(PeerError{problem});
     }
-    callback(std::move(sdp));
+    callback(announce_addresses(sdp, options.network.announced_addresses));
+  }
+
+  // For the end of a sentence about packets that do not get through.
+  [[nodiscard]] std::string listens_at() const {
+    std::string ports;
+    if (const auto& range = options.network.udp_ports) {
+      ports = to_string(*range);
+    } else {
+      for (const std::uint16_t port : ice_ports(webrtcbin.get())) {
+        ports += (ports.empty() ? "" : ", ") + std::to_string(port);
+      }
+    }
+    std::string text = "; this machine listens on UDP port " + ports;
+    const auto& addresses = options.network.announced_addresses;
+    for (const std::string& address : addresses) {
+      text += (&address == addresses.data() ? ", announced as that of " : " and ") + address;
+    }
+    return text;
+  }
+
+  [[nodiscard]] PeerError no_candidates() const {
+    if (const auto& ports = options.network.udp_ports) {
+      return PeerError{"none of the UDP ports " + to_string(*ports) + " is free", true};
+    }
+    return PeerError{"no network address was found to listen on"};
   }
 
   void set_local(DescriptionPtr description, SdpCallback callback) {
     waiting_for_candidates = std::move(callback);
-    GstPromise* promise =
-        make_promise(context, promises, nullptr, when_done([](Impl& impl, PromiseResult result) {
-                       if (!result.problem.empty()) {
-                         const auto fail = std::exchange(impl.waiting_for_candidates, nullptr);
-                         if (fail) fail(PeerError{result.problem});
-                         return;
-                       }
-                       impl.watch_dtls();
-                       impl.gather_timer.start(impl.options.gather_timeout, [&impl] {
-                         const auto keep = impl.self.lock();
-                         impl.finish_gathering();
-                       });
-                       impl.check_gathering();
-                     }));
+    GstPromise* promise = make_promise(
+        context, promises, nullptr, when_done([](Impl& impl, PromiseResult result) {
+          if (!result.problem.empty()) {
+            const auto fail = std::exchange(impl.waiting_for_candidates, nullptr);
+            if (fail) fail(PeerError{result.problem});
+            return;
+          }
+          impl.watch_dtls();
+          // Gathering that has failed is never complete.
+          if (impl.options.network.udp_ports && ice_ports(impl.webrtcbin.get()).empty()) {
+            const auto fail = std::exchange(impl.waiting_for_candidates, nullptr);
+            if (fail) fail(impl.no_candidates());
+            return;
+          }
+          impl.gather_timer.start(impl.options.gather_timeout, [&impl] {
+            const auto keep = impl.self.lock();
+            impl.finish_gathering();
+          });
+          impl.check_gathering();
+        }));
     g_signal_emit_by_name(webrtcbin.get(), "set-local-description", description.get(), promise);
   }
 
@@ -549,6 +544,7 @@ ConnectStage Peer::stage() const { return connect_stage(impl_->webrtcbin.get());
 
 std::string Peer::why_no_upload(const std::string& label) const {
   const ConnectStage missing = stage();
+  if (missing == ConnectStage::kIce) return missing_at(missing, "client") + impl_->listens_at();
   if (missing != ConnectStage::kChannel) return missing_at(missing, "client");
   const std::lock_guard lock(impl_->announced->mutex);
   const auto& labels = impl_->announced->labels;
@@ -586,7 +582,10 @@ void Peer::answer(const Offer& offer, SdpCallback callback) {
     }
     callback(std::move(result));
   };
-  impl_->set_remote(GST_WEBRTC_SDP_TYPE_OFFER, offer.sdp,
+  // Where only this machine's peers are let in, nobody else is sent anything either.
+  const std::string seen =
+      impl_->options.this_machine ? keep_candidates(offer.sdp, is_of_this_machine) : offer.sdp;
+  impl_->set_remote(GST_WEBRTC_SDP_TYPE_OFFER, seen,
                     [complete = std::move(complete)](Impl& impl, const std::string& problem) {
                       if (!problem.empty()) return complete(PeerError{problem});
                       impl.create_description("create-answer", "answer", complete);

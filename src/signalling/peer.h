@@ -21,6 +21,7 @@
 #include "gst/glib_ptr.h"
 #include "signalling/connect_stage.h"
 #include "signalling/data_channel.h"
+#include "signalling/ice_network.h"
 #include "signalling/ice_server.h"
 #include "signalling/offer.h"
 
@@ -29,6 +30,9 @@ namespace webrtcupload {
 struct PeerOptions {
   // Where ICE may listen; empty = every interface.
   std::vector<std::string> local_addresses;
+  // The other side is on this machine, and so it has to be: see IceSetup::this_machine.
+  bool this_machine = false;
+  IceNetwork network;
   // The first STUN server is used, and every TURN server; none of them when only loopback is
   // listened on, where they are of no use.
   std::vector<IceServer> ice_servers;
@@ -36,11 +40,10 @@ struct PeerOptions {
   std::chrono::milliseconds gather_timeout{2000};
 };
 
-// The addresses for a server or a URL whose host is `host`: only loopback when that is loopback.
-[[nodiscard]] std::vector<std::string> ice_addresses_for(const std::string& host);
-
 struct PeerError {
   std::string message;
+  // Not the session description's fault: other peers have all ports now.
+  bool busy = false;
 };
 
 class Peer : public std::enable_shared_from_this<Peer> {

@@ -9,7 +9,7 @@
 
 #include "core/spool.h"
 #include "gst/glib_ptr.h"
-#include "signalling/peer.h"
+#include "signalling/ice_network.h"
 #include "tool/options.h"
 
 namespace webrtcupload {
@@ -29,6 +29,8 @@ struct RawOptions {
   char* video_codec = nullptr;
   char** ice_servers = nullptr;
   char* client_ice_servers = nullptr;
+  char* udp_port_range = nullptr;
+  char** announce_addresses = nullptr;
   gint64 max_size = 0;
   gint64 session_memory = 0;
   char* idle_timeout = nullptr;
@@ -51,13 +53,14 @@ struct RawOptions {
   RawOptions& operator=(const RawOptions&) = delete;
   ~RawOptions() {
     for (char* text :
-         {address, isolation, spool_directory, video_codec, client_ice_servers, idle_timeout,
-          upload_timeout, connect_timeout, stall_timeout, max_processing_timeout, api_key_file,
-          auth_hook, auth_hook_timeout, quota_interval}) {
+         {address, isolation, spool_directory, video_codec, client_ice_servers, udp_port_range,
+          idle_timeout, upload_timeout, connect_timeout, stall_timeout, max_processing_timeout,
+          api_key_file, auth_hook, auth_hook_timeout, quota_interval}) {
       g_free(text);
     }
     g_strfreev(pipelines);
     g_strfreev(ice_servers);
+    g_strfreev(announce_addresses);
     g_strfreev(api_keys);
     g_strfreev(allowed_origins);
   }
@@ -157,6 +160,35 @@ std::string read_ice_servers(RawOptions& raw, ServeOptions& options) {
   return "";
 }
 
+std::string read_ice_network(RawOptions& raw, ServeOptions& options) {
+  IceNetwork& network = options.session.ice_network;
+  if (const auto text = take_string(raw.udp_port_range)) {
+    const auto parsed = parse_udp_port_range(*text);
+    if (const auto* error = std::get_if<IceNetworkError>(&parsed)) {
+      return "--udp-port-range: " + error->message;
+    }
+    const auto range = std::get<UdpPortRange>(parsed);
+    // One for each session at each address; libnice takes the same one twice only if it must.
+    if (range.size() < options.max_sessions) {
+      return "--udp-port-range: " + to_string(range) + " is too small for --max-sessions " +
+             std::to_string(options.max_sessions) + ", since each needs a port";
+    }
+    network.udp_ports = range;
+  }
+  for (char** text = raw.announce_addresses; text && *text; ++text) {
+    auto parsed = parse_announced_address(*text);
+    if (const auto* error = std::get_if<IceNetworkError>(&parsed)) {
+      return "--announce-address: " + error->message;
+    }
+    if (is_loopback(options.http.address)) {
+      return "--announce-address is for clients on other machines, and with --address " +
+             options.http.address + " there are none: use another --address, such as 0.0.0.0";
+    }
+    network.announced_addresses.push_back(std::move(std::get<std::string>(parsed)));
+  }
+  return "";
+}
+
 std::string convert(RawOptions& raw, ServeOptions& options) {
   if (raw.port < 0 || raw.port > 65535) return "--port must be between 0 and 65535";
   if (raw.max_size < 0) return "--max-size must not be negative";
@@ -198,6 +230,7 @@ std::string convert(RawOptions& raw, ServeOptions& options) {
   session.spool_directory = take_string(raw.spool_directory);
   if (std::string problem = read_access(raw, options); !problem.empty()) return problem;
   if (std::string problem = read_ice_servers(raw, options); !problem.empty()) return problem;
+  if (std::string problem = read_ice_network(raw, options); !problem.empty()) return problem;
   return read_times(raw, options);
 }
 
@@ -276,6 +309,14 @@ std::optional<int> read_serve_options(int argc, char** argv, ServeOptions& optio
        "What to do with STUN and TURN servers that a client names: \"ignore\" them, \"allow\" them "
        "(then this machine sends packets wherever clients want) or \"refuse\" the client (ignore)",
        "WHAT"},
+      {"udp-port-range", 0, 0, G_OPTION_ARG_STRING, &raw.udp_port_range,
+       "UDP ports for WebRTC, at least one for each of --max-sessions; from 1024 on (any that are "
+       "free)",
+       "MIN-MAX"},
+      {"announce-address", 0, 0, G_OPTION_ARG_STRING_ARRAY, &raw.announce_addresses,
+       "IP address at which clients reach this machine over UDP, told to them in place of its own "
+       "of the same family (1:1 NAT, a container); can be given more than once",
+       "ADDRESS"},
       {"video-codec", 0, 0, G_OPTION_ARG_STRING, &raw.video_codec,
        "What a video track to a client is encoded as, VP8 or H264 (VP8)", "CODEC"},
       {"max-size", 0, 0, G_OPTION_ARG_INT64, &raw.max_size,

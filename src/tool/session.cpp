@@ -95,10 +95,12 @@ std::string Session::make_peer() {
     self->fail("untrusted-peer", why);
   };
   std::string problem;
-  peer_ = Peer::create(
-      context_,
-      PeerOptions{.local_addresses = config_.ice_addresses, .ice_servers = config_.ice_servers},
-      std::move(events), problem);
+  peer_ = Peer::create(context_,
+                       PeerOptions{.local_addresses = config_.ice_addresses,
+                                   .this_machine = only_loopback(config_.ice_addresses),
+                                   .network = config_.ice_network,
+                                   .ice_servers = config_.ice_servers},
+                       std::move(events), problem);
   return problem;
 }
 
@@ -174,6 +176,10 @@ void Session::answer(const Offer& offer) {
     const auto self = weak.lock();
     if (!self || self->phase_ != Phase::kNegotiating) return;
     if (const auto* error = std::get_if<PeerError>(&result)) {
+      if (error->busy) {
+        return self->refuse(503, "NoPortFree",
+                            "The server cannot take another upload now: " + error->message + ".");
+      }
       return self->refuse(400, "InvalidOffer",
                           "The offer could not be answered: " + error->message);
     }

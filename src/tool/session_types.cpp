@@ -95,6 +95,10 @@ std::string config_line(const SessionConfig& config) {
       .set("pipeline", config.pipeline)
       .set("ice_addresses", string_list(config.ice_addresses))
       .set("connect_timeout_ms", std::int64_t{config.connect_timeout.count()});
+  if (const auto& ports = config.ice_network.udp_ports) {
+    line.set("udp_ports", to_string(*ports));
+  }
+  line.set("announced_addresses", string_list(config.ice_network.announced_addresses));
   if (config.max_size) line.set("max_size", *config.max_size);
   set_milliseconds(line, "idle_timeout_ms", config.idle_timeout);
   set_milliseconds(line, "upload_timeout_ms", config.upload_timeout);
@@ -132,8 +136,15 @@ std::optional<SessionConfig> parse_config_line(std::string_view line) {
   auto addresses = read_strings(object, "ice_addresses");
   auto data_output = read_strings(object, "data_output");
   auto ice_servers = read_ice_servers(object, "ice_servers");
-  if (!addresses || !data_output || !ice_servers) return std::nullopt;
+  auto announced = read_strings(object, "announced_addresses");
+  if (!addresses || !announced || !data_output || !ice_servers) return std::nullopt;
   config.ice_addresses = std::move(*addresses);
+  config.ice_network.announced_addresses = std::move(*announced);
+  if (const auto ports = json_string(object, "udp_ports")) {
+    const auto range = parse_udp_port_range(*ports);
+    if (!std::holds_alternative<UdpPortRange>(range)) return std::nullopt;
+    config.ice_network.udp_ports = std::get<UdpPortRange>(range);
+  }
   config.data_output = std::move(*data_output);
   config.ice_servers = std::move(*ice_servers);
   if (const auto size = json_integer(object, "max_size")) {

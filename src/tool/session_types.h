@@ -16,6 +16,7 @@
 #include <vector>
 
 #include "signalling/http_error.h"
+#include "signalling/ice_network.h"
 #include "signalling/ice_server.h"
 
 namespace webrtcupload {
@@ -31,6 +32,7 @@ struct SessionConfig {
   std::string pipeline;
   // Where ICE may listen; empty = every interface.
   std::vector<std::string> ice_addresses;
+  IceNetwork ice_network;
   // Unset = the element's default.
   std::optional<std::uint64_t> max_size;
   std::optional<std::chrono::milliseconds> idle_timeout;

@@ -390,15 +390,6 @@ TEST_F(Pair, AForgedAnswerIsNoticed) {
   EXPECT_THAT(offerer_.untrusted, HasSubstr("certificate is not the one"));
 }
 
-TEST(IceAddresses, LoopbackStaysOnLoopback) {
-  EXPECT_EQ(ice_addresses_for("127.0.0.1"), std::vector<std::string>{"127.0.0.1"});
-  EXPECT_EQ(ice_addresses_for("localhost"), std::vector<std::string>{"127.0.0.1"});
-  EXPECT_EQ(ice_addresses_for("::1"), std::vector<std::string>{"::1"});
-  EXPECT_TRUE(ice_addresses_for("0.0.0.0").empty());
-  EXPECT_TRUE(ice_addresses_for("192.0.2.1").empty());
-  EXPECT_TRUE(ice_addresses_for("example.org").empty());
-}
-
 }  // namespace
 }  // namespace webrtcupload
 

@@ -40,6 +40,8 @@ TEST(SessionLines, AConfigurationSurvives) {
   config.offer_sdp = "v=0\r\n\"quoted\"\r\n";
   config.pipeline = "a ! b name=\"x y\"";
   config.ice_addresses = {"127.0.0.1", "::1"};
+  config.ice_network = {.udp_ports = UdpPortRange{50000, 50100},
+                        .announced_addresses = {"203.0.113.7", "2001:db8::7"}};
   config.max_size = 5000000000;
   config.idle_timeout = milliseconds(1500);
   config.spool_directory = "/tmp/ä";
@@ -66,6 +68,8 @@ TEST(SessionLines, AConfigurationSurvives) {
   EXPECT_EQ(back->offer_sdp, config.offer_sdp);
   EXPECT_EQ(back->pipeline, config.pipeline);
   EXPECT_EQ(back->ice_addresses, config.ice_addresses);
+  EXPECT_EQ(back->ice_network.udp_ports, config.ice_network.udp_ports);
+  EXPECT_EQ(back->ice_network.announced_addresses, config.ice_network.announced_addresses);
   EXPECT_EQ(back->max_size, config.max_size);
   EXPECT_EQ(back->idle_timeout, config.idle_timeout);
   EXPECT_EQ(back->upload_timeout, std::nullopt);
@@ -90,6 +94,8 @@ TEST(SessionLines, WhatAConfigurationLeavesOutIsLeftOut) {
   const auto back = parse_config_line(config_line(config));
   ASSERT_TRUE(back);
   EXPECT_EQ(config_line(*back), config_line(config));
+  EXPECT_FALSE(back->ice_network.udp_ports);
+  EXPECT_TRUE(back->ice_network.announced_addresses.empty());
   EXPECT_FALSE(back->max_size);
   EXPECT_FALSE(back->idle_timeout);
   EXPECT_FALSE(back->stall_timeout);

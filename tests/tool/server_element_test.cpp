@@ -2,6 +2,7 @@
 //
 // webrtcuploadserver in pipelines, with clients that really connect.
 
+#include <gio/gio.h>
 #include <gmock/gmock.h>
 #include <gst/gst.h>
 #include <gtest/gtest.h>
@@ -16,6 +17,7 @@
 #include <mutex>
 #include <string>
 
+#include "gst/glib_ptr.h"
 #include "gst/signal_connection.h"
 #include "process.h"
 #include "sample_offers.h"
@@ -585,6 +587,70 @@ TEST_F(ServerElement, AServerForIceThatIsNoneIsAnError) {
   ASSERT_TRUE(error);
   EXPECT_THAT(test::error_text(error.get()).message, HasSubstr("stun-server"));
   gst_element_set_state(pipeline.get(), GST_STATE_NULL);
+}
+
+TEST_F(ServerElement, PortsAndAddressesThatMakeNoSenseAreAnError) {
+  struct Wrong {
+    const char* properties;
+    const char* name;
+    const char* reason;
+  };
+  for (const Wrong& wrong :
+       {Wrong{"min-udp-port=50100 max-udp-port=50000", "\"max-udp-port\"", "the wrong way round"},
+        Wrong{"min-udp-port=80 max-udp-port=50000", "\"min-udp-port\"", "below 1024"},
+        Wrong{"max-udp-port=50000", "\"min-udp-port\"", "below 1024"},
+        Wrong{"address=0.0.0.0 announce-address=example.org", "\"announce-address\"",
+              "\"example.org\" is not an IP address"},
+        Wrong{"address=0.0.0.0 announce-address=203.0.113.7,x", "\"announce-address\"",
+              "\"x\" is not an IP address"},
+        Wrong{"announce-address=203.0.113.7", "\"announce-address\"",
+              "at the address 127.0.0.1 there are none"}}) {
+    const auto pipeline = test::parse_pipeline(std::string("webrtcuploadserver port=0 ") +
+                                               wrong.properties + " ! fakesink");
+    BusLog bus(pipeline.get());
+    EXPECT_EQ(gst_element_set_state(pipeline.get(), GST_STATE_PLAYING), GST_STATE_CHANGE_FAILURE);
+    const auto error = bus.wait(GST_MESSAGE_ERROR);
+    ASSERT_TRUE(error) << wrong.properties;
+    EXPECT_THAT(test::error_text(error.get()).message,
+                AllOf(HasSubstr(wrong.name), HasSubstr(wrong.reason)));
+    gst_element_set_state(pipeline.get(), GST_STATE_NULL);
+  }
+}
+
+TEST_F(ServerElement, TellsPeersTheAddressesThatItIsTo) {
+  start(
+      "address=0.0.0.0 min-udp-port=50200 max-udp-port=50219 "
+      "announce-address=\"203.0.113.7, 203.0.113.8\"",
+      "fakesink");
+  WorkerClient client;
+  ASSERT_EQ(client.connect(port(), batch()), 200);
+  for (const char* address : {"203.0.113.7", "203.0.113.8"}) {
+    EXPECT_THAT(client.reply(), ::testing::ContainsRegex(std::string(" UDP [0-9]+ ") + address +
+                                                         " 502[01][0-9] typ host"));
+  }
+  EXPECT_THAT(client.reply(), ::testing::Not(HasSubstr(" TCP ")));
+}
+
+TEST_F(ServerElement, APeerForWhomNoPortIsFreeIsToldSo) {
+  // Whichever the system gives, at every address.
+  const GObjectPtr<GSocket> taken(
+      g_socket_new(G_SOCKET_FAMILY_IPV4, G_SOCKET_TYPE_DATAGRAM, G_SOCKET_PROTOCOL_UDP, nullptr));
+  const GObjectPtr<GInetAddress> any(g_inet_address_new_any(G_SOCKET_FAMILY_IPV4));
+  const GObjectPtr<GSocketAddress> address(g_inet_socket_address_new(any.get(), 0));
+  ASSERT_TRUE(g_socket_bind(taken.get(), address.get(), FALSE, nullptr));
+  const GObjectPtr<GSocketAddress> bound(g_socket_get_local_address(taken.get(), nullptr));
+  const std::string udp_port =
+      std::to_string(g_inet_socket_address_get_port(G_INET_SOCKET_ADDRESS(bound.get())));
+  start("min-udp-port=" + udp_port + " max-udp-port=" + udp_port, "fakesink");
+  WorkerClient client;
+  EXPECT_EQ(client.connect(port(), batch()), 503);
+  EXPECT_THAT(client.reply(), HasSubstr("none of the UDP ports " + udp_port + " is free"));
+  // The place is free again.
+  ASSERT_TRUE(g_socket_close(taken.get(), nullptr));
+  EXPECT_TRUE(eventually([&] {
+    WorkerClient next;
+    return next.connect(port(), batch()) == 200;
+  }));
 }
 
 TEST_F(ServerElement, RefusesPagesThatAreNotAllowed) {

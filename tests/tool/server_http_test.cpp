@@ -616,6 +616,16 @@ TEST_F(ServerProgram, CommandLinesThatMeanNothingAreRefused) {
   const std::string secret = refused({"--ice-server", "turn://me:secret@/"});
   EXPECT_THAT(secret, HasSubstr("--ice-server"));
   EXPECT_THAT(secret, Not(HasSubstr("secret")));
+  EXPECT_THAT(refused({"--udp-port-range", "50100-50000"}), HasSubstr("the wrong way round"));
+  EXPECT_THAT(refused({"--udp-port-range", "80-50000"}), HasSubstr("below 1024"));
+  EXPECT_THAT(refused({"--udp-port-range", "50000-50006"}), HasSubstr("--max-sessions 8"));
+  EXPECT_THAT(refused({"--udp-port-range", "50000-50007", "--max-sessions", "9"}),
+              HasSubstr("50000-50007 is too small for --max-sessions 9"));
+  EXPECT_THAT(
+      refused({"--address", "0.0.0.0", "--insecure", "--announce-address", "upload.example.org"}),
+      HasSubstr("\"upload.example.org\" is not an IP address"));
+  // Nobody else can come.
+  EXPECT_THAT(refused({"--announce-address", "203.0.113.7"}), HasSubstr("--address 127.0.0.1"));
   EXPECT_THAT(refused({"--api-key", ""}), HasSubstr("empty"));
   EXPECT_THAT(refused({"--api-key-file", "/no/such/file"}), HasSubstr("/no/such/file"));
   EXPECT_THAT(refused({"--auth-hook", "nowhere"}), HasSubstr("nowhere"));
