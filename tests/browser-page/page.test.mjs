@@ -8,9 +8,8 @@ import { once } from 'node:events';
 import fs from 'node:fs';
 import os from 'node:os';
 import path from 'node:path';
-import readline from 'node:readline';
 
-import { FRAMES, launchBrowser, Server, within, WORK } from '../browser/support.mjs';
+import { FRAMES, launchBrowser, launchLine, Server, within, WORK } from '../browser/support.mjs';
 import { run, test } from '../browser/tap.mjs';
 import { drawFilms, FIND_BOX, FIND_PEOPLE, findBoxSlowly, Gate, Gateway } from './support.mjs';
 
@@ -716,33 +715,8 @@ pageTest('a result that the page cannot cope with ends the session', {}, async (
   await server.idle();
 });
 
-// The one line that is a server, as a person types it; its address is in what gst-launch prints.
-async function launch(rest) {
-  const line = ['webrtcuploadserver', 'port=0', '!', ...rest.split(' ')];
-  const child = spawn('gst-launch-1.0', line, { stdio: ['ignore', 'pipe', 'inherit'] });
-  const exited = once(child, 'exit').then(([status]) => status);
-  const listening = new Promise((resolve, reject) => {
-    readline.createInterface({ input: child.stdout }).on('line', (text) => {
-      const found = text.match(/Waiting for an upload on (http:\S+)/);
-      if (found) resolve(found[1]);
-    });
-    exited.then((status) => reject(new Error(`gst-launch ended with ${status}`)));
-  });
-  try {
-    const url = await within('the address of gst-launch', listening);
-    return {
-      url,
-      end: () => within('the end of gst-launch', exited, WORK),
-      kill: () => child.kill('SIGKILL'),
-    };
-  } catch (error) {
-    child.kill('SIGKILL');
-    throw error;
-  }
-}
-
 test('one line of gst-launch is a server for the page', async () => {
-  const line = await launch('decodebin ! videoconvert ! testboxdetector ! webrtcresultsink');
+  const line = await launchLine('decodebin ! videoconvert ! testboxdetector ! webrtcresultsink');
   try {
     const tab = await Tab.open({ base: line.url });
     await tab.choose('short.mp4');
@@ -759,7 +733,7 @@ test('one line of gst-launch is a server for the page', async () => {
 const SHOW_FACES = 'decodebin ! videoconvert ! facedetect ! videoconvert ! fakesink';
 
 test('one line of gst-launch that keeps what it finds is a server for the page', async () => {
-  const line = await launch(SHOW_FACES);
+  const line = await launchLine(SHOW_FACES);
   try {
     const tab = await Tab.open({ base: line.url });
     await tab.choose('short.mp4');
@@ -777,7 +751,7 @@ test('one line of gst-launch that keeps what it finds is a server for the page',
 
 for (const rest of ['fakesink', 'webrtcresultsink', SHOW_FACES.split(' ! ').slice(2).join(' ! ')]) {
   test(`one line of gst-launch with ${rest} is a server for send`, async () => {
-    const line = await launch(`decodebin ! videoconvert ! ${rest}`);
+    const line = await launchLine(`decodebin ! videoconvert ! ${rest}`);
     const args = ['send', film('short.mp4'), '--to', line.url];
     const send = spawn(process.env.WEBRTC_UPLOAD, args, { stdio: ['ignore', 'ignore', 'inherit'] });
     try {

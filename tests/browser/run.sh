@@ -14,12 +14,24 @@ skip() {
 
 command -v node >/dev/null || skip 'there is no node'
 [ -d node_modules/playwright-core ] || skip 'npm ci was not run in tests/browser'
-if [ -z "${CHROMIUM:-}" ]; then
-  for name in chromium chromium-browser google-chrome; do
-    CHROMIUM=$(command -v $name) && break
+
+case $1 in
+  *firefox*)
+    variable=FIREFOX
+    names='firefox-esr firefox'
+    ;;
+  *)
+    variable=CHROMIUM
+    names='chromium chromium-browser google-chrome'
+    ;;
+esac
+eval "program=\${$variable:-}"
+if [ -z "$program" ]; then
+  for name in $names; do
+    program=$(command -v "$name") && break
   done
-  [ -n "$CHROMIUM" ] || skip 'there is no chromium'
-  export CHROMIUM
+  [ -n "$program" ] || skip "there is no ${names%% *}"
 fi
+export "$variable=$program"
 
 exec node "$@"

@@ -111,12 +111,14 @@ export class Server {
   #errors = '';
   #ended;
 
-  static async start(pipeline = ANALYSE, options = []) {
+  // `prefix` is how to begin a command that runs elsewhere, in another network say.
+  static async start(pipeline = ANALYSE, options = [], prefix = []) {
     const server = new Server();
     server.spool = fs.mkdtempSync(path.join(os.tmpdir(), 'webrtcupload-spool-'));
+    const [program, ...args] = [...prefix, process.env.WEBRTC_UPLOAD];
     server.process = spawn(
-      process.env.WEBRTC_UPLOAD,
-      ['serve', '--port', '0', '--spool-directory', server.spool, '--pipeline', pipeline, ...PATIENT, ...options],
+      program,
+      [...args, 'serve', '--port', '0', '--spool-directory', server.spool, '--pipeline', pipeline, ...PATIENT, ...options],
       { stdio: ['ignore', 'pipe', 'pipe'], env: { ...process.env, WEBRTC_UPLOAD_TEST: server.#marker } },
     );
     server.exited = once(server.process, 'exit');
@@ -197,6 +199,31 @@ export class Server {
       await this.exited;
     }
     fs.rmSync(this.spool, { recursive: true, force: true });
+  }
+}
+
+// One line of gst-launch that is a server, as a person types it; its address is in what gst-launch prints.
+export async function launchLine(rest) {
+  const line = ['webrtcuploadserver', 'port=0', '!', ...rest.split(' ')];
+  const child = spawn('gst-launch-1.0', line, { stdio: ['ignore', 'pipe', 'inherit'] });
+  const exited = once(child, 'exit').then(([status]) => status);
+  const listening = new Promise((resolve, reject) => {
+    readline.createInterface({ input: child.stdout }).on('line', (text) => {
+      const found = text.match(/Waiting for an upload on (http:\S+)/);
+      if (found) resolve(found[1]);
+    });
+    exited.then((status) => reject(new Error(`gst-launch ended with ${status}`)));
+  });
+  try {
+    const url = await within('the address of gst-launch', listening);
+    return {
+      url,
+      end: () => within('the end of gst-launch', exited, WORK),
+      kill: () => child.kill('SIGKILL'),
+    };
+  } catch (error) {
+    child.kill('SIGKILL');
+    throw error;
   }
 }
 
