@@ -79,6 +79,7 @@ enum {
   PROP_DECLARED_FPS,
   PROP_IMAGE_QUALITY,
   PROP_CHANNEL_TIMEOUT,
+  PROP_ACK_TIMEOUT,
   PROP_LINGER,
   PROP_STATS,
 };
@@ -291,6 +292,10 @@ static void gst_webrtc_result_sink_set_property(GObject* object, guint id, const
     const char* given = g_value_get_string(value);
     return std::string(given ? given : unset);
   };
+  const auto milliseconds = [value] {
+    return std::chrono::duration_cast<std::chrono::milliseconds>(
+        std::chrono::nanoseconds(g_value_get_uint64(value)));
+  };
   // Whatever is replaced is let go after the lock.
   GstPtr<GstWebRTCDataChannel> channel;
   GstPtr<GstElement> element;
@@ -341,12 +346,13 @@ static void gst_webrtc_result_sink_set_property(GObject* object, guint id, const
       state.settings.jpeg_quality = g_value_get_int(value);
       break;
     case PROP_CHANNEL_TIMEOUT:
-      state.settings.channel_timeout = std::chrono::duration_cast<std::chrono::milliseconds>(
-          std::chrono::nanoseconds(g_value_get_uint64(value)));
+      state.settings.channel_timeout = milliseconds();
+      break;
+    case PROP_ACK_TIMEOUT:
+      state.settings.ack_timeout = milliseconds();
       break;
     case PROP_LINGER:
-      state.settings.linger = std::chrono::duration_cast<std::chrono::milliseconds>(
-          std::chrono::nanoseconds(g_value_get_uint64(value)));
+      state.settings.linger = milliseconds();
       break;
     default:
       G_OBJECT_WARN_INVALID_PROPERTY_ID(object, id, pspec);
@@ -419,6 +425,9 @@ static void gst_webrtc_result_sink_get_property(GObject* object, guint id, GValu
       break;
     case PROP_CHANNEL_TIMEOUT:
       g_value_set_uint64(value, nanoseconds(state.settings.channel_timeout));
+      break;
+    case PROP_ACK_TIMEOUT:
+      g_value_set_uint64(value, nanoseconds(state.settings.ack_timeout));
       break;
     case PROP_LINGER:
       g_value_set_uint64(value, nanoseconds(state.settings.linger));
@@ -531,10 +540,20 @@ static void install_properties(GObjectClass* object_class) {
           static_cast<guint64>(std::chrono::nanoseconds(defaults.channel_timeout).count()),
           kSettable));
   g_object_class_install_property(
+      object_class, PROP_ACK_TIMEOUT,
+      g_param_spec_uint64(
+          "ack-timeout", "Acknowledgement timeout",
+          "How long the end waits, in nanoseconds, for a peer that acknowledges: from the last "
+          "message or its last new acknowledgement on, until it has acknowledged all results or "
+          "closed the channel",
+          0, G_MAXINT64 / 2,
+          static_cast<guint64>(std::chrono::nanoseconds(defaults.ack_timeout).count()), kSettable));
+  g_object_class_install_property(
       object_class, PROP_LINGER,
       g_param_spec_uint64("linger", "Linger",
-                          "Nanoseconds between the last message and the closing of the channel: "
-                          "some clients lose what they have not read when it closes",
+                          "Nanoseconds between the last message and the closing of the channel, "
+                          "for a peer that has acknowledged nothing: some clients lose what they "
+                          "have not read when it closes. A peer that closes it ends the wait",
                           0, G_MAXINT64 / 2,
                           static_cast<guint64>(std::chrono::nanoseconds(defaults.linger).count()),
                           kSettable));
@@ -546,9 +565,8 @@ static void install_properties(GObjectClass* object_class) {
           "rejected (control, rejected), bytes in the channel now and at most (buffered, "
           "buffered-peak), detections that found no frame (lost-detections), all guint64; number "
           "of the last frame (last-frame-id) and, once the peer has acknowledged any, of the last "
-          "one acknowledged (acked), guint; what is done here because of faults of this "
-          "GStreamer's "
-          "webrtcbin (workarounds), string",
+          "one acknowledged (acked), guint; whether the end has come (ending), gboolean; what is "
+          "done here because of faults of this GStreamer's webrtcbin (workarounds), string",
           GST_TYPE_STRUCTURE, kReadable));
 }
 

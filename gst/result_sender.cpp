@@ -378,6 +378,7 @@ bool ResultSender::Impl::has_channel() const {
 ResultStats ResultSender::Impl::stats() const {
   const std::lock_guard lock(mutex_);
   ResultStats stats = stats_;
+  stats.ending = finishing_;
   if (channel_) stats.buffered = buffered_amount(channel_.get());
   return stats;
 }
@@ -414,6 +415,8 @@ void ResultSender::set_flushing(bool flushing) { impl_->set_flushing(flushing); 
 void ResultSender::finish(std::string termination_reason, std::vector<std::string> errors) {
   impl_->finish(std::move(termination_reason), std::move(errors));
 }
+
+void ResultSender::hurry() { impl_->hurry(); }
 
 void ResultSender::cancel(std::string termination_reason, std::vector<std::string> errors,
                           std::chrono::milliseconds patience, bool abandon) {

@@ -44,10 +44,17 @@ struct ResultSettings {
   // How long the first result, or the end without one, waits for the channel. After that results
   // are dropped until it is there.
   std::chrono::milliseconds channel_timeout{5000};
-  // Between the last message and closing the channel: a client may read its last messages only
-  // while the channel is open.
-  std::chrono::milliseconds linger{200};
+  // After the last message, for a peer that acknowledges: how long its next acknowledgement is
+  // waited for. Each new one begins this time anew, so a peer that takes its time gets everything.
+  std::chrono::milliseconds ack_timeout{10000};
+  // After the last message, for a peer that has acknowledged nothing: how long the channel stays
+  // open. What a peer reads only later it may never get: some WebRTC stacks throw away what their
+  // program has not read when the channel closes. A peer that closes the channel ends both waits.
+  std::chrono::milliseconds linger{5000};
 };
+
+// What a peer has to read its last messages when there is no time for more.
+inline constexpr std::chrono::milliseconds kHurriedLinger{200};
 
 struct ResultStats {
   std::uint64_t sent = 0;  // Results, the completion not counted.
@@ -61,6 +68,7 @@ struct ResultStats {
   std::uint64_t rejected = 0;          // Messages from the peer that were not.
   std::uint64_t buffered = 0;          // In the channel now.
   std::uint64_t buffered_peak = 0;
+  bool ending = false;  // finish() or cancel() has been called.
 };
 
 // How it ended.
@@ -121,6 +129,9 @@ class ResultSender {
   // leave, what waits is dropped; then the completion message with this reason (empty = null) and
   // these errors, and when the channel has drained it is closed.
   void finish(std::string termination_reason, std::vector<std::string> errors);
+  // After finish(), from any thread: the peer is given only a moment (kHurriedLinger) to read its
+  // last messages.
+  void hurry();
   // Ends within `patience`, from any thread but those of ResultEvents, with finish() under way or
   // not: sends the completion if that has not been done, waits until SCTP has taken it, closes the
   // channel. With `abandon`, whatever is still queued then is thrown away, without which webrtcbin

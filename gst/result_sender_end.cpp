@@ -21,6 +21,9 @@ constexpr std::chrono::seconds kDrainPatience{15};
 // For the peer to close its side, once it has everything: what SCTP has taken and not delivered yet
 // may be some hundred kilobytes, over a slow line.
 constexpr std::chrono::seconds kClosePatience{15};
+// For a peer that has acknowledged the last result to read the completion behind it. It has kept up
+// so far, and some peers acknowledge the completion too.
+constexpr std::chrono::milliseconds kCompletionPatience{1000};
 
 }  // namespace
 
@@ -32,6 +35,12 @@ void ResultSender::Impl::finish(std::string reason, std::vector<std::string> err
   final_errors_ = std::move(errors);
   changed_.notify_all();
   work_.notify_all();
+}
+
+void ResultSender::Impl::hurry() {
+  const std::lock_guard lock(mutex_);
+  hurried_ = true;
+  changed_.notify_all();
 }
 
 void ResultSender::Impl::cancel(std::string reason, std::vector<std::string> errors,
@@ -68,6 +77,8 @@ bool ResultSender::Impl::send_completion(Lock& lock) {
   sending_ = true;
   const std::string text = completion_document(termination_reason_, final_errors_);
   const std::uint32_t frame_id = frame_id_ + 1;
+  last_result_ = window_.last_sent();
+  window_.sent(frame_id);  // It may be acknowledged like a result.
   lock.unlock();
   const bool sent = send_text(channel_.get(), frame_id, text);
   lock.lock();
@@ -166,10 +177,10 @@ std::string ResultSender::Impl::deliver_the_rest(Lock& lock) {
     if (left > 0 && gone_) return why_gone_;
     if (left > 0 && !better) return "the peer does not take what is sent";
   }
-  // The peer may well close the channel when it has read the completion.
-  changed_.wait_for(lock, settings_.linger, [this] { return gone_ || cancelled_; });
+  await_reader(lock);
   if (cancelled_) return "cancelled";
-  if (connection_gone_) return why_gone_;
+  // Who has acknowledged the last result has all of them, and may end its connection.
+  if (connection_gone_) return has_acked_all() ? "" : why_gone_;
   if (!std::exchange(closing_, true)) {
     lock.unlock();
     close_channel(channel_.get());
@@ -179,9 +190,33 @@ std::string ResultSender::Impl::deliver_the_rest(Lock& lock) {
   const bool closed = changed_.wait_for(
       lock, kClosePatience, [this] { return channel_closed_ || connection_gone_ || cancelled_; });
   if (cancelled_) return "cancelled";
-  if (channel_closed_) return "";
+  if (channel_closed_ || has_acked_all()) return "";
   return closed ? "the connection ended before the peer had everything"
                 : "the peer did not close its side of the channel";
+}
+
+// SCTP tells when the peer's stack has everything, and nobody tells when its program has read it:
+// only the peer does, by its acknowledgements or by closing the channel.
+void ResultSender::Impl::await_reader(Lock& lock) {
+  auto acked = window_.acked();
+  auto since = Clock::now();
+  for (;;) {
+    auto patience = settings_.linger;
+    if (has_acked_all()) {
+      patience = std::min(patience, kCompletionPatience);
+    } else if (acked) {
+      patience = settings_.ack_timeout;
+    }
+    if (hurried_) patience = std::min(patience, kHurriedLinger);
+    const auto waits_for = [&, hurried = hurried_] {
+      return gone_ || cancelled_ || window_.acked() != acked || hurried_ != hurried;
+    };
+    if (!changed_.wait_until(lock, since + patience, waits_for) || gone_ || cancelled_) return;
+    if (window_.acked() == acked) continue;
+    acked = window_.acked();
+    since = Clock::now();
+    if (*acked > last_result_) return;  // The completion.
+  }
 }
 
 }  // namespace webrtcupload

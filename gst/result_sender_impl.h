@@ -59,6 +59,7 @@ class ResultSender::Impl : public std::enable_shared_from_this<Impl> {
   void set_data_output(std::vector<std::string> names);
   void set_flushing(bool flushing);
   void finish(std::string reason, std::vector<std::string> errors);
+  void hurry();
   void cancel(std::string reason, std::vector<std::string> errors,
               std::chrono::milliseconds patience, bool abandon);
   bool has_channel() const;
@@ -87,6 +88,7 @@ class ResultSender::Impl : public std::enable_shared_from_this<Impl> {
   // With the mutex held.
   bool has_room() const;
   bool is_drained() const { return !channel_ || buffered_amount(channel_.get()) == 0; }
+  bool has_acked_all() const { return window_.acked() && *window_.acked() >= last_result_; }
   void count_messages(std::string_view text);
   bool send_completion(Lock& lock);
 
@@ -95,6 +97,7 @@ class ResultSender::Impl : public std::enable_shared_from_this<Impl> {
   void hand_on_control(Lock& lock);
   std::optional<Delivery> conclude(Lock& lock);
   std::string deliver_the_rest(Lock& lock);
+  void await_reader(Lock& lock);
 
   const ResultSettings settings_;
   const ResultEvents events_;
@@ -123,6 +126,8 @@ class ResultSender::Impl : public std::enable_shared_from_this<Impl> {
   bool finishing_ = false;  // finish() or cancel() has been called: no more results.
   bool concluded_ = false;
   bool completion_sent_ = false;
+  std::uint32_t last_result_ = 0;  // The last that was sent; known with the completion.
+  bool hurried_ = false;
   bool closing_ = false;  // We have closed the channel.
   bool cancelled_ = false;
   bool stopping_ = false;

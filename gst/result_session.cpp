@@ -288,12 +288,13 @@ void ResultSession::set_data_output(std::vector<std::string> names) {
 GstStructure* ResultSession::stats() const {
   const ResultStats stats = sender_->stats();
   GstStructure* structure = stats_structure("application/x-webrtcresultsink-stats", stats);
-  gst_structure_set(structure,                                                     //
-                    "control", G_TYPE_UINT64, guint64{stats.control},              //
-                    "rejected", G_TYPE_UINT64, guint64{stats.rejected},            //
-                    "buffered", G_TYPE_UINT64, guint64{stats.buffered},            //
-                    "buffered-peak", G_TYPE_UINT64, guint64{stats.buffered_peak},  //
-                    "lost-detections", G_TYPE_UINT64, guint64{detections_.dropped()}, nullptr);
+  gst_structure_set(structure,                                                         //
+                    "control", G_TYPE_UINT64, guint64{stats.control},                  //
+                    "rejected", G_TYPE_UINT64, guint64{stats.rejected},                //
+                    "buffered", G_TYPE_UINT64, guint64{stats.buffered},                //
+                    "buffered-peak", G_TYPE_UINT64, guint64{stats.buffered_peak},      //
+                    "lost-detections", G_TYPE_UINT64, guint64{detections_.dropped()},  //
+                    "ending", G_TYPE_BOOLEAN, gboolean{stats.ending}, nullptr);
   return structure;
 }
 

@@ -28,6 +28,8 @@ class ResultWindow {
   bool ack(std::int64_t frame_id);
 
   [[nodiscard]] std::optional<std::uint32_t> acked() const { return acked_; }
+  // 0 before the first one.
+  [[nodiscard]] std::uint32_t last_sent() const { return last_sent_; }
 
  private:
   std::size_t size_;

@@ -23,8 +23,11 @@ constexpr std::chrono::milliseconds kLook{500};
 // so long is gone. webrtcbin itself notices after 50 s with libnice 0.1.21, after 30 s where
 // libnice keeps RFC 7675, from 0.1.22 on.
 constexpr std::chrono::seconds kSilence{10};
-// Longer than it takes to tell a client the end, drain and close, or to give up on each of these.
-constexpr std::chrono::seconds kDeliveryTimeout{120};
+// To tell a client the end, have it acknowledge what it got, drain and close. A slow client that
+// acknowledges, with a window of results before it, may need most of it.
+constexpr std::chrono::seconds kDeliveryTimeout{300};
+// The same when the session is to stop. Less than a process has for that.
+constexpr std::chrono::seconds kHurriedDelivery{3};
 static_assert(kDeliveryTimeout < kLongestEnding);
 // As many control messages as this may wait to be looked at; further ones are lost.
 constexpr int kMaxControls = 64;
@@ -41,6 +44,7 @@ Session::Session(GMainContext* context, SessionConfig config, SessionObserver ob
       config_(std::move(config)),
       observer_(std::move(observer)),
       timer_(context),
+      delivery_timer_(context),
       processing_timer_(context),
       watchdog_(context) {}
 
@@ -193,7 +197,13 @@ void Session::answer(const Offer& offer) {
   });
 }
 
-void Session::stop(const std::string& why) { fail("cancelled", why); }
+void Session::stop(const std::string& why) {
+  const auto keep = shared_from_this();
+  fail("cancelled", why);
+  if (!awaits_delivery_) return;
+  results_->hurry();
+  delivery_timer_.start(kHurriedDelivery, [this] { on_delivered(); });
+}
 
 void Session::refuse(unsigned status, const char* type, const std::string& message) {
   if (phase_ >= Phase::kEnding) return;
@@ -250,6 +260,7 @@ void Session::on_state_changed() {
   }
   if (config_.processing_timeout && !processing_timer_.armed() && pipeline_->upload_complete()) {
     processing_timer_.start(*config_.processing_timeout, [this] {
+      if (awaits_reader()) return;  // It was not the processing that took so long.
       fail("timeout_reached", "the processing took longer than the client allowed");
     });
   }
@@ -257,6 +268,13 @@ void Session::on_state_changed() {
 
 void Session::watch() {
   const auto now = std::chrono::steady_clock::now();
+  if (awaits_reader() && !delivery_timer_.armed()) {
+    delivery_timer_.start(kDeliveryTimeout, [this] {
+      const auto keep = shared_from_this();
+      finish(SessionEnd{.done = true});
+      on_delivered();
+    });
+  }
   if (const auto stalled = stalled_for(now)) {
     return fail("stalled", "neither a chunk nor a frame came for " + *stalled + " seconds");
   }
@@ -266,10 +284,12 @@ void Session::watch() {
   if (phase_ == Phase::kRunning) watchdog_.start(kLook, [this] { watch(); });
 }
 
+bool Session::awaits_reader() const { return !delivered_ && results_->is_ending(); }
+
 std::optional<std::string> Session::stalled_for(Moment now) {
   const SessionPipeline::Counts counts = pipeline_->counts();
-  // Waiting for the time of a frame is no standstill.
-  if (counts != progress_ || pipeline_->is_pacing()) {
+  // Waiting for the time of a frame, or for the client to read its results, is no standstill.
+  if (counts != progress_ || pipeline_->is_pacing() || awaits_reader()) {
     progress_ = counts;
     progress_at_ = now;
   }
@@ -353,7 +373,7 @@ void Session::finish(SessionEnd end) {
   if (!peer_gone_ && !delivered_ && connected) {
     ++steps_left_;
     awaits_delivery_ = true;
-    timer_.start(kDeliveryTimeout, [this] { on_delivered(); });
+    delivery_timer_.start(kDeliveryTimeout, [this] { on_delivered(); });
     results_->finish(end_.done ? "" : end_.code,
                      end_.done ? std::vector<std::string>{} : std::vector{end_.message});
   } else {
@@ -365,8 +385,8 @@ void Session::finish(SessionEnd end) {
 void Session::on_delivered() {
   // A sink in the pipeline delivers before the pipeline's end is known.
   delivered_ = true;
+  delivery_timer_.cancel();
   if (!std::exchange(awaits_delivery_, false)) return;
-  timer_.cancel();
   stop_pipeline();
   step_down();
 }

@@ -31,7 +31,7 @@ class Session : public std::enable_shared_from_this<Session> {
   ~Session();
 
   void start();
-  // Ends it, orderly but soon; does nothing if it is ending already.
+  // Ends it, orderly but soon; an end that is under way is hurried.
   void stop(const std::string& why);
 
  private:
@@ -61,6 +61,9 @@ class Session : public std::enable_shared_from_this<Session> {
   using Moment = std::chrono::steady_clock::time_point;
   // Every now and then while it runs.
   void watch();
+  // Whether all results are sent and the client is waited for. A sink in the pipeline does that
+  // before the pipeline's end is known here.
+  [[nodiscard]] bool awaits_reader() const;
   [[nodiscard]] std::optional<std::string> stalled_for(Moment now);
   [[nodiscard]] bool is_silent(Moment now);
   void stop_analysis();
@@ -75,6 +78,7 @@ class Session : public std::enable_shared_from_this<Session> {
   SessionObserver observer_;
   Phase phase_ = Phase::kNegotiating;
   Timer timer_;  // Of the phase: to connect, to begin the upload, to notice a lost peer.
+  Timer delivery_timer_;
   std::shared_ptr<Peer> peer_;
   std::unique_ptr<SessionPipeline> pipeline_;
   // Used on streaming threads as well; both are made before the pipeline starts.

@@ -44,6 +44,8 @@ class FrameResults final : public SessionResults {
     sender_->finish(reason, std::move(errors));
   }
   [[nodiscard]] bool needs_pipeline() const override { return false; }
+  [[nodiscard]] bool is_ending() const override { return sender_->stats().ending; }
+  void hurry() override { sender_->hurry(); }
   void abandon() override { sender_->set_flushing(true); }
 
  private:
@@ -82,11 +84,9 @@ class SinkResults final : public SessionResults {
   }
   [[nodiscard]] bool has_channel() const override { return messages() > 0; }
   [[nodiscard]] std::uint64_t messages() const override {
-    GstStructure* stats = nullptr;
-    g_object_get(sink_.get(), "stats", &stats, nullptr);
-    const GstStructurePtr owned(stats);
+    const GstStructurePtr stats = this->stats();
     guint64 messages = 0;
-    if (owned) gst_structure_get_uint64(owned.get(), "messages", &messages);
+    if (stats) gst_structure_get_uint64(stats.get(), "messages", &messages);
     return messages;
   }
   void finish(const std::string& reason, std::vector<std::string> errors) override {
@@ -94,11 +94,23 @@ class SinkResults final : public SessionResults {
                           errors.empty() ? nullptr : errors.front().c_str());
   }
   [[nodiscard]] bool needs_pipeline() const override { return true; }
+  [[nodiscard]] bool is_ending() const override {
+    const GstStructurePtr stats = this->stats();
+    gboolean ending = FALSE;
+    return stats && gst_structure_get_boolean(stats.get(), "ending", &ending) && ending;
+  }
+  void hurry() override {}
   // The sink notices by itself.
   void abandon() override {}
 
  private:
   using Finished = std::function<void(bool)>;
+
+  [[nodiscard]] GstStructurePtr stats() const {
+    GstStructure* stats = nullptr;
+    g_object_get(sink_.get(), "stats", &stats, nullptr);
+    return GstStructurePtr(stats);
+  }
 
   void watch_bus(Finished finished) {
     GstObject* top = GST_OBJECT(sink_.get());

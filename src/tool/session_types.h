@@ -101,7 +101,7 @@ struct SessionEnd {
 // Where a session says things. `frame` comes on a streaming thread and may block, which is how a
 // slow reader slows the analysis; the others come on the session's context. First either `answered`
 // or `refused`, and nothing after `refused`; `ended` is the last.
-inline constexpr std::chrono::seconds kLongestEnding{150};
+inline constexpr std::chrono::seconds kLongestEnding{330};
 
 struct SessionObserver {
   std::function<void(const std::string& answer_sdp)> answered;

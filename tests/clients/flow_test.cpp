@@ -58,7 +58,6 @@ TEST(Flow, AWindowOfResultsIsUnderWayForEachAcknowledgement) {
     ASSERT_TRUE(client.wait_results(expected))
         << "after " << client.results().size() << " results, of which " << acknowledged
         << " are acknowledged: " << client.problem();
-    if (expected == kFrames + 1) break;
     acknowledged = expected;
     client.acknowledge(static_cast<std::uint32_t>(acknowledged));
   }

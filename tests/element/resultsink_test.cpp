@@ -51,19 +51,22 @@ TEST(ResultSink, Defaults) {
   guint ack_window = 0;
   guint64 buffer_limit = 0;
   guint64 channel_timeout = 0;
+  guint64 ack_timeout = 0;
   guint64 linger = 0;
   double fps = 1;
   int quality = 0;
   g_object_get(sink.get(), "realtime", &realtime, "sync", &sync, "async", &async, "ack-window",
                &ack_window, "buffer-limit", &buffer_limit, "channel-timeout", &channel_timeout,
-               "linger", &linger, "declared-fps", &fps, "image-quality", &quality, nullptr);
+               "ack-timeout", &ack_timeout, "linger", &linger, "declared-fps", &fps,
+               "image-quality", &quality, nullptr);
   EXPECT_FALSE(realtime);
   EXPECT_FALSE(sync);
   EXPECT_FALSE(async);
   EXPECT_EQ(ack_window, 32U);
   EXPECT_EQ(buffer_limit, 1048576U);
   EXPECT_EQ(channel_timeout, 5 * GST_SECOND);
-  EXPECT_EQ(linger, 200 * GST_MSECOND);
+  EXPECT_EQ(ack_timeout, 10 * GST_SECOND);
+  EXPECT_EQ(linger, 5 * GST_SECOND);
   EXPECT_EQ(fps, 0);
   EXPECT_EQ(quality, 80);
 }
@@ -72,8 +75,8 @@ TEST(ResultSink, PropertiesKeepWhatTheyAreGiven) {
   const auto sink = make_sink();
   g_object_set(sink.get(), "channel-label", "other", "webrtcbin-name", "pc", "data-output",
                "predictions, image", "output-name", "faces", "ack-window", 7U, "buffer-limit",
-               guint64{0}, "channel-timeout", 3 * GST_SECOND, "linger", guint64{0}, "declared-fps",
-               29.97, "image-quality", 50, nullptr);
+               guint64{0}, "channel-timeout", 3 * GST_SECOND, "ack-timeout", 2 * GST_SECOND,
+               "linger", guint64{0}, "declared-fps", 29.97, "image-quality", 50, nullptr);
   EXPECT_EQ(string_of(sink.get(), "channel-label"), "other");
   EXPECT_EQ(string_of(sink.get(), "webrtcbin-name"), "pc");
   EXPECT_EQ(string_of(sink.get(), "data-output"), "predictions, image");
@@ -81,15 +84,17 @@ TEST(ResultSink, PropertiesKeepWhatTheyAreGiven) {
   guint ack_window = 0;
   guint64 buffer_limit = 1;
   guint64 channel_timeout = 0;
+  guint64 ack_timeout = 0;
   guint64 linger = 1;
   double fps = 0;
   int quality = 0;
   g_object_get(sink.get(), "ack-window", &ack_window, "buffer-limit", &buffer_limit,
-               "channel-timeout", &channel_timeout, "linger", &linger, "declared-fps", &fps,
-               "image-quality", &quality, nullptr);
+               "channel-timeout", &channel_timeout, "ack-timeout", &ack_timeout, "linger", &linger,
+               "declared-fps", &fps, "image-quality", &quality, nullptr);
   EXPECT_EQ(ack_window, 7U);
   EXPECT_EQ(buffer_limit, 0U);
   EXPECT_EQ(channel_timeout, 3 * GST_SECOND);
+  EXPECT_EQ(ack_timeout, 2 * GST_SECOND);
   EXPECT_EQ(linger, 0U);
   EXPECT_EQ(fps, 29.97);
   EXPECT_EQ(quality, 50);

@@ -8,9 +8,12 @@
 #include <gtest/gtest.h>
 
 #include <algorithm>
+#include <chrono>
+#include <csignal>
 #include <cstdlib>
 #include <filesystem>
 #include <string>
+#include <thread>
 #include <vector>
 
 #include "json/json.h"
@@ -147,7 +150,7 @@ TEST_P(SessionTest, EveryFrameHasItsResultAndThenComesTheEnd) {
   WorkerClient client;
   ASSERT_EQ(client.connect(server.port(), batch()), 200);
   client.upload(video());
-  ASSERT_TRUE(client.wait_closed());
+  ASSERT_TRUE(client.wait_end());
   const auto results = read_all(client);
   ASSERT_EQ(results.size(), static_cast<std::size_t>(kFrames) + 1);
   for (int i = 0; i < kFrames; ++i) {
@@ -174,7 +177,7 @@ TEST_P(SessionTest, WithoutOutputsThereIsOnlyMetadata) {
   request.data_output.reset();
   ASSERT_EQ(client.connect(server.port(), request), 200);
   client.upload(video());
-  ASSERT_TRUE(client.wait_closed());
+  ASSERT_TRUE(client.wait_end());
   const auto results = read_all(client);
   ASSERT_EQ(results.size(), static_cast<std::size_t>(kFrames) + 1);
   EXPECT_TRUE(results.front().output_is_null);
@@ -188,7 +191,7 @@ TEST_P(SessionTest, TheImageComesWhenItIsAskedForByName) {
   request.data_output = std::vector<std::string>{"image"};
   ASSERT_EQ(client.connect(server.port(), request), 200);
   client.upload(video());
-  ASSERT_TRUE(client.wait_closed());
+  ASSERT_TRUE(client.wait_end());
   const auto results = read_all(client);
   ASSERT_EQ(results.size(), static_cast<std::size_t>(kFrames) + 1);
   EXPECT_TRUE(results.front().has_image);
@@ -202,7 +205,7 @@ TEST_P(SessionTest, InRealTimeTheOrderAndTheEndStay) {
   request.realtime = true;
   ASSERT_EQ(client.connect(server.port(), request), 200);
   client.upload(video());
-  ASSERT_TRUE(client.wait_closed());
+  ASSERT_TRUE(client.wait_end());
   const auto results = read_all(client);
   // Frames that are late, on a slow machine, are left out.
   ASSERT_GE(results.size(), 2U);
@@ -220,7 +223,7 @@ TEST_P(SessionTest, ASessionThatTakesTooLongEndsWithTimeoutReached) {
   request.processing_timeout = 1.5;
   ASSERT_EQ(client.connect(server.port(), request), 200);
   client.upload(video());
-  ASSERT_TRUE(client.wait_closed());
+  ASSERT_TRUE(client.wait_end());
   const auto results = read_all(client);
   ASSERT_FALSE(results.empty());
   EXPECT_LT(results.size(), static_cast<std::size_t>(kFrames) + 1);
@@ -239,7 +242,7 @@ TEST_P(SessionTest, AStalledSessionEndsAndSaysSo) {
   ASSERT_EQ(client.connect(server.port(), batch()), 200);
   // At once or not at all: an upload that pauses for a second is a stall as well.
   client.upload(small_video());
-  ASSERT_TRUE(client.wait_closed());
+  ASSERT_TRUE(client.wait_end());
   const auto results = read_all(client);
   ASSERT_FALSE(results.empty());
   EXPECT_EQ(results.back().reason, "stalled");
@@ -252,7 +255,7 @@ TEST_P(SessionTest, AnUploadThatFailsSaysWhyOnTheResultsChannel) {
   WorkerClient client;
   ASSERT_EQ(client.connect(server.port(), batch()), 200);
   client.upload_part(video(), 1);
-  ASSERT_TRUE(client.wait_closed());
+  ASSERT_TRUE(client.wait_end());
   const auto results = read_all(client);
   ASSERT_EQ(results.size(), 1U);
   EXPECT_TRUE(results[0].complete);
@@ -272,7 +275,7 @@ TEST_P(SessionTest, OddThingsOnTheResultsChannelChangeNothing) {
     EXPECT_TRUE(client.say(text)) << text;
   }
   client.upload(video());
-  ASSERT_TRUE(client.wait_closed());
+  ASSERT_TRUE(client.wait_end());
   const auto results = read_all(client);
   ASSERT_EQ(results.size(), static_cast<std::size_t>(kFrames) + 1);
   EXPECT_EQ(results.back().reason, "");
@@ -286,7 +289,7 @@ TEST_P(SessionTest, ASinkOfTheOperatorsSendsTheResults) {
   WorkerClient client;
   ASSERT_EQ(client.connect(server.port(), batch()), 200);
   client.upload(video());
-  ASSERT_TRUE(client.wait_closed());
+  ASSERT_TRUE(client.wait_end());
   const auto results = client.results();
   ASSERT_EQ(results.size(), static_cast<std::size_t>(kFrames) + 1);
   EXPECT_THAT(results.front().text, HasSubstr("\"mine\":{"));
@@ -323,7 +326,7 @@ TEST_P(SessionTest, ASinkOfTheOperatorsTellsWhyItFailed) {
   WorkerClient client;
   ASSERT_EQ(client.connect(server.port(), batch()), 200);
   client.upload_part(video(), 1);
-  ASSERT_TRUE(client.wait_closed());
+  ASSERT_TRUE(client.wait_end());
   const auto results = read_all(client);
   ASSERT_EQ(results.size(), 1U);
   EXPECT_EQ(results[0].reason, "too-large");
@@ -338,11 +341,52 @@ TEST_P(SessionTest, ASinkOfTheOperatorsTellsThatTimeIsUp) {
   request.processing_timeout = 1;
   ASSERT_EQ(client.connect(server.port(), request), 200);
   client.upload(video());
-  ASSERT_TRUE(client.wait_closed());
+  ASSERT_TRUE(client.wait_end());
   const auto results = read_all(client);
   ASSERT_FALSE(results.empty());
   EXPECT_EQ(results.back().reason, "timeout_reached");
   EXPECT_EQ(server.wait_for_end(1).code, "timeout_reached");
+}
+
+// The sink waits for its client before the session knows that the analysis is over.
+TEST_P(SessionTest, WhoReadsTheResultsOfASinkSlowlyStallsNothing) {
+  Server server(isolation({"--stall-timeout", "3"}), kOwnSink);
+  WorkerClient client;
+  WorkerRequest request = batch();
+  request.processing_timeout = 6;
+  ASSERT_EQ(client.connect(server.port(), request), 200);
+  client.upload(small_video());
+  ASSERT_TRUE(client.wait_results(1));
+  ASSERT_TRUE(client.say(R"({"ack": 1})"));
+  ASSERT_TRUE(client.wait_results(30));
+  ASSERT_TRUE(client.say(R"({"ack": 30})"));
+  ASSERT_TRUE(client.wait_completion());
+  // Its program is busy for longer than both.
+  std::this_thread::sleep_for(seconds(7));
+  ASSERT_TRUE(client.wait_end());
+  EXPECT_EQ(client.results().size(), static_cast<std::size_t>(kFrames) + 1);
+  const Event end = server.wait_for_end(1);
+  EXPECT_EQ(end.status, "done") << end.code;
+}
+
+TEST_P(SessionTest, AServerThatStopsDoesNotWaitForASlowReader) {
+  for (const char* pipeline : {test::kDecode, kOwnSink}) {
+    SCOPED_TRACE(pipeline);
+    Server server(isolation(), pipeline);
+    WorkerClient client;
+    ASSERT_EQ(client.connect(server.port(), batch()), 200);
+    client.upload(small_video());
+    ASSERT_TRUE(client.wait_results(1));
+    ASSERT_TRUE(client.say(R"({"ack": 1})"));
+    ASSERT_TRUE(client.wait_results(30));
+    ASSERT_TRUE(client.say(R"({"ack": 30})"));
+    ASSERT_TRUE(client.wait_completion());
+    // It is to have 10 s for its next word.
+    server.process().signal(SIGTERM);
+    EXPECT_EQ(server.process().wait_for_exit(), 0) << server.process().errors();
+    const Event end = server.wait_for_end(1);
+    EXPECT_NE(end.code, "crashed") << end.message;
+  }
 }
 
 TEST_P(SessionTest, AClientThatVanishesAmidTheAnalysisIsNoticed) {

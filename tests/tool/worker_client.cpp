@@ -120,6 +120,19 @@ bool WorkerClient::wait_results(std::size_t count) const {
          eventually([&] { return results().size() >= count; });
 }
 
+bool WorkerClient::wait_completion() const {
+  return eventually([&] {
+    const auto results = this->results();
+    return !results.empty() &&
+           results.back().text.find("\"processing_complete\":true") != std::string::npos;
+  });
+}
+
+bool WorkerClient::wait_end() {
+  return wait_completion() && say("{\"ack\": " + std::to_string(results().back().frame_id) + "}") &&
+         wait_closed();
+}
+
 void WorkerClient::vanish() {
   // Nothing more reaches the network, and nobody says good-bye.
   GstIterator* sinks =

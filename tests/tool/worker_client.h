@@ -40,6 +40,11 @@ class WorkerClient {
   // False if fewer have come by the deadline.
   [[nodiscard]] bool wait_results(std::size_t count) const;
   [[nodiscard]] bool wait_closed() const { return results_.observer->wait_closed(); }
+  // The last message; false if it has not come by the deadline.
+  [[nodiscard]] bool wait_completion() const;
+  // Acknowledges it as soon as it has come, and waits until the server has closed the channel,
+  // which it then does at once.
+  [[nodiscard]] bool wait_end();
 
   // Both channels.
   [[nodiscard]] bool wait_open() const {

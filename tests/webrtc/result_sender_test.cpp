@@ -210,7 +210,9 @@ TEST_F(ResultSenderTest, TheReasonAndTheErrorsOfTheEnd) {
 
 TEST_F(ResultSenderTest, AfterTheCompletionTheChannelIsClosed) {
   keep_linger_ = true;
-  connect();
+  ResultSettings settings;
+  settings.linger = std::chrono::milliseconds(1);
+  connect(settings);
   EXPECT_TRUE(send());
   sender_->finish("", {});
   const auto delivery = wait_finished();
@@ -349,6 +351,166 @@ TEST_F(ResultSenderTest, RealtimeDoesNotWaitForAcknowledgements) {
   ASSERT_TRUE(eventually([this] { return sender_->stats().acked == 1U; }, kDeadline));
   for (std::uint32_t i = 0; i < 50; ++i) EXPECT_TRUE(send(i));
   EXPECT_TRUE(client_->wait_results(51));
+}
+
+// The end, and a peer that has not read its results by then.
+
+// 4 s is what a program may well be busy for, loading a model or drawing what it has.
+TEST_F(ResultSenderTest, APeerThatIsBusyForFourSecondsGetsEverything) {
+  keep_linger_ = true;
+  connect();
+  client_->set_stuck(true);
+  const auto free_again = std::chrono::steady_clock::now() + std::chrono::seconds(4);
+  for (std::uint32_t i = 0; i < 150; ++i) EXPECT_TRUE(send(i));
+  sender_->finish("", {});
+  std::this_thread::sleep_until(free_again);
+  // Other stacks than webrtcbin throw away what their program has not read when it closes.
+  const auto server_side = peers_.incoming(Side::kAnswerer, "inference");
+  ASSERT_TRUE(server_side);
+  EXPECT_EQ(server_side->ready_state(), GST_WEBRTC_DATA_CHANNEL_STATE_OPEN);
+  client_->set_stuck(false);
+  const auto delivery = wait_end();
+  ASSERT_TRUE(delivery);
+  EXPECT_TRUE(delivery->complete) << delivery->problem;
+  EXPECT_EQ(header_ids(client_->results()), count_to(151));
+}
+
+TEST_F(ResultSenderTest, TheEndWaitsForTheLastAcknowledgement) {
+  keep_linger_ = true;
+  ResultSettings settings;
+  settings.ack_timeout = kForever;
+  settings.linger = std::chrono::milliseconds(1);
+  connect(settings);
+  for (std::uint32_t i = 0; i < 5; ++i) EXPECT_TRUE(send(i));
+  client_->ack(1);
+  ASSERT_TRUE(eventually([this] { return sender_->stats().acked == 1U; }, kDeadline));
+  sender_->finish("", {});
+  ASSERT_TRUE(client_->wait_completion());
+  for (std::uint32_t i = 2; i < 5; ++i) {
+    client_->ack(i);
+    ASSERT_TRUE(eventually([&] { return sender_->stats().acked == i; }, kDeadline));
+    EXPECT_EQ(client_->observer().ready_state(), GST_WEBRTC_DATA_CHANNEL_STATE_OPEN);
+  }
+  client_->ack(5);
+  const auto delivery = wait_finished();
+  ASSERT_TRUE(delivery);
+  EXPECT_TRUE(delivery->complete) << delivery->problem;
+  EXPECT_EQ(delivery->stats.acked, 5U);
+  EXPECT_TRUE(client_->wait_closed());
+}
+
+// Who acknowledges every message does so with the last one as well.
+TEST_F(ResultSenderTest, AnAcknowledgementOfTheCompletionEndsTheWait) {
+  keep_linger_ = true;
+  ResultSettings settings;
+  settings.ack_timeout = kForever;
+  settings.linger = kForever;
+  connect(settings);
+  for (std::uint32_t i = 0; i < 3; ++i) EXPECT_TRUE(send(i));
+  sender_->finish("", {});
+  ASSERT_TRUE(client_->wait_completion());
+  client_->ack(5);  // Which there is not.
+  client_->ack(4);
+  const auto delivery = wait_finished();
+  ASSERT_TRUE(delivery);
+  EXPECT_TRUE(delivery->complete) << delivery->problem;
+  EXPECT_EQ(delivery->stats.acked, 4U);
+  EXPECT_EQ(delivery->stats.rejected, 1U);
+}
+
+TEST_F(ResultSenderTest, ASlowPeerIsWaitedForWhileItGetsOn) {
+  keep_linger_ = true;
+  ResultSettings settings;
+  settings.ack_timeout = std::chrono::milliseconds(2000);
+  settings.linger = std::chrono::milliseconds(1);
+  connect(settings);
+  for (std::uint32_t i = 0; i < 6; ++i) EXPECT_TRUE(send(i));
+  client_->ack(1);
+  ASSERT_TRUE(eventually([this] { return sender_->stats().acked == 1U; }, kDeadline));
+  sender_->finish("", {});
+  ASSERT_TRUE(client_->wait_completion());
+  // It takes half of the time for each of them, and much more for all.
+  for (std::uint32_t i = 2; i <= 6; ++i) {
+    std::this_thread::sleep_for(settings.ack_timeout / 2);
+    client_->ack(i);
+  }
+  const auto delivery = wait_finished();
+  ASSERT_TRUE(delivery);
+  EXPECT_EQ(delivery->stats.acked, 6U);
+}
+
+TEST_F(ResultSenderTest, APeerThatStopsAcknowledgingIsNotWaitedForLong) {
+  keep_linger_ = true;
+  ResultSettings settings;
+  settings.ack_timeout = std::chrono::milliseconds(100);
+  settings.linger = kForever;
+  connect(settings);
+  for (std::uint32_t i = 0; i < 3; ++i) EXPECT_TRUE(send(i));
+  sender_->finish("", {});
+  ASSERT_TRUE(client_->wait_completion());
+  // From here on it is one that acknowledges.
+  client_->ack(1);
+  const auto delivery = wait_finished();
+  ASSERT_TRUE(delivery);
+  EXPECT_EQ(delivery->stats.acked, 1U);
+  EXPECT_TRUE(client_->wait_closed());
+}
+
+TEST_F(ResultSenderTest, RealtimeWaitsForTheLastAcknowledgementToo) {
+  keep_linger_ = true;
+  ResultSettings settings;
+  settings.realtime = true;
+  settings.ack_timeout = kForever;
+  settings.linger = std::chrono::milliseconds(1);
+  connect(settings);
+  EXPECT_TRUE(send(0));
+  client_->ack(1);
+  ASSERT_TRUE(eventually([this] { return sender_->stats().acked == 1U; }, kDeadline));
+  EXPECT_TRUE(send(1));
+  sender_->finish("", {});
+  ASSERT_TRUE(client_->wait_completion());
+  client_->ack(2);
+  const auto delivery = wait_finished();
+  ASSERT_TRUE(delivery);
+  EXPECT_EQ(delivery->stats.acked, 2U);
+}
+
+TEST_F(ResultSenderTest, WhoHasAcknowledgedEverythingMayEndTheConnection) {
+  connect();
+  EXPECT_TRUE(send());
+  ASSERT_TRUE(client_->wait_results(1));
+  client_->ack(1);
+  ASSERT_TRUE(eventually([this] { return sender_->stats().acked == 1U; }, kDeadline));
+  sender_->finish("", {});
+  ASSERT_TRUE(client_->wait_completion());
+  peers_.close_connection(Side::kOfferer);
+  const auto delivery = wait_finished();
+  ASSERT_TRUE(delivery);
+  EXPECT_TRUE(delivery->complete) << delivery->problem;
+}
+
+TEST_F(ResultSenderTest, AHurriedEndLeavesAMomentOnly) {
+  connect();  // Which would linger forever.
+  EXPECT_TRUE(send());
+  sender_->finish("", {});
+  ASSERT_TRUE(client_->wait_completion());
+  sender_->hurry();
+  ASSERT_TRUE(wait_finished());
+  EXPECT_TRUE(client_->wait_closed());
+}
+
+TEST_F(ResultSenderTest, AHurriedEndDoesNotWaitForAcknowledgements) {
+  ResultSettings settings;
+  settings.ack_timeout = kForever;
+  connect(settings);
+  EXPECT_TRUE(send(0));
+  EXPECT_TRUE(send(1));
+  client_->ack(1);
+  ASSERT_TRUE(eventually([this] { return sender_->stats().acked == 1U; }, kDeadline));
+  sender_->finish("", {});
+  sender_->hurry();
+  ASSERT_TRUE(wait_finished());
+  EXPECT_TRUE(client_->wait_closed());
 }
 
 // Peers that take nothing.
