@@ -183,17 +183,23 @@ std::string upload_state(GstElement* upload) {
   return nick;
 }
 
-// As the peer is told; all is well if its bytes have been read.
-UploadServer::Outcome upload_outcome(GstElement* upload) {
-  const std::string state = upload_state(upload);
-  if (state == "processing" || state == "done") return {};
+UploadServer::Outcome upload_failure(GstElement* upload) {
   GstStructure* stats = nullptr;
   g_object_get(upload, "stats", &stats, nullptr);
   const webrtcupload::GstStructurePtr owned(stats);
   const char* code = owned ? gst_structure_get_string(owned.get(), "error-code") : nullptr;
-  if (!code) return {"cancelled", "The server has ended the upload."};
+  if (!code) return {};
   const char* message = gst_structure_get_string(owned.get(), "error-message");
   return {code, message ? message : code};
+}
+
+// As the peer is told; all is well if its bytes have been read.
+UploadServer::Outcome upload_outcome(GstElement* upload) {
+  const std::string state = upload_state(upload);
+  if (state == "processing" || state == "done") return {};
+  const UploadServer::Outcome failure = upload_failure(upload);
+  if (!failure.code.empty()) return failure;
+  return {"cancelled", "The server has ended the upload."};
 }
 
 // The server's thread ends before the element does; the thread that tells the application holds it.
@@ -227,6 +233,7 @@ UploadServer::Events events_of(GstWebrtcUploadServer* self) {
   };
   events.outcome = [self] { return upload_outcome(self->upload); };
   events.give_up = [self] { gst_webrtc_upload_cancel(GST_WEBRTC_UPLOAD(self->upload)); };
+  events.failure = [self] { return upload_failure(self->upload); };
   events.distrusted = [self](const std::string& why) {
     GST_ELEMENT_WARNING(self, RESOURCE, NOT_AUTHORIZED,
                         ("The upload is given up: %s.", why.c_str()), (nullptr));

@@ -12,6 +12,7 @@
 #include "signalling/main_context.h"
 #include "signalling/offer.h"
 #include "signalling/peer.h"
+#include "signalling/session_status.h"
 #include "signalling/whip.h"
 #include "signalling/worker_request.h"
 
@@ -73,8 +74,10 @@ class UploadServer::Worker : public std::enable_shared_from_this<Worker> {
     if (!leaving_ && results_ && results_->has_channel() && events_.upload_begun()) {
       timer_.start(kLastWordTimeout, [this] { leave(); });
       const UploadServer::Outcome outcome = events_.outcome();
-      return results_->finish(outcome.code, outcome.code.empty() ? std::vector<std::string>{}
-                                                                 : std::vector{outcome.message});
+      results_->finish(outcome.code, outcome.code.empty() ? std::vector<std::string>{}
+                                                          : std::vector{outcome.message});
+      // Whoever stops the element waits.
+      return results_->hurry();
     }
     leave();
   }
@@ -97,6 +100,7 @@ class UploadServer::Worker : public std::enable_shared_from_this<Worker> {
 
  private:
   void on_request(const HttpRequest& request, HttpResponder responder) {
+    if (request.method == "GET") return on_get(request, responder);
     if (request.method == "DELETE") return on_delete(request, responder);
     const bool whip = request.path == HttpServer::kUploadPath;
     auto parsed = whip ? parse_whip_request(request) : parse_worker_request(request.body);
@@ -133,15 +137,36 @@ class UploadServer::Worker : public std::enable_shared_from_this<Worker> {
                    {{"WWW-Authenticate", "Bearer"}});
   }
 
-  void on_delete(const HttpRequest& request, const HttpResponder& responder) {
+  // Whether a request may speak of the session that it names. One that may not has its reply.
+  bool may_speak_of(const HttpRequest& request, const std::string& id,
+                    const HttpResponder& responder) const {
     if (!allows(request.bearer_token)) {
-      return ask_for_key(responder, request.bearer_token.has_value());
+      ask_for_key(responder, request.bearer_token.has_value());
+    } else if (id.empty() || request.path != HttpServer::kSessionsPath + id) {
+      responder.fail({404, "NotFound", "There is no such session.", {}});
+    } else {
+      return true;
     }
-    if (!peer_ || request.path != HttpServer::kSessionsPath + id_) {
-      return responder.fail({404, "NotFound", "There is no such session.", {}});
-    }
+    return false;
+  }
+
+  void on_delete(const HttpRequest& request, const HttpResponder& responder) {
+    if (!may_speak_of(request, peer_ ? id_ : "", responder)) return;
     responder.reply_json(200, "");
+    why_left_.reset();
     leave();
+  }
+
+  // The session that is there, or the last one, unless its client has ended that. Once an upload
+  // has begun, its peer stays until stop(); then nobody can ask any more.
+  void on_get(const HttpRequest& request, const HttpResponder& responder) {
+    const bool runs = peer_ && !leaving_;
+    if (!may_speak_of(request, runs || why_left_ ? id_ : "", responder)) return;
+    SessionStatus status;
+    if (const Outcome outcome = runs ? events_.failure() : *why_left_; !outcome.code.empty()) {
+      status = {.ended = true, .code = outcome.code, .message = outcome.message};
+    }
+    responder.reply_json(200, session_status_json(status), {{"Cache-Control", "no-store"}});
   }
 
   void answer(const std::string& offer_sdp, HttpResponder responder, bool whip) {
@@ -157,6 +182,7 @@ class UploadServer::Worker : public std::enable_shared_from_this<Worker> {
     if (!peer_) return responder.fail({500, "InternalError", problem, {}});
     const GCharPtr id(g_uuid_string_random());
     id_ = id.get();
+    why_left_.reset();
     pending_ = Pending{std::get<Offer>(checked), responder, whip};
     responder.on_gone([self = weak_from_this(), id = id_] {
       const auto worker = self.lock();
@@ -237,10 +263,10 @@ class UploadServer::Worker : public std::enable_shared_from_this<Worker> {
   std::shared_ptr<Peer> make_peer(std::string& problem) {
     const auto weak = weak_from_this();
     Peer::Events events;
-    events.gone = [weak](const std::string&) {
+    events.gone = [weak](const std::string& why) {
       const auto self = weak.lock();
       // Once it uploads, its leaving is the upload's affair.
-      if (self && !self->events_.upload_begun()) self->leave();
+      if (self && !self->events_.upload_begun()) self->leave(Outcome{"peer-gone", why});
     };
     events.untrusted = [weak](const std::string& why) {
       const auto self = weak.lock();
@@ -249,7 +275,7 @@ class UploadServer::Worker : public std::enable_shared_from_this<Worker> {
         self->events_.give_up();
         self->tell([distrusted = self->events_.distrusted, why] { distrusted(why); });
       }
-      self->leave();
+      self->leave(Outcome{"untrusted-peer", why});
     };
     auto addresses = ice_addresses_for(settings_.address);
     const bool this_machine = only_loopback(addresses);
@@ -273,12 +299,13 @@ class UploadServer::Worker : public std::enable_shared_from_this<Worker> {
     results_->attach(peer_->webrtcbin());
   }
 
-  // The place is free when the peer is gone from here as well.
-  void leave() {
+  // The place is free when the peer is gone from here as well. `why` is for its client.
+  void leave(std::optional<Outcome> why = std::nullopt) {
     if (!peer_) return;
     if (!std::exchange(leaving_, true)) {
       // Whoever waits for an answer is told that there is none.
       pending_.reset();
+      if (why) why_left_ = std::move(why);
       timer_.cancel();
       peer_->close([weak = weak_from_this()] {
         const auto self = weak.lock();
@@ -297,6 +324,7 @@ class UploadServer::Worker : public std::enable_shared_from_this<Worker> {
     const std::string why =
         "it did not begin to upload in time: " + peer_->why_no_upload(events_.upload_label());
     tell([not_begun = events_.not_begun, why] { not_begun(why); });
+    why_left_ = Outcome{"connect-timeout", why};
     if (!results_->has_channel()) return leave();
     timer_.start(kLastWordTimeout, [this] { leave(); });
     results_->finish("connect-timeout", {why});
@@ -332,6 +360,8 @@ class UploadServer::Worker : public std::enable_shared_from_this<Worker> {
   std::string id_;
   std::optional<Pending> pending_;
   GObjectPtr<GObject> left_behind_;
+  // How the last session ended, if its client may want to know.
+  std::optional<Outcome> why_left_;
   bool leaving_ = false;
   bool stopping_ = false;
 };

@@ -74,6 +74,8 @@ class UploadServer {
     std::function<std::uint64_t()> max_size;
     // How the upload ended, for a peer to whom nobody else says it.
     std::function<Outcome()> outcome;
+    // The error that the upload has failed with, if it has; both empty otherwise.
+    std::function<Outcome()> failure;
     // What the peer has uploaded must not be used.
     std::function<void()> give_up;
   };

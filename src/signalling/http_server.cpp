@@ -366,7 +366,7 @@ struct HttpServer::Impl {
       responder.fail({404, "NotFound", std::string("There is nothing at ") + path + ".", {}});
       return;
     }
-    const std::string allowed = session ? "DELETE" : "POST";
+    const std::string allowed = session ? "GET, HEAD, DELETE" : "POST";
     if (method == "OPTIONS") {
       HttpHeaders headers = preflight(request, allowed);
       if (at == kUploadPath) {
@@ -379,13 +379,15 @@ struct HttpServer::Impl {
       responder.reply_json(204, "", headers);
       return;
     }
-    if (method != allowed) {
+    // libsoup leaves out the body of a reply to HEAD.
+    const std::string_view asked = session && method == "HEAD" ? "GET" : method;
+    if (session ? asked != "GET" && asked != "DELETE" : asked != allowed) {
       responder.fail({405, "MethodNotAllowed", "This address takes " + allowed + " only.", {}},
                      {{"Allow", allowed + ", OPTIONS"}});
       return;
     }
     HttpRequest parsed;
-    parsed.method = method;
+    parsed.method = asked;
     parsed.path = path;
     const char* query = g_uri_get_query(soup_server_message_get_uri(message));
     if (query) parsed.query = query;

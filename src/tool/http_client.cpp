@@ -98,7 +98,19 @@ struct HttpClient::Impl {
       if (!self->done) return;
       if (error) return self->fail(Reply::Failure::kUnreachable, error->message);
       self->reply.status = soup_message_get_status(self->message.get());
+      self->reply.location = self->location();
       self->read();
+    }
+
+    // It may be given without scheme and host.
+    [[nodiscard]] std::string location() const {
+      const char* header = soup_message_headers_get_one(
+          soup_message_get_response_headers(message.get()), "Location");
+      if (!header) return {};
+      const GCharPtr whole(g_uri_resolve_relative(
+          GCharPtr(g_uri_to_string(soup_message_get_uri(message.get()))).get(), header,
+          static_cast<GUriFlags>(SOUP_HTTP_URI_FLAGS), nullptr));
+      return whole ? whole.get() : "";
     }
 
     void read() {
@@ -126,6 +138,9 @@ struct HttpClient::Impl {
       self->read();
     }
   };
+
+  Call send(GObjectPtr<SoupMessage> message, const std::optional<std::string>& bearer_token,
+            std::chrono::milliseconds timeout, std::function<void(Reply)> done);
 
   HttpClientOptions options;
   GObjectPtr<SoupSession> session;
@@ -174,26 +189,42 @@ std::size_t HttpClient::waiting() const {
 HttpClient::Call HttpClient::post_json(const std::string& url,
                                        const std::optional<std::string>& bearer_token,
                                        const std::string& body, std::function<void(Reply)> done) {
-  std::erase_if(impl_->requests, [](const auto& weak) { return weak.expired(); });
-  auto request = std::make_shared<Impl::Request>();
-  impl_->requests.push_back(request);
-  request->message.reset(soup_message_new("POST", url.c_str()));
-  request->max_reply = impl_->options.max_reply;
+  GObjectPtr<SoupMessage> message(soup_message_new("POST", url.c_str()));
+  const GBytesPtr bytes(g_bytes_new(body.data(), body.size()));
+  soup_message_set_request_body_from_bytes(message.get(), "application/json", bytes.get());
+  return impl_->send(std::move(message), bearer_token, impl_->options.timeout, std::move(done));
+}
+
+HttpClient::Call HttpClient::get(const std::string& url,
+                                 const std::optional<std::string>& bearer_token,
+                                 std::chrono::milliseconds timeout,
+                                 std::function<void(Reply)> done) {
+  return impl_->send(GObjectPtr<SoupMessage>(soup_message_new("GET", url.c_str())), bearer_token,
+                     timeout, std::move(done));
+}
+
+HttpClient::Call HttpClient::Impl::send(GObjectPtr<SoupMessage> message,
+                                        const std::optional<std::string>& bearer_token,
+                                        std::chrono::milliseconds timeout,
+                                        std::function<void(Reply)> done) {
+  std::erase_if(requests, [](const auto& weak) { return weak.expired(); });
+  auto request = std::make_shared<Request>();
+  requests.push_back(request);
+  request->message = std::move(message);
+  request->max_reply = options.max_reply;
   request->done = std::move(done);
-  SoupMessage* message = request->message.get();
-  if (!impl_->options.follow_redirects) soup_message_add_flags(message, SOUP_MESSAGE_NO_REDIRECT);
+  SoupMessage* raw = request->message.get();
+  if (!options.follow_redirects) soup_message_add_flags(raw, SOUP_MESSAGE_NO_REDIRECT);
   if (bearer_token) {
-    soup_message_headers_replace(soup_message_get_request_headers(message), "Authorization",
+    soup_message_headers_replace(soup_message_get_request_headers(raw), "Authorization",
                                  ("Bearer " + *bearer_token).c_str());
   }
-  const GBytesPtr bytes(g_bytes_new(body.data(), body.size()));
-  soup_message_set_request_body_from_bytes(message, "application/json", bytes.get());
-  request->deadline.start(impl_->options.timeout, [raw = request.get()] {
+  request->deadline.start(timeout, [raw = request.get()] {
     const auto keep = raw->shared_from_this();
     raw->fail(Reply::Failure::kTimeout, "no reply came in time");
   });
-  soup_session_send_async(impl_->session.get(), message, G_PRIORITY_DEFAULT,
-                          request->cancellable.get(), Impl::Request::on_sent, request->handle());
+  soup_session_send_async(session.get(), raw, G_PRIORITY_DEFAULT, request->cancellable.get(),
+                          Request::on_sent, request->handle());
   Call call;
   call.request_ = request;
   return call;

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: LGPL-2.1-or-later
 //
-// POSTs of JSON to somebody's HTTP server, within bounds of time and size.
+// Requests to somebody's HTTP server, POSTs of JSON and GETs, within bounds of time and size.
 
 #pragma once
 
@@ -27,7 +27,7 @@ struct ServerUrl {
                                                         std::string& problem);
 
 struct HttpClientOptions {
-  // From post_json() to the last byte of the reply.
+  // From the request's begin to the last byte of the reply.
   std::chrono::milliseconds timeout{60000};
   std::size_t max_reply = 1 << 20;
   // Otherwise one is a reply like any other.
@@ -46,6 +46,8 @@ class HttpClient {
     std::string problem;
     unsigned status = 0;
     std::string body;
+    // The address that the reply's Location names, whole; empty if there is none.
+    std::string location;
   };
 
   // Somebody who waits for a reply. When that ends the request is given up, under way or not, and
@@ -75,6 +77,8 @@ class HttpClient {
   [[nodiscard]] Call post_json(const std::string& url,
                                const std::optional<std::string>& bearer_token,
                                const std::string& body, std::function<void(Reply)> done);
+  [[nodiscard]] Call get(const std::string& url, const std::optional<std::string>& bearer_token,
+                         std::chrono::milliseconds timeout, std::function<void(Reply)> done);
   // How many replies are waited for.
   [[nodiscard]] std::size_t waiting() const;
 

@@ -25,7 +25,11 @@ Sender::Sender(GMainContext* context, SenderOptions options, Events events)
     : context_(g_main_context_ref(context)),
       options_(std::move(options)),
       events_(std::move(events)),
-      timer_(context) {}
+      timer_(context),
+      watch_(context, http_,
+             {.sign_of_life = [this] { return peer_ ? peer_->packets_received() : 0; },
+              .ended = [this](const SessionStatus& status) { on_session_ended(status); },
+              .server_gone = [this](const std::string& why) { finish(why); }}) {}
 
 Sender::~Sender() {
   if (bus_source_) {
@@ -113,6 +117,7 @@ void Sender::on_reply(HttpClient::Reply reply) {
   const WorkerReply parsed = parse_worker_reply(reply.status, reply.body);
   if (!parsed.answer_sdp) return finish(parsed.problem);
   answered_ = true;
+  watch_.start(reply.location, options_.api_key);
   peer_->accept_answer(*parsed.answer_sdp, [weak = weak_from_this()](const std::string& problem) {
     const auto self = weak.lock();
     if (self && !problem.empty()) self->finish("the server's answer does not work: " + problem);
@@ -198,6 +203,14 @@ void Sender::on_results(std::span<const std::uint8_t> message) {
   finish(problem);
 }
 
+void Sender::on_session_ended(const SessionStatus& status) {
+  if (status.done) return fail_at_last("the server is done, but its last word did not arrive");
+  if (ending_ || completion_) return;
+  const std::string message = status.message.empty() ? status.code : status.message;
+  finish(status.code == "crashed" ? "the server could not cope with this video: " + message
+                                  : message);
+}
+
 void Sender::succeed() {
   if (uploaded_) return finish("");
   // Its word was faster than the news from our own pipeline that all was handed over.
@@ -212,6 +225,7 @@ void Sender::fail_softly(const std::string& problem, std::chrono::milliseconds g
   if (failure_.empty()) failure_ = problem;
   if (!open_) return finish(failure_);
   timer_.start(grace, [this] { finish(failure_); });
+  watch_.lost();
 }
 
 void Sender::fail_at_last(const std::string& problem) { fail_softly(problem, kThreadGrace); }
@@ -222,6 +236,7 @@ void Sender::finish(const std::string& problem) {
   if (std::exchange(ending_, true)) return;
   problem_ = problem;
   timer_.cancel();
+  watch_.stop();
   const auto keep = shared_from_this();
   if (!pipeline_) return disconnect();
   struct Stop {

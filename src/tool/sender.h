@@ -20,6 +20,7 @@
 #include "signalling/peer.h"
 #include "tool/completion.h"
 #include "tool/http_client.h"
+#include "tool/session_watch.h"
 
 namespace webrtcupload {
 
@@ -66,6 +67,8 @@ class Sender : public std::enable_shared_from_this<Sender> {
   bool build_pipeline(std::string& problem);
   void on_message(GstMessage* message);
   void on_results(std::span<const std::uint8_t> message);
+  // What the server says of a session whose connection says nothing more.
+  void on_session_ended(const SessionStatus& status);
   // The other side says that all is well.
   void succeed();
   // Something went wrong; if the other side is about to say why, that is the better reason.
@@ -82,6 +85,7 @@ class Sender : public std::enable_shared_from_this<Sender> {
   Timer timer_;
   HttpClient http_;
   HttpClient::Call call_;
+  SessionWatch watch_;
   std::shared_ptr<Peer> peer_;
   std::shared_ptr<DataChannel> results_;
   std::shared_ptr<DataChannel> upload_;

@@ -19,6 +19,7 @@
 #include "json/json.h"
 #include "signalling/http_server.h"
 #include "signalling/main_context.h"
+#include "signalling/session_status.h"
 #include "signalling/whip.h"
 #include "signalling/worker_request.h"
 #include "tool/event_output.h"
@@ -135,6 +136,8 @@ class Server {
     return http;
   }
 
+  using Clock = std::chrono::steady_clock;
+
   static gboolean on_signal(gpointer self) {
     static_cast<Server*>(self)->shut_down();
     return G_SOURCE_CONTINUE;
@@ -176,6 +179,7 @@ class Server {
   }
 
   void on_request(const HttpRequest& request, HttpResponder responder) {
+    if (request.method == "GET") return show_session(request, responder);
     if (request.method == "DELETE") return end_session(request, responder);
     // A key in the header can be looked at before anything else is.
     if (request.bearer_token) {
@@ -318,6 +322,7 @@ class Server {
     }
     observer.ended = [this, id](const SessionEnd& end) {
       output_.write(end_line(id, end));
+      remember(id, end);
       remove(id);
     };
     observer.ask = [this, id](const PolicyQuestion& question,
@@ -350,21 +355,69 @@ class Server {
     if (stopping_ && sessions_.empty()) g_main_loop_quit(loop_);
   }
 
-  // DELETE of a session by who has its id, and the key it was made with.
+  // The session at a request's path, if its client has not ended it, for who shows the key it was
+  // made with.
+  Entry* find_session(const HttpRequest& request) {
+    const auto found = sessions_.find(id_of(request));
+    if (found == sessions_.end() || !found->second.runner || found->second.deleted ||
+        !same_hash(hash_key(found->second.facts.key.value_or("")),
+                   hash_key(request.bearer_token.value_or("")))) {
+      return nullptr;
+    }
+    return &found->second;
+  }
+
+  static std::string id_of(const HttpRequest& request) {
+    return request.path.substr(std::string_view(HttpServer::kSessionsPath).size());
+  }
+
+  static HttpError no_session() { return {404, "NotFound", "There is no such session.", {}}; }
+
+  // DELETE of a session by who has its id, and its key.
   void end_session(const HttpRequest& request, const HttpResponder& responder) {
     if (const auto error = policy_.check_key(request.bearer_token)) {
       return responder.fail(*error, kAskForKey);
     }
-    const std::string id = request.path.substr(std::string_view(HttpServer::kSessionsPath).size());
-    const auto found = sessions_.find(id);
-    if (found == sessions_.end() || !found->second.runner || found->second.deleted ||
-        !same_hash(hash_key(found->second.facts.key.value_or("")),
-                   hash_key(request.bearer_token.value_or("")))) {
-      return responder.fail({404, "NotFound", "There is no such session.", {}});
-    }
+    Entry* session = find_session(request);
+    if (!session) return responder.fail(no_session());
     responder.reply_json(200, "");
-    found->second.deleted = true;
-    found->second.runner->stop("its client ended it");
+    session->deleted = true;
+    session->runner->stop("its client ended it");
+  }
+
+  // GET of a session, by the same.
+  void show_session(const HttpRequest& request, const HttpResponder& responder) {
+    if (const auto error = policy_.check_key(request.bearer_token)) {
+      return responder.fail(*error, kAskForKey);
+    }
+    SessionStatus status;
+    // One that has ended may still be in both places.
+    if (const auto* ended =
+            ended_.find(id_of(request), owner_of(request.bearer_token), Clock::now())) {
+      status = *ended;
+    } else if (!find_session(request)) {
+      return responder.fail(no_session());
+    }
+    responder.reply_json(200, session_status_json(status), {{"Cache-Control", "no-store"}});
+  }
+
+  static std::string owner_of(const std::optional<std::string>& key) {
+    const KeyHash hash = hash_key(key.value_or(""));
+    return {hash.begin(), hash.end()};
+  }
+
+  void remember(const std::string& id, const SessionEnd& end) {
+    const auto found = sessions_.find(id);
+    if (found == sessions_.end() || found->second.deleted) return;
+    ended_.add(id, owner_of(found->second.facts.key),
+               {.ended = true,
+                .done = end.done,
+                .code = end.code,
+                .message = end.message,
+                .frames = end.frames,
+                .bytes = end.bytes,
+                .chunks = end.chunks},
+               Clock::now());
   }
 
   static HttpError stopping_error() { return {503, "Stopping", "The server is stopping.", {}}; }
@@ -388,6 +441,7 @@ class Server {
   HttpServer http_;
   Timer shutdown_timer_{context_};
   std::map<std::string, Entry> sessions_;
+  EndedSessions ended_;
   bool stopping_ = false;
 };
 

@@ -24,6 +24,7 @@ export type ErrorCode =
   | 'peer-gone'
   | 'request-timeout'
   | 'server-error'
+  | 'server-gone'
   | 'too-many-sessions'
   | 'unauthorized'
   | 'unavailable'
@@ -124,6 +125,19 @@ export interface Wishes {
   iceServers?: RTCIceServer[];
 }
 
+/** What a server says of a session, as `GET` of its address does. */
+export interface SessionStatus {
+  state: 'running' | 'ended';
+  /** null while it runs. */
+  status: 'done' | 'failed' | null;
+  /** What went wrong; null if nothing did. */
+  code: string | null;
+  message: string | null;
+  frames?: number | null;
+  bytes?: number | null;
+  chunks?: number | null;
+}
+
 /** Gets an offer to the server and its answer back. */
 export type Signalling = (exchange: {
   url: string | URL;
@@ -136,6 +150,11 @@ export type Signalling = (exchange: {
   answer: string | undefined;
   /** Tells the server that this side ends the session early. */
   end?: () => unknown;
+  /**
+   * Asks the server how the session is, when nothing comes from it. Rejects with an UploadError:
+   * "network-failed" where nobody answers.
+   */
+  status?: (signal: AbortSignal) => Promise<SessionStatus>;
 }>;
 
 /** POST of an SDP offer to `upload`, as in WHIP (RFC 9725). The default. */

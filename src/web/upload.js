@@ -42,6 +42,16 @@ const PROGRESS_INTERVAL_MS = 200;
 // How often the buffer is looked at where no event tells of it, as in @roamhq/wrtc.
 const BUFFER_POLL_MS = 10;
 
+// Without a sign of life for so long the server is asked whether the session still runs; then less
+// and less often, up to the second. While the connection is interrupted, it is asked every second.
+const SILENCE_MS = 1500;
+const LONGEST_SILENCE_MS = 12000;
+const INTERRUPTED_MS = 1000;
+const LOOK_MS = 250;
+const STATUS_TIMEOUT_MS = 4000;
+// A server that is restarted, or a proxy before it, may refuse a request and be there again.
+const ENOUGH_REFUSALS = 3;
+
 /** What went wrong: `code` for programs, `message` for people. */
 export class UploadError extends Error {
   /**
@@ -269,10 +279,12 @@ export async function getLimits(url, { signal } = {}) {
 //
 // A signalling function gets an offer to the server and the answer back:
 //
-//   async ({ url, offer, wishes, key, signal }) => ({ answer: sdp, end?: () => unknown })
+//   async ({ url, offer, wishes, key, signal }) =>
+//     ({ answer: sdp, end?: () => unknown, status?: (signal) => Promise<object> })
 //
 // `await offer(iceServers?)` makes the offer, with all candidates; `end` tells the server that the
-// session is over, and is called only when this side ends it early.
+// session is over, and is called only when this side ends it early; `status` asks the server how
+// the session is, and resolves to what `GET` of its address says.
 
 /**
  * Ice servers out of a Link header (RFC 9725, section 4.6).
@@ -324,15 +336,19 @@ export async function whip({ url, offer, wishes, key, signal }) {
     body: await offer(iceServers),
     signal,
   });
-  return { answer: await reply.text(), end: deletionOf(reply, headers) };
+  return { answer: await reply.text(), ...sessionOf(reply, headers) };
 }
 
-// Ends the session that a reply has made, if it says which one that is.
-function deletionOf({ headers, url }, authorization) {
+// What can be done with the session that a reply has made, if it says which one that is.
+function sessionOf({ headers, url }, authorization) {
   const location = headers.get('Location');
-  if (!location) return undefined;
+  if (!location) return {};
   const session = new URL(location, url);
-  return () => fetch(session, { method: 'DELETE', headers: authorization, keepalive: true });
+  return {
+    end: () => fetch(session, { method: 'DELETE', headers: authorization, keepalive: true }),
+    status: async (signal) =>
+      (await ask(session, { headers: authorization, cache: 'no-store', signal })).json(),
+  };
 }
 
 /**
@@ -360,7 +376,140 @@ export async function dropIn({ url, offer, wishes, key, signal }) {
     signal,
   });
   const said = await reply.json().catch(() => null);
-  return { answer: said?.sdp, end: deletionOf(reply, headers) };
+  return { answer: said?.sdp, ...sessionOf(reply, headers) };
+}
+
+// --- whether the session still runs -----------------------------------------------------------
+
+// Asks the server when nothing comes from it, since a peer that has died says nothing and ICE takes
+// its time to notice. Servers that do not speak of their sessions are left alone: nothing is
+// concluded before the first good answer.
+class SessionWatch {
+  #status;
+  #signOfLife;
+  #onEnd;
+  #timer;
+  #sign;
+  #quietSince = performance.now(); // No sign since, and not asked.
+  #patience = SILENCE_MS;
+  #known = false;
+  #interrupted = false;
+  #refusals = 0;
+  #asking = null; // A promise while an answer is waited for.
+  #question = null; // Its AbortController.
+
+  constructor(status, signOfLife, onEnd) {
+    this.#status = status;
+    this.#signOfLife = signOfLife;
+    this.#onEnd = onEnd;
+    this.#sign = signOfLife();
+    this.#timer = setInterval(() => this.#look(), LOOK_MS);
+    this.#ask();
+  }
+
+  stop() {
+    clearInterval(this.#timer);
+    this.#timer = null;
+    this.#question?.abort();
+  }
+
+  set interrupted(interrupted) {
+    this.#interrupted = interrupted;
+    if (interrupted) this.#ask();
+  }
+
+  /** When the connection is lost for certain: the error that the server knows of, or null. */
+  async lost() {
+    let error = null;
+    this.#onEnd = (told) => {
+      error = told;
+    };
+    this.#interrupted = true;
+    // A session that has just lost its process, or its client, may take a moment to be ended.
+    for (let i = 0; i < 3 && this.#timer; i += 1) {
+      if (i > 0) await new Promise((resolve) => setTimeout(resolve, LOOK_MS));
+      this.#refusals = ENOUGH_REFUSALS;
+      await this.#ask();
+    }
+    this.stop();
+    return error;
+  }
+
+  #look() {
+    const sign = this.#signOfLife();
+    const now = performance.now();
+    if (sign !== this.#sign) {
+      this.#sign = sign;
+      this.#quietSince = now;
+      this.#patience = SILENCE_MS;
+      this.#refusals = 0;
+      return;
+    }
+    const soon = this.#interrupted || this.#refusals > 0;
+    if (now - this.#quietSince < (soon ? INTERRUPTED_MS : this.#patience)) return;
+    this.#ask();
+  }
+
+  #ask() {
+    if (!this.#timer) return null;
+    this.#asking ??= this.#takeAnswer().finally(() => {
+      this.#asking = null;
+    });
+    return this.#asking;
+  }
+
+  async #takeAnswer() {
+    const question = new AbortController();
+    this.#question = question;
+    const timer = setTimeout(() => question.abort(), STATUS_TIMEOUT_MS);
+    let status = null;
+    let problem = null;
+    try {
+      status = await this.#status(question.signal);
+    } catch (error) {
+      problem = error;
+    }
+    clearTimeout(timer);
+    this.#quietSince = performance.now();
+    if (!this.#timer) return;
+    const error = problem ? this.#judge(problem, question.signal.aborted) : this.#read(status);
+    if (error) {
+      this.stop();
+      this.#onEnd(error);
+    }
+  }
+
+  #read(status) {
+    this.#refusals = 0;
+    if (status?.state === 'running') {
+      this.#known = true;
+      this.#patience = Math.min(2 * this.#patience, LONGEST_SILENCE_MS);
+      return null;
+    }
+    if (status?.state !== 'ended') {
+      this.stop();
+      return null;
+    }
+    // That the server has lost us is no news; that it was done, and we do not know of what, neither.
+    if (status.status !== 'failed' || status.code === 'peer-gone') return gone();
+    const code = textOf(status.code);
+    return new UploadError(code, textOf(status.message ?? code), { remote: true });
+  }
+
+  #judge(problem, late) {
+    const { status, code } = problem;
+    const refused = code === 'network-failed' || (status >= 502 && status <= 504);
+    if (refused && globalThis.navigator?.onLine !== false) {
+      this.#refusals += 1;
+      if (this.#known && this.#refusals >= ENOUGH_REFUSALS) return serverGone(problem);
+    } else if (status === 404) {
+      // Of several servers behind one address another one may have been asked.
+      if (this.#known && this.#interrupted) return serverGone(problem);
+    } else if (!late && !refused) {
+      this.stop(); // It has nothing to say to us.
+    }
+    return null;
+  }
 }
 
 // --- the client -------------------------------------------------------------------------------
@@ -385,6 +534,9 @@ export class UploadClient {
   #resultsChannel;
   #abort = new AbortController();
   #endSession = null;
+  #watch = null;
+  #losing = false;
+  #messages = 0;
   #state = 'connecting';
   #uploading = false;
   #delivered = false;
@@ -573,10 +725,11 @@ export class UploadClient {
 
     const { signal } = this.#abort;
     const exchange = async () => {
-      const { answer, end } = await signalling({ url, offer, wishes, key, signal });
+      const { answer, end, status } = await signalling({ url, offer, wishes, key, signal });
       this.#endSession = end;
       // Somebody has given up in the meantime, and the server should know.
       if (this.#failure) this.#tellServer();
+      else if (status) this.#watchSession(status);
       return answer;
     };
     const answer = await Promise.race([exchange(), this.#ending()]);
@@ -592,6 +745,8 @@ export class UploadClient {
     for (const channel of channels) {
       if (channel.readyState === 'connecting') await this.#next(channel, 'open');
     }
+    // Ended meanwhile, which closes the channels as well.
+    if (this.#failure) throw this.#failure;
     this.#stopTimer('connect');
     this.#setState('connected');
   }
@@ -618,9 +773,16 @@ export class UploadClient {
     await this.#ending();
   }
 
+  #watchSession(status) {
+    // What the buffer holds changes while the server takes anything.
+    const signOfLife = () => `${this.#uploadChannel.bufferedAmount} ${this.#messages}`;
+    this.#watch = new SessionWatch(status, signOfLife, (error) => this.#end(error));
+  }
+
   // --- results
 
   #onResultMessage(data) {
+    this.#messages += 1;
     if (this.#finished || typeof data === 'string') return;
     let complete = null;
     let result = null;
@@ -709,7 +871,7 @@ export class UploadClient {
     this.#settleCompletion.reject(error);
     this.#wake();
     this.#shutDown();
-    if (!error.remote && error.code !== 'peer-gone') this.#tellServer();
+    if (!error.remote && !['peer-gone', 'server-gone'].includes(error.code)) this.#tellServer();
   }
 
   async #tellServer() {
@@ -736,6 +898,7 @@ export class UploadClient {
     for (const name of [...this.#timers.keys()]) this.#stopTimer(name);
     this.#abort.abort(this.#failure);
     this.#stopListening();
+    this.#watch?.stop();
     this.#connection.close();
     this.#setState('ended');
   }
@@ -745,21 +908,31 @@ export class UploadClient {
     if (this.#state === 'connecting') {
       if (connectionState === 'failed') {
         const sentence = 'No way was found to reach the server for the upload.';
-        this.#fail(new UploadError('network-failed', sentence));
+        this.#lose(new UploadError('network-failed', sentence));
       }
     } else if (connectionState === 'connected') {
       this.#stopTimer('interruption');
       this.#setState('connected');
+      if (this.#watch) this.#watch.interrupted = false;
     } else if (connectionState === 'disconnected') {
       this.#setState('interrupted');
       this.#startTimer('interruption', this.#options.disconnectTimeout, gone);
+      if (this.#watch) this.#watch.interrupted = true;
     } else if (connectionState === 'failed') {
-      this.#end(gone());
+      this.#lose(gone());
     }
   }
 
   #onResultsClosed() {
-    this.#end(gone());
+    this.#lose(gone());
+  }
+
+  // The connection is over. Why, the server may know better than this side, which has `error`.
+  async #lose(error) {
+    if (this.#losing) return;
+    this.#losing = true;
+    const told = this.#finished ? null : await this.#watch?.lost();
+    this.#end(told ?? error);
   }
 
   #onUploadClosed() {
@@ -833,6 +1006,8 @@ export function connect(url, options) {
 
 const cancelled = () => new UploadError('cancelled', 'The upload was cancelled.');
 const gone = () => new UploadError('peer-gone', 'The connection to the server was lost.');
+const serverGone = (cause) =>
+  new UploadError('server-gone', 'The server is gone: it was stopped or restarted.', { cause });
 
 function unexpected(cause) {
   if (cause?.name === 'NotReadableError' || cause?.name === 'NotFoundError') {

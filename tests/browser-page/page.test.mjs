@@ -71,6 +71,15 @@ class Tab {
     // What the page says on the way.
     await page.addInitScript(() => {
       window.history_ = [];
+      window.connectionFailed = false;
+      window.RTCPeerConnection = class extends RTCPeerConnection {
+        constructor(...rest) {
+          super(...rest);
+          this.addEventListener('connectionstatechange', () => {
+            window.connectionFailed ||= this.connectionState === 'failed';
+          });
+        }
+      };
       new MutationObserver(() => {
         for (const id of ['phase', 'numbers', 'heard', 'stage-note']) {
           const text = document.getElementById(id)?.textContent;
@@ -528,12 +537,13 @@ const oneProcess = {
   gateway: true,
   pipeline: FIND_BOX_FOR_MINUTES,
   options: ['--isolation', 'none'],
+  tab: { expected: /502/ }, // Nobody is there to say how the session is.
 };
 pageTest('the server is killed half way', oneProcess, async (tab) => {
   await tab.choose('large.mp4');
   await tab.page.locator('#rows tr').first().waitFor();
   await server.kill();
-  await tab.error('The connection to the server was lost.');
+  await tab.error('The server is gone. It was stopped or restarted.');
   await tab.phase('Not finished');
   await tab.shot('server-gone');
   assert.ok((await downloaded(tab)).lines.length > 0);
@@ -542,6 +552,31 @@ pageTest('the server is killed half way', oneProcess, async (tab) => {
   gateway.server = server;
   await tab.page.click('#retry');
   await tab.phase('Done');
+});
+
+pageTest("the session's process is killed amid the upload", {}, async (tab) => {
+  await tab.holdUpload(16e6);
+  await tab.choose('padded.mp4');
+  await tab.phase('Uploading');
+  await server.killSession();
+  await tab.error('The server could not cope with this video.');
+  assert.match(await tab.text('#alert-said'), /ended by signal 9.*\(crashed\)/);
+  assert.equal((await server.end()).code, 'crashed');
+  // It had not to wait for an end of the connection.
+  assert.equal(await tab.page.evaluate(() => window.connectionFailed), false);
+  assert.equal(await tab.page.locator('#retry').isVisible(), true);
+  await tab.shot('crashed');
+});
+
+const forMinutes = { pipeline: FIND_BOX_FOR_MINUTES };
+pageTest("the session's process is killed amid the results", forMinutes, async (tab) => {
+  await tab.choose('large.mp4');
+  await tab.page.locator('#rows tr').first().waitFor();
+  await server.killSession();
+  await tab.error('The server could not cope with this video.');
+  assert.match(await tab.text('#alert-said'), /ended by signal 9.*\(crashed\)/);
+  assert.equal(await tab.page.evaluate(() => window.connectionFailed), false);
+  assert.ok((await downloaded(tab)).lines.length > 0);
 });
 
 pageTest('the server is stopped half way', { pipeline: FIND_BOX_FOR_MINUTES }, async (tab) => {

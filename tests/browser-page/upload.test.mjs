@@ -443,8 +443,9 @@ test('signalling: what is asked, in either way', async () => {
   assert.deepEqual(FakeConnection.last.configuration.iceServers, [
     { urls: 'stun:stun.example.net' },
   ]);
+  await until('a question for the session', () => requests.length >= 3);
   whipped.close();
-  await until('the end of the session', () => requests.length >= 3);
+  await until('the end of the session', () => requests.length >= 4);
   assert.deepEqual(
     requests.splice(0).map(({ method, url, key, type, body }) => [method, url, key, type, body]),
     [
@@ -456,6 +457,7 @@ test('signalling: what is asked, in either way', async () => {
         'application/sdp',
         'v=0 offer',
       ],
+      ['GET', '/video/upload/7', 'Bearer k', undefined, ''],
       ['DELETE', '/video/upload/7', 'Bearer k', undefined, ''],
     ],
   );

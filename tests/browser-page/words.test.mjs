@@ -48,9 +48,11 @@ test('every error of the protocol has words of its own', () => {
   const ours = [
     'bad-answer',
     'connect-timeout',
+    'crashed',
     'file-unreadable',
     'network-failed',
     'payment-required',
+    'server-gone',
     'timeout_reached',
     'too-many-sessions',
     'unsupported',

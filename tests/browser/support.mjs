@@ -192,6 +192,13 @@ export class Server {
     fs.rmdirSync(this.spool);
   }
 
+  // As a crash or the kernel does that to the process of its only session.
+  async killSession() {
+    const sessions = this.processes().filter((pid) => Number(pid) !== this.process.pid);
+    assert.equal(sessions.length, 1);
+    process.kill(Number(sessions[0]), 'SIGKILL');
+  }
+
   // However a test ended.
   async kill() {
     if (this.process.exitCode === null && this.process.signalCode === null) {

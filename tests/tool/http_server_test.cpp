@@ -23,6 +23,8 @@ namespace {
 using test::http_exchange;
 using test::post;
 using test::RawHttp;
+using ::testing::AllOf;
+using ::testing::EndsWith;
 using ::testing::HasSubstr;
 using ::testing::Not;
 using ::testing::StartsWith;
@@ -113,11 +115,11 @@ TEST_F(HttpServerTest, OtherPathsAndMethods) {
     EXPECT_THAT(reply, StartsWith("HTTP/1.1 404")) << path;
     EXPECT_THAT(reply, HasSubstr("\"error_type\":\"NotFound\""));
   }
-  for (const char* method : {"GET", "HEAD", "PUT", "POST", "PATCH"}) {
+  for (const char* method : {"PUT", "POST", "PATCH"}) {
     const std::string reply =
         http_exchange(port_, std::string(method) + " /sessions/x HTTP/1.1\r\nHost: x\r\n\r\n");
     EXPECT_THAT(reply, StartsWith("HTTP/1.1 405 Method Not Allowed\r\n")) << method;
-    EXPECT_THAT(reply, HasSubstr("Allow: DELETE, OPTIONS\r\n"));
+    EXPECT_THAT(reply, HasSubstr("Allow: GET, HEAD, DELETE, OPTIONS\r\n"));
   }
   for (const char* method : {"GET", "PUT", "DELETE", "PATCH"}) {
     const std::string reply = http_exchange(
@@ -128,7 +130,7 @@ TEST_F(HttpServerTest, OtherPathsAndMethods) {
   }
 }
 
-TEST_F(HttpServerTest, DeletesBelowSessions) {
+TEST_F(HttpServerTest, AsksForAndDeletesWhatIsBelowSessions) {
   serve({}, [](const HttpRequest& request, const HttpResponder& responder) {
     responder.reply_json(
         200, request.method + " " + request.path + " " + request.bearer_token.value_or("none"));
@@ -137,10 +139,14 @@ TEST_F(HttpServerTest, DeletesBelowSessions) {
                             "DELETE /sessions/abc HTTP/1.1\r\nHost: x\r\n"
                             "Authorization: Bearer k\r\n\r\n"),
               HasSubstr("\r\n\r\nDELETE /sessions/abc k"));
+  EXPECT_THAT(http_exchange(port_, "GET /sessions/abc HTTP/1.1\r\nHost: x\r\n\r\n"),
+              HasSubstr("\r\n\r\nGET /sessions/abc none"));
+  EXPECT_THAT(http_exchange(port_, "HEAD /sessions/abc HTTP/1.1\r\nHost: x\r\n\r\n"),
+              AllOf(StartsWith("HTTP/1.1 200"), EndsWith("\r\n\r\n")));
   const std::string preflight = http_exchange(
       port_, "OPTIONS /sessions/abc HTTP/1.1\r\nHost: x\r\nOrigin: http://page\r\n\r\n");
   EXPECT_THAT(preflight, StartsWith("HTTP/1.1 204 No Content\r\n"));
-  EXPECT_THAT(preflight, HasSubstr("Access-Control-Allow-Methods: DELETE, OPTIONS\r\n"));
+  EXPECT_THAT(preflight, HasSubstr("Access-Control-Allow-Methods: GET, HEAD, DELETE, OPTIONS\r\n"));
 }
 
 TEST_F(HttpServerTest, EveryStatusHasItsPhraseAndPagesSeeTheHeaders) {

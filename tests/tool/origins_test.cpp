@@ -247,6 +247,7 @@ TEST_F(ServeOrigins, OtherPagesAreRefusedWhateverTheyAsk) {
              {"POST", "/upload"},
              {"OPTIONS", "/upload"},
              {"DELETE", "/sessions/1"},
+             {"GET", "/sessions/1"},
              {"GET", "/"},
              {"GET", "/limits"},
              {"GET", "/nothing"}}) {

@@ -172,7 +172,7 @@ TEST_F(ServerElement, ReachesAResultSinkInTheSamePipeline) {
   WorkerClient client;
   ASSERT_EQ(client.connect(port(), batch()), 200);
   client.upload(video);
-  ASSERT_TRUE(client.wait_closed());
+  ASSERT_TRUE(client.wait_end());
   const auto results = client.results();
   ASSERT_EQ(results.size(), static_cast<std::size_t>(kFrames) + 1);
   EXPECT_THAT(results.front().text, HasSubstr("\"frame_id\":1,"));
@@ -210,7 +210,7 @@ TEST_F(ServerElement, EndsWhenItIsPlayedWhileItStillCompletesPaused) {
   ASSERT_EQ(paused.get_future().wait_for(test::kDeadline), std::future_status::ready);
   play();
   played.set_value();
-  ASSERT_TRUE(client.wait_closed());
+  ASSERT_TRUE(client.wait_end());
   EXPECT_EQ(client.results().size(), static_cast<std::size_t>(kFrames) + 1);
   EXPECT_TRUE(bus_->wait(GST_MESSAGE_EOS));
 }
@@ -259,7 +259,7 @@ TEST_F(ServerElement, APeerThatGoesBeforeItsUploadFreesThePlace) {
   }));
   // And the results are the new peer's.
   client->upload(video);
-  ASSERT_TRUE(client->wait_closed());
+  ASSERT_TRUE(client->wait_end());
   EXPECT_EQ(client->results().size(), static_cast<std::size_t>(kFrames) + 1);
   EXPECT_TRUE(bus_->wait(GST_MESSAGE_EOS));
   EXPECT_EQ(bus_->count(GST_MESSAGE_WARNING), 0U);
@@ -338,6 +338,26 @@ TEST_F(ServerElement, DeleteFreesThePlace) {
     WorkerClient next;
     return next.connect(port(), batch()) == 200;
   }));
+}
+
+TEST_F(ServerElement, TellsWhoAsksHowItsSessionIs) {
+  start("connect-timeout=" + std::to_string(2 * GST_SECOND), "fakesink");
+  WorkerClient client;
+  ASSERT_EQ(client.connect(port(), batch()), 200);
+  const std::string marker = "Location: ";
+  const std::size_t begin = client.reply().find(marker) + marker.size();
+  const std::string path = client.reply().substr(begin, client.reply().find("\r\n", begin) - begin);
+  const auto ask = [&](const std::string& what) {
+    return test::http_exchange(port(),
+                               "GET " + what + " HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n");
+  };
+  EXPECT_THAT(ask(path), HasSubstr(R"({"state":"running",)"));
+  EXPECT_THAT(ask("/sessions/x"), ::testing::StartsWith("HTTP/1.1 404"));
+  // It does not upload.
+  EXPECT_TRUE(eventually([&] {
+    return ask(path).find(R"({"state":"ended","status":"failed","code":"connect-timeout",)") !=
+           std::string::npos;
+  })) << ask(path);
 }
 
 TEST_F(ServerElement, BadOffersTakeNoPlace) {

@@ -231,6 +231,44 @@ TEST_P(ServerHttp, OnlyWhoMadeASessionEndsIt) {
   EXPECT_EQ(server.wait_for_end(1).code, "cancelled");
 }
 
+TEST_P(ServerHttp, ASessionIsToldOfToWhoMadeIt) {
+  const std::string keys = file("keys");
+  std::ofstream(keys) << "one\ntwo\n";
+  Server server(with({"--api-key-file", keys, "--connect-timeout", "1"}));
+  const auto ask = [&](const std::string& path, const std::string& headers) {
+    return http_exchange(server.port(),
+                         "GET " + path + " HTTP/1.1\r\nHost: x\r\n" + headers + "\r\n");
+  };
+  const std::string made = http_exchange(server.port(), test::post(request_body(), bearer("one")));
+  ASSERT_EQ(status_of(made), 200) << made;
+  const std::string path = header_of(made, "Location");
+  EXPECT_EQ(status_of(ask(path, "")), 401);
+  EXPECT_EQ(status_of(ask(path, bearer("three"))), 401);
+  EXPECT_EQ(status_of(ask(path, bearer("two"))), 404);
+  EXPECT_EQ(status_of(ask(path + "0", bearer("one"))), 404);
+  EXPECT_EQ(server.wait_for_end(1).code, "connect-timeout");
+  // From the line on standard output to here it is remembered already.
+  const std::string ended = ask(path, bearer("one"));
+  EXPECT_EQ(status_of(ended), 200) << ended;
+  EXPECT_EQ(header_of(ended, "Cache-Control"), "no-store");
+  EXPECT_THAT(ended, HasSubstr(R"({"state":"ended","status":"failed","code":"connect-timeout",)"));
+  EXPECT_THAT(ended, HasSubstr(R"("frames":0,"bytes":0,"chunks":0})"));
+  EXPECT_EQ(status_of(ask(path, bearer("two"))), 404);
+  EXPECT_EQ(status_of(ask(path, "")), 401);
+}
+
+TEST_P(ServerHttp, ASessionThatIsDeletedIsNotToldOf) {
+  Server server(with({}));
+  const std::string made = http_exchange(server.port(), test::post(request_body()));
+  ASSERT_EQ(status_of(made), 200) << made;
+  const std::string ask = "GET " + header_of(made, "Location") + " HTTP/1.1\r\nHost: x\r\n\r\n";
+  EXPECT_THAT(http_exchange(server.port(), ask), HasSubstr(R"({"state":"running","status":null,)"));
+  end(server, made);
+  EXPECT_EQ(status_of(http_exchange(server.port(), ask)), 404);
+  EXPECT_EQ(server.wait_for_end(1).code, "cancelled");
+  EXPECT_EQ(status_of(http_exchange(server.port(), ask)), 404);
+}
+
 TEST_P(ServerHttp, KeysAreReadAgainWhenAsked) {
   std::ofstream(file("keys")) << "# ours\none\n";
   Server server(with({"--api-key-file", file("keys")}), kSwallow);

@@ -11,6 +11,7 @@ import {
   type Limits,
   type Progress,
   type Result,
+  type SessionStatus,
   type Signalling,
   type UploadClient,
 } from '../upload.js';
@@ -18,7 +19,8 @@ import {
 const signalling: Signalling = async ({ url, offer, wishes, key, signal }) => {
   const body = JSON.stringify({ sdp: await offer(), realtime: wishes.realtime, key: key ?? null });
   const reply = await fetch(url, { method: 'POST', body, signal });
-  return { answer: await reply.text(), end: () => fetch(url, { method: 'DELETE' }) };
+  const status = async (): Promise<SessionStatus> => (await fetch(url)).json();
+  return { answer: await reply.text(), end: () => fetch(url, { method: 'DELETE' }), status };
 };
 
 function fits(file: File, limits: Limits | null): boolean {
