@@ -36,6 +36,8 @@ std::string_view to_string(ErrorCode code) {
       return "overloaded";
     case ErrorCode::kCancelled:
       return "cancelled";
+    case ErrorCode::kTooSlow:
+      return "too-slow";
     case ErrorCode::kEmptyUpload:
       return "empty-upload";
     case ErrorCode::kUnknownSize:

@@ -29,6 +29,7 @@ enum class ErrorCode {
   kStorageFailed,
   kOverloaded,
   kCancelled,
+  kTooSlow,
   // Only the sending side has these.
   kEmptyUpload,
   kUnknownSize,

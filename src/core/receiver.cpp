@@ -3,8 +3,11 @@
 #include "core/receiver.h"
 
 #include <algorithm>
+#include <cstdint>
 #include <cstdio>
 #include <utility>
+
+#include "core/wire_v1.h"
 
 namespace webrtcupload {
 namespace {
@@ -30,12 +33,26 @@ bool passed(std::optional<TimePoint> moment, TimePoint now) { return moment && n
 }  // namespace
 
 Receiver::Receiver(const Limits& limits, std::unique_ptr<MessageParser> parser)
-    : limits_(limits), parser_(std::move(parser)) {}
+    : limits_(limits), max_chunks_(chunk_limit(limits)), parser_(std::move(parser)) {}
 
 void Receiver::opened(TimePoint now) {
   if (statistics_.opened_at) return;
   statistics_.opened_at = now;
   progressed_at_ = now;
+}
+
+void Receiver::resume(const Limits& limits, TimePoint now) {
+  limits_ = limits;
+  max_chunks_ = chunk_limit(limits);
+  pending_.reset();
+  progressed_at_ = now;
+  minute_begins_ = now;
+  bytes_before_ = statistics_.bytes;
+}
+
+void Receiver::kept_waiting(Duration duration) {
+  if (duration <= Duration::zero() || minute_begins_ > TimePoint::max() - duration) return;
+  minute_begins_ += duration;
 }
 
 Action Receiver::receive(const Message& message, TimePoint now) {
@@ -49,6 +66,15 @@ Action Receiver::receive(const Message& message, TimePoint now) {
     ++statistics_.ignored;
     return action::Nothing{};
   }
+  // Before what it says: this may be a piece of a message, see kMaxMessageSize.
+  if (message.bytes.size() > kMaxMessageSize) {
+    return reject({ErrorCode::kChunkTooLarge,
+                   "the peer sends more than " + text(kMaxMessageSize) + " bytes in one message (" +
+                       text(message.bytes.size()) +
+                       " have arrived of it), which a data channel does not carry unless both "
+                       "sides agree on a max-message-size (RFC 8841): send at most " +
+                       text(kMaxMessageSize - kV1HeaderSize) + " bytes in a chunk"});
+  }
   if (const auto* error = std::get_if<Error>(&parsed)) return reject(*error);
   return receive_chunk(std::get<Chunk>(parsed));
 }
@@ -57,9 +83,9 @@ std::optional<Error> Receiver::check_header(const Chunk& chunk) const {
   if (chunk.total == 0) {
     return Error{ErrorCode::kTooManyChunks, "the peer announces 0 chunks"};
   }
-  if (chunk.total > limits_.max_chunks) {
+  if (chunk.total > max_chunks_) {
     return Error{ErrorCode::kTooManyChunks, "the peer announces " + text(chunk.total) +
-                                                " chunks, at most " + text(limits_.max_chunks) +
+                                                " chunks, at most " + text(max_chunks_) +
                                                 " are accepted"};
   }
   if (state_ != UploadState::kIdle && chunk.total != statistics_.chunks_announced) {
@@ -88,7 +114,8 @@ Action Receiver::receive_chunk(const Chunk& chunk) {
     if (stored->length != chunk.payload.size()) return compared(false);
     return action::Compare{*stored, chunk.payload};
   }
-  if (chunk.payload.size() > limits_.max_size - statistics_.bytes) {
+  if (limits_.max_size < statistics_.bytes ||
+      chunk.payload.size() > limits_.max_size - statistics_.bytes) {
     return reject({ErrorCode::kTooLarge,
                    "the file has at least " + text(statistics_.bytes + chunk.payload.size()) +
                        " bytes, at most " + text(limits_.max_size) + " are accepted"});
@@ -128,7 +155,10 @@ void Receiver::stored(TimePoint now) {
   chunks_.insert(chunk.index, {statistics_.bytes, size});
   statistics_.bytes += size;
   ++statistics_.chunks;
-  if (!statistics_.first_chunk_at) statistics_.first_chunk_at = now;
+  if (!statistics_.first_chunk_at) {
+    statistics_.first_chunk_at = now;
+    minute_begins_ = now;
+  }
   largest_chunk_ = std::max(largest_chunk_, size);
   progressed_at_ = now;
   if (statistics_.chunks == statistics_.chunks_announced) {
@@ -153,11 +183,6 @@ Action Receiver::compared(bool equal) {
 Action Receiver::tick(TimePoint now) {
   if (state_ != UploadState::kIdle && state_ != UploadState::kUploading) return action::Nothing{};
   if (!statistics_.opened_at) return action::Nothing{};
-  const auto arrived = [this] {
-    const std::string announced =
-        statistics_.chunks == 0 ? "" : " of " + text(statistics_.chunks_announced);
-    return text(statistics_.chunks) + announced + " chunks have arrived";
-  };
   if (passed(expiry(*statistics_.opened_at, limits_.upload_timeout), now)) {
     return fail({ErrorCode::kUploadTimeout,
                  "not complete after " + seconds(limits_.upload_timeout) + ": " + arrived()});
@@ -166,16 +191,44 @@ Action Receiver::tick(TimePoint now) {
     return fail({ErrorCode::kIdleTimeout,
                  "no new chunk for " + seconds(limits_.idle_timeout) + ": " + arrived()});
   }
+  if (const auto due = rate_due(); passed(due, now)) {
+    const std::uint64_t came = statistics_.bytes - bytes_before_;
+    if (came < least_bytes()) {
+      return fail({ErrorCode::kTooSlow, text(came) + " bytes came in " + seconds(kRateWindow) +
+                                            ", at least " + text(limits_.min_rate) +
+                                            " a second are wanted: " + arrived()});
+    }
+    // The next one begins when this is looked at, and not when this should have been.
+    minute_begins_ = now;
+    bytes_before_ = statistics_.bytes;
+  }
   return action::Nothing{};
+}
+
+std::optional<TimePoint> Receiver::rate_due() const {
+  if (limits_.min_rate == 0 || !statistics_.first_chunk_at) return std::nullopt;
+  return expiry(minute_begins_, kRateWindow);
+}
+
+std::uint64_t Receiver::least_bytes() const {
+  constexpr std::uint64_t kSeconds = kRateWindow / std::chrono::seconds(1);
+  return std::min(limits_.min_rate, UINT64_MAX / kSeconds) * kSeconds;
+}
+
+std::string Receiver::arrived() const {
+  const std::string announced =
+      statistics_.chunks == 0 ? "" : " of " + text(statistics_.chunks_announced);
+  return text(statistics_.chunks) + announced + " chunks have arrived";
 }
 
 std::optional<TimePoint> Receiver::deadline() const {
   if (state_ != UploadState::kIdle && state_ != UploadState::kUploading) return std::nullopt;
   if (!statistics_.opened_at) return std::nullopt;
-  const auto upload = expiry(*statistics_.opened_at, limits_.upload_timeout);
-  const auto idle = expiry(progressed_at_, limits_.idle_timeout);
-  if (!upload || !idle) return upload ? upload : idle;
-  return std::min(*upload, *idle);
+  std::optional<TimePoint> first = expiry(*statistics_.opened_at, limits_.upload_timeout);
+  for (const auto& next : {expiry(progressed_at_, limits_.idle_timeout), rate_due()}) {
+    if (next) first = std::min(first.value_or(*next), *next);
+  }
+  return first;
 }
 
 Action Receiver::reject(Error error) {

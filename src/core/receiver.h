@@ -89,8 +89,15 @@ class Receiver {
  public:
   Receiver(const Limits& limits, std::unique_ptr<MessageParser> parser);
 
-  // The channel is open: both time-outs count from here.
+  // The channel is open: the time-outs count from here, the lowest rate from the first chunk.
   void opened(TimePoint now);
+  // The upload goes on after a pause in which no message was handed in, and under other limits. A
+  // question that was open is asked again, with the same message. Times begin anew, but for the one
+  // of the whole upload.
+  void resume(const Limits& limits, TimePoint now);
+  // The peer's messages were kept waiting for so long, by the storage or the application: the
+  // minute that its rate is measured over becomes longer by that.
+  void kept_waiting(Duration duration);
 
   [[nodiscard]] Action receive(const Message& message, TimePoint now);
 
@@ -99,7 +106,8 @@ class Receiver {
   void stored(TimePoint now);
   [[nodiscard]] Action compared(bool equal);
 
-  // To be called at or after deadline(); finds which time-out has passed, if any.
+  // To be called at or after deadline(); finds which time-out has passed, if any, and whether the
+  // peer is too slow.
   [[nodiscard]] Action tick(TimePoint now);
   [[nodiscard]] std::optional<TimePoint> deadline() const;
 
@@ -131,9 +139,15 @@ class Receiver {
   [[nodiscard]] Action reject(Error error);
   [[nodiscard]] Action store(const Chunk& chunk);
   void apply(UploadEvent event);
+  // When the minute that runs is over.
+  [[nodiscard]] std::optional<TimePoint> rate_due() const;
+  [[nodiscard]] std::uint64_t least_bytes() const;
+  // How far the upload has come, for a person.
+  [[nodiscard]] std::string arrived() const;
 
-  const Limits limits_;
-  const std::unique_ptr<MessageParser> parser_;
+  Limits limits_;
+  std::uint32_t max_chunks_;
+  std::unique_ptr<MessageParser> parser_;
 
   UploadState state_ = UploadState::kIdle;
   std::optional<Error> error_;
@@ -142,6 +156,9 @@ class Receiver {
   std::uint32_t largest_chunk_ = 0;
   // The last moment at which something new came: what the idle time-out counts from.
   TimePoint progressed_at_{};
+  // The minute that `min_rate` is measured over just now: its begin, and what was there by then.
+  TimePoint minute_begins_{};
+  std::uint64_t bytes_before_ = 0;
   // The chunk whose action has not been answered yet.
   std::optional<Chunk> pending_;
 };

@@ -102,6 +102,11 @@ const ERRORS = {
   ],
   'too-large': TOO_LARGE,
   'too-many-chunks': TOO_LARGE,
+  'too-slow': [
+    'The connection is too slow for this server.',
+    'Try again where the network is better, or with a shorter video.',
+    true,
+  ],
   'too-many-sessions': ['The server is busy.', LATER, true],
   unauthorized: ['The server did not let this upload in.', 'A valid access key may help.'],
   unavailable: ['The server is not available now.', LATER, true],

@@ -31,6 +31,8 @@ ANALYSE = "decodebin ! videoconvert ! zbar ! testboxdetector ! fakesink sync=fal
 # Two seconds a frame: does not end while a test looks at it.
 ANALYSE_SLOWLY = ANALYSE.replace("! fakesink", "! identity sleep-time=2000000 ! fakesink")
 FRAMES = 100
+# With its header a message has 65,536 bytes.
+LARGEST_CHUNK = 65528
 # Of a film's frame, in units of 1/90000 s.
 TICKS = 3600
 
@@ -207,6 +209,32 @@ async def _():
         check_finished(client, FRAMES)
         end = await server.end()
         assert (end["status"], end["frames"]) == ("done", FRAMES), end
+
+
+@tap.test("the largest chunk that a message holds")
+async def _():
+    film = draw_film(str(FRAMES))
+    assert len(film) > LARGEST_CHUNK, len(film)
+    async with serving() as server, client_of(server, film, chunk_size=LARGEST_CHUNK) as client:
+        await client.closed_by_server()
+        check_finished(client, FRAMES)
+
+
+# aiortc sends them: it does not look at what the other side takes. They arrive in pieces, and a piece is no file.
+@tap.test("larger ones fail the upload with the reason")
+async def _():
+    film = draw_film(str(FRAMES))
+    # One more byte, which arrives whole; a first, a middle and an only chunk that arrive in pieces.
+    for size in (LARGEST_CHUNK + 1, 100000, 140000, len(film)):
+        async with serving() as server, client_of(server, film, chunk_size=size) as client:
+            await client.closed_by_server()
+            assert len(client.results) == 1, client.results
+            _, completion = client.results[0]
+            assert completion["termination_reason"] == "chunk-too-large", completion
+            reason = completion["errors"][0]
+            assert "65536" in reason and "RFC 8841" in reason, reason
+            end = await server.end()
+            assert (end["status"], end["code"], end["bytes"]) == ("failed", "chunk-too-large", 0), end
 
 
 @tap.test("a film of many chunks in real time, nothing acknowledged, and a video that comes back")

@@ -44,10 +44,12 @@ def call(url, method, key, body=None):
 class UploadClient:
     """One upload. `realtime=False` acknowledges every result, as the SDK does."""
 
-    def __init__(self, url, film, key=None, realtime=False, stream_output=None, data_output=("predictions",)):
+    def __init__(self, url, film, key=None, realtime=False, stream_output=None, data_output=("predictions",),
+                 chunk_size=CHUNK_SIZE):
         self.url, self.film, self.key, self.realtime = url, film, key, realtime
         self.stream_output = [] if stream_output is None else [stream_output]
         self.data_output = list(data_output)
+        self.chunk_size = chunk_size
         self.pc = RTCPeerConnection(RTCConfiguration(iceServers=[]))
         self.results = []  # (frame id of the header, the JSON)
         self.video_frames = []  # (pts in units of 1/90000, top of the red box or None)
@@ -122,11 +124,11 @@ class UploadClient:
         self._tasks.append(asyncio.ensure_future(coroutine))
 
     async def _upload(self):
-        total = -(-len(self.film) // CHUNK_SIZE)
+        total = -(-len(self.film) // self.chunk_size)
         for index in range(total):
             while self.upload_channel.bufferedAmount > BUFFER_LIMIT:
                 await asyncio.sleep(0.01)
-            payload = self.film[index * CHUNK_SIZE:(index + 1) * CHUNK_SIZE]
+            payload = self.film[index * self.chunk_size:(index + 1) * self.chunk_size]
             self.upload_channel.send(struct.pack("<II", index, total) + payload)
         self.sent.set()
 

@@ -86,6 +86,7 @@ Limits read_limits(Input& input) {
   const std::uint8_t timeouts = input.byte();
   limits.upload_timeout = std::chrono::seconds(timeouts % 4 * 20);
   limits.idle_timeout = std::chrono::seconds(timeouts / 4 % 4 * 5);
+  limits.min_rate = timeouts / 16 % 4;
   return limits;
 }
 

@@ -2,7 +2,8 @@
 //
 // What the fuzzer and its replay test run: one input is one life of a Receiver.
 //
-//   byte 0..3   max-chunks, max-chunk-size, max-size, and which time-outs are on
+//   byte 0..3   max-chunks, max-chunk-size, max-size, and which time-outs are on, with
+//               which lowest rate
 //   byte 4      the total that well-formed chunks announce
 //   then steps, each one byte that says what happens and a few that say how (see Step in the .cpp).
 //   Bytes that are missing at the end count as 0.

@@ -61,6 +61,7 @@ class ReferenceUpload {
     if (!storage_works) return fail(ErrorCode::kStorageFailed);
     chunks.emplace(index, payload);
     progressed_at = now;
+    if (!minute) minute = now;
     if (chunks.size() == *total) state = UploadState::kComplete;
     return Answer::kStored;
   }
@@ -73,6 +74,11 @@ class ReferenceUpload {
     if (limits_.idle_timeout.count() > 0 && now - progressed_at >= limits_.idle_timeout) {
       return fail(ErrorCode::kIdleTimeout);
     }
+    if (limits_.min_rate > 0 && minute && now - *minute >= kMinute) {
+      if (bytes_stored() - bytes_before < 60 * limits_.min_rate) return fail(ErrorCode::kTooSlow);
+      minute = now;
+      bytes_before = bytes_stored();
+    }
     return Answer::kNothing;
   }
 
@@ -83,6 +89,9 @@ class ReferenceUpload {
     if (limits_.idle_timeout.count() > 0) {
       const TimePoint idle = progressed_at + limits_.idle_timeout;
       first = std::min(first.value_or(idle), idle);
+    }
+    if (limits_.min_rate > 0 && minute) {
+      first = std::min(first.value_or(*minute + kMinute), *minute + kMinute);
     }
     return first;
   }
@@ -142,8 +151,14 @@ class ReferenceUpload {
   std::uint64_t rejected = 0;
   std::optional<TimePoint> opened_at;
   TimePoint progressed_at{};
+  // The minute over which the rate is measured: from the first chunk's, each from the look on at
+  // the one before.
+  std::optional<TimePoint> minute;
+  std::uint64_t bytes_before = 0;
 
  private:
+  static constexpr Duration kMinute = std::chrono::seconds(60);
+
   static std::uint32_t number(ByteView bytes) {
     return bytes[0] + bytes[1] * 0x100U + bytes[2] * 0x10000U + bytes[3] * 0x1000000U;
   }

@@ -90,7 +90,8 @@ void run(std::uint32_t seed, const Faults& faults, bool equal_chunks) {
                          .max_chunks = static_cast<std::uint32_t>(upload.messages.size()),
                          .max_chunk_size = 300,
                          .upload_timeout = 0s,
-                         .idle_timeout = 0s});
+                         .idle_timeout = 0s,
+                         .min_rate = 0});
   Channel channel(faults, random);
   TimePoint now = 0s;
   std::uint64_t delivered = 0;
@@ -155,7 +156,7 @@ TEST(ChannelSimulation, AChunkThatNeverArrivesEndsInATimeout) {
   Upload upload = make_upload(random, true);
   ASSERT_GT(upload.messages.size(), 2U);
   upload.messages.erase(upload.messages.begin() + 1);
-  ReceiverDriver driver({.upload_timeout = 0s, .idle_timeout = 30s});
+  ReceiverDriver driver({.upload_timeout = 0s, .idle_timeout = 30s, .min_rate = 0});
   TimePoint now = 0s;
   Outcome last;
   while (!last.failure && now < 1h) {

@@ -30,6 +30,7 @@ constexpr std::pair<ErrorCode, std::string_view> kTexts[] = {
     {ErrorCode::kStorageFailed, "storage-failed"},
     {ErrorCode::kOverloaded, "overloaded"},
     {ErrorCode::kCancelled, "cancelled"},
+    {ErrorCode::kTooSlow, "too-slow"},
     {ErrorCode::kEmptyUpload, "empty-upload"},
     {ErrorCode::kUnknownSize, "unknown-size"},
     {ErrorCode::kSizeMismatch, "size-mismatch"},

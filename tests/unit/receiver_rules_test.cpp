@@ -146,6 +146,58 @@ TEST(ReceiverRules, ChunkSize) {
   }
 }
 
+// What arrives of a message above the limit is a piece of it: nothing of it is looked at.
+TEST(ReceiverRules, MessageSize) {
+  const Limits open{.max_chunk_size = UINT32_MAX};
+  {
+    ReceiverDriver driver(open);
+    EXPECT_TRUE(driver.chunk(0, 1, pattern(65528)).stored);
+    EXPECT_EQ(driver.state(), UploadState::kComplete);
+  }
+  // The first that is too large arrives whole; of larger ones pieces, the first from 65,536 bytes
+  // on.
+  for (const std::size_t payload : {65529U, 65992U, 170397U}) {
+    for (const bool first : {true, false}) {
+      for (const bool text : {false, true}) {
+        ReceiverDriver driver(open);
+        if (!first) {
+          EXPECT_TRUE(driver.chunk(1, 2, pattern(1)).stored);
+        }
+        const Bytes bytes = v1_chunk(0, first ? 1 : 2, pattern(payload));
+        const Outcome outcome = driver.deliver(text ? text_message(bytes) : binary(bytes));
+        expect_failed(driver, outcome, ErrorCode::kChunkTooLarge);
+        EXPECT_THAT(outcome.failure->message,
+                    AllOf(HasSubstr("65536"), HasSubstr(std::to_string(payload + 8)),
+                          HasSubstr("RFC 8841"), HasSubstr("at most 65528")));
+        EXPECT_FALSE(outcome.asked);
+        // The rest of it: whatever it looks like, it changes nothing any more.
+        EXPECT_TRUE(driver.chunk(0, first ? 1 : 2, pattern(100)).nothing());
+        EXPECT_EQ(driver.state(), UploadState::kError);
+      }
+    }
+  }
+}
+
+TEST(ReceiverRules, DefaultChunkSize) {
+  ReceiverDriver driver;
+  EXPECT_TRUE(driver.chunk(0, 3, pattern(65528)).stored);
+  ReceiverDriver smaller({.max_chunk_size = 65527});
+  expect_failed(smaller, smaller.chunk(0, 3, pattern(65528)), ErrorCode::kChunkTooLarge);
+}
+
+TEST(ReceiverRules, ChunksOfAFileOfTheLargestSize) {
+  // 4 GB in chunks of 16 KiB.
+  const Limits limits{.max_size = 4'000'000'000};
+  {
+    ReceiverDriver driver(limits);
+    EXPECT_TRUE(driver.chunk(0, 244'141, pattern(1)).stored);
+  }
+  ReceiverDriver driver(limits);
+  const Outcome outcome = driver.chunk(0, 244'142, pattern(1));
+  expect_failed(driver, outcome, ErrorCode::kTooManyChunks);
+  EXPECT_THAT(outcome.failure->message, HasSubstr("at most 244141"));
+}
+
 TEST(ReceiverRules, FileSize) {
   for (const std::size_t last : {19U, 20U}) {
     ReceiverDriver driver(small_limits());

@@ -23,7 +23,12 @@ using ::testing::Not;
 constexpr TimePoint kStart = 1000s;
 
 Limits limits(Duration idle, Duration upload) {
-  return {.upload_timeout = upload, .idle_timeout = idle};
+  return {.upload_timeout = upload, .idle_timeout = idle, .min_rate = 0};
+}
+
+TEST(ReceiverTime, NoUploadTimeoutByDefault) {
+  EXPECT_EQ(Limits{}.upload_timeout, 0s);
+  EXPECT_EQ(Limits{}.idle_timeout, 30s);
 }
 
 TEST(ReceiverTime, NothingPassesBeforeTheChannelIsOpen) {

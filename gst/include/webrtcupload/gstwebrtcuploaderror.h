@@ -24,7 +24,8 @@ G_BEGIN_DECLS
  * @GST_WEBRTC_UPLOAD_ERROR_TOTAL_CHANGED: a chunk announces another number of chunks than the first
  * one
  * @GST_WEBRTC_UPLOAD_ERROR_BAD_INDEX: a chunk's index is not below the number of chunks
- * @GST_WEBRTC_UPLOAD_ERROR_CHUNK_TOO_LARGE: a payload above `max-chunk-size`
+ * @GST_WEBRTC_UPLOAD_ERROR_CHUNK_TOO_LARGE: a payload above `max-chunk-size`, or a message above
+ * 65,536 bytes
  * @GST_WEBRTC_UPLOAD_ERROR_TOO_LARGE: the file is above `max-size`
  * @GST_WEBRTC_UPLOAD_ERROR_CONFLICTING_CHUNK: a chunk came again with other bytes
  * @GST_WEBRTC_UPLOAD_ERROR_IDLE_TIMEOUT: no new chunk for `idle-timeout`
@@ -36,6 +37,7 @@ G_BEGIN_DECLS
  * @GST_WEBRTC_UPLOAD_ERROR_OVERLOADED: messages came faster than they could be stored and could not
  * be held back
  * @GST_WEBRTC_UPLOAD_ERROR_CANCELLED: the application emitted `cancel`
+ * @GST_WEBRTC_UPLOAD_ERROR_TOO_SLOW: within a minute fewer new bytes came than `min-rate` asks for
  *
  * Why an upload failed. GError's message says it with the numbers.
  */
@@ -55,6 +57,7 @@ typedef enum {
   GST_WEBRTC_UPLOAD_ERROR_STORAGE_FAILED,
   GST_WEBRTC_UPLOAD_ERROR_OVERLOADED,
   GST_WEBRTC_UPLOAD_ERROR_CANCELLED,
+  GST_WEBRTC_UPLOAD_ERROR_TOO_SLOW,
 } GstWebrtcUploadError;
 
 G_END_DECLS
