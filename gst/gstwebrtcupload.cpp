@@ -73,6 +73,7 @@ enum Property : guint {
   PROP_MAX_CHUNK_SIZE,
   PROP_UPLOAD_TIMEOUT,
   PROP_IDLE_TIMEOUT,
+  PROP_MIN_RATE,
   PROP_QUOTA_INTERVAL,
   PROP_SPOOL_DIRECTORY,
   PROP_PROGRESSIVE,
@@ -120,6 +121,7 @@ void set_property(GObject* object, guint id, const GValue* value, GParamSpec* ps
     webrtcupload::keep_channels(GST_ELEMENT(g_value_get_object(value)));
   }
   source.with_settings([&](Settings& settings) {
+    ++settings.revision;
     switch (id) {
       case PROP_WEBRTCBIN:
         settings.webrtcbin = webrtcupload::ref_gst(GST_ELEMENT(g_value_get_object(value)));
@@ -144,6 +146,9 @@ void set_property(GObject* object, guint id, const GValue* value, GParamSpec* ps
         break;
       case PROP_IDLE_TIMEOUT:
         settings.limits.idle_timeout = to_duration(value);
+        break;
+      case PROP_MIN_RATE:
+        settings.limits.min_rate = g_value_get_uint64(value);
         break;
       case PROP_QUOTA_INTERVAL:
         settings.quota_interval = to_duration(value);
@@ -211,6 +216,9 @@ void get_property(GObject* object, guint id, GValue* value, GParamSpec* pspec) {
         break;
       case PROP_IDLE_TIMEOUT:
         g_value_set_uint64(value, static_cast<guint64>(settings.limits.idle_timeout.count()));
+        break;
+      case PROP_MIN_RATE:
+        g_value_set_uint64(value, settings.limits.min_rate);
         break;
       case PROP_QUOTA_INTERVAL:
         g_value_set_uint64(value, static_cast<guint64>(settings.quota_interval.count()));
@@ -291,6 +299,11 @@ GstStateChangeReturn change_state(GstElement* element, GstStateChange transition
   const GstStateChangeReturn result =
       GST_ELEMENT_CLASS(gst_webrtc_upload_parent_class)->change_state(element, transition);
   if (transition == GST_STATE_CHANGE_PAUSED_TO_PLAYING) source_of(element).let_pipeline_end();
+  // Not on its way up, when downstream may have activated the pad before the element is PAUSED.
+  if (GST_STATE_TRANSITION_NEXT(transition) <= GST_STATE_READY &&
+      transition != GST_STATE_CHANGE_NULL_TO_READY) {
+    source_of(element).end();
+  }
   return result;
 }
 
@@ -317,7 +330,8 @@ void install_properties(GObjectClass* object_class) {
   properties[PROP_DATA_CHANNEL] = g_param_spec_object(
       "data-channel", "Data channel",
       "The channel to receive from, for an application that has it already. May be set inside "
-      "on-data-channel, and has to be for nothing to be lost: messages are kept from then on. "
+      "on-data-channel, and has to be for nothing to be lost: messages are kept from then on, also "
+      "over a stop before the first byte has left src, until the property is set anew. "
       "Takes precedence over webrtcbin and webrtcbin-name, which then only serve back-pressure and "
       "noticing a lost connection",
       GST_TYPE_WEBRTC_DATA_CHANNEL, kReadyFlags);
@@ -340,11 +354,15 @@ void install_properties(GObjectClass* object_class) {
       G_MAXINT64, defaults.limits.max_size, kReadyFlags);
   properties[PROP_MAX_CHUNKS] =
       g_param_spec_uint("max-chunks", "Maximum number of chunks",
-                        "Largest number of chunks accepted (error too-many-chunks)", 1, G_MAXUINT,
-                        defaults.limits.max_chunks, kReadyFlags);
+                        "Largest number of chunks accepted (error too-many-chunks). 0 = what a "
+                        "file of max-size bytes needs in chunks of 16384 bytes, but at least 16384 "
+                        "and at most 4194304",
+                        0, G_MAXUINT, defaults.limits.max_chunks, kReadyFlags);
   properties[PROP_MAX_CHUNK_SIZE] =
       g_param_spec_uint("max-chunk-size", "Maximum size of a chunk",
-                        "Largest payload of one chunk accepted, in bytes (error chunk-too-large)",
+                        "Largest payload of one chunk accepted, in bytes (error "
+                        "chunk-too-large). More than 65528 never is, since a message with its "
+                        "header has at most 65536",
                         1, G_MAXUINT, defaults.limits.max_chunk_size, kReadyFlags);
   properties[PROP_UPLOAD_TIMEOUT] = g_param_spec_uint64(
       "upload-timeout", "Upload time-out",
@@ -356,6 +374,12 @@ void install_properties(GObjectClass* object_class) {
       "Time without a new valid chunk after which the upload fails, in nanoseconds; keepalives and "
       "repeated chunks do not count (error idle-timeout; 0 = no limit)",
       0, kMaxTime, nanoseconds(defaults.limits.idle_timeout), kReadyFlags);
+  properties[PROP_MIN_RATE] = g_param_spec_uint64(
+      "min-rate", "Minimum rate",
+      "Bytes a second that have to arrive in new chunks, on average over each minute from the "
+      "first chunk on (error too-slow; 0 = no limit). Time for which this side keeps the peer "
+      "waiting does not count",
+      0, G_MAXUINT64, defaults.limits.min_rate, kReadyFlags);
   properties[PROP_QUOTA_INTERVAL] =
       g_param_spec_uint64("quota-interval", "Quota interval",
                           "Time between two emissions of check-quota, in nanoseconds (0 = only "

@@ -39,6 +39,7 @@
 #include <utility>
 #include <variant>
 
+#include "core/upload_limits.h"
 #include "gst/gstwebrtcupload.h"
 #include "gst/upload_server.h"
 
@@ -227,9 +228,12 @@ UploadServer::Events events_of(GstWebrtcUploadServer* self) {
   };
   events.upload_begun = [self] { return upload_state(self->upload) != "idle"; };
   events.max_size = [self] {
+    webrtcupload::Limits limits;
     guint64 size = 0;
-    g_object_get(self->upload, "max-size", &size, nullptr);
-    return size;
+    g_object_get(self->upload, "max-size", &size, "max-chunks", &limits.max_chunks,
+                 "max-chunk-size", &limits.max_chunk_size, nullptr);
+    limits.max_size = size;
+    return webrtcupload::reachable_size(limits);
   };
   events.outcome = [self] { return upload_outcome(self->upload); };
   events.give_up = [self] { gst_webrtc_upload_cancel(GST_WEBRTC_UPLOAD(self->upload)); };

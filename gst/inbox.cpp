@@ -66,6 +66,14 @@ std::optional<Inbox::Item> Inbox::pop(std::optional<TimePoint> until) {
   return item;
 }
 
+void Inbox::put_back(Item item) {
+  const std::lock_guard lock(mutex_);
+  if (closed_) return;
+  backlog_.now += cost_of(item);
+  items_.push_front(std::move(item));
+  update_gate();
+}
+
 void Inbox::wake() {
   {
     const std::lock_guard lock(mutex_);
@@ -85,6 +93,12 @@ void Inbox::hold_back_with(std::unique_ptr<ReceiveGate> gate) {
   if (closed_) return;
   gate_ = std::move(gate);
   update_gate();
+}
+
+void Inbox::stop_holding_back() {
+  std::unique_ptr<ReceiveGate> gate;
+  const std::lock_guard lock(mutex_);
+  std::swap(gate, gate_);
 }
 
 void Inbox::close() {

@@ -72,12 +72,16 @@ class Inbox {
 
   // Waits for an item until `until` (without an end when there is none) or for wake().
   [[nodiscard]] std::optional<Item> pop(std::optional<TimePoint> until);
+  // The item that pop() has just given comes again. By the thread that pops.
+  void put_back(Item item);
   // Makes the pop() that waits, or the next one, return at once.
   void wake();
 
   void set_marks(Marks marks);
-  // From now on `gate` is closed while the backlog is high. Null: nothing holds the peer back.
+  // From now on `gate` is closed while the backlog is high.
   void hold_back_with(std::unique_ptr<ReceiveGate> gate);
+  // From now on nothing holds the peer back.
+  void stop_holding_back();
   // Lets everything waiting go, and everything to come; opens the gate.
   void close();
 

@@ -33,14 +33,12 @@ void block_file_size_signal() {
 
 }  // namespace
 
-std::shared_ptr<UploadSession> UploadSession::start(Settings settings,
-                                                    std::unique_ptr<Storage> storage,
-                                                    std::shared_ptr<Inbox> inbox,
-                                                    std::unique_ptr<UploadChannel> channel,
+std::shared_ptr<UploadSession> UploadSession::start(Settings settings, Upload upload,
                                                     GstPtr<GstElement> webrtcbin,
                                                     UploadObserver* observer) {
-  std::shared_ptr<UploadSession> session(new UploadSession(
-      std::move(settings), std::move(storage), std::move(inbox), std::move(webrtcbin), observer));
+  auto channel = std::move(upload.channel);
+  std::shared_ptr<UploadSession> session(
+      new UploadSession(std::move(settings), std::move(upload), std::move(webrtcbin), observer));
   // Before the worker starts, which may find messages of the channel waiting.
   if (channel) session->adopt(std::move(channel));
   // The worker keeps the session: it may outlive stop(), when an application's handler does.
@@ -48,18 +46,25 @@ std::shared_ptr<UploadSession> UploadSession::start(Settings settings,
   return session;
 }
 
-UploadSession::UploadSession(Settings settings, std::unique_ptr<Storage> storage,
-                             std::shared_ptr<Inbox> inbox, GstPtr<GstElement> webrtcbin,
+UploadSession::UploadSession(Settings settings, Upload upload, GstPtr<GstElement> webrtcbin,
                              UploadObserver* observer)
     : settings_(std::move(settings)),
-      storage_(std::move(storage)),
-      inbox_(std::move(inbox)),
+      storage_(std::move(upload.storage)),
+      inbox_(std::move(upload.inbox)),
       observer_(observer),
-      receiver_(settings_.limits, std::make_unique<V1Parser>()),
+      told_start_(upload.start_told),
+      receiver_(std::move(upload.receiver)),
       webrtcbin_(std::move(webrtcbin)),
-      told_state_(settings_.known_state) {}
+      completion_told_(upload.completion_told),
+      told_state_(settings_.known_state) {
+  if (receiver_) {
+    receiver_->resume(settings_.limits, now());
+  } else {
+    receiver_ = std::make_unique<Receiver>(settings_.limits, std::make_unique<V1Parser>());
+  }
+}
 
-void UploadSession::stop() {
+std::optional<UploadSession::Upload> UploadSession::stop(bool keep) {
   std::shared_ptr<UploadChannel> channel;
   GstPtr<GstElement> webrtcbin;
   bool unfinished;
@@ -67,21 +72,54 @@ void UploadSession::stop() {
     const std::lock_guard lock(mutex_);
     stopping_ = true;
     flushing_ = true;
-    channel = std::move(channel_);
+    const UploadState state = receiver_->state();
+    unfinished = state == UploadState::kUploading;
+    keep = keep && channel_ && !was_read_ && !requested_failure_ && state != UploadState::kError &&
+           thread_.get_id() != std::this_thread::get_id();
     webrtcbin = ref_gst(webrtcbin_.get());
-    unfinished = receiver_.state() == UploadState::kUploading;
   }
   changed_.notify_all();
-  inbox_->close();
   inbox_->wake();
+  if (keep) {
+    // Nobody is there whose backlog could shrink.
+    inbox_->stop_holding_back();
+    if (join()) {
+      if (auto upload = give_back()) return upload;
+    }
+  }
+  {
+    const std::lock_guard lock(mutex_);
+    channel = std::move(channel_);
+  }
+  inbox_->close();
   // So that the sender does not go on for nobody. Only with the webrtcbin at hand: the channel does
   // not keep it alive, and uses it for this.
   if (channel && unfinished && webrtcbin) channel->close();
   channel.reset();
+  join();
+  return std::nullopt;
+}
 
+std::optional<UploadSession::Upload> UploadSession::give_back() {
+  // It may have opened meanwhile, and what is to be done then has not been done by who goes on.
+  inbox_->stop_holding_back();
+  const std::lock_guard lock(mutex_);
+  if (receiver_->state() == UploadState::kError || requested_failure_) return std::nullopt;
+  Upload upload{.inbox = inbox_,
+                .channel = std::move(channel_),
+                .storage = std::move(storage_),
+                .start_told = told_start_,
+                .completion_told = completion_told_};
+  // What is moved from still says how far it came.
+  upload.receiver = std::make_unique<Receiver>(std::move(*receiver_));
+  return upload;
+}
+
+bool UploadSession::join() {
+  if (!thread_.joinable()) return false;
   if (thread_.get_id() == std::this_thread::get_id()) {
     thread_.detach();
-    return;
+    return false;
   }
   bool ended;
   {
@@ -97,6 +135,12 @@ void UploadSession::stop() {
   } else {
     thread_.detach();
   }
+  return ended;
+}
+
+bool UploadSession::has_channel(const void* wanted) const {
+  const auto taken = channel();
+  return taken && taken->is(wanted);
 }
 
 void UploadSession::offer(GstWebRTCDataChannel* channel) {
@@ -113,8 +157,7 @@ void UploadSession::offer(GstWebRTCDataChannel* channel) {
   if (auto taken = UploadChannel::take(channel, inbox_)) adopt(std::move(taken));
 }
 
-void UploadSession::adopt(std::unique_ptr<UploadChannel> channel) {
-  std::shared_ptr<UploadChannel> late = std::move(channel);
+void UploadSession::adopt(std::shared_ptr<UploadChannel> late) {
   {
     const std::lock_guard lock(mutex_);
     // One that comes too late is let go when `late` goes out of scope, after the lock.
@@ -129,13 +172,13 @@ void UploadSession::attach(GstElement* webrtcbin) {
   forget_idle_channel();
   GstPtr<GstElement> replaced = ref_gst(webrtcbin);
   const std::lock_guard lock(mutex_);
-  if (receiver_.state() == UploadState::kIdle && !channel_) webrtcbin_.swap(replaced);
+  if (receiver_->state() == UploadState::kIdle && !channel_) webrtcbin_.swap(replaced);
 }
 
 bool UploadSession::forget_idle_channel(const void* gone) {
   std::shared_ptr<UploadChannel> forgotten;
   const std::lock_guard lock(mutex_);
-  if (receiver_.state() != UploadState::kIdle || !channel_) return false;
+  if (receiver_->state() != UploadState::kIdle || !channel_) return false;
   if (gone && !channel_->is(gone)) return false;
   forgotten.swap(channel_);
   adopted_ = false;
@@ -186,7 +229,9 @@ void UploadSession::run() {
     }
     if (adopted) plumb_connection(false);
     if (requested) carry_out(fail(std::move(*requested)));
-    if (const auto item = inbox_->pop(next_wake_up())) handle(*item);
+    if (auto item = inbox_->pop(next_wake_up()); item && !handle(*item)) {
+      inbox_->put_back(std::move(*item));
+    }
     check_timers();
     report_progress();
   }
@@ -197,28 +242,29 @@ void UploadSession::run() {
   changed_.notify_all();
 }
 
-void UploadSession::handle(const Inbox::Item& item) {
+bool UploadSession::handle(const Inbox::Item& item) {
   if (const auto* received = std::get_if<Inbox::Received>(&item)) {
-    handle_message(received->message());
-  } else if (std::holds_alternative<Inbox::Opened>(item)) {
+    return handle_message(received->message());
+  }
+  if (std::holds_alternative<Inbox::Opened>(item)) {
     // Time runs from here on; but where peers may come and go, from the first chunk on.
     if (!settings_.outlives_idle_peers) {
       const std::lock_guard lock(mutex_);
-      receiver_.opened(now());
+      receiver_->opened(now());
     }
     plumb_connection(true);
   } else if (const auto* gone = std::get_if<Inbox::Gone>(&item)) {
     bool shutting_down = false;
-    run_detachable([&] { shutting_down = observer_->shutting_down(); });
-    if (shutting_down) return;
+    if (!run_detachable([&] { shutting_down = observer_->shutting_down(); })) return false;
+    if (shutting_down) return true;
     if (settings_.outlives_idle_peers) {
       const auto taken = channel();
-      if (forget_idle_channel(gone->channel) || !taken || !taken->is(gone->channel)) return;
+      if (forget_idle_channel(gone->channel) || !taken || !taken->is(gone->channel)) return true;
     }
     Error error{ErrorCode::kPeerGone, gone->why};
     {
       const std::lock_guard lock(mutex_);
-      const ReceiverStatistics& statistics = receiver_.statistics();
+      const ReceiverStatistics& statistics = receiver_->statistics();
       error.message += " after " + std::to_string(statistics.chunks) + " chunks";
       if (statistics.chunks_announced > 0) {
         error.message += " of " + std::to_string(statistics.chunks_announced);
@@ -230,6 +276,7 @@ void UploadSession::handle(const Inbox::Item& item) {
                     std::to_string(overloaded->backlog) +
                         " bytes of messages wait to be stored and the peer cannot be held back"}));
   }
+  return true;
 }
 
 void UploadSession::plumb_connection(bool is_open) {
@@ -271,13 +318,15 @@ void UploadSession::plumb_connection(bool is_open) {
   });
 }
 
-void UploadSession::handle_message(const Message& message) {
+bool UploadSession::handle_message(const Message& message) {
   Action action;
+  unanswered_ = false;
   {
     const std::lock_guard lock(mutex_);
-    action = receiver_.receive(message, now());
+    action = receiver_->receive(message, now());
   }
   while (!std::holds_alternative<action::Nothing>(action)) action = carry_out(action);
+  return !unanswered_;
 }
 
 Action UploadSession::carry_out(const Action& action) {
@@ -300,12 +349,15 @@ Action UploadSession::carry_out(const Action& action) {
 
 Action UploadSession::carry_out(const action::Store& store) {
   std::optional<Error> error;
+  const TimePoint begin = now();
   if (store.reserve > 0) error = storage_->reserve(store.reserve);
   if (!error) error = storage_->write(store.position, store.bytes);
   if (error) return fail(std::move(*error));
   {
     const std::lock_guard lock(mutex_);
-    receiver_.stored(now());
+    const TimePoint end = now();
+    receiver_->kept_waiting(end - begin);
+    receiver_->stored(end);
   }
   changed_.notify_all();
   return action::Nothing{};
@@ -316,7 +368,7 @@ Action UploadSession::carry_out(const action::Compare& compare) {
   if (auto error = storage_->read(compare.stored.position, stored)) return fail(std::move(*error));
   const bool equal = std::equal(stored.begin(), stored.end(), compare.bytes.begin());
   const std::lock_guard lock(mutex_);
-  return receiver_.compared(equal);
+  return receiver_->compared(equal);
 }
 
 Action UploadSession::carry_out(const action::Authorize& authorize) {
@@ -326,18 +378,21 @@ Action UploadSession::carry_out(const action::Authorize& authorize) {
       allowed = observer_->authorize(authorize.request, taken->label(), taken->protocol());
     });
   }
-  // Nobody was asked, since the element stops.
-  if (!allowed) return action::Nothing{};
-  bool within_quota = true;
-  if (*allowed) run_detachable([&] { within_quota = observer_->check_quota(); });
-  if (!within_quota) return fail(over_quota());
+  std::optional<bool> within_quota;
+  if (allowed.value_or(false)) {
+    run_detachable([&] { within_quota = observer_->check_quota(); });
+  }
   const std::lock_guard lock(mutex_);
-  return receiver_.authorized(*allowed);
+  // Not everybody was asked, since the element stops; or who was has stopped it.
+  unanswered_ = stopping_ || !allowed || (*allowed && !within_quota);
+  if (unanswered_) return action::Nothing{};
+  if (*allowed && !*within_quota) return receiver_->fail(over_quota());
+  return receiver_->authorized(*allowed);
 }
 
 Action UploadSession::fail(Error error) {
   const std::lock_guard lock(mutex_);
-  return receiver_.fail(std::move(error));
+  return receiver_->fail(std::move(error));
 }
 
 void UploadSession::check_timers() {
@@ -345,7 +400,7 @@ void UploadSession::check_timers() {
   Action action;
   {
     const std::lock_guard lock(mutex_);
-    action = receiver_.tick(moment);
+    action = receiver_->tick(moment);
   }
   carry_out(action);
   check_quota(moment);
@@ -380,11 +435,11 @@ void UploadSession::report_progress() {
   int percent;
   {
     const std::lock_guard lock(mutex_);
-    statistics = receiver_.statistics();
-    percent = receiver_.percent();
+    statistics = receiver_->statistics();
+    percent = receiver_->percent();
   }
-  if (statistics.first_chunk_at && !std::exchange(told_start_, true)) {
-    run_detachable([this] { observer_->started(); });
+  if (statistics.first_chunk_at && !told_start_) {
+    told_start_ = run_detachable([this] { observer_->started(); });
   }
   if (statistics.completed_at) {
     tell_completion(statistics);
@@ -396,9 +451,9 @@ void UploadSession::report_progress() {
 void UploadSession::tell_completion(const ReceiverStatistics& statistics) {
   {
     const std::lock_guard lock(mutex_);
-    if (completion_told_ || !receiver_.complete()) return;
+    if (completion_told_ || !receiver_->complete()) return;
   }
-  run_detachable([&] { observer_->completed(statistics); });
+  if (!run_detachable([&] { observer_->completed(statistics); })) return;
   {
     const std::lock_guard lock(mutex_);
     completion_told_ = true;
@@ -408,7 +463,7 @@ void UploadSession::tell_completion(const ReceiverStatistics& statistics) {
 
 std::optional<TimePoint> UploadSession::next_wake_up() const {
   const std::lock_guard lock(mutex_);
-  const auto deadline = receiver_.deadline();
+  const auto deadline = receiver_->deadline();
   if (!deadline || !next_quota_check_) return deadline ? deadline : next_quota_check_;
   return std::min(*deadline, *next_quota_check_);
 }
@@ -417,7 +472,7 @@ void UploadSession::tell_state() {
   UploadState current;
   {
     const std::lock_guard lock(mutex_);
-    current = receiver_.state();
+    current = receiver_->state();
     if (current == told_state_) return;
   }
   run_detachable([this] { observer_->state_changed(); });
@@ -429,20 +484,23 @@ void UploadSession::tell_state() {
 }
 
 template <typename Work>
-void UploadSession::run_detachable(Work work) {
+bool UploadSession::run_detachable(Work work) {
   GObjectPtr<GObject> held;
   {
     const std::lock_guard lock(mutex_);
-    if (stopping_) return;
+    if (stopping_) return false;
     detachable_ = true;
     // Before stop() can return, and with it the element go.
     held = observer_->hold();
   }
   // stop() may have begun to wait before.
   changed_.notify_all();
+  const TimePoint begin = now();
   work();
   const std::lock_guard lock(mutex_);
   detachable_ = false;
+  receiver_->kept_waiting(now() - begin);
+  return true;
 }
 
 // ---------------------------------------------------------------------------------------------------
@@ -451,7 +509,7 @@ void UploadSession::run_detachable(Work work) {
 void UploadSession::wait_until_told() {
   std::unique_lock lock(mutex_);
   const auto told = [this] {
-    return flushing_ || receiver_.error() || told_state_ == receiver_.state();
+    return flushing_ || receiver_->error() || told_state_ == receiver_->state();
   };
   if (told()) return;
   const bool is_worker = worker_ == std::this_thread::get_id();
@@ -464,7 +522,7 @@ void UploadSession::wait_until_told() {
 }
 
 void UploadSession::begin_processing() {
-  if (receiver_.begin_processing()) processing_began_at_ = now();
+  if (receiver_->begin_processing()) processing_began_at_ = now();
 }
 
 UploadSession::Availability UploadSession::wait_for(std::uint64_t offset) {
@@ -472,11 +530,12 @@ UploadSession::Availability UploadSession::wait_for(std::uint64_t offset) {
   {
     std::unique_lock lock(mutex_);
     const auto available = [this] {
-      return finished() || settings_.progressive ? receiver_.chunks().contiguous_bytes() : 0;
+      return finished() || settings_.progressive ? receiver_->chunks().contiguous_bytes() : 0;
     };
-    changed_.wait(
-        lock, [&] { return flushing_ || receiver_.error() || finished() || offset < available(); });
-    if (!flushing_ && !receiver_.error()) {
+    changed_.wait(lock, [&] {
+      return flushing_ || receiver_->error() || finished() || offset < available();
+    });
+    if (!flushing_ && !receiver_->error()) {
       if (finished()) begin_processing();
       result = offset < available() ? Availability{Readable::kYes, available() - offset}
                                     : Availability{Readable::kEndOfFile};
@@ -490,12 +549,13 @@ std::optional<Error> UploadSession::read(std::uint64_t offset, std::span<std::ui
   {
     const std::lock_guard lock(mutex_);
     read_.add(offset, out.size());
+    was_read_ = true;
   }
   while (!out.empty()) {
     std::optional<Extent> extent;
     {
       const std::lock_guard lock(mutex_);
-      extent = receiver_.chunks().locate(offset);
+      extent = receiver_->chunks().locate(offset);
     }
     if (!extent) {
       return Error{ErrorCode::kStorageFailed, "nothing is stored at " + std::to_string(offset)};
@@ -514,7 +574,7 @@ std::optional<Error> UploadSession::read(std::uint64_t offset, std::span<std::ui
 void UploadSession::end_of_file_met() {
   {
     const std::lock_guard lock(mutex_);
-    if (!read_.covers(receiver_.statistics().bytes)) return;
+    if (!read_.covers(receiver_->statistics().bytes)) return;
   }
   reading_ended();
 }
@@ -523,8 +583,8 @@ void UploadSession::reading_ended() {
   {
     const std::lock_guard lock(mutex_);
     begin_processing();
-    if (receiver_.state() != UploadState::kProcessing) return;
-    receiver_.finish_processing();
+    if (receiver_->state() != UploadState::kProcessing) return;
+    receiver_->finish_processing();
     processing_ended_at_ = now();
   }
   wait_until_told();
@@ -540,26 +600,26 @@ void UploadSession::set_flushing(bool flushing) {
 
 std::optional<std::uint64_t> UploadSession::wait_for_size() {
   std::unique_lock lock(mutex_);
-  changed_.wait(lock, [this] { return flushing_ || receiver_.error() || finished(); });
+  changed_.wait(lock, [this] { return flushing_ || receiver_->error() || finished(); });
   if (flushing_ || !finished()) return std::nullopt;
-  return receiver_.statistics().bytes;
+  return receiver_->statistics().bytes;
 }
 
 std::optional<std::uint64_t> UploadSession::size() const {
   const std::lock_guard lock(mutex_);
-  if (receiver_.complete()) return receiver_.statistics().bytes;
-  return settings_.progressive ? receiver_.expected_size() : std::nullopt;
+  if (receiver_->complete()) return receiver_->statistics().bytes;
+  return settings_.progressive ? receiver_->expected_size() : std::nullopt;
 }
 
 UploadState UploadSession::state() const {
   const std::lock_guard lock(mutex_);
-  return receiver_.state();
+  return receiver_->state();
 }
 
 GstStructurePtr UploadSession::stats() const {
   const Inbox::Backlog backlog = inbox_->backlog();
   const std::lock_guard lock(mutex_);
-  const ReceiverStatistics& statistics = receiver_.statistics();
+  const ReceiverStatistics& statistics = receiver_->statistics();
   // From `since` to `until`, or to this moment when that is not there yet; 0 when it has not begun.
   const auto span = [](std::optional<TimePoint> since, std::optional<TimePoint> until) -> guint64 {
     if (!since) return 0;
@@ -568,23 +628,23 @@ GstStructurePtr UploadSession::stats() const {
   const guint64 transfer = span(statistics.first_chunk_at, statistics.completed_at);
   const double throughput =
       transfer > 0 ? static_cast<double>(statistics.bytes) * GST_SECOND / transfer : 0;
-  const std::string state(to_string(receiver_.state()));
+  const std::string state(to_string(receiver_->state()));
   GstStructurePtr stats(gst_structure_new(
       "application/x-webrtcupload-stats", "state", G_TYPE_STRING, state.c_str(), "bytes",
       G_TYPE_UINT64, statistics.bytes, "chunks-received", G_TYPE_UINT, statistics.chunks,
       "chunks-announced", G_TYPE_UINT, statistics.chunks_announced, "duplicates", G_TYPE_UINT64,
       statistics.duplicates, "rejected", G_TYPE_UINT64, statistics.rejected, "ignored",
       G_TYPE_UINT64, statistics.ignored, "keepalives", G_TYPE_UINT64, statistics.keepalives,
-      "percent", G_TYPE_INT, receiver_.percent(), "throughput", G_TYPE_DOUBLE, throughput,
+      "percent", G_TYPE_INT, receiver_->percent(), "throughput", G_TYPE_DOUBLE, throughput,
       "backlog", G_TYPE_UINT64, backlog.now, "backlog-peak", G_TYPE_UINT64, backlog.peak,
       "socket-buffer-size", G_TYPE_INT, socket_buffer_granted_, "first-chunk-delay", G_TYPE_UINT64,
       span(statistics.opened_at, statistics.first_chunk_at), "transfer-time", G_TYPE_UINT64,
       transfer, "processing-time", G_TYPE_UINT64, span(processing_began_at_, processing_ended_at_),
       nullptr));
-  if (receiver_.error()) {
-    const std::string code(to_string(receiver_.error()->code));
+  if (receiver_->error()) {
+    const std::string code(to_string(receiver_->error()->code));
     gst_structure_set(stats.get(), "error-code", G_TYPE_STRING, code.c_str(), "error-message",
-                      G_TYPE_STRING, receiver_.error()->message.c_str(), nullptr);
+                      G_TYPE_STRING, receiver_->error()->message.c_str(), nullptr);
   }
   return stats;
 }

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: LGPL-2.1-or-later
 //
-// One run of the webrtcupload element, from READY to PAUSED and back: the worker thread, and what
-// it shares with the thread that reads.
+// One run of the webrtcupload element: the worker thread, and what it shares with the thread that
+// reads.
 
 #pragma once
 
@@ -69,6 +69,18 @@ class UploadSession : public std::enable_shared_from_this<UploadSession> {
     UploadState known_state = UploadState::kIdle;
   };
 
+  // What a run begins with, and what it may leave for the next one.
+  struct Upload {
+    std::shared_ptr<Inbox> inbox;
+    // Null: none is taken yet.
+    std::shared_ptr<UploadChannel> channel;
+    // Null, all of these, as long as no run has had the upload.
+    std::unique_ptr<Storage> storage;
+    std::unique_ptr<Receiver> receiver;
+    bool start_told = false;
+    bool completion_told = false;
+  };
+
   enum class Readable { kYes, kEndOfFile, kFlushing };
   struct Availability {
     Readable status;
@@ -76,17 +88,19 @@ class UploadSession : public std::enable_shared_from_this<UploadSession> {
     std::uint64_t bytes = 0;
   };
 
-  // `channel` is one already taken, with `inbox` for its inbox, or null. `webrtcbin` may be null:
-  // there is no back-pressure then. `observer` has to live until stop() has returned.
-  static std::shared_ptr<UploadSession> start(Settings settings, std::unique_ptr<Storage> storage,
-                                              std::shared_ptr<Inbox> inbox,
-                                              std::unique_ptr<UploadChannel> channel,
+  // `upload` has an inbox and a storage. `webrtcbin` may be null: there is no back-pressure then.
+  // `observer` has to live until stop() has returned.
+  static std::shared_ptr<UploadSession> start(Settings settings, Upload upload,
                                               GstPtr<GstElement> webrtcbin,
                                               UploadObserver* observer);
   // Waits for the worker, but not long for a method of the observer (which may be waiting for this
   // very thread, or be what calls stop()): the worker then ends by itself when that returns, and
   // calls no other.
-  void stop();
+  // With `keep` an upload that can go on is given back, if nothing of it has been read and the
+  // worker has ended. Of all others the channel is closed when the peer is still sending.
+  [[nodiscard]] std::optional<Upload> stop(bool keep);
+  // Which channel it has; never to be dereferenced.
+  [[nodiscard]] bool has_channel(const void* wanted) const;
 
   // A channel that this upload could take: it does if it has none, the label fits and nobody else
   // has it. May be called under the PC lock.
@@ -123,16 +137,21 @@ class UploadSession : public std::enable_shared_from_this<UploadSession> {
   [[nodiscard]] GstStructurePtr stats() const;
 
  private:
-  UploadSession(Settings settings, std::unique_ptr<Storage> storage, std::shared_ptr<Inbox> inbox,
-                GstPtr<GstElement> webrtcbin, UploadObserver* observer);
+  UploadSession(Settings settings, Upload upload, GstPtr<GstElement> webrtcbin,
+                UploadObserver* observer);
+  // False: the worker is left behind, in a method of the observer.
+  bool join();
+  // Of stop(), when the worker has ended.
+  [[nodiscard]] std::optional<Upload> give_back();
 
   // Of the worker thread.
   void run();
-  void handle(const Inbox::Item& item);
+  // False: stop() has begun, and the item has to be handled by whoever goes on.
+  [[nodiscard]] bool handle(const Inbox::Item& item);
   // What can be done about the connection as soon as it is there, which for a channel that was
   // made before the negotiation is when the channel opens.
   void plumb_connection(bool is_open);
-  void handle_message(const Message& message);
+  [[nodiscard]] bool handle_message(const Message& message);
   // Does what the receiver wants and gives its answer to how that went.
   Action carry_out(const Action& action);
   Action carry_out(const action::Store& store);
@@ -146,12 +165,12 @@ class UploadSession : public std::enable_shared_from_this<UploadSession> {
   [[nodiscard]] std::optional<TimePoint> next_wake_up() const;
   // Tells the observer of a new state.
   void tell_state();
-  // Runs `work` so that stop() need not wait for it. Does nothing once stop() has begun.
+  // Runs `work` so that stop() need not wait for it. False: stop() has begun, and it did nothing.
   template <typename Work>
-  void run_detachable(Work work);
+  bool run_detachable(Work work);
 
   // Of any thread.
-  void adopt(std::unique_ptr<UploadChannel> channel);
+  void adopt(std::shared_ptr<UploadChannel> channel);
   void request_failure(Error error);
   // On a thread that reads, and could not be stopped by what the observer calls: waits until the
   // worker has told the state, or nobody is to wait.
@@ -162,10 +181,11 @@ class UploadSession : public std::enable_shared_from_this<UploadSession> {
   bool forget_idle_channel(const void* gone = nullptr);
   // Under mutex_.
   void begin_processing();
-  [[nodiscard]] bool finished() const { return receiver_.complete() && completion_told_; }
+  [[nodiscard]] bool finished() const { return receiver_->complete() && completion_told_; }
 
   const Settings settings_;
-  const std::unique_ptr<Storage> storage_;
+  // The storage and the receiver are here until they are given back.
+  std::unique_ptr<Storage> storage_;
   const std::shared_ptr<Inbox> inbox_;
   UploadObserver* const observer_;
   // Of the thread that starts and stops.
@@ -175,6 +195,8 @@ class UploadSession : public std::enable_shared_from_this<UploadSession> {
   std::optional<TimePoint> next_quota_check_;
   ProgressThrottle progress_;
   bool told_start_ = false;
+  // An answer of the application was needed, and stop() came first.
+  bool unanswered_ = false;
   // What has been done about the channel's connection, and for which channel.
   bool watches_connection_ = false;
   bool has_sockets_ = false;
@@ -185,7 +207,7 @@ class UploadSession : public std::enable_shared_from_this<UploadSession> {
   // pad locks are not taken under it.
   mutable std::mutex mutex_;
   std::condition_variable changed_;
-  Receiver receiver_;
+  std::unique_ptr<Receiver> receiver_;
   GstPtr<GstElement> webrtcbin_;
   std::shared_ptr<UploadChannel> channel_;
   // The channel is new, and the worker has not seen to its connection yet.
@@ -199,6 +221,7 @@ class UploadSession : public std::enable_shared_from_this<UploadSession> {
   // The application knows that the upload is complete; only then are its last bytes given out.
   bool completion_told_ = false;
   ReadCoverage read_;
+  bool was_read_ = false;
   std::optional<TimePoint> processing_began_at_;
   std::optional<TimePoint> processing_ended_at_;
   bool flushing_ = false;

@@ -24,6 +24,7 @@ static_assert(static_cast<int>(ErrorCode::kMalformedMessage) ==
               GST_WEBRTC_UPLOAD_ERROR_MALFORMED_MESSAGE);
 static_assert(static_cast<int>(ErrorCode::kPeerGone) == GST_WEBRTC_UPLOAD_ERROR_PEER_GONE);
 static_assert(static_cast<int>(ErrorCode::kCancelled) == GST_WEBRTC_UPLOAD_ERROR_CANCELLED);
+static_assert(static_cast<int>(ErrorCode::kTooSlow) == GST_WEBRTC_UPLOAD_ERROR_TOO_SLOW);
 
 // As near as GStreamer's own domains come to it.
 int resource_error(ErrorCode code) {
@@ -62,26 +63,53 @@ UploadSource::UploadSource(GstBaseSrc* element, const Signals& signals, GParamSp
 // -------------------------------------------------------------------------------------------------
 // starting and stopping
 
-void UploadSource::set_data_channel(GstWebRTCDataChannel* channel) {
-  EarlyChannel dropped;  // Let go after the lock.
-  const std::lock_guard lock(settings_mutex_);
-  settings_.data_channel = ref_gobject(channel);
-  dropped = std::exchange(early_channel_, {});
-  if (!channel) return;
-  early_channel_.inbox = std::make_shared<Inbox>(settings_.marks);
-  early_channel_.channel = UploadChannel::take(channel, early_channel_.inbox);
+UploadSource::~UploadSource() {
+  // An element that never got to PAUSED, though its pad did.
+  end_session();
+  drop(std::move(waiting_), settings_.webrtcbin.get());
 }
 
-bool UploadSource::take_data_channel(EarlyChannel& early) {
+void UploadSource::set_data_channel(GstWebRTCDataChannel* channel) {
+  Upload dropped;  // Let go after the lock.
+  GstPtr<GstElement> webrtcbin;
+  {
+    const std::lock_guard lock(settings_mutex_);
+    // What came over it is here already.
+    if (channel && waiting_.channel && waiting_.channel->is(channel)) return;
+    ++settings_.revision;
+    settings_.data_channel = ref_gobject(channel);
+    webrtcbin = ref_gst(settings_.webrtcbin.get());
+    dropped = std::exchange(waiting_, {});
+    if (channel) {
+      waiting_.inbox = std::make_shared<Inbox>(settings_.marks);
+      waiting_.channel = UploadChannel::take(channel, waiting_.inbox);
+    }
+  }
+  drop(std::move(dropped), webrtcbin.get());
+}
+
+void UploadSource::drop(Upload upload, GstElement* webrtcbin) {
+  const bool unfinished = upload.receiver && upload.receiver->state() == UploadState::kUploading;
+  if (!upload.channel || !unfinished || !webrtcbin) return;
+  // As a session does that is stopped. Not on this thread, which may be in on-data-channel and hold
+  // the PC lock.
+  using Channel = std::shared_ptr<UploadChannel>;
+  gst_element_call_async(
+      webrtcbin, [](GstElement*, gpointer channel) { (*static_cast<Channel*>(channel))->close(); },
+      new Channel(std::move(upload.channel)),
+      [](gpointer channel) { delete static_cast<Channel*>(channel); });
+}
+
+bool UploadSource::take_data_channel(Upload& upload) {
   bool refused = false;
   {
     const std::lock_guard lock(settings_mutex_);
-    early = std::exchange(early_channel_, {});
-    if (!early.inbox) early.inbox = std::make_shared<Inbox>(settings_.marks);
-    early.inbox->set_marks(settings_.marks);
-    if (settings_.data_channel && !early.channel) {
-      early.channel = UploadChannel::take(settings_.data_channel.get(), early.inbox);
-      refused = !early.channel;
+    upload = std::exchange(waiting_, {});
+    if (!upload.inbox) upload.inbox = std::make_shared<Inbox>(settings_.marks);
+    upload.inbox->set_marks(settings_.marks);
+    if (settings_.data_channel && !upload.channel) {
+      upload.channel = UploadChannel::take(settings_.data_channel.get(), upload.inbox);
+      refused = !upload.channel;
     }
   }
   if (refused) {
@@ -132,6 +160,25 @@ bool UploadSource::find_source(GstPtr<GstElement>& webrtcbin) {
 }
 
 bool UploadSource::start() {
+  // The base class decides when a stream ends from the size it knows, which for us may be an
+  // estimate; create() knows better.
+  gst_base_src_set_automatic_eos(element_, FALSE);
+  ended_ = false;
+  const unsigned revision = with_settings([](const Settings& s) { return s.revision; });
+  std::shared_ptr<UploadSession> running;
+  bool is_current;
+  {
+    const std::lock_guard lock(session_mutex_);
+    running = session_;
+    is_current = session_revision_ == revision;
+  }
+  // Settings count when they change below PAUSED.
+  if (running && (is_current || !may_change_settings())) {
+    running->set_flushing(false);
+    return true;
+  }
+  end_session();
+
   GstPtr<GstElement> webrtcbin;
   if (!find_source(webrtcbin)) return false;
   if (webrtcbin) keep_channels(webrtcbin.get());
@@ -151,26 +198,22 @@ bool UploadSource::start() {
         settings_.spool_directory.empty() ? g_get_tmp_dir() : settings_.spool_directory;
     listens = !settings_.data_channel && webrtcbin;
   }
+  // Made in any case, so that one that does not work shows.
   auto storage = open_storage(spool_directory);
   if (!storage) {
     post_error(element_, storage.error());
     return false;
   }
-  EarlyChannel early;
-  if (!take_data_channel(early)) return false;
-  ended_ = false;
-
-  // The base class decides when a stream ends from the size it knows, which for us may be an
-  // estimate; create() knows better.
-  gst_base_src_set_automatic_eos(element_, FALSE);
+  Upload upload;
+  if (!take_data_channel(upload)) return false;
+  if (!upload.storage) upload.storage = std::move(storage.value());
 
   {
     const std::lock_guard lock(session_mutex_);
     session_settings.known_state = std::exchange(last_state_, UploadState::kIdle);
     last_stats_.reset();
   }
-  auto session = UploadSession::start(std::move(session_settings), std::move(storage.value()),
-                                      std::move(early.inbox), std::move(early.channel),
+  auto session = UploadSession::start(std::move(session_settings), std::move(upload),
                                       ref_gst(webrtcbin.get()), this);
   if (listens) {
     const std::lock_guard lock(attach_mutex_);
@@ -180,6 +223,7 @@ bool UploadSource::start() {
   }
   const std::lock_guard lock(session_mutex_);
   session_ = std::move(session);
+  session_revision_ = revision;
   webrtcbin_ = std::move(webrtcbin);
   return true;
 }
@@ -199,15 +243,34 @@ void UploadSource::attach(GstElement* webrtcbin) {
   webrtcbin_.swap(replaced);
 }
 
-void UploadSource::stop() {
+bool UploadSource::may_change_settings() const {
+  GST_OBJECT_LOCK(element_);
+  const bool below_paused = GST_STATE(element_) < GST_STATE_PAUSED;
+  GST_OBJECT_UNLOCK(element_);
+  return below_paused;
+}
+
+// GStreamer has flushed, and no longer does: who was about to wait would wait for ever.
+void UploadSource::stop() { set_flushing(true); }
+
+void UploadSource::end() { end_session(); }
+
+void UploadSource::end_session() {
   {
     const std::lock_guard lock(attach_mutex_);
     on_data_channel_.disconnect();
   }
   const auto running = session();
   if (!running) return;
-  running->stop();
+  const bool keep = with_settings([&](const Settings& settings) {
+    return settings.data_channel && running->has_channel(settings.data_channel.get());
+  });
+  auto kept = running->stop(keep);
   GstStructurePtr stats = running->stats();
+  if (kept) {
+    const std::lock_guard lock(settings_mutex_);
+    if (kept->channel->is(settings_.data_channel.get())) std::swap(waiting_, *kept);
+  }
   const std::lock_guard lock(session_mutex_);
   last_state_ = running->state();
   last_stats_ = std::move(stats);
@@ -246,9 +309,12 @@ bool UploadSource::answer(GstQuery* query, gboolean& answered) {
     return true;
   }
   const bool progressive = with_settings([](const Settings& s) { return s.progressive; });
-  if (GST_QUERY_TYPE(query) == GST_QUERY_SCHEDULING && progressive) {
-    // In pull mode typefinders read the end of the file first, and would wait for the whole of it.
+  if (GST_QUERY_TYPE(query) == GST_QUERY_SCHEDULING) {
+    // Never left to the base class, which would start and stop the element to find out: decodebin3
+    // asks when it is linked, when there may be nothing yet to receive from.
     gst_query_set_scheduling(query, GST_SCHEDULING_FLAG_SEEKABLE, 1, -1, 0);
+    // In pull mode typefinders read the end of the file first, and would wait for the whole of it.
+    if (!progressive) gst_query_add_scheduling_mode(query, GST_PAD_MODE_PULL);
     gst_query_add_scheduling_mode(query, GST_PAD_MODE_PUSH);
     answered = TRUE;
     return true;

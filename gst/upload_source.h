@@ -36,6 +36,8 @@ class UploadSource final : public UploadObserver {
     int socket_buffer_size = 4 * 1024 * 1024;
     // Somebody calls attach().
     bool is_attached_later = false;
+    // Another number whenever one of the above has changed.
+    unsigned revision = 0;
   };
 
   // Ids of the element's signals.
@@ -47,6 +49,7 @@ class UploadSource final : public UploadObserver {
   };
 
   UploadSource(GstBaseSrc* element, const Signals& signals, GParamSpec* state_property);
+  ~UploadSource();
 
   // Runs `change` on the settings, under their lock.
   template <typename Change>
@@ -58,9 +61,15 @@ class UploadSource final : public UploadObserver {
   // on-data-channel and start the element later.
   void set_data_channel(GstWebRTCDataChannel* channel);
 
-  // GstBaseSrc's virtual methods. start() has posted why when it returns false.
+  // GstBaseSrc starts and stops its source with its pad, which whoever is downstream may activate,
+  // in one mode and then in the other, in any state. The upload is not concerned: it begins with
+  // the first start, and goes on until the element leaves PAUSED, which is when end() is called.
+  // Between stop() and start() nobody waits for its bytes. start() has posted why when it returns
+  // false.
   bool start();
   void stop();
+  void end();
+  // GstBaseSrc's virtual methods.
   void set_flushing(bool flushing);
   [[nodiscard]] std::optional<std::uint64_t> size() const;
   // True when the answer is in `query` or there is none; false: the base class may answer.
@@ -94,17 +103,17 @@ class UploadSource final : public UploadObserver {
   GObjectPtr<GObject> hold() override;
 
  private:
-  // A channel taken before the session that will use it, with all that has come over it.
-  struct EarlyChannel {
-    std::shared_ptr<Inbox> inbox;
-    std::unique_ptr<UploadChannel> channel;
-  };
+  using Upload = UploadSession::Upload;
 
   [[nodiscard]] std::shared_ptr<UploadSession> session() const;
   [[nodiscard]] bool pull_mode() const;
   // Where the channel comes from, as the settings say. False: posted why not.
   [[nodiscard]] bool find_source(GstPtr<GstElement>& webrtcbin);
-  [[nodiscard]] bool take_data_channel(EarlyChannel& early);
+  [[nodiscard]] bool take_data_channel(Upload& upload);
+  // Lets go of an upload that nobody will go on with.
+  void drop(Upload upload, GstElement* webrtcbin);
+  void end_session();
+  [[nodiscard]] bool may_change_settings() const;
   void post_progress(GstProgressType type, const std::string& text);
   void post_stats();
 
@@ -114,18 +123,23 @@ class UploadSource final : public UploadObserver {
 
   mutable std::mutex settings_mutex_;
   Settings settings_;
-  EarlyChannel early_channel_;  // Under settings_mutex_.
+  // Of the channel in the settings, what came over it while no session has it: before the first
+  // one, and also after one of which nothing was read. Under settings_mutex_.
+  Upload waiting_;
 
   // EOS has gone out.
   std::atomic<bool> ended_ = false;
 
-  // Of start(), stop() and attach(). The first two are GstBaseSrc's, which never runs them at once.
+  // Of start(), end() and attach(). The first two never run at once: the pad is not active any more
+  // when the element has left PAUSED.
   std::mutex attach_mutex_;  // Taken before the others here.
   SignalConnection on_data_channel_;
 
   // A leaf: held only to copy or replace what follows.
   mutable std::mutex session_mutex_;
   std::shared_ptr<UploadSession> session_;
+  // Of the settings that it began with.
+  unsigned session_revision_ = 0;
   GstPtr<GstElement> webrtcbin_;
   // What the last session came to, once it is over.
   UploadState last_state_ = UploadState::kIdle;

@@ -6,10 +6,13 @@
 #include <gst/webrtc/webrtc.h>
 #include <gtest/gtest.h>
 
+#include <atomic>
 #include <string>
 #include <vector>
 
+#include "gst/signal_connection.h"
 #include "support/gst_test.h"
+#include "support/odd_directory.h"
 
 namespace webrtcupload::test {
 namespace {
@@ -64,9 +67,10 @@ struct NumberProperty {
 
 const NumberProperty kNumbers[] = {
     {"max-size", 1, 524'288'000, G_MAXINT64},
-    {"max-chunks", 1, 16'384, G_MAXUINT},
-    {"max-chunk-size", 1, 262'144, G_MAXUINT},
-    {"upload-timeout", 0, 300 * GST_SECOND, G_MAXINT64},
+    {"max-chunks", 0, 0, G_MAXUINT},
+    {"max-chunk-size", 1, 65'528, G_MAXUINT},
+    {"upload-timeout", 0, 0, G_MAXINT64},
+    {"min-rate", 0, 4096, G_MAXUINT64},
     {"idle-timeout", 0, 30 * GST_SECOND, G_MAXINT64},
     {"quota-interval", 0, GST_SECOND, G_MAXINT64},
     {"backlog-high", 64 * 1024, 4 * 1024 * 1024, 1024ULL * 1024 * 1024},
@@ -168,7 +172,7 @@ TEST(UploadElement, ElementsAreHeldAndLetGo) {
 TEST(UploadElement, PropertiesAreDescribed) {
   const auto upload = make_upload();
   const auto properties = own_properties(upload.get());
-  EXPECT_EQ(properties.size(), 17U);
+  EXPECT_EQ(properties.size(), 18U);
   for (GParamSpec* spec : properties) {
     EXPECT_TRUE(is_sentence(g_param_spec_get_blurb(spec))) << spec->name;
     EXPECT_TRUE(g_param_spec_get_nick(spec) && *g_param_spec_get_nick(spec)) << spec->name;
@@ -182,7 +186,7 @@ TEST(UploadElement, PropertiesAreDescribed) {
     if (name.ends_with("-timeout") || name.ends_with("-interval")) {
       EXPECT_NE(blurb.find("nanoseconds"), std::string::npos) << name;
     }
-    if (name.starts_with("backlog-") || name.ends_with("-size")) {
+    if (name.starts_with("backlog-") || name.ends_with("-size") || name.ends_with("-rate")) {
       EXPECT_TRUE(blurb.find("bytes") != std::string::npos ||
                   blurb.find("Bytes") != std::string::npos)
           << name;
@@ -351,6 +355,72 @@ TEST_F(UploadQueries, ProgressiveIsPushedOnly) {
   start("progressive=true");
   EXPECT_FALSE(offers(GST_PAD_MODE_PULL));
   EXPECT_TRUE(offers(GST_PAD_MODE_PUSH));
+}
+
+// Elements ask when they are linked, which gst_parse_launch() does before the pipeline has a bus or
+// a webrtcbin that can be found. Nobody who asks starts anything.
+TEST(UploadElement, NoQueryStartsIt) {
+  test::TemporaryDirectory spool;
+  for (const GstState state : {GST_STATE_NULL, GST_STATE_READY}) {
+    for (const char* properties : {"", "progressive=true", "webrtcbin-name=nobody"}) {
+      const auto pipeline =
+          parse_pipeline("webrtcupload name=upload spool-directory=" + spool.path() + " " +
+                         properties + " ! fakesink");
+      BusLog bus(pipeline.get());
+      const auto upload = element_named(pipeline, "upload");
+      std::atomic<int> changes = 0;
+      const SignalConnection watching(
+          upload.get(), "notify::state",
+          G_CALLBACK(+[](GObject*, GParamSpec*, std::atomic<int>** count) { ++**count; }),
+          &changes);
+      ASSERT_EQ(set_state(pipeline.get(), state), GST_STATE_CHANGE_SUCCESS);
+      const PadPtr pad(gst_element_get_static_pad(upload.get(), "src"));
+      const FdGuard descriptors;
+      const GstCapsPtr caps(gst_caps_new_empty_simple("video/quicktime"));
+      for (GstQuery* query :
+           {gst_query_new_scheduling(), gst_query_new_duration(GST_FORMAT_BYTES),
+            gst_query_new_duration(GST_FORMAT_TIME), gst_query_new_position(GST_FORMAT_BYTES),
+            gst_query_new_seeking(GST_FORMAT_BYTES), gst_query_new_seeking(GST_FORMAT_TIME),
+            gst_query_new_latency(), gst_query_new_caps(nullptr),
+            gst_query_new_accept_caps(caps.get()), gst_query_new_buffering(GST_FORMAT_BYTES),
+            gst_query_new_formats(), gst_query_new_convert(GST_FORMAT_BYTES, 1, GST_FORMAT_TIME),
+            gst_query_new_uri(), gst_query_new_segment(GST_FORMAT_BYTES),
+            gst_query_new_context("any"), gst_query_new_selectable()}) {
+        const QueryPtr owned(query);
+        gst_pad_query(pad.get(), query);
+        if (GST_QUERY_TYPE(query) == GST_QUERY_SCHEDULING) {
+          EXPECT_EQ(gst_query_has_scheduling_mode_with_flags(query, GST_PAD_MODE_PULL,
+                                                             GST_SCHEDULING_FLAG_SEEKABLE),
+                    std::string(properties) != "progressive=true");
+          EXPECT_TRUE(gst_query_has_scheduling_mode(query, GST_PAD_MODE_PUSH));
+        }
+      }
+      descriptors.expect_none_new();
+      EXPECT_EQ(bus.count(GST_MESSAGE_ERROR), 0U);
+      EXPECT_EQ(changes, 0);
+      EXPECT_EQ(spool.entries(), 0U);
+      stop_promptly(pipeline.get());
+    }
+  }
+}
+
+// The answer is that of the moment, whatever was set when somebody asked before.
+TEST(UploadElement, ProgressiveAfterLinking) {
+  for (const char* tail : {"decodebin", "decodebin3", "parsebin", "typefind", "multiqueue"}) {
+    const auto pipeline = parse_pipeline(std::string("webrtcupload name=upload ! ") + tail);
+    const auto upload = element_named(pipeline, "upload");
+    const PadPtr pad(gst_element_get_static_pad(upload.get(), "src"));
+    for (const bool progressive : {false, true, false}) {
+      g_object_set(upload.get(), "progressive", gboolean{progressive}, nullptr);
+      const QueryPtr query(gst_query_new_scheduling());
+      ASSERT_TRUE(gst_pad_query(pad.get(), query.get()));
+      EXPECT_EQ(gst_query_has_scheduling_mode(query.get(), GST_PAD_MODE_PULL), !progressive)
+          << tail;
+    }
+    const GstPtr<GstBus> bus(gst_element_get_bus(pipeline.get()));
+    const GstMessagePtr error(gst_bus_pop_filtered(bus.get(), GST_MESSAGE_ERROR));
+    EXPECT_FALSE(error) << tail << ": " << describe(error.get());
+  }
 }
 
 TEST_F(UploadQueries, SeekingInBytesIsPossible) {

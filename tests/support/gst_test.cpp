@@ -65,6 +65,17 @@ GstBusSyncReply BusLog::on_message(GstBus* bus, GstMessage* message, gpointer se
   return GST_BUS_DROP;
 }
 
+namespace {
+
+// Extended types are numbers and no bits: as bits, "streams selected" would be an EOS.
+bool is_of(GstMessage* message, GstMessageType types) {
+  const GstMessageType type = GST_MESSAGE_TYPE(message);
+  if (GST_MESSAGE_TYPE_IS_EXTENDED(message)) return type == types;
+  return (type & types) != 0;
+}
+
+}  // namespace
+
 GstMessagePtr BusLog::wait(GstMessageType types, const Predicate& predicate,
                            std::chrono::milliseconds deadline) {
   const auto until = std::chrono::steady_clock::now() + deadline;
@@ -73,7 +84,7 @@ GstMessagePtr BusLog::wait(GstMessageType types, const Predicate& predicate,
   for (;;) {
     for (; seen < messages_.size(); ++seen) {
       Entry& entry = messages_[seen];
-      if (entry.returned || !(GST_MESSAGE_TYPE(entry.message.get()) & types)) continue;
+      if (entry.returned || !is_of(entry.message.get(), types)) continue;
       if (predicate && !predicate(entry.message.get())) continue;
       entry.returned = true;
       return GstMessagePtr(gst_message_ref(entry.message.get()));
@@ -88,7 +99,7 @@ std::vector<GstMessagePtr> BusLog::all(GstMessageType types) const {
   const std::lock_guard lock(mutex_);
   std::vector<GstMessagePtr> found;
   for (const Entry& entry : messages_) {
-    if (GST_MESSAGE_TYPE(entry.message.get()) & types) {
+    if (is_of(entry.message.get(), types)) {
       found.emplace_back(gst_message_ref(entry.message.get()));
     }
   }

@@ -260,7 +260,11 @@ std::vector<Row> rows() {
       {"FarTooManyChunks",
        "",
        chunk(0, G_MAXUINT32, 100),
-       {too_many, "too-many-chunks", {"4294967295", "16384"}}},
+       {too_many, "too-many-chunks", {"4294967295", "32000"}}},
+      {"MoreChunksThanTheSizeNeeds",
+       "max-size=268435457",
+       chunk(0, 16386, 100),
+       {too_many, "too-many-chunks", {"16386", "16385"}}},
       {"TotalChanged",
        "",
        both(chunk(0, 3, 100), chunk(1, 4, 100)),
@@ -367,6 +371,15 @@ TEST_F(UploadFaults, UploadTimeout) {
       {GST_WEBRTC_UPLOAD_ERROR_UPLOAD_TIMEOUT, "upload-timeout", {"1 s", "1 of 3 chunks"}});
 }
 
+// The minute that the rate is measured over is a real one.
+TEST_F(UploadFaults, TooSlow) {
+  start_with_waiting("idle-timeout=0 min-rate=1000", 1, send_first_of_three);
+  EXPECT_TRUE(witness_->wait_failed(kDeadline + std::chrono::seconds(60)));
+  expect_whole_story({GST_WEBRTC_UPLOAD_ERROR_TOO_SLOW,
+                      "too-slow",
+                      {"100 bytes came in 60 s", "1000 a second", "1 of 3 chunks"}});
+}
+
 TEST_F(UploadFaults, RepetitionsAndKeepalivesDoNotKeepAnUploadAlive) {
   start_with_waiting(kIdleAfterASecond, 2, [](GstWebRTCDataChannel* object) {
     send_first_of_three(object);
@@ -403,7 +416,7 @@ TEST_F(UploadFaults, NewChunksKeepAnUploadAliveButNotForEver) {
 }
 
 TEST_F(UploadFaults, ZeroTurnsTimeoutsOff) {
-  start("idle-timeout=0 upload-timeout=0");
+  start("idle-timeout=0 upload-timeout=0 min-rate=0");
   ASSERT_TRUE(send_chunk(channel(), 0, 2, Bytes(10)));
   const auto until = std::chrono::steady_clock::now() + std::chrono::milliseconds(500);
   EXPECT_TRUE(ping_until(channel_, [&] { return std::chrono::steady_clock::now() >= until; }));
