@@ -22,8 +22,9 @@ namespace webrtcupload {
 [[nodiscard]] std::variant<WorkerRequest, HttpError> parse_whip_request(
     const HttpRequest& request, const WorkerRequestLimits& limits = {});
 
-// What is told to a page before its person chooses a file: the largest size in bytes, and whether a
-// key is needed. Which formats can be decoded is not known beforehand.
+// What is told to a page before its person chooses a file: the largest size in bytes that gets in
+// with the usual chunks, and whether a key is needed. Which formats can be decoded is not known
+// beforehand.
 [[nodiscard]] std::string limits_json(std::uint64_t max_size, bool keys_required);
 
 // 201 with the answer; `session` is the path of the session, which DELETE ends.

@@ -116,6 +116,12 @@ HookVerdict read_hook_reply(const HttpClient::Reply& reply) {
   }
   // What does not fit is no limit.
   if (size && *size < 9e18) limits.max_size = static_cast<std::uint64_t>(*size);
+  std::optional<double> rate;
+  if (!read_positive(object, "min_rate", rate)) {
+    return unavailable("replied with a min_rate that is not a number of bytes above 0");
+  }
+  // Never down to 0, which would mean "any".
+  if (rate) limits.min_rate = static_cast<std::uint64_t>(std::ceil(std::min(*rate, 9e18)));
   for (const auto& [name, time] : {std::pair{"upload_timeout", &limits.upload_timeout},
                                    std::pair{"processing_timeout", &limits.processing_timeout}}) {
     if (!read_time(object, name, *time)) {

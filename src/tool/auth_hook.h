@@ -22,6 +22,7 @@ namespace webrtcupload {
 // What a hook may set for a session. Whoever applies it never goes above the server's own.
 struct SessionLimits {
   std::optional<std::uint64_t> max_size;
+  std::optional<std::uint64_t> min_rate;
   std::optional<std::chrono::milliseconds> upload_timeout;
   std::optional<std::chrono::milliseconds> processing_timeout;
 };

@@ -47,22 +47,22 @@ void Pipelines::add_default(const std::string& description) {
   if (!default_) default_ = Pipeline{description, ""};
 }
 
-std::string Pipelines::check(Pipeline& pipeline) {
-  std::string problem = SessionPipeline::check(pipeline.description);
+std::string Pipelines::check(Pipeline& pipeline, const SessionConfig& config) {
+  std::string problem = SessionPipeline::check(pipeline.description, config);
   if (!problem.empty()) return problem;
   pipeline.output = SessionPipeline::output_name(pipeline.description);
   if (pipeline.output.empty()) pipeline.output = kPredictionsOutput;
   return "";
 }
 
-std::string Pipelines::check() {
+std::string Pipelines::check(const SessionConfig& config) {
   if (default_) {
-    if (const std::string problem = check(*default_); !problem.empty()) {
+    if (const std::string problem = check(*default_, config); !problem.empty()) {
       return "the pipeline does not work: " + problem;
     }
   }
   for (auto& [name, pipeline] : named_) {
-    if (const std::string problem = check(pipeline); !problem.empty()) {
+    if (const std::string problem = check(pipeline, config); !problem.empty()) {
       return "the pipeline \"" + name + "\" does not work: " + problem;
     }
   }

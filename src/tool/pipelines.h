@@ -9,6 +9,8 @@
 #include <optional>
 #include <string>
 
+#include "tool/session_types.h"
+
 namespace webrtcupload {
 
 class Pipelines {
@@ -20,9 +22,9 @@ class Pipelines {
   [[nodiscard]] std::string add(const std::string& text);
   // Fills in the default unless there is one.
   void add_default(const std::string& description);
-  // Whether every one of them makes a pipeline; empty, or what is wrong with which. To be called
-  // before the first choose().
-  [[nodiscard]] std::string check();
+  // Whether every one of them makes a pipeline and starts in a session of this configuration;
+  // empty, or what is wrong with which. To be called before the first choose().
+  [[nodiscard]] std::string check(const SessionConfig& config = {});
 
   struct Choice {
     std::string description;
@@ -38,7 +40,7 @@ class Pipelines {
     std::string output;
   };
   // Empty, or what is wrong.
-  static std::string check(Pipeline& pipeline);
+  static std::string check(Pipeline& pipeline, const SessionConfig& config);
 
   std::optional<Pipeline> default_;
   std::map<std::string, Pipeline, std::less<>> named_;

@@ -93,6 +93,9 @@ void apply_limits(const SessionLimits& limits, SessionConfig& config) {
   if (limits.max_size) {
     config.max_size = std::min(config.max_size.value_or(Limits{}.max_size), *limits.max_size);
   }
+  if (limits.min_rate) {
+    config.min_rate = std::max(config.min_rate.value_or(Limits{}.min_rate), *limits.min_rate);
+  }
   lower_time(limits.upload_timeout,
              std::chrono::duration_cast<std::chrono::milliseconds>(Limits{}.upload_timeout),
              config.upload_timeout);

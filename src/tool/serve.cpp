@@ -16,6 +16,7 @@
 #include <unistd.h>
 #include <utility>
 
+#include "core/upload_limits.h"
 #include "json/json.h"
 #include "signalling/http_server.h"
 #include "signalling/main_context.h"
@@ -61,9 +62,6 @@ std::string session_line(const SessionFacts& facts) {
   }
   return line.text();
 }
-
-// webrtcupload's own.
-constexpr std::uint64_t kDefaultMaxSize = 524288000;
 
 class Server {
  public:
@@ -131,7 +129,10 @@ class Server {
                    : without_credentials(options_.session.ice_servers);
     };
     http.limits = [this] {
-      return limits_json(options_.session.max_size.value_or(kDefaultMaxSize), policy_.wants_keys());
+      Limits limits;
+      limits.max_size = options_.session.max_size.value_or(limits.max_size);
+      limits.max_chunks = options_.session.max_chunks.value_or(limits.max_chunks);
+      return limits_json(reachable_size(limits), policy_.wants_keys());
     };
     return http;
   }

@@ -19,6 +19,9 @@ constexpr double kMaxSeconds = kLongestTime.count() / 1000;
 constexpr std::chrono::milliseconds kDefaultStallTimeout{60000};
 constexpr std::chrono::milliseconds kDefaultQuotaInterval{10000};
 
+// Where 0 means something.
+constexpr gint64 kNotGiven = G_MININT64;
+
 // What GOption fills in.
 struct RawOptions {
   int port = 8080;
@@ -32,6 +35,8 @@ struct RawOptions {
   char* udp_port_range = nullptr;
   char** announce_addresses = nullptr;
   gint64 max_size = 0;
+  gint64 max_chunks = 0;
+  gint64 min_rate = kNotGiven;
   gint64 session_memory = 0;
   char* idle_timeout = nullptr;
   char* upload_timeout = nullptr;
@@ -192,6 +197,10 @@ std::string read_ice_network(RawOptions& raw, ServeOptions& options) {
 std::string convert(RawOptions& raw, ServeOptions& options) {
   if (raw.port < 0 || raw.port > 65535) return "--port must be between 0 and 65535";
   if (raw.max_size < 0) return "--max-size must not be negative";
+  if (raw.max_chunks < 0 || raw.max_chunks > G_MAXUINT) {
+    return "--max-chunks must be between 0 and " + std::to_string(G_MAXUINT);
+  }
+  if (raw.min_rate != kNotGiven && raw.min_rate < 0) return "--min-rate must not be negative";
   if (raw.session_memory < 0) return "--session-memory must not be negative";
   if (raw.max_sessions < 1) return "--max-sessions must be at least 1";
   options.http.port = static_cast<std::uint16_t>(raw.port);
@@ -223,6 +232,8 @@ std::string convert(RawOptions& raw, ServeOptions& options) {
   }
   session.ice_addresses = ice_addresses_for(options.http.address);
   if (raw.max_size > 0) session.max_size = static_cast<std::uint64_t>(raw.max_size);
+  if (raw.max_chunks > 0) session.max_chunks = static_cast<std::uint32_t>(raw.max_chunks);
+  if (raw.min_rate != kNotGiven) session.min_rate = static_cast<std::uint64_t>(raw.min_rate);
   if (raw.session_memory > 0) {
     if (!options.isolate) return "--session-memory needs --isolation process";
     session.memory_limit = static_cast<std::uint64_t>(raw.session_memory);
@@ -321,10 +332,15 @@ std::optional<int> read_serve_options(int argc, char** argv, ServeOptions& optio
        "What a video track to a client is encoded as, VP8 or H264 (VP8)", "CODEC"},
       {"max-size", 0, 0, G_OPTION_ARG_INT64, &raw.max_size,
        "Largest file accepted, in bytes (524288000)", "BYTES"},
+      {"max-chunks", 0, 0, G_OPTION_ARG_INT64, &raw.max_chunks,
+       "Most chunks accepted; 0 = as many as a file of the largest size needs (0)", "NUMBER"},
+      {"min-rate", 0, 0, G_OPTION_ARG_INT64, &raw.min_rate,
+       "End an upload that is slower than so many bytes a second, over a minute; 0 = never (4096)",
+       "BYTES"},
       {"idle-timeout", 0, 0, G_OPTION_ARG_STRING, &raw.idle_timeout,
        "End an upload from which nothing new comes for so long; 0 = never (30)", "SECONDS"},
       {"upload-timeout", 0, 0, G_OPTION_ARG_STRING, &raw.upload_timeout,
-       "End an upload that takes longer; 0 = never (300)", "SECONDS"},
+       "End an upload that takes longer; 0 = never (0)", "SECONDS"},
       {"connect-timeout", 0, 0, G_OPTION_ARG_STRING, &raw.connect_timeout,
        "Forget a client that does not connect, or does not begin to upload, in so long (30)",
        "SECONDS"},
@@ -359,13 +375,11 @@ std::optional<int> read_serve_options(int argc, char** argv, ServeOptions& optio
   if (problem.empty()) problem = convert(raw, options);
   if (!problem.empty()) return usage_error("serve", problem);
 
-  problem = options.pipelines.check();
-  if (problem.empty()) {
-    const std::string directory = options.session.spool_directory.value_or(g_get_tmp_dir());
-    if (const auto spool = Spool::open(directory); !spool) {
-      problem = "uploads cannot be kept: " + spool.error().message;
-    }
+  const std::string directory = options.session.spool_directory.value_or(g_get_tmp_dir());
+  if (const auto spool = Spool::open(directory); !spool) {
+    problem = "uploads cannot be kept: " + spool.error().message;
   }
+  if (problem.empty()) problem = options.pipelines.check(options.session);
   if (problem.empty()) return std::nullopt;
   g_printerr("webrtc-upload serve: %s\n", problem.c_str());
   return kExitFailed;

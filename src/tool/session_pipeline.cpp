@@ -55,14 +55,33 @@ SessionPipeline::~SessionPipeline() {
   g_main_context_unref(context_);
 }
 
-std::string SessionPipeline::check(const std::string& description) {
-  std::string problem = missing_element("webrtcupload");
-  if (!problem.empty()) return problem;
-  const auto pipeline = parse(description, problem);
-  if (pipeline && !has_sink(pipeline.get())) {
-    problem = "it does not end in a sink; \"fakesink sync=false\" takes what nobody else wants";
+std::string SessionPipeline::check(const std::string& description, SessionConfig config) {
+  std::string problem;
+  for (const char* element : {"webrtcupload", "webrtcbin"}) {
+    if (problem = missing_element(element); !problem.empty()) return problem;
   }
-  return problem;
+  {
+    const auto pipeline = parse(description, problem);
+    if (!pipeline) return problem;
+    if (!has_sink(pipeline.get())) {
+      return "it does not end in a sink; \"fakesink sync=false\" takes what nobody else wants";
+    }
+  }
+  // What a session does, with a peer that never comes.
+  const std::unique_ptr<GMainContext, decltype(&g_main_context_unref)> context(
+      g_main_context_new(), g_main_context_unref);
+  const GstPtr<GstElement> webrtcbin(
+      GST_ELEMENT(gst_object_ref_sink(gst_element_factory_make("webrtcbin", nullptr))));
+  config.pipeline = description;
+  Events events;
+  events.state_changed = [] {};
+  events.frame = [](const FrameObserver::Frame&) {};
+  const auto trial = create(context.get(), config, webrtcbin.get(), std::move(events), problem);
+  if (!trial) return problem;
+  if (const auto sink = trial->result_sink()) {
+    g_object_set(sink.get(), "webrtcbin", webrtcbin.get(), nullptr);
+  }
+  return trial->start();
 }
 
 std::string SessionPipeline::output_name(const std::string& description) {
@@ -98,6 +117,8 @@ std::unique_ptr<SessionPipeline> SessionPipeline::create(GMainContext* context,
   };
   g_object_set(upload, "webrtcbin", webrtcbin, nullptr);
   if (config.max_size) g_object_set(upload, "max-size", guint64{*config.max_size}, nullptr);
+  if (config.max_chunks) g_object_set(upload, "max-chunks", guint{*config.max_chunks}, nullptr);
+  if (config.min_rate) g_object_set(upload, "min-rate", guint64{*config.min_rate}, nullptr);
   if (config.idle_timeout) {
     g_object_set(upload, "idle-timeout", nanoseconds(*config.idle_timeout), nullptr);
   }
@@ -216,12 +237,14 @@ void SessionPipeline::on_error(GstMessage* message) {
 }
 
 std::string SessionPipeline::start() {
-  if (gst_element_set_state(pipeline_.get(), GST_STATE_PLAYING) != GST_STATE_CHANGE_FAILURE) {
-    return "";
-  }
-  over_ = true;
+  const bool started =
+      gst_element_set_state(pipeline_.get(), GST_STATE_PLAYING) != GST_STATE_CHANGE_FAILURE;
   const GstPtr<GstBus> bus(gst_element_get_bus(pipeline_.get()));
+  // Nothing has come that could be processed: an error now is one of the pipeline itself, also
+  // where an element posts it and goes on.
   const GstMessagePtr message(gst_bus_pop_filtered(bus.get(), GST_MESSAGE_ERROR));
+  if (started && !message) return "";
+  over_ = true;
   if (!message) return "its state cannot be changed";
   GError* error = nullptr;
   gst_message_parse_error(message.get(), &error, nullptr);

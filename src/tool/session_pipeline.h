@@ -49,8 +49,9 @@ class SessionPipeline {
                                                  std::string& problem);
   ~SessionPipeline();
 
-  // Whether the operator's text makes a pipeline; an empty string, or what is wrong with it.
-  [[nodiscard]] static std::string check(const std::string& description);
+  // Whether the operator's text makes a pipeline, and one that starts with this configuration as it
+  // will in a session; an empty string, or what is wrong with it.
+  [[nodiscard]] static std::string check(const std::string& description, SessionConfig config);
   // The name of the output that a webrtcresultsink in it makes, or an empty string.
   [[nodiscard]] static std::string output_name(const std::string& description);
 

@@ -100,6 +100,8 @@ std::string config_line(const SessionConfig& config) {
   }
   line.set("announced_addresses", string_list(config.ice_network.announced_addresses));
   if (config.max_size) line.set("max_size", *config.max_size);
+  if (config.max_chunks) line.set("max_chunks", std::uint64_t{*config.max_chunks});
+  if (config.min_rate) line.set("min_rate", *config.min_rate);
   set_milliseconds(line, "idle_timeout_ms", config.idle_timeout);
   set_milliseconds(line, "upload_timeout_ms", config.upload_timeout);
   set_milliseconds(line, "stall_timeout_ms", config.stall_timeout);
@@ -149,6 +151,12 @@ std::optional<SessionConfig> parse_config_line(std::string_view line) {
   config.ice_servers = std::move(*ice_servers);
   if (const auto size = json_integer(object, "max_size")) {
     config.max_size = static_cast<std::uint64_t>(*size);
+  }
+  if (const auto chunks = json_integer(object, "max_chunks")) {
+    config.max_chunks = static_cast<std::uint32_t>(*chunks);
+  }
+  if (const auto rate = json_integer(object, "min_rate")) {
+    config.min_rate = static_cast<std::uint64_t>(*rate);
   }
   if (const auto limit = json_integer(object, "memory_limit")) {
     config.memory_limit = static_cast<std::uint64_t>(*limit);

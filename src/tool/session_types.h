@@ -35,6 +35,8 @@ struct SessionConfig {
   IceNetwork ice_network;
   // Unset = the element's default.
   std::optional<std::uint64_t> max_size;
+  std::optional<std::uint32_t> max_chunks;
+  std::optional<std::uint64_t> min_rate;
   std::optional<std::chrono::milliseconds> idle_timeout;
   std::optional<std::chrono::milliseconds> upload_timeout;
   std::optional<std::string> spool_directory;

@@ -115,6 +115,8 @@ class EndToEnd : public ::testing::Test {
     // Takes a while, and no space.
     std::ofstream(file("big.bin")) << "x";
     fs::resize_file(file("big.bin"), 400 << 20);
+    std::ofstream(file("small.bin")) << "x";
+    fs::resize_file(file("small.bin"), 36000);
   }
   static void TearDownTestSuite() { fs::remove_all(directory()); }
 
@@ -165,6 +167,22 @@ TEST_P(EachIsolation, UploadsAndAnalysesAVideo) {
   }
   // The end is the last word.
   EXPECT_EQ(server.events().back().event, "end");
+}
+
+TEST_P(EachIsolation, DecodesWithDecodebin3) {
+  Server server({"--isolation", GetParam()}, "decodebin3 ! videoconvert ! fakesink");
+  expect_success(send(server, file("video.mp4")));
+  const Event end = server.wait_for_end(1);
+  EXPECT_EQ(end.status, "done") << end.message;
+  EXPECT_EQ(end.frames, kFrames);
+}
+
+// More chunks than the default allows, which a larger file may have.
+TEST_P(EachIsolation, ALargerFileMayHaveMoreChunks) {
+  Server server({"--isolation", GetParam(), "--max-size", "600000000"}, kSwallow);
+  const Outcome sent = send(server, file("small.bin"), {"--chunk-size", "1"});
+  EXPECT_EQ(sent.status, 0) << sent.errors;
+  EXPECT_EQ(server.wait_for_end(1).chunks, 36000);
 }
 
 TEST_P(EachIsolation, FilesThatAreNoVideosFailWithAReason) {

@@ -71,6 +71,8 @@ TEST(SessionLines, AConfigurationSurvives) {
   EXPECT_EQ(back->ice_network.udp_ports, config.ice_network.udp_ports);
   EXPECT_EQ(back->ice_network.announced_addresses, config.ice_network.announced_addresses);
   EXPECT_EQ(back->max_size, config.max_size);
+  EXPECT_EQ(back->max_chunks, config.max_chunks);
+  EXPECT_EQ(back->min_rate, config.min_rate);
   EXPECT_EQ(back->idle_timeout, config.idle_timeout);
   EXPECT_EQ(back->upload_timeout, std::nullopt);
   EXPECT_EQ(back->spool_directory, config.spool_directory);
@@ -97,6 +99,8 @@ TEST(SessionLines, WhatAConfigurationLeavesOutIsLeftOut) {
   EXPECT_FALSE(back->ice_network.udp_ports);
   EXPECT_TRUE(back->ice_network.announced_addresses.empty());
   EXPECT_FALSE(back->max_size);
+  EXPECT_FALSE(back->max_chunks);
+  EXPECT_FALSE(back->min_rate);
   EXPECT_FALSE(back->idle_timeout);
   EXPECT_FALSE(back->stall_timeout);
   EXPECT_FALSE(back->realtime);

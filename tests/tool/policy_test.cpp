@@ -174,11 +174,13 @@ TEST(HookReply, TwoHundredsAllowWithLimits) {
   }
   EXPECT_TRUE(std::holds_alternative<SessionLimits>(read_hook_reply(reply_of(204))));
   EXPECT_TRUE(std::holds_alternative<SessionLimits>(read_hook_reply(reply_of(299))));
-  const auto verdict = read_hook_reply(
-      reply_of(201, R"({"max_size": 1000, "upload_timeout": 1.5, "processing_timeout": 1e300})"));
+  const auto verdict = read_hook_reply(reply_of(
+      201,
+      R"({"max_size": 1000, "min_rate": 0.5, "upload_timeout": 1.5, "processing_timeout": 1e300})"));
   ASSERT_TRUE(std::holds_alternative<SessionLimits>(verdict));
   const auto& limits = std::get<SessionLimits>(verdict);
   EXPECT_EQ(limits.max_size, 1000u);
+  EXPECT_EQ(limits.min_rate, 1u);
   EXPECT_EQ(limits.upload_timeout, milliseconds(1500));
   EXPECT_EQ(limits.processing_timeout, kLongestTime);
   // Never "no limit" by rounding.
@@ -221,7 +223,8 @@ TEST(HookReply, EverythingElseDeniesAndTellsTheClientNothing) {
   for (const char* body :
        {"OK", "[]", "{", "null", R"({"max_size": "1"})", R"({"max_size": -1})",
         R"({"max_size": 0})", R"({"max_size": 0.5})", R"({"max_size": 1e999})",
-        R"({"max_size": true})", R"({"upload_timeout": 0})", R"({"upload_timeout": "1"})",
+        R"({"max_size": true})", R"({"min_rate": 0})", R"({"min_rate": "1"})",
+        R"({"min_rate": -1})", R"({"upload_timeout": 0})", R"({"upload_timeout": "1"})",
         R"({"processing_timeout": -1})", R"({"processing_timeout": {}})", "\xff"}) {
     replies.push_back(reply_of(200, body));
   }
@@ -536,13 +539,23 @@ TEST(Policy, LimitsLowerAndNeverRaise) {
   config.processing_timeout = seconds(5);
   apply_limits(generous, config);
   EXPECT_EQ(config.max_size, 524288000u);
-  EXPECT_EQ(config.upload_timeout, seconds(300));
+  EXPECT_EQ(config.upload_timeout, seconds(100000)) << "by default there is none";
   EXPECT_EQ(config.processing_timeout, seconds(5));
   config.max_size = 7;
   config.upload_timeout = milliseconds(3);
   apply_limits(generous, config);
   EXPECT_EQ(config.max_size, 7u);
   EXPECT_EQ(config.upload_timeout, milliseconds(3));
+
+  // A rate is a limit from below: the higher one counts, and the default where none is set.
+  config = {};
+  apply_limits({.min_rate = 4095}, config);
+  EXPECT_EQ(config.min_rate, 4096u);
+  apply_limits({.min_rate = 4097}, config);
+  EXPECT_EQ(config.min_rate, 4097u);
+  config.min_rate = 0;
+  apply_limits({.min_rate = 1}, config);
+  EXPECT_EQ(config.min_rate, 1u);
 
   // 0 is "never": everything is lower than that.
   config.upload_timeout = milliseconds(0);
@@ -600,6 +613,18 @@ TEST(Pipelines, DescriptionsAreNotTakenForNames) {
   }
 }
 
+// As sessions build and start them.
+TEST(Pipelines, AreTriedWhole) {
+  for (const char* text :
+       {"decodebin3 ! videoconvert ! fakesink", "decodebin ! videoconvert ! fakesink",
+        "parsebin ! fakesink", "typefind ! decodebin3 ! fakesink", "queue2 ! decodebin3 ! fakesink",
+        "decodebin3 ! videoconvert ! webrtcresultsink output-name=found"}) {
+    Pipelines pipelines;
+    EXPECT_EQ(pipelines.add("x=" + std::string(text)), "");
+    EXPECT_EQ(pipelines.check(), "") << text;
+  }
+}
+
 TEST(Pipelines, MistakesAreSaid) {
   Pipelines pipelines;
   EXPECT_THAT(pipelines.add(""), HasSubstr("empty"));
@@ -613,6 +638,20 @@ TEST(Pipelines, MistakesAreSaid) {
   EXPECT_EQ(pipelines.add("b=nosuchelement"), "");
   EXPECT_THAT(pipelines.check(), HasSubstr("the pipeline \"b\" does not work: "));
   EXPECT_THAT(pipelines.check(), HasSubstr("nosuchelement"));
+
+  // What parses, and does not start.
+  for (const char* text : {"fakesink filesrc ! fakesink", "decodebin3 ! filesink",
+                           "tee name=t ! fakesink t. ! filesink location=/no/such/folder/x"}) {
+    Pipelines broken;
+    EXPECT_EQ(broken.add(std::string("x=") + text), "");
+    EXPECT_THAT(broken.check(), HasSubstr("the pipeline \"x\" does not work: ")) << text;
+  }
+  // And in a configuration that does not let it.
+  Pipelines good;
+  EXPECT_EQ(good.add("fakesink"), "");
+  SessionConfig config;
+  config.spool_directory = "/no/such/folder";
+  EXPECT_THAT(good.check(config), HasSubstr("/no/such/folder"));
 
   Pipelines endless;
   EXPECT_EQ(endless.add("decodebin ! videoconvert"), "");

@@ -573,6 +573,12 @@ TEST_F(ServerElement, ShowsThePageAndItsLimits) {
               HasSubstr("{\"max_size\":524288000,\"keys_required\":false,\"formats\":null}"));
 }
 
+TEST_F(ServerElement, TellsWhatItsChunksAllow) {
+  start("upload::max-size=4000000000 upload::max-chunks=100", "fakesink");
+  EXPECT_THAT(test::http_exchange(port(), "GET /limits HTTP/1.1\r\nHost: x\r\n\r\n"),
+              HasSubstr("{\"max_size\":4915200,"));
+}
+
 TEST_F(ServerElement, APortThatIsTakenIsAnError) {
   start("", "fakesink");
   const auto other =

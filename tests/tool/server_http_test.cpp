@@ -648,6 +648,10 @@ TEST_F(ServerProgram, CommandLinesThatMeanNothingAreRefused) {
   }
   EXPECT_THAT(refused({"--connect-timeout", "0"}), HasSubstr("must be above 0"));
   EXPECT_THAT(refused({"--pipeline", "fakesink name=x"}), HasSubstr("two default pipelines"));
+  for (const char* option : {"--max-size", "--max-chunks", "--min-rate"}) {
+    EXPECT_THAT(refused({option, "-1"}), HasSubstr(option));
+  }
+  EXPECT_THAT(refused({"--max-chunks", "4294967296"}), HasSubstr("between 0 and 4294967295"));
   EXPECT_THAT(refused({"--video-codec", "VP9"}), HasSubstr("VP9"));
   EXPECT_THAT(refused({"--client-ice-servers", "deny"}), HasSubstr("deny"));
   EXPECT_THAT(refused({"--ice-server", "http://x"}), HasSubstr("--ice-server"));

@@ -181,6 +181,11 @@ TEST(Page, KnowsTheLimits) {
   EXPECT_THAT(reply, StartsWith("HTTP/1.1 200 "));
   EXPECT_THAT(reply, ::testing::EndsWith(
                          "\r\n\r\n{\"max_size\":1234,\"keys_required\":true,\"formats\":null}"));
+  // What gets in, with the usual chunks of 49,152 bytes, is what is told.
+  Server film({"--max-size", "4000000000"});
+  EXPECT_THAT(ask(film, "GET", "/limits"), HasSubstr("{\"max_size\":4000000000,"));
+  Server few({"--max-size", "4000000000", "--max-chunks", "1000"});
+  EXPECT_THAT(ask(few, "GET", "/limits"), HasSubstr("{\"max_size\":49152000,"));
   Server open;
   EXPECT_THAT(ask(open, "GET", "/limits"),
               HasSubstr("{\"max_size\":524288000,\"keys_required\":false,\"formats\":null}"));
