@@ -12,6 +12,7 @@
 #include <optional>
 #include <string>
 #include <tuple>
+#include <vector>
 
 #include "gst/elements_made_by.h"
 #include "gst/upload_origin.h"
@@ -55,6 +56,8 @@ class OpaqueTest : public testing::Test {
                                     static_cast<gssize>(bytes.size()), nullptr));
   }
 
+  [[nodiscard]] const std::string& path() const { return path_; }
+
   struct Seen {
     int frames = 0;
     std::string format;
@@ -64,17 +67,15 @@ class OpaqueTest : public testing::Test {
     bool ours = false;
   };
 
-  Seen play(const std::string& decoder, bool is_upload = true) {
+  Seen play(const std::string& decoder) {
     const auto pipeline = parse_pipeline("filesrc name=file location=" + path_ + " ! " + decoder +
                                          " ! video/x-raw ! fakesink name=sink sync=false "
                                          "signal-handoffs=true");
     Seen seen;
     if (!pipeline) return seen;
-    if (is_upload) {
-      const auto file = element_named(pipeline, "file");
-      const GstPtr<GstPad> pad(gst_element_get_static_pad(file.get(), "src"));
-      gst_pad_add_probe(pad.get(), GST_PAD_PROBE_TYPE_QUERY_UPSTREAM, answer, nullptr, nullptr);
-    }
+    const auto file = element_named(pipeline, "file");
+    const GstPtr<GstPad> pad(gst_element_get_static_pad(file.get(), "src"));
+    gst_pad_add_probe(pad.get(), GST_PAD_PROBE_TYPE_QUERY_UPSTREAM, answer, nullptr, nullptr);
     const auto sink = element_named(pipeline, "sink");
     g_signal_connect(sink.get(), "handoff", G_CALLBACK(on_frame), &seen);
     BusLog bus(pipeline.get());
@@ -156,16 +157,36 @@ TEST_F(OpaqueTest, AFilmThatSaysNothingOfAlphaNeedsNone) {
   EXPECT_FALSE(seen.ours);
 }
 
-// What a program plays from elsewhere is none of our business.
+// What a program plays from elsewhere is none of our business: decodebin goes on to the decoder
+// that it would choose without us.
 TEST_F(OpaqueTest, AFilmThatIsNoUploadKeepsItsAlpha) {
   WebmFilm film;
   film.alpha_data = true;
   store(film);
-  // Not with decodebin3, which does not let go of the pads of a decoder that it does not use.
-  const Seen seen = play("decodebin", false);
-  EXPECT_GT(seen.frames, 0);
-  EXPECT_EQ(seen.format, "A420");
-  EXPECT_FALSE(seen.ours);
+  const auto pipeline = parse_pipeline("filesrc location=" + path() +
+                                       " ! decodebin name=decoder ! fakesink sync=false");
+  const auto decoder = element_named(pipeline, "decoder");
+  std::vector<std::string> tried;
+  g_signal_connect(decoder.get(), "autoplug-select",
+                   G_CALLBACK(+[](GstElement*, GstPad*, GstCaps*, GstElementFactory* factory,
+                                  std::vector<std::string>* names) {
+                     names->emplace_back(gst_plugin_feature_get_name(factory));
+                     // Some versions' decoder of alpha channels leaks frames: it is not run.
+                     constexpr gint kTry = 0;
+                     constexpr gint kExpose = 1;
+                     return names->back() == "vp8alphadecodebin" ? kExpose : kTry;
+                   }),
+                   &tried);
+  BusLog bus(pipeline.get());
+  EXPECT_NE(gst_element_set_state(pipeline.get(), GST_STATE_PLAYING), GST_STATE_CHANGE_FAILURE);
+  const GstMessagePtr end =
+      bus.wait(static_cast<GstMessageType>(GST_MESSAGE_EOS | GST_MESSAGE_ERROR));
+  EXPECT_TRUE(end && GST_MESSAGE_TYPE(end.get()) == GST_MESSAGE_EOS)
+      << (end ? describe(end.get()) : "no end");
+  stop_promptly(pipeline.get());
+  ASSERT_GE(tried.size(), 2U);
+  EXPECT_THAT(tried, testing::Contains("webrtcuploadvp8dec")) << "it has to have been refused";
+  EXPECT_EQ(tried.back(), "vp8alphadecodebin");
 }
 
 TEST_F(OpaqueTest, TakesTheAlphaOfABufferAway) {
