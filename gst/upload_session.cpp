@@ -55,8 +55,8 @@ UploadSession::UploadSession(Settings settings, Upload upload, GstPtr<GstElement
       told_start_(upload.start_told),
       receiver_(std::move(upload.receiver)),
       webrtcbin_(std::move(webrtcbin)),
-      completion_told_(upload.completion_told),
-      told_state_(settings_.known_state) {
+      told_state_(settings_.known_state),
+      completion_told_(upload.completion_told) {
   if (receiver_) {
     receiver_->resume(settings_.limits, now());
   } else {
