@@ -125,7 +125,9 @@ class TwoPeers : public testing::Test {
     };
     client_->offer([&](const Sdp& offer) {
       if (failed(offer)) return;
-      server_->answer(std::get<std::string>(offer), [&](const Sdp& answer) {
+      const auto checked = check_offer(std::get<std::string>(offer));
+      ASSERT_TRUE(std::holds_alternative<Offer>(checked));
+      server_->answer(std::get<Offer>(checked), [&](const Sdp& answer) {
         if (failed(answer)) return;
         client_->accept_answer(std::get<std::string>(answer), [&](std::string refusal) {
           problem = std::move(refusal);
