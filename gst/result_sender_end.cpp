@@ -24,6 +24,8 @@ constexpr std::chrono::seconds kClosePatience{15};
 // For a peer that has acknowledged the last result to read the completion behind it. It has kept up
 // so far, and some peers acknowledge the completion too.
 constexpr std::chrono::milliseconds kCompletionPatience{1000};
+// And in all, however often it acknowledges.
+constexpr std::chrono::minutes kReaderPatience{5};
 
 }  // namespace
 
@@ -200,6 +202,7 @@ std::string ResultSender::Impl::deliver_the_rest(Lock& lock) {
 void ResultSender::Impl::await_reader(Lock& lock) {
   auto acked = window_.acked();
   auto since = Clock::now();
+  const auto last = since + kReaderPatience;
   for (;;) {
     auto patience = settings_.linger;
     if (has_acked_all()) {
@@ -211,7 +214,9 @@ void ResultSender::Impl::await_reader(Lock& lock) {
     const auto waits_for = [&, hurried = hurried_] {
       return gone_ || cancelled_ || window_.acked() != acked || hurried_ != hurried;
     };
-    if (!changed_.wait_until(lock, since + patience, waits_for) || gone_ || cancelled_) return;
+    if (!changed_.wait_until(lock, std::min(since + patience, last), waits_for) || gone_ ||
+        cancelled_)
+      return;
     if (window_.acked() == acked) continue;
     acked = window_.acked();
     since = Clock::now();

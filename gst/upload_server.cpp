@@ -153,36 +153,42 @@ class UploadServer::Worker : public std::enable_shared_from_this<Worker> {
   void on_delete(const HttpRequest& request, const HttpResponder& responder) {
     if (!may_speak_of(request, peer_ ? id_ : "", responder)) return;
     responder.reply_json(200, "");
-    why_left_.reset();
     leave();
   }
 
   // The session that is there, or the last one, unless its client has ended that. Once an upload
   // has begun, its peer stays until stop(); then nobody can ask any more.
   void on_get(const HttpRequest& request, const HttpResponder& responder) {
-    const bool runs = peer_ && !leaving_;
-    if (!may_speak_of(request, runs || why_left_ ? id_ : "", responder)) return;
+    constexpr std::string_view kPrefix = HttpServer::kSessionsPath;
+    const std::string asked =
+        request.path.starts_with(kPrefix) ? request.path.substr(kPrefix.size()) : "";
+    const SessionStatus* ended = ended_.find(asked, "", std::chrono::steady_clock::now());
+    if (!may_speak_of(request, ended ? asked : peer_ && !leaving_ ? id_ : "", responder)) return;
     SessionStatus status;
-    if (const Outcome outcome = runs ? events_.failure() : *why_left_; !outcome.code.empty()) {
+    if (ended) {
+      status = *ended;
+    } else if (const Outcome outcome = events_.failure(); !outcome.code.empty()) {
       status = {.ended = true, .code = outcome.code, .message = outcome.message};
     }
     responder.reply_json(200, session_status_json(status), {{"Cache-Control", "no-store"}});
   }
 
   void answer(const std::string& offer_sdp, HttpResponder responder, bool whip) {
-    if (peer_) {
+    if (peer_ || announces_) {
       return responder.fail({429, "TooManySessions", "The server takes one upload at a time.", {}});
     }
     const auto checked = check_offer(offer_sdp);
     if (const auto* error = std::get_if<OfferError>(&checked)) {
       return responder.fail({400, "InvalidOffer", error->message, {}});
     }
+    auto id = make_session_id();
+    if (!id) {
+      return responder.fail({500, "InternalError", "The system gives no random numbers.", {}});
+    }
+    id_ = std::move(*id);
     std::string problem;
     peer_ = make_peer(problem);
     if (!peer_) return responder.fail({500, "InternalError", problem, {}});
-    const GCharPtr id(g_uuid_string_random());
-    id_ = id.get();
-    why_left_.reset();
     pending_ = Pending{std::get<Offer>(checked), responder, whip};
     responder.on_gone([self = weak_from_this(), id = id_] {
       const auto worker = self.lock();
@@ -196,12 +202,15 @@ class UploadServer::Worker : public std::enable_shared_from_this<Worker> {
   // The application may connect what it likes before there is an answer.
   void announce_peer() {
     const std::shared_ptr<GMainContext> context(g_main_context_ref(context_), g_main_context_unref);
+    announces_ = true;
     tell([added = events_.peer_added, webrtcbin = shared_webrtcbin(), self = weak_from_this(),
           context, id = id_] {
       added(webrtcbin.get());
       post_to(context.get(), [self, id] {
         const auto worker = self.lock();
-        if (worker && worker->id_ == id) worker->answer_announced();
+        if (!worker) return;
+        worker->announces_ = false;
+        if (worker->id_ == id) worker->answer_announced();
       });
     });
   }
@@ -299,13 +308,18 @@ class UploadServer::Worker : public std::enable_shared_from_this<Worker> {
     results_->attach(peer_->webrtcbin());
   }
 
+  void remember(const Outcome& outcome) {
+    ended_.add(id_, "", {.ended = true, .code = outcome.code, .message = outcome.message},
+               std::chrono::steady_clock::now());
+  }
+
   // The place is free when the peer is gone from here as well. `why` is for its client.
   void leave(std::optional<Outcome> why = std::nullopt) {
     if (!peer_) return;
     if (!std::exchange(leaving_, true)) {
       // Whoever waits for an answer is told that there is none.
       pending_.reset();
-      if (why) why_left_ = std::move(why);
+      if (why) remember(*why);
       timer_.cancel();
       peer_->close([weak = weak_from_this()] {
         const auto self = weak.lock();
@@ -324,7 +338,7 @@ class UploadServer::Worker : public std::enable_shared_from_this<Worker> {
     const std::string why =
         "it did not begin to upload in time: " + peer_->why_no_upload(events_.upload_label());
     tell([not_begun = events_.not_begun, why] { not_begun(why); });
-    why_left_ = Outcome{"connect-timeout", why};
+    remember({"connect-timeout", why});
     if (!results_->has_channel()) return leave();
     timer_.start(kLastWordTimeout, [this] { leave(); });
     results_->finish("connect-timeout", {why});
@@ -360,8 +374,11 @@ class UploadServer::Worker : public std::enable_shared_from_this<Worker> {
   std::string id_;
   std::optional<Pending> pending_;
   GObjectPtr<GObject> left_behind_;
-  // How the last session ended, if its client may want to know.
-  std::optional<Outcome> why_left_;
+  // How sessions ended whose clients may want to know.
+  EndedSessions ended_;
+  // A peer is being announced. It may have left already: its client waits no longer than it likes,
+  // and a handler may take its time.
+  bool announces_ = false;
   bool leaving_ = false;
   bool stopping_ = false;
 };

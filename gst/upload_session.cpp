@@ -372,22 +372,38 @@ Action UploadSession::carry_out(const action::Compare& compare) {
 }
 
 Action UploadSession::carry_out(const action::Authorize& authorize) {
+  const auto taken = channel();
+  if (!taken) return forget_request();
   std::optional<bool> allowed;
-  if (const auto taken = channel()) {
-    run_detachable([&] {
-      allowed = observer_->authorize(authorize.request, taken->label(), taken->protocol());
-    });
-  }
+  run_detachable([&] {
+    allowed = observer_->authorize(authorize.request, taken->label(), taken->protocol());
+  });
   std::optional<bool> within_quota;
   if (allowed.value_or(false)) {
     run_detachable([&] { within_quota = observer_->check_quota(); });
   }
-  const std::lock_guard lock(mutex_);
+  std::unique_lock lock(mutex_);
   // Not everybody was asked, since the element stops; or who was has stopped it.
   unanswered_ = stopping_ || !allowed || (*allowed && !within_quota);
   if (unanswered_) return action::Nothing{};
+  // The answers were about a peer that has gone meanwhile. Another one's upload is asked about
+  // anew.
+  if (channel_ != taken) {
+    lock.unlock();
+    return forget_request();
+  }
   if (*allowed && !*within_quota) return receiver_->fail(over_quota());
   return receiver_->authorized(*allowed);
+}
+
+// Of a peer that has gone before its upload began: no chunk of its becomes part of another one's
+// upload, and its time does not run on.
+Action UploadSession::forget_request() {
+  const std::lock_guard lock(mutex_);
+  if (!stopping_ && receiver_->state() == UploadState::kIdle) {
+    receiver_ = std::make_unique<Receiver>(settings_.limits, std::make_unique<V1Parser>());
+  }
+  return action::Nothing{};
 }
 
 Action UploadSession::fail(Error error) {
@@ -486,10 +502,12 @@ void UploadSession::tell_state() {
 template <typename Work>
 bool UploadSession::run_detachable(Work work) {
   GObjectPtr<GObject> held;
+  // What the observer calls may bring the worker here once more.
+  bool outer;
   {
     const std::lock_guard lock(mutex_);
     if (stopping_) return false;
-    detachable_ = true;
+    outer = std::exchange(detachable_, true);
     // Before stop() can return, and with it the element go.
     held = observer_->hold();
   }
@@ -498,8 +516,8 @@ bool UploadSession::run_detachable(Work work) {
   const TimePoint begin = now();
   work();
   const std::lock_guard lock(mutex_);
-  detachable_ = false;
-  receiver_->kept_waiting(now() - begin);
+  detachable_ = outer;
+  if (!outer) receiver_->kept_waiting(now() - begin);
   return true;
 }
 

@@ -157,6 +157,7 @@ class UploadSession : public std::enable_shared_from_this<UploadSession> {
   Action carry_out(const action::Store& store);
   Action carry_out(const action::Compare& compare);
   Action carry_out(const action::Authorize& authorize);
+  Action forget_request();
   Action fail(Error error);
   void check_timers();
   void check_quota(TimePoint now);

@@ -69,9 +69,12 @@ class Kept {
     if (std::ranges::any_of(bins_, [&](const auto& kept) { return kept.get() == bin; })) return;
     bins_.push_back(ref_gst(bin));
     // Each channel has two. One that webrtcbin still has is not for us to let go of.
-    while (bins_.size() > 2 * kKept && !has_parent(bins_.front().get())) {
-      dropped.push_back(std::move(bins_.front()));
-      bins_.pop_front();
+    while (bins_.size() > 2 * kKept) {
+      const auto left =
+          std::ranges::find_if(bins_, [](const auto& kept) { return !has_parent(kept.get()); });
+      if (left == bins_.end()) break;
+      dropped.push_back(std::move(*left));
+      bins_.erase(left);
       bins_leave_ = true;
     }
   }
@@ -83,10 +86,13 @@ class Kept {
       return;
     }
     channels_.push_back(ref_gobject(channel));
-    while (bins_leave_ && channels_.size() > kKept &&
-           state_of(channels_.front().get()) == GST_WEBRTC_DATA_CHANNEL_STATE_CLOSED) {
-      dropped.push_back(std::move(channels_.front()));
-      channels_.pop_front();
+    while (bins_leave_ && channels_.size() > kKept) {
+      const auto closed = std::ranges::find_if(channels_, [](const auto& kept) {
+        return state_of(kept.get()) == GST_WEBRTC_DATA_CHANNEL_STATE_CLOSED;
+      });
+      if (closed == channels_.end()) break;
+      dropped.push_back(std::move(*closed));
+      channels_.erase(closed);
     }
   }
 

@@ -79,8 +79,11 @@ std::string set_up_ice(GstElement* webrtcbin, const IceSetup& setup) {
     g_object_set(ice.get(), "max-rtp-port", guint{ports->last}, "min-rtp-port", guint{ports->first},
                  nullptr);
   }
-  // A TCP candidate listens where anybody may connect, and on ports of the same range.
-  if (others || setup.network.udp_ports) g_object_set(agent.get(), "ice-tcp", FALSE, nullptr);
+  // A TCP candidate listens where anybody may connect, on ports of the same range, and would tell
+  // the address in whose place others are announced.
+  if (others || setup.network.udp_ports || !setup.network.announced_addresses.empty()) {
+    g_object_set(agent.get(), "ice-tcp", FALSE, nullptr);
+  }
   return "";
 }
 

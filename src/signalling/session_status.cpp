@@ -5,6 +5,7 @@
 #include <glib.h>
 
 #include <algorithm>
+#include <sys/random.h>
 #include <utility>
 #include <variant>
 
@@ -83,6 +84,18 @@ const SessionStatus* EndedSessions::find(std::string_view id, std::string_view o
   const auto found = std::ranges::find(sessions_, id, &Session::id);
   if (found == sessions_.end() || found->owner != owner) return nullptr;
   return now - found->at < limits_.time ? &found->status : nullptr;
+}
+
+std::optional<std::string> make_session_id() {
+  std::uint8_t bytes[16];
+  if (getrandom(bytes, sizeof bytes, 0) != sizeof bytes) return std::nullopt;
+  static constexpr char kDigits[] = "0123456789abcdef";
+  std::string id;
+  for (const std::uint8_t byte : bytes) {
+    id += kDigits[byte >> 4];
+    id += kDigits[byte & 15];
+  }
+  return id;
 }
 
 }  // namespace webrtcupload

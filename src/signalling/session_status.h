@@ -65,4 +65,8 @@ class EndedSessions {
   std::deque<Session> sessions_;  // The oldest first.
 };
 
+// 128 random bits in hexadecimal digits; nothing if the system has none. Who knows a session's id
+// may ask how it is, and end it, where no key is asked for.
+[[nodiscard]] std::optional<std::string> make_session_id();
+
 }  // namespace webrtcupload

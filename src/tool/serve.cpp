@@ -12,7 +12,6 @@
 #include <memory>
 #include <mutex>
 #include <optional>
-#include <sys/random.h>
 #include <unistd.h>
 #include <utility>
 
@@ -36,19 +35,6 @@ namespace {
 constexpr std::chrono::milliseconds kShutdownTimeout{15000};
 // What a client is told to wait when there is no room for it, in seconds.
 constexpr const char* kRetryAfter = "5";
-
-// 128 random bits in hexadecimal digits; nothing if the system has none.
-std::optional<std::string> make_session_id() {
-  std::uint8_t bytes[16];
-  if (getrandom(bytes, sizeof bytes, 0) != sizeof bytes) return std::nullopt;
-  static constexpr char kDigits[] = "0123456789abcdef";
-  std::string id;
-  for (const std::uint8_t byte : bytes) {
-    id += kDigits[byte >> 4];
-    id += kDigits[byte & 15];
-  }
-  return id;
-}
 
 std::string session_line(const SessionFacts& facts) {
   JsonWriter line;

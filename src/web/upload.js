@@ -505,6 +505,9 @@ class SessionWatch {
     } else if (status === 404) {
       // Of several servers behind one address another one may have been asked.
       if (this.#known && this.#interrupted) return serverGone(problem);
+      // It may just not speak of its sessions.
+      if (!this.#known) this.#refusals += 1;
+      if (!this.#known && this.#refusals >= ENOUGH_REFUSALS) this.stop();
     } else if (!late && !refused) {
       this.stop(); // It has nothing to say to us.
     }

@@ -68,7 +68,7 @@ TEST(WebFile, ThePageIsLight) {
     ASSERT_TRUE(file) << path;
     bytes += file->bytes.size();
   }
-  EXPECT_LT(bytes, 60000u);
+  EXPECT_LT(bytes, 65000u);
 }
 
 TEST(WebFile, WhatIsServedIsPackedAndLicensed) {

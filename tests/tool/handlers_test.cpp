@@ -388,7 +388,7 @@ TEST(Handlers, NothingThatElementsTellIsLeftOut) {
     g_free(specs);
   }
   gst_plugin_feature_list_free(features);
-  EXPECT_EQ(elements, 4);
+  EXPECT_EQ(elements, 7);
   end_rigs();
 }
 

@@ -265,6 +265,44 @@ TEST_F(ServerElement, APeerThatGoesBeforeItsUploadFreesThePlace) {
   EXPECT_EQ(bus_->count(GST_MESSAGE_WARNING), 0U);
 }
 
+TEST_F(ServerElement, WhatAnApplicationAllowsAPeerIsNotForTheNextOne) {
+  struct Question {
+    std::promise<void> asked;
+    std::promise<void> may_answer;
+    std::atomic<int> count = 0;
+    std::atomic<int> removed = 0;
+  } question;
+  Bytes bytes;
+  const std::string path = write_file(1'000'000, bytes);
+  make("", "filesink location=" + out());
+  g_signal_connect(server_.get(), "peer-removed",
+                   G_CALLBACK(+[](GstElement*, GstElement*, Question* of) { ++of->removed; }),
+                   &question);
+  const GstPtr<GstElement> upload(gst_bin_get_by_name(GST_BIN(server_.get()), "upload"));
+  g_signal_connect(upload.get(), "authorize",
+                   G_CALLBACK(+[](GstElement*, GstStructure*, Question* of) -> gboolean {
+                     if (of->count++ > 0) return TRUE;
+                     of->asked.set_value();
+                     of->may_answer.get_future().wait();
+                     return TRUE;
+                   }),
+                   &question);
+  play();
+  auto first = std::make_unique<WorkerClient>();
+  ASSERT_EQ(first->connect(port(), batch()), 200);
+  first->upload_part(path, 1);
+  question.asked.get_future().wait();
+  first->hang_up();
+  ASSERT_TRUE(eventually([&] { return question.removed == 1; }));
+  WorkerClient second;
+  ASSERT_EQ(second.connect(port(), batch()), 200);
+  question.may_answer.set_value();
+  second.upload(path);
+  ASSERT_TRUE(bus_->wait(GST_MESSAGE_EOS));
+  EXPECT_EQ(question.count, 2) << "each peer is asked about";
+  EXPECT_EQ(written(), bytes);
+}
+
 TEST_F(ServerElement, APeerThatGoesAmidItsUploadIsAnError) {
   Bytes bytes;
   const std::string path = write_file(1'000'000, bytes);
@@ -574,7 +612,10 @@ TEST_F(ServerElement, ShowsThePageAndItsLimits) {
 }
 
 TEST_F(ServerElement, TellsWhatItsChunksAllow) {
-  start("upload::max-size=4000000000 upload::max-chunks=100", "fakesink");
+  make("", "fakesink");
+  gst_child_proxy_set(GST_CHILD_PROXY(server_.get()), "upload::max-size", guint64{4'000'000'000},
+                      "upload::max-chunks", 100U, nullptr);
+  play();
   EXPECT_THAT(test::http_exchange(port(), "GET /limits HTTP/1.1\r\nHost: x\r\n\r\n"),
               HasSubstr("{\"max_size\":4915200,"));
 }
