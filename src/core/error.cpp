@@ -38,6 +38,16 @@ std::string_view to_string(ErrorCode code) {
       return "cancelled";
     case ErrorCode::kTooSlow:
       return "too-slow";
+    case ErrorCode::kTooLargePicture:
+      return "too-large-picture";
+    case ErrorCode::kTooLong:
+      return "too-long";
+    case ErrorCode::kTooManyFrames:
+      return "too-many-frames";
+    case ErrorCode::kTooManyStreams:
+      return "too-many-streams";
+    case ErrorCode::kTooMuchMetadata:
+      return "too-much-metadata";
     case ErrorCode::kEmptyUpload:
       return "empty-upload";
     case ErrorCode::kUnknownSize:

@@ -30,6 +30,12 @@ enum class ErrorCode {
   kOverloaded,
   kCancelled,
   kTooSlow,
+  // The film itself, see film_limits.h.
+  kTooLargePicture,
+  kTooLong,
+  kTooManyFrames,
+  kTooManyStreams,
+  kTooMuchMetadata,
   // Only the sending side has these.
   kEmptyUpload,
   kUnknownSize,
