@@ -74,6 +74,10 @@ enum Property : guint {
   PROP_UPLOAD_TIMEOUT,
   PROP_IDLE_TIMEOUT,
   PROP_MIN_RATE,
+  PROP_MAX_PIXELS,
+  PROP_MAX_DURATION,
+  PROP_MAX_FRAMES,
+  PROP_MAX_STREAMS,
   PROP_QUOTA_INTERVAL,
   PROP_SPOOL_DIRECTORY,
   PROP_PROGRESSIVE,
@@ -150,6 +154,18 @@ void set_property(GObject* object, guint id, const GValue* value, GParamSpec* ps
       case PROP_MIN_RATE:
         settings.limits.min_rate = g_value_get_uint64(value);
         break;
+      case PROP_MAX_PIXELS:
+        settings.film.max_pixels = g_value_get_uint64(value);
+        break;
+      case PROP_MAX_DURATION:
+        settings.film.max_duration = to_duration(value);
+        break;
+      case PROP_MAX_FRAMES:
+        settings.film.max_frames = g_value_get_uint64(value);
+        break;
+      case PROP_MAX_STREAMS:
+        settings.film.max_streams = g_value_get_uint(value);
+        break;
       case PROP_QUOTA_INTERVAL:
         settings.quota_interval = to_duration(value);
         break;
@@ -219,6 +235,18 @@ void get_property(GObject* object, guint id, GValue* value, GParamSpec* pspec) {
         break;
       case PROP_MIN_RATE:
         g_value_set_uint64(value, settings.limits.min_rate);
+        break;
+      case PROP_MAX_PIXELS:
+        g_value_set_uint64(value, settings.film.max_pixels);
+        break;
+      case PROP_MAX_DURATION:
+        g_value_set_uint64(value, static_cast<guint64>(settings.film.max_duration.count()));
+        break;
+      case PROP_MAX_FRAMES:
+        g_value_set_uint64(value, settings.film.max_frames);
+        break;
+      case PROP_MAX_STREAMS:
+        g_value_set_uint(value, static_cast<guint>(settings.film.max_streams));
         break;
       case PROP_QUOTA_INTERVAL:
         g_value_set_uint64(value, static_cast<guint64>(settings.quota_interval.count()));
@@ -380,6 +408,26 @@ void install_properties(GObjectClass* object_class) {
       "first chunk on (error too-slow; 0 = no limit). Time for which this side keeps the peer "
       "waiting does not count",
       0, G_MAXUINT64, defaults.limits.min_rate, kReadyFlags);
+  properties[PROP_MAX_PIXELS] = g_param_spec_uint64(
+      "max-pixels", "Maximum size of the picture",
+      "Most pixels of a picture, width times height, that a decoder behind this element is given "
+      "(error too-large-picture; 0 = no limit)",
+      0, G_MAXUINT64, defaults.film.max_pixels, kReadyFlags);
+  properties[PROP_MAX_DURATION] = g_param_spec_uint64(
+      "max-duration", "Maximum duration",
+      "Longest film accepted, in nanoseconds, by what it says and by its timestamps (error "
+      "too-long; 0 = no limit)",
+      0, kMaxTime, nanoseconds(defaults.film.max_duration), kReadyFlags);
+  properties[PROP_MAX_FRAMES] = g_param_spec_uint64(
+      "max-frames", "Maximum number of frames",
+      "Most frames of a stream of pictures accepted, by what the film says and by counting (error "
+      "too-many-frames; 0 = no limit)",
+      0, G_MAXUINT64, defaults.film.max_frames, kReadyFlags);
+  properties[PROP_MAX_STREAMS] = g_param_spec_uint(
+      "max-streams", "Maximum number of streams",
+      "Most streams of a film accepted: video, audio, text and others together (error "
+      "too-many-streams; 0 = no limit)",
+      0, G_MAXUINT, static_cast<guint>(defaults.film.max_streams), kReadyFlags);
   properties[PROP_QUOTA_INTERVAL] =
       g_param_spec_uint64("quota-interval", "Quota interval",
                           "Time between two emissions of check-quota, in nanoseconds (0 = only "

@@ -9,6 +9,7 @@
 #include <utility>
 #include <vector>
 
+#include "core/film_check.h"
 #include "core/wire_v1.h"
 #include "gst/socket_buffers.h"
 #include "gst/upload_debug.h"
@@ -189,6 +190,14 @@ void UploadSession::cancel() {
   request_failure({ErrorCode::kCancelled, "the application cancelled the upload"});
 }
 
+void UploadSession::reject_film(Error error) {
+  {
+    const std::lock_guard lock(mutex_);
+    if (!rejection_) rejection_ = std::move(error);
+  }
+  inbox_->wake();
+}
+
 void UploadSession::request_failure(Error error) {
   {
     const std::lock_guard lock(mutex_);
@@ -220,15 +229,18 @@ void UploadSession::run() {
   tell_state();
   while (true) {
     std::optional<Error> requested;
+    std::optional<Error> rejection;
     bool adopted;
     {
       const std::lock_guard lock(mutex_);
       if (stopping_) break;
       requested = std::exchange(requested_failure_, std::nullopt);
+      rejection = std::exchange(rejection_, std::nullopt);
       adopted = std::exchange(adopted_, false);
     }
     if (adopted) plumb_connection(false);
     if (requested) carry_out(fail(std::move(*requested)));
+    if (rejection) carry_out_rejection(*rejection);
     if (auto item = inbox_->pop(next_wake_up()); item && !handle(*item)) {
       inbox_->put_back(std::move(*item));
     }
@@ -406,6 +418,14 @@ Action UploadSession::forget_request() {
   return action::Nothing{};
 }
 
+void UploadSession::carry_out_rejection(const Error& error) {
+  const Action action = fail(error);
+  carry_out(action);
+  // What is done cannot fail any more, but those who still work on it have to be told.
+  if (state() != UploadState::kDone) return;
+  run_detachable([&] { observer_->failed(error); });
+}
+
 Action UploadSession::fail(Error error) {
   const std::lock_guard lock(mutex_);
   return receiver_->fail(std::move(error));
@@ -469,12 +489,36 @@ void UploadSession::tell_completion(const ReceiverStatistics& statistics) {
     const std::lock_guard lock(mutex_);
     if (completion_told_ || !receiver_->complete()) return;
   }
+  if (auto error = check_film()) {
+    carry_out(fail(std::move(*error)));
+    return;
+  }
   if (!run_detachable([&] { observer_->completed(statistics); })) return;
   {
     const std::lock_guard lock(mutex_);
     completion_told_ = true;
   }
   changed_.notify_all();
+}
+
+// Before anybody can read it, unless bytes go out as they come.
+std::optional<Error> UploadSession::check_film() {
+  std::uint64_t size;
+  {
+    const std::lock_guard lock(mutex_);
+    size = receiver_->statistics().bytes;
+  }
+  FilmReader film(
+      [this](std::uint64_t offset, std::span<std::uint8_t> out) {
+        {
+          const std::lock_guard lock(mutex_);
+          if (stopping_) return false;
+        }
+        // Whoever needs these bytes will find that out as well.
+        return !read_stored(offset, out);
+      },
+      size);
+  return webrtcupload::check_film(film, settings_.film);
 }
 
 std::optional<TimePoint> UploadSession::next_wake_up() const {
@@ -569,6 +613,13 @@ std::optional<Error> UploadSession::read(std::uint64_t offset, std::span<std::ui
     read_.add(offset, out.size());
     was_read_ = true;
   }
+  auto error = read_stored(offset, out);
+  if (error) request_failure(*error);
+  return error;
+}
+
+std::optional<Error> UploadSession::read_stored(std::uint64_t offset,
+                                                std::span<std::uint8_t> out) const {
   while (!out.empty()) {
     std::optional<Extent> extent;
     {
@@ -579,10 +630,7 @@ std::optional<Error> UploadSession::read(std::uint64_t offset, std::span<std::ui
       return Error{ErrorCode::kStorageFailed, "nothing is stored at " + std::to_string(offset)};
     }
     const auto piece = out.first(std::min<std::uint64_t>(out.size(), extent->length));
-    if (auto error = storage_->read(extent->position, piece)) {
-      request_failure(*error);
-      return error;
-    }
+    if (auto error = storage_->read(extent->position, piece)) return error;
     offset += piece.size();
     out = out.subspan(piece.size());
   }

@@ -15,6 +15,7 @@
 #include <string>
 #include <thread>
 
+#include "core/film_limits.h"
 #include "core/progress_throttle.h"
 #include "core/read_coverage.h"
 #include "core/receiver.h"
@@ -56,6 +57,7 @@ class UploadSession : public std::enable_shared_from_this<UploadSession> {
  public:
   struct Settings {
     Limits limits;
+    FilmLimits film;
     // Of webrtcbin's sockets, in bytes; 0 leaves them alone.
     int socket_buffer_size = 0;
     // 0: never.
@@ -110,6 +112,9 @@ class UploadSession : public std::enable_shared_from_this<UploadSession> {
   void attach(GstElement* webrtcbin);
   // The upload fails with code `cancelled`, soon.
   void cancel();
+  // The film asks for more than it may: the upload fails with this error, soon. Also one that is
+  // done, where nothing but an error message can come of it.
+  void reject_film(Error error);
 
   // Waits until at least one byte at `offset` can be read, or there never will be one, and until
   // the observer has been told of the state in which that is so. The first call after completion
@@ -159,10 +164,12 @@ class UploadSession : public std::enable_shared_from_this<UploadSession> {
   Action carry_out(const action::Authorize& authorize);
   Action forget_request();
   Action fail(Error error);
+  void carry_out_rejection(const Error& error);
   void check_timers();
   void check_quota(TimePoint now);
   void report_progress();
   void tell_completion(const ReceiverStatistics& statistics);
+  [[nodiscard]] std::optional<Error> check_film();
   [[nodiscard]] std::optional<TimePoint> next_wake_up() const;
   // Tells the observer of a new state.
   void tell_state();
@@ -178,6 +185,9 @@ class UploadSession : public std::enable_shared_from_this<UploadSession> {
   void wait_until_told();
   [[nodiscard]] std::shared_ptr<UploadChannel> channel() const;
   [[nodiscard]] GstPtr<GstElement> webrtcbin() const;
+  // What read() does for its caller.
+  [[nodiscard]] std::optional<Error> read_stored(std::uint64_t offset,
+                                                 std::span<std::uint8_t> out) const;
   // Lets go of the channel if nothing has come over it. With `gone` only if it is that one.
   bool forget_idle_channel(const void* gone = nullptr);
   // Under mutex_.
@@ -218,6 +228,7 @@ class UploadSession : public std::enable_shared_from_this<UploadSession> {
   std::thread::id worker_;
   // A failure found on another thread, for the worker to carry out.
   std::optional<Error> requested_failure_;
+  std::optional<Error> rejection_;
   int socket_buffer_granted_ = 0;
   // The application knows that the upload is complete; only then are its last bytes given out.
   bool completion_told_ = false;

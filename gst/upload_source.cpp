@@ -25,6 +25,8 @@ static_assert(static_cast<int>(ErrorCode::kMalformedMessage) ==
 static_assert(static_cast<int>(ErrorCode::kPeerGone) == GST_WEBRTC_UPLOAD_ERROR_PEER_GONE);
 static_assert(static_cast<int>(ErrorCode::kCancelled) == GST_WEBRTC_UPLOAD_ERROR_CANCELLED);
 static_assert(static_cast<int>(ErrorCode::kTooSlow) == GST_WEBRTC_UPLOAD_ERROR_TOO_SLOW);
+static_assert(static_cast<int>(ErrorCode::kTooMuchMetadata) ==
+              GST_WEBRTC_UPLOAD_ERROR_TOO_MUCH_METADATA);
 
 // As near as GStreamer's own domains come to it.
 int resource_error(ErrorCode code) {
@@ -189,6 +191,7 @@ bool UploadSource::start() {
   {
     const std::lock_guard lock(settings_mutex_);
     session_settings = {.limits = settings_.limits,
+                        .film = settings_.film,
                         .socket_buffer_size = settings_.socket_buffer_size,
                         .quota_interval = settings_.quota_interval,
                         .progressive = settings_.progressive,
@@ -213,6 +216,8 @@ bool UploadSource::start() {
     session_settings.known_state = std::exchange(last_state_, UploadState::kIdle);
     last_stats_.reset();
   }
+  film_watch_ = std::make_unique<FilmWatch>(GST_ELEMENT(element_), session_settings.film,
+                                            [this](const Error& error) { film_exceeds(error); });
   auto session = UploadSession::start(std::move(session_settings), std::move(upload),
                                       ref_gst(webrtcbin.get()), this);
   if (listens) {
@@ -255,7 +260,13 @@ void UploadSource::stop() { set_flushing(true); }
 
 void UploadSource::end() { end_session(); }
 
+// On a streaming thread, with a reference on the element held.
+void UploadSource::film_exceeds(const Error& error) {
+  if (const auto running = session()) running->reject_film(error);
+}
+
 void UploadSource::end_session() {
+  film_watch_.reset();
   {
     const std::lock_guard lock(attach_mutex_);
     on_data_channel_.disconnect();

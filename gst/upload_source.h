@@ -13,6 +13,8 @@
 #include <mutex>
 #include <string>
 
+#include "core/film_limits.h"
+#include "gst/film_watch.h"
 #include "gst/glib_ptr.h"
 #include "gst/signal_connection.h"
 #include "gst/upload_session.h"
@@ -28,6 +30,7 @@ class UploadSource final : public UploadObserver {
     std::string webrtcbin_name;
     std::string channel_label = "video_upload";
     Limits limits;
+    FilmLimits film;
     Duration quota_interval = std::chrono::seconds(1);
     // Empty: the system's directory for temporary files.
     std::string spool_directory;
@@ -113,6 +116,7 @@ class UploadSource final : public UploadObserver {
   // Lets go of an upload that nobody will go on with.
   void drop(Upload upload, GstElement* webrtcbin);
   void end_session();
+  void film_exceeds(const Error& error);
   [[nodiscard]] bool may_change_settings() const;
   void post_progress(GstProgressType type, const std::string& text);
   void post_stats();
@@ -126,6 +130,9 @@ class UploadSource final : public UploadObserver {
   // Of the channel in the settings, what came over it while no session has it: before the first
   // one, and also after one of which nothing was read. Under settings_mutex_.
   Upload waiting_;
+
+  // Of the thread that starts and ends.
+  std::unique_ptr<FilmWatch> film_watch_;
 
   // EOS has gone out.
   std::atomic<bool> ended_ = false;

@@ -71,6 +71,10 @@ const NumberProperty kNumbers[] = {
     {"max-chunk-size", 1, 65'528, G_MAXUINT},
     {"upload-timeout", 0, 0, G_MAXINT64},
     {"min-rate", 0, 4096, G_MAXUINT64},
+    {"max-pixels", 0, 67108864, G_MAXUINT64},
+    {"max-duration", 0, 24 * 3600 * GST_SECOND, G_MAXINT64},
+    {"max-frames", 0, 12000000, G_MAXUINT64},
+    {"max-streams", 0, 64, G_MAXUINT},
     {"idle-timeout", 0, 30 * GST_SECOND, G_MAXINT64},
     {"quota-interval", 0, GST_SECOND, G_MAXINT64},
     {"backlog-high", 64 * 1024, 4 * 1024 * 1024, 1024ULL * 1024 * 1024},
@@ -172,7 +176,7 @@ TEST(UploadElement, ElementsAreHeldAndLetGo) {
 TEST(UploadElement, PropertiesAreDescribed) {
   const auto upload = make_upload();
   const auto properties = own_properties(upload.get());
-  EXPECT_EQ(properties.size(), 18U);
+  EXPECT_EQ(properties.size(), 22U);
   for (GParamSpec* spec : properties) {
     EXPECT_TRUE(is_sentence(g_param_spec_get_blurb(spec))) << spec->name;
     EXPECT_TRUE(g_param_spec_get_nick(spec) && *g_param_spec_get_nick(spec)) << spec->name;

@@ -38,6 +38,12 @@ G_BEGIN_DECLS
  * be held back
  * @GST_WEBRTC_UPLOAD_ERROR_CANCELLED: the application emitted `cancel`
  * @GST_WEBRTC_UPLOAD_ERROR_TOO_SLOW: within a minute fewer new bytes came than `min-rate` asks for
+ * @GST_WEBRTC_UPLOAD_ERROR_TOO_LARGE_PICTURE: the film's picture has more pixels than `max-pixels`
+ * @GST_WEBRTC_UPLOAD_ERROR_TOO_LONG: the film is longer than `max-duration`
+ * @GST_WEBRTC_UPLOAD_ERROR_TOO_MANY_FRAMES: the film has more frames than `max-frames`
+ * @GST_WEBRTC_UPLOAD_ERROR_TOO_MANY_STREAMS: the film has more streams than `max-streams`
+ * @GST_WEBRTC_UPLOAD_ERROR_TOO_MUCH_METADATA: the film's index or tags are too large, or nested too
+ * deeply
  *
  * Why an upload failed. GError's message says it with the numbers.
  */
@@ -58,6 +64,11 @@ typedef enum {
   GST_WEBRTC_UPLOAD_ERROR_OVERLOADED,
   GST_WEBRTC_UPLOAD_ERROR_CANCELLED,
   GST_WEBRTC_UPLOAD_ERROR_TOO_SLOW,
+  GST_WEBRTC_UPLOAD_ERROR_TOO_LARGE_PICTURE,
+  GST_WEBRTC_UPLOAD_ERROR_TOO_LONG,
+  GST_WEBRTC_UPLOAD_ERROR_TOO_MANY_FRAMES,
+  GST_WEBRTC_UPLOAD_ERROR_TOO_MANY_STREAMS,
+  GST_WEBRTC_UPLOAD_ERROR_TOO_MUCH_METADATA,
 } GstWebrtcUploadError;
 
 G_END_DECLS
