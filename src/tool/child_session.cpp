@@ -13,6 +13,7 @@
 #include "gst/glib_ptr.h"
 #include "signalling/main_context.h"
 #include "tool/event_output.h"
+#include "tool/session_memory.h"
 #include "tool/session_runner.h"
 
 namespace webrtcupload {
@@ -267,11 +268,15 @@ class ChildSession final : public SessionRunner {
     }
 
     void crashed() {
+      std::string code = "crashed";
       std::string how;
       if (!killed_because.empty()) {
         how = "was ended because " + killed_because;
       } else if (g_subprocess_get_if_signaled(process.get())) {
         how = "was ended by signal " + std::to_string(g_subprocess_get_term_sig(process.get()));
+      } else if (g_subprocess_get_exit_status(process.get()) == kExitNoMemory) {
+        code = "too-much-memory";
+        how = "needs more memory than it may have";
       } else {
         how = "ended unexpectedly with status " +
               std::to_string(g_subprocess_get_exit_status(process.get()));
@@ -279,7 +284,7 @@ class ChildSession final : public SessionRunner {
       const std::string message = "the process of the session " + how;
       if (answered) {
         observer.ended(
-            SessionEnd{.done = false, .code = "crashed", .message = message, .frames = frames});
+            SessionEnd{.done = false, .code = code, .message = message, .frames = frames});
       } else {
         observer.refused(HttpError{500, "SessionCrashed", message, {}});
       }

@@ -7,10 +7,12 @@
 #include <cmath>
 #include <utility>
 
+#include "core/film_limits.h"
 #include "core/spool.h"
 #include "gst/glib_ptr.h"
 #include "signalling/ice_network.h"
 #include "tool/options.h"
+#include "tool/session_memory.h"
 
 namespace webrtcupload {
 namespace {
@@ -37,7 +39,11 @@ struct RawOptions {
   gint64 max_size = 0;
   gint64 max_chunks = 0;
   gint64 min_rate = kNotGiven;
-  gint64 session_memory = 0;
+  gint64 session_memory = kNotGiven;
+  char* max_pixels = nullptr;
+  char* max_duration = nullptr;
+  gint64 max_frames = kNotGiven;
+  gint64 max_streams = kNotGiven;
   char* idle_timeout = nullptr;
   char* upload_timeout = nullptr;
   char* connect_timeout = nullptr;
@@ -60,7 +66,7 @@ struct RawOptions {
     for (char* text :
          {address, isolation, spool_directory, video_codec, client_ice_servers, udp_port_range,
           idle_timeout, upload_timeout, connect_timeout, stall_timeout, max_processing_timeout,
-          api_key_file, auth_hook, auth_hook_timeout, quota_interval}) {
+          api_key_file, auth_hook, auth_hook_timeout, quota_interval, max_pixels, max_duration}) {
       g_free(text);
     }
     g_strfreev(pipelines);
@@ -91,6 +97,7 @@ std::string read_times(const RawOptions& raw, ServeOptions& options) {
        {Time{"--idle-timeout", raw.idle_timeout, 0, &session.idle_timeout},
         Time{"--upload-timeout", raw.upload_timeout, 0, &session.upload_timeout},
         Time{"--stall-timeout", raw.stall_timeout, 0, &session.stall_timeout},
+        Time{"--max-duration", raw.max_duration, 0, &session.max_duration},
         Time{"--connect-timeout", raw.connect_timeout, kTick, &connect_timeout},
         Time{"--max-processing-timeout", raw.max_processing_timeout, kTick,
              &options.max_processing_timeout},
@@ -194,6 +201,42 @@ std::string read_ice_network(RawOptions& raw, ServeOptions& options) {
   return "";
 }
 
+std::string read_film_limits(const RawOptions& raw, SessionConfig& session) {
+  if (raw.max_pixels) {
+    const auto parsed = parse_pixels(raw.max_pixels);
+    const auto* pixels = std::get_if<std::uint64_t>(&parsed);
+    if (!pixels) return "--max-pixels: " + std::get<std::string>(parsed);
+    if (*pixels > G_MAXINT64) return "--max-pixels is too large";
+    session.max_pixels = *pixels;
+  }
+  if (raw.max_frames != kNotGiven) {
+    if (raw.max_frames < 0) return "--max-frames must not be negative";
+    session.max_frames = static_cast<std::uint64_t>(raw.max_frames);
+  }
+  if (raw.max_streams != kNotGiven) {
+    if (raw.max_streams < 0 || raw.max_streams > G_MAXUINT) {
+      return "--max-streams must be between 0 and " + std::to_string(G_MAXUINT);
+    }
+    session.max_streams = static_cast<std::uint32_t>(raw.max_streams);
+  }
+  return "";
+}
+
+std::string read_session_memory(const RawOptions& raw, ServeOptions& options) {
+  if (raw.session_memory == kNotGiven) {
+    if (options.isolate) {
+      options.session.memory_limit = default_session_memory(
+          {.memory = machine_memory(), .processors = g_get_num_processors()}, options.max_sessions);
+    }
+    return "";
+  }
+  if (raw.session_memory < 0) return "--session-memory must not be negative";
+  if (raw.session_memory == 0) return "";
+  if (!options.isolate) return "--session-memory needs --isolation process";
+  options.session.memory_limit = static_cast<std::uint64_t>(raw.session_memory);
+  return "";
+}
+
 std::string convert(RawOptions& raw, ServeOptions& options) {
   if (raw.port < 0 || raw.port > 65535) return "--port must be between 0 and 65535";
   if (raw.max_size < 0) return "--max-size must not be negative";
@@ -201,7 +244,6 @@ std::string convert(RawOptions& raw, ServeOptions& options) {
     return "--max-chunks must be between 0 and " + std::to_string(G_MAXUINT);
   }
   if (raw.min_rate != kNotGiven && raw.min_rate < 0) return "--min-rate must not be negative";
-  if (raw.session_memory < 0) return "--session-memory must not be negative";
   if (raw.max_sessions < 1) return "--max-sessions must be at least 1";
   options.http.port = static_cast<std::uint16_t>(raw.port);
   if (auto address = take_string(raw.address)) {
@@ -234,11 +276,9 @@ std::string convert(RawOptions& raw, ServeOptions& options) {
   if (raw.max_size > 0) session.max_size = static_cast<std::uint64_t>(raw.max_size);
   if (raw.max_chunks > 0) session.max_chunks = static_cast<std::uint32_t>(raw.max_chunks);
   if (raw.min_rate != kNotGiven) session.min_rate = static_cast<std::uint64_t>(raw.min_rate);
-  if (raw.session_memory > 0) {
-    if (!options.isolate) return "--session-memory needs --isolation process";
-    session.memory_limit = static_cast<std::uint64_t>(raw.session_memory);
-  }
   session.spool_directory = take_string(raw.spool_directory);
+  if (std::string problem = read_film_limits(raw, session); !problem.empty()) return problem;
+  if (std::string problem = read_session_memory(raw, options); !problem.empty()) return problem;
   if (std::string problem = read_access(raw, options); !problem.empty()) return problem;
   if (std::string problem = read_ice_servers(raw, options); !problem.empty()) return problem;
   if (std::string problem = read_ice_network(raw, options); !problem.empty()) return problem;
@@ -334,6 +374,14 @@ std::optional<int> read_serve_options(int argc, char** argv, ServeOptions& optio
        "Largest file accepted, in bytes (524288000)", "BYTES"},
       {"max-chunks", 0, 0, G_OPTION_ARG_INT64, &raw.max_chunks,
        "Most chunks accepted; 0 = as many as a file of the largest size needs (0)", "NUMBER"},
+      {"max-pixels", 0, 0, G_OPTION_ARG_STRING, &raw.max_pixels,
+       "Most pixels of a picture: a number, or WIDTHxHEIGHT; 0 = no limit (8192x8192)", "PIXELS"},
+      {"max-duration", 0, 0, G_OPTION_ARG_STRING, &raw.max_duration,
+       "Longest film accepted; 0 = no limit (86400)", "SECONDS"},
+      {"max-frames", 0, 0, G_OPTION_ARG_INT64, &raw.max_frames,
+       "Most frames of a film accepted; 0 = no limit (12000000)", "NUMBER"},
+      {"max-streams", 0, 0, G_OPTION_ARG_INT64, &raw.max_streams,
+       "Most streams of a film accepted, video, audio and others; 0 = no limit (64)", "NUMBER"},
       {"min-rate", 0, 0, G_OPTION_ARG_INT64, &raw.min_rate,
        "End an upload that is slower than so many bytes a second, over a minute; 0 = never (4096)",
        "BYTES"},
@@ -361,7 +409,9 @@ std::optional<int> read_serve_options(int argc, char** argv, ServeOptions& optio
        "\"process\": each upload in a process of its own; \"none\": all in this one (process)",
        "KIND"},
       {"session-memory", 0, 0, G_OPTION_ARG_INT64, &raw.session_memory,
-       "Most memory for the process of one upload, thread stacks included; 0 = no limit (0)",
+       "Most memory for the process of one upload, thread stacks included; 0 = no limit (three "
+       "quarters of this machine's memory divided by --max-sessions, but at least 1 GiB and 32 MiB "
+       "for each processor)",
        "BYTES"},
       {nullptr, 0, 0, G_OPTION_ARG_NONE, nullptr, nullptr, nullptr},
   };

@@ -23,6 +23,7 @@
 #include "signalling/main_context.h"
 #include "tool/event_output.h"
 #include "tool/session.h"
+#include "tool/session_memory.h"
 #include "tool/session_types.h"
 
 namespace webrtcupload {
@@ -153,6 +154,7 @@ void limit_process(const SessionConfig& config) {
   limit(RLIMIT_NOFILE, kMaxDescriptors, "descriptors");
   // Of memory that is written to: address space would count what is only reserved.
   if (config.memory_limit) limit(RLIMIT_DATA, *config.memory_limit, "memory");
+  exit_when_out_of_memory();
 }
 
 }  // namespace

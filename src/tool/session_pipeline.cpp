@@ -119,6 +119,12 @@ std::unique_ptr<SessionPipeline> SessionPipeline::create(GMainContext* context,
   if (config.max_size) g_object_set(upload, "max-size", guint64{*config.max_size}, nullptr);
   if (config.max_chunks) g_object_set(upload, "max-chunks", guint{*config.max_chunks}, nullptr);
   if (config.min_rate) g_object_set(upload, "min-rate", guint64{*config.min_rate}, nullptr);
+  if (config.max_pixels) g_object_set(upload, "max-pixels", guint64{*config.max_pixels}, nullptr);
+  if (config.max_frames) g_object_set(upload, "max-frames", guint64{*config.max_frames}, nullptr);
+  if (config.max_streams) g_object_set(upload, "max-streams", guint{*config.max_streams}, nullptr);
+  if (config.max_duration) {
+    g_object_set(upload, "max-duration", nanoseconds(*config.max_duration), nullptr);
+  }
   if (config.idle_timeout) {
     g_object_set(upload, "idle-timeout", nanoseconds(*config.idle_timeout), nullptr);
   }

@@ -102,6 +102,10 @@ std::string config_line(const SessionConfig& config) {
   if (config.max_size) line.set("max_size", *config.max_size);
   if (config.max_chunks) line.set("max_chunks", std::uint64_t{*config.max_chunks});
   if (config.min_rate) line.set("min_rate", *config.min_rate);
+  if (config.max_pixels) line.set("max_pixels", *config.max_pixels);
+  if (config.max_frames) line.set("max_frames", *config.max_frames);
+  if (config.max_streams) line.set("max_streams", std::uint64_t{*config.max_streams});
+  set_milliseconds(line, "max_duration_ms", config.max_duration);
   set_milliseconds(line, "idle_timeout_ms", config.idle_timeout);
   set_milliseconds(line, "upload_timeout_ms", config.upload_timeout);
   set_milliseconds(line, "stall_timeout_ms", config.stall_timeout);
@@ -158,6 +162,16 @@ std::optional<SessionConfig> parse_config_line(std::string_view line) {
   if (const auto rate = json_integer(object, "min_rate")) {
     config.min_rate = static_cast<std::uint64_t>(*rate);
   }
+  if (const auto pixels = json_integer(object, "max_pixels")) {
+    config.max_pixels = static_cast<std::uint64_t>(*pixels);
+  }
+  if (const auto frames = json_integer(object, "max_frames")) {
+    config.max_frames = static_cast<std::uint64_t>(*frames);
+  }
+  if (const auto streams = json_integer(object, "max_streams")) {
+    config.max_streams = static_cast<std::uint32_t>(*streams);
+  }
+  config.max_duration = read_milliseconds(object, "max_duration_ms");
   if (const auto limit = json_integer(object, "memory_limit")) {
     config.memory_limit = static_cast<std::uint64_t>(*limit);
   }

@@ -40,6 +40,11 @@ struct SessionConfig {
   std::optional<std::chrono::milliseconds> idle_timeout;
   std::optional<std::chrono::milliseconds> upload_timeout;
   std::optional<std::string> spool_directory;
+  // Of the film; 0 = no limit.
+  std::optional<std::uint64_t> max_pixels;
+  std::optional<std::chrono::milliseconds> max_duration;
+  std::optional<std::uint64_t> max_frames;
+  std::optional<std::uint32_t> max_streams;
   // For the connection after the answer, and then for the upload's begin.
   std::chrono::milliseconds connect_timeout{30000};
   // Without progress (chunks, frames) for so long it ends with "stalled". Unset = never.
@@ -92,7 +97,7 @@ struct PolicyAnswer {
 struct SessionEnd {
   bool done = false;
   // Stable, empty if done: an upload error's code, or "processing-failed", "connect-timeout",
-  // "untrusted-peer", "cancelled", "crashed".
+  // "untrusted-peer", "cancelled", "crashed", "too-much-memory".
   std::string code;
   std::string message;
   std::uint64_t frames = 0;

@@ -107,6 +107,27 @@ const ERRORS = {
     'Try again where the network is better, or with a shorter video.',
     true,
   ],
+  'too-large-picture': [
+    'The picture of this video is too large for the server.',
+    'Save it with a lower resolution first.',
+  ],
+  'too-long': ['This video is too long for the server.', 'Choose a shorter one, or cut it.'],
+  'too-many-frames': [
+    'This video has too many frames for the server.',
+    'Choose a shorter one, or save it with a lower frame rate.',
+  ],
+  'too-many-streams': [
+    'This file has more tracks than the server takes.',
+    'Save the video with one picture track and one sound track.',
+  ],
+  'too-much-memory': [
+    'This video needs more memory than the server has for it.',
+    'Save it with a lower resolution first.',
+  ],
+  'too-much-metadata': [
+    'The tags or the index of this file are too large for the server.',
+    'Save the video again without cover pictures, attachments and other extras.',
+  ],
   'too-many-sessions': ['The server is busy.', LATER, true],
   unauthorized: ['The server did not let this upload in.', 'A valid access key may help.'],
   unavailable: ['The server is not available now.', LATER, true],

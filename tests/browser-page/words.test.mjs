@@ -55,6 +55,7 @@ test('every error of the protocol has words of its own', () => {
     'server-gone',
     'timeout_reached',
     'too-many-sessions',
+    'too-much-memory',
     'unsupported',
   ];
   // A sender that breaks the protocol is no person's business.

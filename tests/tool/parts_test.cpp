@@ -60,6 +60,10 @@ TEST(SessionLines, AConfigurationSurvives) {
   config.asks_policy = true;
   config.quota_interval = milliseconds(10);
   config.memory_limit = 1ull << 33;
+  config.max_pixels = 1ull << 40;
+  config.max_duration = milliseconds(1500);
+  config.max_frames = 1ull << 41;
+  config.max_streams = 0xffffffff;
   const std::string line = config_line(config);
   EXPECT_EQ(line.find('\n'), std::string::npos);
   const auto back = parse_config_line(line);
@@ -88,6 +92,10 @@ TEST(SessionLines, AConfigurationSurvives) {
   EXPECT_EQ(back->asks_policy, config.asks_policy);
   EXPECT_EQ(back->quota_interval, config.quota_interval);
   EXPECT_EQ(back->memory_limit, config.memory_limit);
+  EXPECT_EQ(back->max_pixels, config.max_pixels);
+  EXPECT_EQ(back->max_duration, config.max_duration);
+  EXPECT_EQ(back->max_frames, config.max_frames);
+  EXPECT_EQ(back->max_streams, config.max_streams);
 }
 
 TEST(SessionLines, WhatAConfigurationLeavesOutIsLeftOut) {
@@ -113,6 +121,10 @@ TEST(SessionLines, WhatAConfigurationLeavesOutIsLeftOut) {
   EXPECT_FALSE(back->asks_policy);
   EXPECT_FALSE(back->quota_interval);
   EXPECT_FALSE(back->memory_limit);
+  EXPECT_FALSE(back->max_pixels);
+  EXPECT_FALSE(back->max_duration);
+  EXPECT_FALSE(back->max_frames);
+  EXPECT_FALSE(back->max_streams);
 }
 
 TEST(SessionLines, ABrokenConfigurationIsRefused) {

@@ -25,6 +25,7 @@
 #include "server.h"
 #include "signalling/worker_request.h"
 #include "tool/auth_hook.h"
+#include "tool/session_memory.h"
 
 namespace webrtcupload {
 namespace {
@@ -600,6 +601,24 @@ TEST_F(ServerProgram, ASessionsProcessHasLimits) {
   end(server, reply);
 }
 
+TEST_F(ServerProgram, ASessionsProcessHasAMemoryLimitUnlessToldOtherwise) {
+  const auto limit = [](Arguments more) {
+    more.insert(more.end(), {"--connect-timeout", "600"});
+    Server server(more, kSwallow);
+    const std::string reply = http_exchange(server.port(), post(request_body()));
+    EXPECT_EQ(status_of(reply), 200);
+    const auto children = test::children_of(server.process().pid());
+    EXPECT_EQ(children.size(), 1u);
+    const std::string found = limit_of(*children.begin(), "Max data size");
+    end(server, reply);
+    return found;
+  };
+  const auto expected = std::to_string(default_session_memory(
+      {.memory = machine_memory(), .processors = g_get_num_processors()}, 1));
+  EXPECT_EQ(limit({"--max-sessions", "1"}), expected + " " + expected);
+  EXPECT_EQ(limit({"--session-memory", "0"}), "unlimited unlimited");
+}
+
 TEST_F(ServerProgram, WithoutMemoryASessionEndsAndTheServerDoesNot) {
   Server server({"--connect-timeout", "600", "--session-memory", "1000000"}, kSwallow);
   for (int i = 0; i < 2; ++i) {
@@ -641,17 +660,21 @@ TEST_F(ServerProgram, CommandLinesThatMeanNothingAreRefused) {
     return process.errors();
   };
   for (const char* option : {"--idle-timeout", "--upload-timeout", "--stall-timeout",
-                             "--connect-timeout", "--max-processing-timeout"}) {
+                             "--connect-timeout", "--max-processing-timeout", "--max-duration"}) {
     for (const char* value : {"-1", "nan", "x", "1e9"}) {
       EXPECT_THAT(refused({option, value}), HasSubstr(option));
     }
   }
   EXPECT_THAT(refused({"--connect-timeout", "0"}), HasSubstr("must be above 0"));
   EXPECT_THAT(refused({"--pipeline", "fakesink name=x"}), HasSubstr("two default pipelines"));
-  for (const char* option : {"--max-size", "--max-chunks", "--min-rate"}) {
+  for (const char* option : {"--max-size", "--max-chunks", "--min-rate", "--max-pixels",
+                             "--max-frames", "--max-streams"}) {
     EXPECT_THAT(refused({option, "-1"}), HasSubstr(option));
   }
   EXPECT_THAT(refused({"--max-chunks", "4294967296"}), HasSubstr("between 0 and 4294967295"));
+  EXPECT_THAT(refused({"--max-streams", "4294967296"}), HasSubstr("between 0 and 4294967295"));
+  EXPECT_THAT(refused({"--max-pixels", "8k"}), HasSubstr("\"8k\" is neither"));
+  EXPECT_THAT(refused({"--max-pixels", "9223372036854775808"}), HasSubstr("too large"));
   EXPECT_THAT(refused({"--video-codec", "VP9"}), HasSubstr("VP9"));
   EXPECT_THAT(refused({"--client-ice-servers", "deny"}), HasSubstr("deny"));
   EXPECT_THAT(refused({"--ice-server", "http://x"}), HasSubstr("--ice-server"));
