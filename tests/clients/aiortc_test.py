@@ -21,7 +21,7 @@ import network
 import tap
 
 try:
-    from upload_client import Refused, UploadClient, call
+    from upload_client import CHUNK_SIZE, Refused, UploadClient, call
 except ImportError as missing:
     tap.skip_all("aiortc is not there: %s" % missing)
 
@@ -209,6 +209,51 @@ async def _():
         check_finished(client, FRAMES)
         end = await server.end()
         assert (end["status"], end["frames"]) == ("done", FRAMES), end
+
+
+@tap.test("an offer as SDP, a result for every frame, acknowledged, then the completion, then the close")
+async def _():
+    film = draw_film(str(FRAMES))
+    async with serving() as server, client_of(server, film, endpoint="upload") as client:
+        assert client.reply_headers["Location"], client.reply_headers
+        await client.closed_by_server()
+        check_finished(client, FRAMES)
+        end = await server.end()
+        assert (end["status"], end["frames"]) == ("done", FRAMES), end
+
+
+# The server keeps the channel open for acknowledgements that come long after the last result was sent.
+@tap.test("acknowledgements that come half a second late, through either endpoint")
+async def _():
+    film = draw_film(str(FRAMES))
+    for endpoint in ("initialise_webrtc_worker", "upload"):
+        async with serving() as server, client_of(server, film, endpoint=endpoint, pause=0.5) as client:
+            await client.closed_by_server()
+            check_finished(client, FRAMES)
+            assert client.acknowledged == FRAMES + 1, client.acknowledged
+            end = await server.end()
+            assert (end["status"], end["frames"]) == ("done", FRAMES), end
+
+
+# aiortc drops what still waits in the channel. The upload then fails for this reason; it never passes for a whole one.
+@tap.test("clients that leave right after their last chunk, through either endpoint")
+async def _():
+    film = draw_film("250", "25", "4000")
+    chunks = -(-len(film) // CHUNK_SIZE)
+    for endpoint in ("initialise_webrtc_worker", "upload"):
+        for leave in ("channel", "connection"):
+            async with serving() as server, client_of(server, film, endpoint=endpoint) as client:
+                await client.sent.wait()
+                if leave == "channel":
+                    client.upload_channel.close()
+                    await client.closed_by_server()
+                else:
+                    await client.pc.close()
+                end = await server.end()
+                if end["chunks"] == chunks:
+                    assert end["bytes"] == len(film), end
+                else:
+                    assert (end["status"], end["code"]) == ("failed", "peer-gone"), (leave, end)
 
 
 @tap.test("the largest chunk that a message holds")

@@ -7,6 +7,7 @@ import asyncio
 import json
 import struct
 import urllib.error
+import urllib.parse
 import urllib.request
 
 from aiortc import RTCConfiguration, RTCPeerConnection, RTCSessionDescription
@@ -15,6 +16,7 @@ from aiortc.mediastreams import MediaStreamError
 CHUNK_SIZE = 49152
 BUFFER_LIMIT = 262144
 RESULT_HEADER = struct.Struct("<III")
+SDP = "application/sdp"
 
 
 class Refused(Exception):
@@ -25,36 +27,41 @@ class Refused(Exception):
         self.status, self.body = status, body
 
 
-def call(url, method, key, body=None):
-    """(status, JSON or None, headers) of one HTTP request."""
-    headers = {"Content-Type": "application/json"}
+def call(url, method, key, body=None, kind="application/json"):
+    """(status, JSON, SDP or None, headers) of one HTTP request."""
+    headers = {"Content-Type": kind}
     if key is not None:
         headers["Authorization"] = "Bearer " + key
-    data = None if body is None else json.dumps(body).encode()
-    request = urllib.request.Request(url, data=data, headers=headers, method=method)
+    data = body if body is None or kind == SDP else json.dumps(body)
+    request = urllib.request.Request(url, data=data and data.encode(), headers=headers, method=method)
     try:
         with urllib.request.urlopen(request, timeout=60) as reply:
-            text = reply.read()
-            return reply.status, json.loads(text) if text else None, reply.headers
+            text = reply.read().decode()
+            if reply.headers.get_content_type() != SDP:
+                text = json.loads(text) if text else None
+            return reply.status, text, reply.headers
     except urllib.error.HTTPError as error:
         with error:
             return error.code, json.loads(error.read()), error.headers
 
 
 class UploadClient:
-    """One upload. `realtime=False` acknowledges every result, as the SDK does."""
+    """One upload. `realtime=False` acknowledges every result, as the SDK does, `pause` seconds later. `endpoint` is where the
+    offer goes: "initialise_webrtc_worker" as JSON, "upload" as SDP."""
 
     def __init__(self, url, film, key=None, realtime=False, stream_output=None, data_output=("predictions",),
-                 chunk_size=CHUNK_SIZE):
+                 chunk_size=CHUNK_SIZE, endpoint="initialise_webrtc_worker", pause=0):
         self.url, self.film, self.key, self.realtime = url, film, key, realtime
         self.stream_output = [] if stream_output is None else [stream_output]
         self.data_output = list(data_output)
         self.chunk_size = chunk_size
+        self.endpoint, self.pause = endpoint, pause
         self.pc = RTCPeerConnection(RTCConfiguration(iceServers=[]))
         self.results = []  # (frame id of the header, the JSON)
         self.video_frames = []  # (pts in units of 1/90000, top of the red box or None)
         self.came = asyncio.Condition()
         self.sent = asyncio.Event()
+        self.acknowledged = 0
         self.problems = []
         self._partial = {}
         self._tasks = []
@@ -75,8 +82,8 @@ class UploadClient:
         self.upload_channel.on("open", lambda: self._start(self._upload()))
 
         await self.pc.setLocalDescription(await self.pc.createOffer())
-        self.reply, self.reply_headers = await self._offer()
-        answer = RTCSessionDescription(sdp=self.reply["sdp"], type=self.reply["type"])
+        offer = self._offer_sdp if self.endpoint == "upload" else self._offer
+        answer, self.reply_headers = await offer()
         await self.pc.setRemoteDescription(answer)
 
     async def close(self):
@@ -118,7 +125,16 @@ class UploadClient:
             None, call, self.url + "/initialise_webrtc_worker", "POST", self.key, body)
         if status != 200:
             raise Refused(status, reply)
-        return reply, headers
+        return RTCSessionDescription(sdp=reply["sdp"], type=reply["type"]), headers
+
+    async def _offer_sdp(self):
+        query = urllib.parse.urlencode([("data_output", name) for name in self.data_output] +
+                                       [("realtime", str(self.realtime).lower())])
+        status, reply, headers = await asyncio.get_running_loop().run_in_executor(
+            None, call, self.url + "/upload?" + query, "POST", self.key, self.pc.localDescription.sdp, SDP)
+        if status != 201:
+            raise Refused(status, reply)
+        return RTCSessionDescription(sdp=reply, type="answer"), headers
 
     def _start(self, coroutine):
         self._tasks.append(asyncio.ensure_future(coroutine))
@@ -144,9 +160,17 @@ class UploadClient:
             return None
         del self._partial[frame]
         self.results.append((frame, json.loads(b"".join(parts))))
-        if not self.realtime and self.channel.readyState == "open":
-            self.channel.send(json.dumps({"ack": frame}))
+        if not self.realtime:
+            self._start(self._acknowledge(frame))
         return self._start(self._tell())
+
+    # The server may have closed the channel meanwhile.
+    async def _acknowledge(self, frame):
+        if self.pause:
+            await asyncio.sleep(self.pause)
+        if self.channel.readyState == "open":
+            self.channel.send(json.dumps({"ack": frame}))
+            self.acknowledged += 1
 
     async def _tell(self):
         async with self.came:
