@@ -80,6 +80,7 @@ enum Property : guint {
   PROP_MAX_STREAMS,
   PROP_QUOTA_INTERVAL,
   PROP_SPOOL_DIRECTORY,
+  PROP_SPOOL_FD,
   PROP_PROGRESSIVE,
   PROP_BACKLOG_HIGH,
   PROP_BACKLOG_LOW,
@@ -172,6 +173,9 @@ void set_property(GObject* object, guint id, const GValue* value, GParamSpec* ps
       case PROP_SPOOL_DIRECTORY:
         settings.spool_directory = or_empty(g_value_get_string(value));
         break;
+      case PROP_SPOOL_FD:
+        settings.spool_fd = g_value_get_int(value);
+        break;
       case PROP_PROGRESSIVE:
         settings.progressive = g_value_get_boolean(value);
         break;
@@ -255,6 +259,9 @@ void get_property(GObject* object, guint id, GValue* value, GParamSpec* pspec) {
         g_value_set_string(value, settings.spool_directory.empty()
                                       ? g_get_tmp_dir()
                                       : settings.spool_directory.c_str());
+        break;
+      case PROP_SPOOL_FD:
+        g_value_set_int(value, settings.spool_fd);
         break;
       case PROP_PROGRESSIVE:
         g_value_set_boolean(value, settings.progressive);
@@ -438,6 +445,12 @@ void install_properties(GObjectClass* object_class) {
       "Where the nameless spool file is made (error storage-failed when that fails); unset = the "
       "system's directory for temporary files",
       nullptr, kReadyFlags);
+  properties[PROP_SPOOL_FD] =
+      g_param_spec_int("spool-fd", "Spool file descriptor",
+                       "An open file to keep the upload in, instead of one made in "
+                       "spool-directory: for programs that "
+                       "open no more files. It is emptied at each start and stays open (-1 = none)",
+                       -1, G_MAXINT, -1, kReadyFlags);
   properties[PROP_PROGRESSIVE] =
       g_param_spec_boolean("progressive", "Progressive",
                            "Send bytes out as soon as they and all before them have arrived, "

@@ -16,9 +16,10 @@ StorageFactory& replacement() {
 
 }  // namespace
 
-Result<std::unique_ptr<Storage>> open_storage(const std::string& spool_directory) {
+Result<std::unique_ptr<Storage>> open_storage(const std::string& spool_directory, int spool_fd) {
   if (replacement()) return replacement()(spool_directory);
-  auto spool = Spool::open(spool_directory);
+  auto spool =
+      spool_fd >= 0 ? Spool::on_file(spool_fd, spool_directory) : Spool::open(spool_directory);
   if (!spool) return spool.error();
   return std::unique_ptr<Storage>(std::move(spool.value()));
 }

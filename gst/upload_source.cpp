@@ -187,6 +187,7 @@ bool UploadSource::start() {
 
   UploadSession::Settings session_settings;
   std::string spool_directory;
+  int spool_fd;
   bool listens;
   {
     const std::lock_guard lock(settings_mutex_);
@@ -199,10 +200,11 @@ bool UploadSource::start() {
                         .outlives_idle_peers = settings_.is_attached_later};
     spool_directory =
         settings_.spool_directory.empty() ? g_get_tmp_dir() : settings_.spool_directory;
+    spool_fd = settings_.spool_fd;
     listens = !settings_.data_channel && webrtcbin;
   }
   // Made in any case, so that one that does not work shows.
-  auto storage = open_storage(spool_directory);
+  auto storage = open_storage(spool_directory, spool_fd);
   if (!storage) {
     post_error(element_, storage.error());
     return false;

@@ -34,6 +34,8 @@ class UploadSource final : public UploadObserver {
     Duration quota_interval = std::chrono::seconds(1);
     // Empty: the system's directory for temporary files.
     std::string spool_directory;
+    // An open file instead of one there; -1 = none.
+    int spool_fd = -1;
     bool progressive = false;
     Inbox::Marks marks;
     int socket_buffer_size = 4 * 1024 * 1024;

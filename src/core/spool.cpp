@@ -32,14 +32,30 @@ int open_unlinked(const std::string& directory) {
 
 }  // namespace
 
-Result<std::unique_ptr<Spool>> Spool::open(const std::string& directory) {
+Result<int> Spool::open_file(const std::string& directory) {
   int fd = ::open(directory.c_str(), O_TMPFILE | O_RDWR | O_EXCL | O_CLOEXEC, S_IRUSR | S_IWUSR);
   // EISDIR is what a kernel without O_TMPFILE says, EOPNOTSUPP a filesystem without it.
   if (fd < 0 && (errno == EOPNOTSUPP || errno == EISDIR || errno == EINVAL)) {
     fd = open_unlinked(directory);
   }
   if (fd < 0) return storage_error("cannot create a spool file in \"" + directory + "\"", errno);
-  return std::unique_ptr<Spool>(new Spool(fd, directory));
+  return fd;
+}
+
+Result<std::unique_ptr<Spool>> Spool::open(const std::string& directory) {
+  const auto fd = open_file(directory);
+  if (!fd) return fd.error();
+  return std::unique_ptr<Spool>(new Spool(fd.value(), directory));
+}
+
+Result<std::unique_ptr<Spool>> Spool::on_file(int fd, const std::string& directory) {
+  const int own = ::fcntl(fd, F_DUPFD_CLOEXEC, 0);
+  if (own < 0) return storage_error("cannot use the spool file in \"" + directory + "\"", errno);
+  std::unique_ptr<Spool> spool(new Spool(own, directory));
+  if (::ftruncate(own, 0) != 0) {
+    return storage_error("cannot empty the spool file in \"" + directory + "\"", errno);
+  }
+  return spool;
 }
 
 Spool::Spool(int fd, std::string directory) : fd_(fd), directory_(std::move(directory)) {}

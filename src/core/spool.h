@@ -17,6 +17,12 @@ class Spool final : public Storage {
   // unlinked at once), readable by this user only.
   [[nodiscard]] static Result<std::unique_ptr<Spool>> open(const std::string& directory);
 
+  // The descriptor of such a file, for a process that will not be allowed to open one.
+  [[nodiscard]] static Result<int> open_file(const std::string& directory);
+  // Keeps what it stores in that file, which is emptied. `fd` stays the caller's. `directory` is
+  // where the file is, for messages.
+  [[nodiscard]] static Result<std::unique_ptr<Spool>> on_file(int fd, const std::string& directory);
+
   ~Spool() override;
   Spool(const Spool&) = delete;
   Spool& operator=(const Spool&) = delete;

@@ -7,7 +7,9 @@
 #include <gtest/gtest.h>
 
 #include <atomic>
+#include <fcntl.h>
 #include <string>
+#include <unistd.h>
 #include <vector>
 
 #include "gst/signal_connection.h"
@@ -305,6 +307,31 @@ TEST(UploadElement, NoSpoolDirectory) {
   EXPECT_EQ(error.code, "storage-failed");
   EXPECT_NE(error.message.find("/not/there"), std::string::npos) << error.message;
   EXPECT_NE(error.message.find("No such file or directory"), std::string::npos) << error.message;
+}
+
+TEST(UploadElement, KeepsTheUploadInAFileThatIsOpen) {
+  const test::TemporaryDirectory directory;
+  const int fd = open(directory.path().c_str(), O_TMPFILE | O_RDWR | O_CLOEXEC, 0600);
+  ASSERT_GE(fd, 0);
+  const auto pipeline = parse_pipeline(
+      "webrtcbin name=pc webrtcupload name=upload webrtcbin-name=pc spool-directory=/not/there ! "
+      "fakesink");
+  g_object_set(element_named(pipeline, "upload").get(), "spool-fd", fd, nullptr);
+  EXPECT_NE(gst_element_set_state(pipeline.get(), GST_STATE_PAUSED), GST_STATE_CHANGE_FAILURE);
+  stop_promptly(pipeline.get());
+  // It has closed its own duplicate, and no other.
+  EXPECT_EQ(close(fd), 0);
+}
+
+TEST(UploadElement, AFileThatNothingCanBeKeptIn) {
+  const int fd = open("/dev/null", O_RDONLY | O_CLOEXEC);
+  ASSERT_GE(fd, 0);
+  const ErrorText error =
+      start_error(parse_pipeline("webrtcbin name=pc webrtcupload webrtcbin-name=pc spool-fd=" +
+                                 std::to_string(fd) + " ! fakesink"));
+  EXPECT_EQ(error.code, "storage-failed");
+  EXPECT_NE(error.message.find("cannot empty the spool file"), std::string::npos) << error.message;
+  EXPECT_EQ(close(fd), 0);
 }
 
 TEST(UploadElement, AFileForASpoolDirectory) {

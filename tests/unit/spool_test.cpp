@@ -187,6 +187,30 @@ TEST(Spool, LeavesNoNameAndClosesItsDescriptor) {
   EXPECT_THAT(directory.entries(), IsEmpty());
 }
 
+// For a process that opens the file before it may open none.
+TEST(Spool, OnAFileThatIsOpenAlready) {
+  const TemporaryDirectory directory;
+  const std::size_t before = open_descriptors();
+  const auto fd = Spool::open_file(directory.path());
+  ASSERT_TRUE(fd);
+  EXPECT_THAT(directory.entries(), IsEmpty());
+  for (int run = 0; run < 2; ++run) {
+    const auto spool = Spool::on_file(fd.value(), directory.path());
+    ASSERT_TRUE(spool);
+    // What was there is gone.
+    std::vector<std::uint8_t> read_back(10);
+    EXPECT_TRUE(spool.value()->read(0, read_back));
+    EXPECT_EQ(spool.value()->write(0, pattern(10)), std::nullopt);
+    EXPECT_EQ(spool.value()->read(0, read_back), std::nullopt);
+  }
+  // It is the caller's.
+  EXPECT_EQ(open_descriptors(), before + 1);
+  EXPECT_EQ(::close(fd.value()), 0);
+  const auto closed = Spool::on_file(fd.value(), directory.path());
+  ASSERT_FALSE(closed);
+  expect_storage_error(closed.error(), EBADF, directory.path());
+}
+
 TEST(Spool, WithoutTmpfileSupport) {
   for (const int error : {EOPNOTSUPP, EISDIR, EINVAL}) {
     SCOPED_TRACE(error);
