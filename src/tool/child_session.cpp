@@ -13,6 +13,7 @@
 #include "gst/glib_ptr.h"
 #include "signalling/main_context.h"
 #include "tool/event_output.h"
+#include "tool/sandbox_breach.h"
 #include "tool/session_memory.h"
 #include "tool/session_runner.h"
 
@@ -267,11 +268,29 @@ class ChildSession final : public SessionRunner {
       observer = {};
     }
 
+    // What its sandbox has stopped, if it has: the process says so with its status, or the kernel
+    // with a signal.
+    [[nodiscard]] std::optional<Breach> breach() const {
+      if (config.sandbox.mode == SandboxMode::kOff || !killed_because.empty()) return std::nullopt;
+      if (!g_subprocess_get_if_signaled(process.get())) {
+        return breach_of_status(g_subprocess_get_exit_status(process.get()));
+      }
+      if (g_subprocess_get_term_sig(process.get()) == SIGSYS) return Breach::kOther;
+      return std::nullopt;
+    }
+
     void crashed() {
       std::string code = "crashed";
       std::string how;
       if (!killed_because.empty()) {
         how = "was ended because " + killed_because;
+      } else if (const auto what = breach()) {
+        code = kSandboxViolation;
+        how = std::string("was ended because it ") + to_string(*what);
+      } else if (g_subprocess_get_if_signaled(process.get()) &&
+                 g_subprocess_get_term_sig(process.get()) == SIGXCPU) {
+        code = "timeout_reached";
+        how = "was ended because it used more processor time than an analysis may";
       } else if (g_subprocess_get_if_signaled(process.get())) {
         how = "was ended by signal " + std::to_string(g_subprocess_get_term_sig(process.get()));
       } else if (g_subprocess_get_exit_status(process.get()) == kExitNoMemory) {
@@ -286,7 +305,9 @@ class ChildSession final : public SessionRunner {
         observer.ended(
             SessionEnd{.done = false, .code = code, .message = message, .frames = frames});
       } else {
-        observer.refused(HttpError{500, "SessionCrashed", message, {}});
+        const bool violation = code == kSandboxViolation;
+        observer.refused(
+            HttpError{500, violation ? "SandboxViolation" : "SessionCrashed", message, {}});
       }
     }
 

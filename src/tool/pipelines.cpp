@@ -31,20 +31,20 @@ std::string Pipelines::add(const std::string& text) {
   if (length == 0) {
     if (is_blank(text)) return "a pipeline is empty";
     if (default_) return "there are two default pipelines; give all but one a name: NAME=...";
-    default_ = Pipeline{text, ""};
+    default_ = Pipeline{text, "", {}};
     return "";
   }
   const std::string name = text.substr(0, length);
   const std::string description = text.substr(length + 1);
   if (is_blank(description)) return "the pipeline \"" + name + "\" is empty";
-  if (!named_.emplace(name, Pipeline{description, ""}).second) {
+  if (!named_.emplace(name, Pipeline{description, "", {}}).second) {
     return "there are two pipelines with the name \"" + name + "\"";
   }
   return "";
 }
 
 void Pipelines::add_default(const std::string& description) {
-  if (!default_) default_ = Pipeline{description, ""};
+  if (!default_) default_ = Pipeline{description, "", {}};
 }
 
 std::string Pipelines::check(Pipeline& pipeline, const SessionConfig& config) {
@@ -52,6 +52,8 @@ std::string Pipelines::check(Pipeline& pipeline, const SessionConfig& config) {
   if (!problem.empty()) return problem;
   pipeline.output = SessionPipeline::output_name(pipeline.description);
   if (pipeline.output.empty()) pipeline.output = kPredictionsOutput;
+  pipeline.sandbox = config.sandbox;
+  SessionPipeline::add_needs(pipeline.description, pipeline.sandbox);
   return "";
 }
 
@@ -73,11 +75,12 @@ Pipelines::Choice Pipelines::choose(const std::optional<std::string>& workflow_i
   if (workflow_id) {
     const auto found = named_.find(*workflow_id);
     if (found != named_.end()) {
-      return {found->second.description, found->second.output, found->first};
+      const Pipeline& chosen = found->second;
+      return {chosen.description, chosen.output, found->first, chosen.sandbox};
     }
   }
   if (!default_) return {};
-  return {default_->description, default_->output, std::nullopt};
+  return {default_->description, default_->output, std::nullopt, default_->sandbox};
 }
 
 }  // namespace webrtcupload

@@ -30,6 +30,7 @@ class Pipelines {
     std::string description;
     std::string output;               // The name of what it finds, in results.
     std::optional<std::string> name;  // Nothing for the default one.
+    SandboxConfig sandbox;            // The configuration's, with what this one needs.
   };
   // The one called `workflow_id`, or else the default.
   [[nodiscard]] Choice choose(const std::optional<std::string>& workflow_id) const;
@@ -38,6 +39,7 @@ class Pipelines {
   struct Pipeline {
     std::string description;
     std::string output;
+    SandboxConfig sandbox;
   };
   // Empty, or what is wrong.
   static std::string check(Pipeline& pipeline, const SessionConfig& config);

@@ -25,6 +25,7 @@
 #include "tool/event_output.h"
 #include "tool/options.h"
 #include "tool/policy.h"
+#include "tool/sandbox.h"
 #include "tool/serve_options.h"
 #include "tool/session_runner.h"
 
@@ -77,6 +78,9 @@ class Server {
     const guint on_int = g_unix_signal_add(SIGINT, on_signal, this);
     const guint on_term = g_unix_signal_add(SIGTERM, on_signal, this);
     const guint on_hup = options_.key_file ? g_unix_signal_add(SIGHUP, on_hang_up, this) : 0;
+    g_message(
+        "%s",
+        describe_sandbox(sandbox_parts(), options_.session.sandbox, options_.isolate).c_str());
     output_.write(JsonWriter().set("event", "listening").set("url", http_.url()).text());
     g_main_loop_run(loop_);
     sessions_.clear();
@@ -213,6 +217,7 @@ class Server {
     SessionConfig config = options_.session;
     config.id = *id;
     config.pipeline = std::move(pipeline.description);
+    config.sandbox = std::move(pipeline.sandbox);
     config.ice_servers = std::move(std::get<std::vector<IceServer>>(ice_servers));
     // On loopback none is used anyway.
     if (!worker.ice_servers.empty() && config.ice_addresses.empty() &&

@@ -12,6 +12,8 @@
 #include "gst/glib_ptr.h"
 #include "signalling/ice_network.h"
 #include "tool/options.h"
+#include "tool/sandbox.h"
+#include "tool/sandbox_user.h"
 #include "tool/session_memory.h"
 
 namespace webrtcupload {
@@ -30,6 +32,11 @@ struct RawOptions {
   char* address = nullptr;
   char** pipelines = nullptr;
   char* isolation = nullptr;
+  char* sandbox = nullptr;
+  char** sandbox_read = nullptr;
+  char** sandbox_write = nullptr;
+  char* session_user = nullptr;
+  gboolean sandbox_network = FALSE;
   char* spool_directory = nullptr;
   char* video_codec = nullptr;
   char** ice_servers = nullptr;
@@ -63,13 +70,15 @@ struct RawOptions {
   RawOptions(const RawOptions&) = delete;
   RawOptions& operator=(const RawOptions&) = delete;
   ~RawOptions() {
-    for (char* text :
-         {address, isolation, spool_directory, video_codec, client_ice_servers, udp_port_range,
-          idle_timeout, upload_timeout, connect_timeout, stall_timeout, max_processing_timeout,
-          api_key_file, auth_hook, auth_hook_timeout, quota_interval, max_pixels, max_duration}) {
+    for (char* text : {address, isolation, sandbox, session_user, spool_directory, video_codec,
+                       client_ice_servers, udp_port_range, idle_timeout, upload_timeout,
+                       connect_timeout, stall_timeout, max_processing_timeout, api_key_file,
+                       auth_hook, auth_hook_timeout, quota_interval, max_pixels, max_duration}) {
       g_free(text);
     }
     g_strfreev(pipelines);
+    g_strfreev(sandbox_read);
+    g_strfreev(sandbox_write);
     g_strfreev(ice_servers);
     g_strfreev(announce_addresses);
     g_strfreev(api_keys);
@@ -237,6 +246,40 @@ std::string read_session_memory(const RawOptions& raw, ServeOptions& options) {
   return "";
 }
 
+// What the operator says belongs to a pipeline, and is not there, is a mistake.
+std::string read_paths(const char* option, char** paths, std::vector<std::string>& list) {
+  for (char** path = paths; path && *path; ++path) {
+    if (!g_file_test(*path, G_FILE_TEST_EXISTS)) {
+      return std::string(option) + ": there is no \"" + *path + "\"";
+    }
+    list.emplace_back(*path);
+  }
+  return "";
+}
+
+std::string read_sandbox(RawOptions& raw, ServeOptions& options) {
+  SandboxConfig& sandbox = options.session.sandbox;
+  const std::string wanted = take_string(raw.sandbox).value_or("auto");
+  const auto mode = parse_sandbox_mode(wanted);
+  if (!mode) return "--sandbox is \"auto\", \"strict\" or \"off\", not \"" + wanted + "\"";
+  sandbox.mode = options.isolate || *mode == SandboxMode::kStrict ? *mode : SandboxMode::kOff;
+  sandbox.network = raw.sandbox_network != FALSE;
+  std::string problem = read_paths("--sandbox-read", raw.sandbox_read, sandbox.paths.read);
+  if (problem.empty()) {
+    problem = read_paths("--sandbox-write", raw.sandbox_write, sandbox.paths.write);
+  }
+  if (!problem.empty()) return problem;
+  if (auto user = take_string(raw.session_user)) {
+    if (!options.isolate) return "--session-user needs --isolation process";
+    if (!sandbox_parts().root) return "--session-user is for a server that root has started";
+    if (problem = check_user(*user); !problem.empty()) return "--session-user: " + problem;
+    sandbox.user = std::move(*user);
+  }
+  if (sandbox.mode != SandboxMode::kStrict) return "";
+  problem = missing_for_strict(sandbox_parts(), sandbox, options.isolate);
+  return problem.empty() ? "" : "--sandbox strict is not possible: " + problem;
+}
+
 std::string convert(RawOptions& raw, ServeOptions& options) {
   if (raw.port < 0 || raw.port > 65535) return "--port must be between 0 and 65535";
   if (raw.max_size < 0) return "--max-size must not be negative";
@@ -279,6 +322,7 @@ std::string convert(RawOptions& raw, ServeOptions& options) {
   session.spool_directory = take_string(raw.spool_directory);
   if (std::string problem = read_film_limits(raw, session); !problem.empty()) return problem;
   if (std::string problem = read_session_memory(raw, options); !problem.empty()) return problem;
+  if (std::string problem = read_sandbox(raw, options); !problem.empty()) return problem;
   if (std::string problem = read_access(raw, options); !problem.empty()) return problem;
   if (std::string problem = read_ice_servers(raw, options); !problem.empty()) return problem;
   if (std::string problem = read_ice_network(raw, options); !problem.empty()) return problem;
@@ -408,6 +452,23 @@ std::optional<int> read_serve_options(int argc, char** argv, ServeOptions& optio
       {"isolation", 0, 0, G_OPTION_ARG_STRING, &raw.isolation,
        "\"process\": each upload in a process of its own; \"none\": all in this one (process)",
        "KIND"},
+      {"sandbox", 0, 0, G_OPTION_ARG_STRING, &raw.sandbox,
+       "What holds the process of an upload: \"auto\", all that this system has; \"strict\": do "
+       "not "
+       "start where a part is missing; \"off\" (auto)",
+       "KIND"},
+      {"sandbox-read", 0, 0, G_OPTION_ARG_FILENAME_ARRAY, &raw.sandbox_read,
+       "A file or directory that the pipelines read, beside those that they name; can be given "
+       "more "
+       "than once",
+       "PATH"},
+      {"sandbox-write", 0, 0, G_OPTION_ARG_FILENAME_ARRAY, &raw.sandbox_write,
+       "A file, directory or device that the pipelines write to; can be given more than once",
+       "PATH"},
+      {"sandbox-network", 0, 0, G_OPTION_ARG_NONE, &raw.sandbox_network,
+       "The pipelines have connections of their own: leave the network open to them", nullptr},
+      {"session-user", 0, 0, G_OPTION_ARG_STRING, &raw.session_user,
+       "Whose rights the process of an upload has, if root has started the server", "USER"},
       {"session-memory", 0, 0, G_OPTION_ARG_INT64, &raw.session_memory,
        "Most memory for the process of one upload, thread stacks included; 0 = no limit (three "
        "quarters of this machine's memory divided by --max-sessions, but at least 1 GiB and 32 MiB "

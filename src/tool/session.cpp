@@ -162,6 +162,7 @@ std::string Session::make_pipeline() {
   // The pipeline ends before this does, and its threads with it.
   events.frame = [this](const FrameObserver::Frame& frame) { on_frame(frame); };
   events.ask = observer_.ask;
+  events.feeding = observer_.feeding;
   std::string problem;
   pipeline_ =
       SessionPipeline::create(context_, config_, peer_->webrtcbin(), std::move(events), problem);

@@ -20,8 +20,10 @@
 #include <unistd.h>
 #include <utility>
 
+#include "core/spool.h"
 #include "signalling/main_context.h"
 #include "tool/event_output.h"
+#include "tool/sandbox.h"
 #include "tool/session.h"
 #include "tool/session_memory.h"
 #include "tool/session_types.h"
@@ -157,6 +159,20 @@ void limit_process(const SessionConfig& config) {
   exit_when_out_of_memory();
 }
 
+// The upload's file, opened while this process still may. -1 if that fails: the upload then tries
+// once more, and says what is wrong.
+int open_spool(const SessionConfig& config) {
+  const auto fd = Spool::open_file(config.spool_directory.value_or(g_get_tmp_dir()));
+  return fd ? fd.value() : -1;
+}
+
+// Of what the sandbox lacks although this system has it. With "strict" there is no session then.
+void check_sandbox(const SessionConfig& config, const std::string& problem) {
+  if (problem.empty()) return;
+  g_warning("session %s: the sandbox is not complete: %s", config.id.c_str(), problem.c_str());
+  if (config.sandbox.mode == SandboxMode::kStrict) _exit(1);
+}
+
 }  // namespace
 
 int session_main() {
@@ -167,12 +183,15 @@ int session_main() {
   prctl(PR_SET_PDEATHSIG, SIGKILL);
   const int output_fd = take_standard_output();
   const auto line = read_config_line();
-  const auto config = line ? parse_config_line(*line) : std::nullopt;
+  auto config = line ? parse_config_line(*line) : std::nullopt;
   if (output_fd < 0 || !config) {
     g_printerr("webrtc-upload session: no configuration; this is for `webrtc-upload serve` only\n");
     return 2;
   }
   limit_process(*config);
+  const bool shut_in = config->sandbox.mode != SandboxMode::kOff;
+  if (shut_in || !config->sandbox.user.empty()) config->spool_fd = open_spool(*config);
+  check_sandbox(*config, enter_sandbox(*config));
   {
     EventOutput output(output_fd, kMarks);
     Child child(output);
@@ -193,6 +212,9 @@ int session_main() {
                             std::function<void(PolicyAnswer)> reply) {
       child.questions.ask(question, std::move(reply));
     };
+    if (shut_in) {
+      observer.feeding = [&config] { check_sandbox(*config, close_sandbox(config->sandbox)); };
+    }
     child.session = Session::create(g_main_context_default(), *config, std::move(observer));
     g_unix_fd_add(STDIN_FILENO, static_cast<GIOCondition>(G_IO_IN | G_IO_HUP | G_IO_ERR), on_parent,
                   &child);

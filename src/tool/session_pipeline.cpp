@@ -2,7 +2,9 @@
 
 #include "tool/session_pipeline.h"
 
+#include <algorithm>
 #include <atomic>
+#include <iterator>
 #include <memory>
 #include <utility>
 
@@ -10,6 +12,7 @@
 #include "signalling/main_context.h"
 #include "tool/decoded_video.h"
 #include "tool/options.h"
+#include "tool/sandbox_paths.h"
 
 namespace webrtcupload {
 namespace {
@@ -95,6 +98,16 @@ std::string SessionPipeline::output_name(const std::string& description) {
   return name ? name : "";
 }
 
+void SessionPipeline::add_needs(const std::string& description, SandboxConfig& sandbox) {
+  std::string problem;
+  const auto pipeline = parse(description, problem);
+  if (!pipeline) return;
+  SandboxPaths named = paths_named_in(pipeline.get());
+  std::ranges::move(named.read, std::back_inserter(sandbox.paths.read));
+  std::ranges::move(named.write, std::back_inserter(sandbox.paths.write));
+  sandbox.hardware = sandbox.hardware || uses_hardware(pipeline.get());
+}
+
 GstPtr<GstElement> SessionPipeline::result_sink() const {
   return find_result_sink(pipeline_.get());
 }
@@ -134,11 +147,21 @@ std::unique_ptr<SessionPipeline> SessionPipeline::create(GMainContext* context,
   if (config.spool_directory) {
     g_object_set(upload, "spool-directory", config.spool_directory->c_str(), nullptr);
   }
-
+  if (config.spool_fd >= 0) g_object_set(upload, "spool-fd", config.spool_fd, nullptr);
   if (config.quota_interval) {
     g_object_set(upload, "quota-interval", nanoseconds(*config.quota_interval), nullptr);
   }
   if (config.asks_policy) self->ask_before_storing();
+  // After whoever is asked: the handlers are called in this order, up to the first no.
+  if (self->events_.feeding) {
+    self->feeding_connection_ = SignalConnection(
+        upload, "authorize",
+        G_CALLBACK(+[](GstElement*, GstStructure*, std::function<void()>* feeding) -> gboolean {
+          (*feeding)();
+          return TRUE;
+        }),
+        self->events_.feeding);
+  }
   if (config.realtime) self->pacer_ = std::make_shared<Pacer>();
   prepare_decoded_video(self->pipeline_.get(), self->pacer_);
 

@@ -31,6 +31,8 @@ class SessionPipeline {
     FrameObserver::OnFrame frame;
     // See SessionObserver::ask.
     PolicyGate::Ask ask;
+    // See SessionObserver::feeding.
+    std::function<void()> feeding;
   };
 
   struct Counts {
@@ -54,6 +56,8 @@ class SessionPipeline {
   [[nodiscard]] static std::string check(const std::string& description, SessionConfig config);
   // The name of the output that a webrtcresultsink in it makes, or an empty string.
   [[nodiscard]] static std::string output_name(const std::string& description);
+  // Adds what it needs of a sandbox: the files that it names, and graphics hardware.
+  static void add_needs(const std::string& description, SandboxConfig& sandbox);
 
   // An empty string, or why it does not start.
   [[nodiscard]] std::string start();
@@ -96,6 +100,7 @@ class SessionPipeline {
   GSource* bus_source_ = nullptr;
   SignalConnection state_connection_;
   SignalConnection authorize_connection_;
+  SignalConnection feeding_connection_;
   SignalConnection quota_connection_;
   std::shared_ptr<FrameObserver> frames_;
   std::shared_ptr<Pacer> pacer_;      // If realtime.

@@ -82,6 +82,31 @@ std::uint64_t read_count(JsonObject* object, const char* name) {
   return value && *value > 0 ? static_cast<std::uint64_t>(*value) : 0;
 }
 
+void set_sandbox(JsonWriter& line, const SandboxConfig& sandbox) {
+  line.set("sandbox", to_string(sandbox.mode))
+      .set("sandbox_read", string_list(sandbox.paths.read))
+      .set("sandbox_write", string_list(sandbox.paths.write))
+      .set("sandbox_network", sandbox.network)
+      .set("sandbox_hardware", sandbox.hardware)
+      .set("session_user", sandbox.user);
+}
+
+// Nothing if it is not all there: a wall that is not understood is not left out.
+std::optional<SandboxConfig> read_sandbox(JsonObject* object) {
+  const auto mode = parse_sandbox_mode(json_string(object, "sandbox").value_or(""));
+  auto read = read_strings(object, "sandbox_read");
+  auto write = read_strings(object, "sandbox_write");
+  const auto network = json_boolean(object, "sandbox_network");
+  const auto hardware = json_boolean(object, "sandbox_hardware");
+  auto user = json_string(object, "session_user");
+  if (!mode || !read || !write || !network || !hardware || !user) return std::nullopt;
+  return SandboxConfig{.mode = *mode,
+                       .paths = {.read = std::move(*read), .write = std::move(*write)},
+                       .network = *network,
+                       .hardware = *hardware,
+                       .user = std::move(*user)};
+}
+
 }  // namespace
 
 const char* to_string(PolicyQuestion::Point point) {
@@ -120,6 +145,7 @@ std::string config_line(const SessionConfig& config) {
   if (config.declared_fps) line.set("declared_fps", *config.declared_fps);
   if (config.memory_limit) line.set("memory_limit", *config.memory_limit);
   if (config.spool_directory) line.set("spool_directory", *config.spool_directory);
+  set_sandbox(line, config.sandbox);
   return line.text();
 }
 
@@ -143,7 +169,9 @@ std::optional<SessionConfig> parse_config_line(std::string_view line) {
   auto data_output = read_strings(object, "data_output");
   auto ice_servers = read_ice_servers(object, "ice_servers");
   auto announced = read_strings(object, "announced_addresses");
-  if (!addresses || !announced || !data_output || !ice_servers) return std::nullopt;
+  auto sandbox = read_sandbox(object);
+  if (!addresses || !announced || !data_output || !ice_servers || !sandbox) return std::nullopt;
+  config.sandbox = std::move(*sandbox);
   config.ice_addresses = std::move(*addresses);
   config.ice_network.announced_addresses = std::move(*announced);
   if (const auto ports = json_string(object, "udp_ports")) {

@@ -18,6 +18,7 @@
 #include "signalling/http_error.h"
 #include "signalling/ice_network.h"
 #include "signalling/ice_server.h"
+#include "tool/sandbox_config.h"
 
 namespace webrtcupload {
 
@@ -45,6 +46,8 @@ struct SessionConfig {
   std::optional<std::chrono::milliseconds> max_duration;
   std::optional<std::uint64_t> max_frames;
   std::optional<std::uint32_t> max_streams;
+  // An open file instead of one there, if the session's process has opened it. Not told to others.
+  int spool_fd = -1;
   // For the connection after the answer, and then for the upload's begin.
   std::chrono::milliseconds connect_timeout{30000};
   // Without progress (chunks, frames) for so long it ends with "stalled". Unset = never.
@@ -72,6 +75,8 @@ struct SessionConfig {
   std::optional<std::chrono::milliseconds> quota_interval;
   // Bytes of private memory that a session's process may have. Unset = no limit.
   std::optional<std::uint64_t> memory_limit;
+  // Of a session's process; one in the server's process has none.
+  SandboxConfig sandbox;
 };
 
 // What a session asks whoever answers for its client.
@@ -97,7 +102,7 @@ struct PolicyAnswer {
 struct SessionEnd {
   bool done = false;
   // Stable, empty if done: an upload error's code, or "processing-failed", "connect-timeout",
-  // "untrusted-peer", "cancelled", "crashed", "too-much-memory".
+  // "untrusted-peer", "cancelled", "crashed", "too-much-memory", "sandbox-violation".
   std::string code;
   std::string message;
   std::uint64_t frames = 0;
@@ -118,6 +123,8 @@ struct SessionObserver {
   // The session begins to end, which takes no longer than kLongestEnding unless something in it
   // hangs. May be null.
   std::function<void()> ending;
+  // Right before the upload's first byte is stored, on the upload's worker. May be null.
+  std::function<void()> feeding;
   // Comes on any thread. `reply` is called once, on any thread; not any more after the end.
   std::function<void(const PolicyQuestion&, std::function<void(PolicyAnswer)> reply)> ask;
 };

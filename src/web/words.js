@@ -93,6 +93,10 @@ const ERRORS = {
   'quota-exceeded': ['Your quota is used up.', 'Come back later, or ask for more.'],
   'request-timeout': ['The server got the request too late.', NETWORK, true],
   'server-error': ['Something went wrong in the server.', AGAIN, true],
+  'sandbox-violation': [
+    'The server stopped this video.',
+    'Something in it made the server do what it does not allow. Choose another video.',
+  ],
   'server-gone': ['The server is gone.', `It was stopped or restarted. ${LATER}`, true],
   stalled: ['The analysis came to a halt.', AGAIN, true],
   'storage-failed': ['The server has no room for this video.', `${LATER} ${OPERATOR}`, true],

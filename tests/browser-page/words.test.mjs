@@ -52,6 +52,7 @@ test('every error of the protocol has words of its own', () => {
     'file-unreadable',
     'network-failed',
     'payment-required',
+    'sandbox-violation',
     'server-gone',
     'timeout_reached',
     'too-many-sessions',

@@ -64,6 +64,11 @@ TEST(SessionLines, AConfigurationSurvives) {
   config.max_duration = milliseconds(1500);
   config.max_frames = 1ull << 41;
   config.max_streams = 0xffffffff;
+  config.sandbox = {.mode = SandboxMode::kStrict,
+                    .paths = {.read = {"/a", "/b c"}, .write = {"/\"d"}},
+                    .network = true,
+                    .hardware = true,
+                    .user = "somebody"};
   const std::string line = config_line(config);
   EXPECT_EQ(line.find('\n'), std::string::npos);
   const auto back = parse_config_line(line);
@@ -96,6 +101,11 @@ TEST(SessionLines, AConfigurationSurvives) {
   EXPECT_EQ(back->max_duration, config.max_duration);
   EXPECT_EQ(back->max_frames, config.max_frames);
   EXPECT_EQ(back->max_streams, config.max_streams);
+  EXPECT_EQ(back->sandbox.mode, config.sandbox.mode);
+  EXPECT_EQ(back->sandbox.paths, config.sandbox.paths);
+  EXPECT_EQ(back->sandbox.network, config.sandbox.network);
+  EXPECT_EQ(back->sandbox.hardware, config.sandbox.hardware);
+  EXPECT_EQ(back->sandbox.user, config.sandbox.user);
 }
 
 TEST(SessionLines, WhatAConfigurationLeavesOutIsLeftOut) {
@@ -125,6 +135,7 @@ TEST(SessionLines, WhatAConfigurationLeavesOutIsLeftOut) {
   EXPECT_FALSE(back->max_duration);
   EXPECT_FALSE(back->max_frames);
   EXPECT_FALSE(back->max_streams);
+  EXPECT_EQ(back->sandbox.mode, SandboxMode::kOff);
 }
 
 TEST(SessionLines, ABrokenConfigurationIsRefused) {
@@ -133,7 +144,8 @@ TEST(SessionLines, ABrokenConfigurationIsRefused) {
   EXPECT_FALSE(parse_config_line(R"({"session":"1","offer_sdp":"x","pipeline":1})"));
   const std::string good = config_line({});
   ASSERT_TRUE(parse_config_line(good));
-  for (const char* list : {"ice_addresses", "data_output", "ice_servers"}) {
+  for (const char* list :
+       {"ice_addresses", "data_output", "ice_servers", "sandbox_read", "sandbox_write"}) {
     for (const char* value : {"1", "[1]", "[null]", "{}"}) {
       const std::string member = "\"" + std::string(list) + "\":";
       std::string bad = good;
@@ -143,6 +155,10 @@ TEST(SessionLines, ABrokenConfigurationIsRefused) {
       EXPECT_FALSE(parse_config_line(bad)) << bad;
     }
   }
+  // A wall that is not understood is not left out.
+  std::string bad = good;
+  bad.replace(bad.find("\"off\""), 5, "\"most\"");
+  EXPECT_FALSE(parse_config_line(bad)) << bad;
 }
 
 TEST(SessionLines, QuestionsAndTheirAnswersSurvive) {

@@ -1,0 +1,23 @@
+// SPDX-License-Identifier: LGPL-2.1-or-later
+//
+// Which system calls a session's process may make, by seccomp. In two steps: what no session ever
+// needs is forbidden from the start, and what only the making of the connection needs when the
+// upload begins. See docs/security.md.
+
+#pragma once
+
+#include <string>
+
+namespace webrtcupload {
+
+// Whether this build and this kernel have it.
+[[nodiscard]] bool seccomp_works();
+
+// Each empty, or what is wrong. `network`: the pipeline has connections of its own.
+
+// For the calling thread, and those it starts.
+[[nodiscard]] std::string forbid_what_no_session_needs(bool network);
+// For all threads of the process, whichever calls it.
+[[nodiscard]] std::string forbid_what_an_upload_does_not_need(bool network);
+
+}  // namespace webrtcupload
