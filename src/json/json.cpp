@@ -2,6 +2,8 @@
 
 #include "json/json.h"
 
+#include "json/printable.h"
+
 #include <cmath>
 #include <utility>
 
@@ -65,7 +67,7 @@ std::variant<JsonNodePtr, JsonError> parse_json_object(std::string_view text,
   JsonParser* parser = json_parser_new_immutable();
   GError* error = nullptr;
   if (!json_parser_load_from_data(parser, text.data(), static_cast<gssize>(text.size()), &error)) {
-    JsonError result{std::string("is not valid JSON: ") + (error ? error->message : "?")};
+    JsonError result{"is not valid JSON: " + printable(error ? error->message : "?")};
     g_clear_error(&error);
     g_object_unref(parser);
     return result;

@@ -10,6 +10,7 @@
 #include <variant>
 
 #include "gst/glib_ptr.h"
+#include "json/printable.h"
 
 namespace webrtcupload {
 namespace {
@@ -150,9 +151,7 @@ std::string AllowedOrigins::add(std::string_view text) {
   if (text != kNull) {
     const auto read = read_origin(text);
     if (const auto* problem = std::get_if<std::string>(&read)) {
-      const GCharPtr valid(g_utf8_make_valid(text.data(), static_cast<gssize>(text.size())));
-      return "\"" + std::string(valid.get()) +
-             "\" is no origin (scheme://host[:port]): " + *problem;
+      return "\"" + printable(text) + "\" is no origin (scheme://host[:port]): " + *problem;
     }
   }
   origins_.insert(normal_origin(text));

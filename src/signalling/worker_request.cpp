@@ -7,6 +7,7 @@
 #include <utility>
 
 #include "json/json.h"
+#include "json/printable.h"
 
 namespace webrtcupload {
 namespace {
@@ -228,10 +229,11 @@ HttpError unknown_output(const char* field, const std::string& name,
                          const std::vector<std::string>& there_are) {
   std::string list;
   for (const std::string& output : there_are) list += (list.empty() ? "" : ", ") + output;
-  return {400,
-          "UnknownOutput",
-          std::string(field) + " names \"" + name + "\", but there is only: " + list + ".",
-          {}};
+  return {
+      400,
+      "UnknownOutput",
+      std::string(field) + " names \"" + printable(name) + "\", but there is only: " + list + ".",
+      {}};
 }
 
 }  // namespace

@@ -9,6 +9,7 @@
 #include <utility>
 
 #include "json/json.h"
+#include "json/printable.h"
 #include "tool/session_types.h"
 
 namespace webrtcupload {
@@ -57,7 +58,7 @@ HttpError denied(const HttpClient::Reply& reply) {
   const auto parsed = parse_json_object(reply.body);
   if (const auto* node = std::get_if<JsonNodePtr>(&parsed)) {
     const auto message = json_string(json_node_get_object(node->get()), "message");
-    if (message && !message->empty()) error.message = shortened(*message);
+    if (message && !message->empty()) error.message = printable(shortened(*message));
   }
   return error;
 }

@@ -15,6 +15,7 @@
 #include <unistd.h>
 #include <utility>
 
+#include "json/printable.h"
 #include "tool/options.h"
 #include "tool/progress_display.h"
 #include "tool/sender.h"
@@ -126,7 +127,8 @@ class Send {
       g_printerr("webrtc-upload send: interrupted\n");
       status_ = kExitInterrupted;
     } else if (!problem.empty()) {
-      g_printerr("webrtc-upload send: %s\n", problem.c_str());
+      // It may be the server's words.
+      g_printerr("webrtc-upload send: %s\n", printable(problem).c_str());
       status_ = kExitFailed;
     } else {
       display_.say("done: the server has analysed " +
