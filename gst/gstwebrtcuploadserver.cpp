@@ -196,10 +196,10 @@ UploadServer::Outcome upload_failure(GstElement* upload) {
 
 // As the peer is told; all is well if its bytes have been read.
 UploadServer::Outcome upload_outcome(GstElement* upload) {
-  const std::string state = upload_state(upload);
-  if (state == "processing" || state == "done") return {};
   const UploadServer::Outcome failure = upload_failure(upload);
   if (!failure.code.empty()) return failure;
+  const std::string state = upload_state(upload);
+  if (state == "processing" || state == "done") return {};
   return {"cancelled", "The server has ended the upload."};
 }
 

@@ -421,8 +421,12 @@ Action UploadSession::forget_request() {
 void UploadSession::carry_out_rejection(const Error& error) {
   const Action action = fail(error);
   carry_out(action);
-  // What is done cannot fail any more, but those who still work on it have to be told.
-  if (state() != UploadState::kDone) return;
+  {
+    // What is done cannot fail any more, but those who still work on it have to be told.
+    const std::lock_guard lock(mutex_);
+    if (receiver_->state() != UploadState::kDone) return;
+    rejected_ = error;
+  }
   run_detachable([&] { observer_->failed(error); });
 }
 
@@ -707,10 +711,10 @@ GstStructurePtr UploadSession::stats() const {
       span(statistics.opened_at, statistics.first_chunk_at), "transfer-time", G_TYPE_UINT64,
       transfer, "processing-time", G_TYPE_UINT64, span(processing_began_at_, processing_ended_at_),
       nullptr));
-  if (receiver_->error()) {
-    const std::string code(to_string(receiver_->error()->code));
+  if (const auto& error = receiver_->error() ? receiver_->error() : rejected_) {
+    const std::string code(to_string(error->code));
     gst_structure_set(stats.get(), "error-code", G_TYPE_STRING, code.c_str(), "error-message",
-                      G_TYPE_STRING, receiver_->error()->message.c_str(), nullptr);
+                      G_TYPE_STRING, error->message.c_str(), nullptr);
   }
   return stats;
 }

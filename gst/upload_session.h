@@ -229,6 +229,8 @@ class UploadSession : public std::enable_shared_from_this<UploadSession> {
   // A failure found on another thread, for the worker to carry out.
   std::optional<Error> requested_failure_;
   std::optional<Error> rejection_;
+  // What came of one when the upload was done.
+  std::optional<Error> rejected_;
   int socket_buffer_granted_ = 0;
   // The application knows that the upload is complete; only then are its last bytes given out.
   bool completion_told_ = false;

@@ -346,6 +346,44 @@ TEST_F(ServerElement, IsSetUpThroughItsChild) {
   EXPECT_THAT(results[0].text, HasSubstr("at most 1000 "));
 }
 
+// The picture is one of 64x48.
+TEST_F(ServerElement, KeepsFilmsWithinTheLimitsOfItsChild) {
+  const std::string video = write_video();
+  for (const bool progressive : {false, true}) {
+    SCOPED_TRACE(progressive ? "progressive" : "complete");
+    make("", "decodebin ! fakesink name=sink");
+    gst_child_proxy_set(GST_CHILD_PROXY(server_.get()), "upload::max-pixels", guint64{64 * 48 - 1},
+                        "upload::progressive", gboolean{progressive}, nullptr);
+    std::atomic<int> frames = 0;
+    const GstPtr<GstPad> pad(
+        gst_element_get_static_pad(test::element_named(pipeline_, "sink").get(), "sink"));
+    gst_pad_add_probe(
+        pad.get(), GST_PAD_PROBE_TYPE_BUFFER,
+        [](GstPad*, GstPadProbeInfo*, gpointer count) {
+          ++*static_cast<std::atomic<int>*>(count);
+          return GST_PAD_PROBE_OK;
+        },
+        &frames, nullptr);
+    play();
+    WorkerClient client;
+    ASSERT_EQ(client.connect(port(), batch()), 200);
+    client.upload(video);
+    const auto error = bus_->wait(GST_MESSAGE_ERROR);
+    ASSERT_TRUE(error);
+    EXPECT_EQ(test::error_text(error.get()).code, "too-large-picture");
+    ASSERT_TRUE(wait_channels());
+    gst_element_set_state(pipeline_.get(), GST_STATE_NULL);
+    ASSERT_TRUE(client.wait_closed());
+    const auto results = client.results();
+    ASSERT_EQ(results.size(), 1U);
+    EXPECT_THAT(results[0].text, HasSubstr("\"termination_reason\":\"too-large-picture\""));
+    EXPECT_EQ(frames, 0);
+    // One error, and no end as if all were well.
+    EXPECT_EQ(bus_->count(GST_MESSAGE_ERROR), 1U);
+    EXPECT_EQ(bus_->count(GST_MESSAGE_EOS), 0U);
+  }
+}
+
 TEST_F(ServerElement, WantsItsKey) {
   start("api-key=sesame", "fakesink");
   WorkerClient client;
