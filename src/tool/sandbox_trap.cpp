@@ -35,8 +35,10 @@ std::array<std::array<char, 512>, kMostQuiet> quiet;
 std::size_t quiet_count = 0;
 
 // Their content is the kernel's, and what may be had of devices is another matter: libraries look
-// there for what the machine has, and do without.
-constexpr std::array<std::string_view, 3> kQuietPlaces = {"/proc/", "/sys/", "/dev/"};
+// there for what the machine has, and do without. NSS, with which libsrtp encrypts a video track,
+// stirs the list of users and of logins into its random numbers, and others look up a home there.
+constexpr std::array<std::string_view, 6> kQuietPlaces = {"/proc/",      "/sys/",      "/dev/",
+                                                          "/etc/passwd", "/etc/group", "/etc/utmp"};
 
 // Threads that may still open sockets, in good faith, when that has become forbidden: webrtcbin's
 // own, and those on which GLib looks up names. They get an error and do without.

@@ -205,7 +205,9 @@ TEST_F(SandboxTest, WhatIsOnlyRefusedIsAnErrorOfTheElement) {
   const std::string file = directory() + "/new";
   Server server({"--pipeline", "write=" + prober("write", file), "--pipeline",
                  "chmod=" + prober("chmod", secret()), "--pipeline",
-                 "local=" + prober("local-socket")});
+                 "local=" + prober("local-socket"), "--pipeline",
+                 // NSS does, for a video track.
+                 "users=" + prober("read", "/etc/passwd")});
   EXPECT_THAT(send(server, "write").errors, HasSubstr("write: Permission denied"));
   EXPECT_FALSE(fs::exists(file));
   const auto before = fs::status(secret()).permissions();
@@ -213,6 +215,8 @@ TEST_F(SandboxTest, WhatIsOnlyRefusedIsAnErrorOfTheElement) {
   EXPECT_EQ(fs::status(secret()).permissions(), before);
   EXPECT_THAT(send(server, "local").errors, HasSubstr("local-socket: Permission denied"));
   EXPECT_EQ(server.wait_for_end(3).code, "processing-failed");
+  EXPECT_THAT(send(server, "users").errors, HasSubstr("read: Permission denied"));
+  EXPECT_EQ(server.wait_for_end(4).code, "processing-failed");
 }
 
 // The same elements without a wall, so that it is the wall which stops them.
