@@ -85,6 +85,8 @@ enum Property : guint {
   PROP_BACKLOG_HIGH,
   PROP_BACKLOG_LOW,
   PROP_SOCKET_BUFFER_SIZE,
+  PROP_ALLOW_ELEMENTS,
+  PROP_DENY_ELEMENTS,
   PROP_STATE,
   PROP_STATS,
   PROP_COUNT,
@@ -188,6 +190,12 @@ void set_property(GObject* object, guint id, const GValue* value, GParamSpec* ps
       case PROP_SOCKET_BUFFER_SIZE:
         settings.socket_buffer_size = g_value_get_int(value);
         break;
+      case PROP_ALLOW_ELEMENTS:
+        settings.allow_elements = or_empty(g_value_get_string(value));
+        break;
+      case PROP_DENY_ELEMENTS:
+        settings.deny_elements = or_empty(g_value_get_string(value));
+        break;
       default:
         G_OBJECT_WARN_INVALID_PROPERTY_ID(object, id, pspec);
         break;
@@ -275,6 +283,12 @@ void get_property(GObject* object, guint id, GValue* value, GParamSpec* pspec) {
       case PROP_SOCKET_BUFFER_SIZE:
         g_value_set_int(value, settings.socket_buffer_size);
         break;
+      case PROP_ALLOW_ELEMENTS:
+        g_value_set_string(value, settings.allow_elements.c_str());
+        break;
+      case PROP_DENY_ELEMENTS:
+        g_value_set_string(value, settings.deny_elements.c_str());
+        break;
       default:
         G_OBJECT_WARN_INVALID_PROPERTY_ID(object, id, pspec);
         break;
@@ -331,6 +345,8 @@ GstPadProbeReturn on_src_event(GstPad*, GstPadProbeInfo* info, gpointer element)
 }
 
 GstStateChangeReturn change_state(GstElement* element, GstStateChange transition) {
+  // Before what is downstream can choose any element: the pipeline goes to READY as a whole first.
+  if (transition == GST_STATE_CHANGE_NULL_TO_READY) source_of(element).guard_decoding();
   const GstStateChangeReturn result =
       GST_ELEMENT_CLASS(gst_webrtc_upload_parent_class)->change_state(element, transition);
   if (transition == GST_STATE_CHANGE_PAUSED_TO_PLAYING) source_of(element).let_pipeline_end();
@@ -473,6 +489,17 @@ void install_properties(GObjectClass* object_class) {
                        "they are). What the "
                        "kernel granted is in stats",
                        0, G_MAXINT / 2, defaults.socket_buffer_size, kReadyFlags);
+  properties[PROP_ALLOW_ELEMENTS] = g_param_spec_string(
+      "allow-elements", "Elements allowed",
+      "Names of element factories, with commas between, that decodebin and its like may choose for "
+      "the upload although they open sources of their own, such as hlsdemux: the peer then names "
+      "files and addresses that this program opens (otherwise error not-a-video)",
+      "", kReadyFlags);
+  properties[PROP_DENY_ELEMENTS] = g_param_spec_string(
+      "deny-elements", "Elements denied",
+      "Names of element factories, with commas between, that decodebin and its like never choose "
+      "for the upload",
+      "", kReadyFlags);
   properties[PROP_STATE] = g_param_spec_enum("state", "State", "Where the upload is; notified",
                                              GST_TYPE_WEBRTC_UPLOAD_STATE,
                                              static_cast<gint>(UploadState::kIdle), kReadFlags);
@@ -612,3 +639,5 @@ void gst_webrtc_upload_attach(GstWebrtcUpload* self, GstElement* webrtcbin) {
 }
 
 void gst_webrtc_upload_cancel(GstWebrtcUpload* self) { self->source->cancel(); }
+
+void gst_webrtc_upload_refuse(GstWebrtcUpload* self, const char* why) { self->source->refuse(why); }

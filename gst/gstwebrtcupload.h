@@ -23,4 +23,8 @@ void gst_webrtc_upload_attach(GstWebrtcUpload* self, GstElement* webrtcbin);
 // As the action of that name, but no handler is called.
 void gst_webrtc_upload_cancel(GstWebrtcUpload* self);
 
+// The file is no video, as `why` says: the upload fails with code `not-a-video`. On any thread,
+// which is the one that posts the error.
+void gst_webrtc_upload_refuse(GstWebrtcUpload* self, const char* why);
+
 G_END_DECLS

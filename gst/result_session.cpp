@@ -5,6 +5,7 @@
 #include <string_view>
 #include <utility>
 
+#include "gst/error_for_client.h"
 #include "gst/find_webrtcbin.h"
 #include "gst/pipeline_end.h"
 #include "gst/upstream.h"
@@ -134,15 +135,8 @@ void ResultSession::on_error(GstMessage* message) {
   GstObject* source = GST_MESSAGE_SRC(message);
   // The connection's errors are the peer's leaving, which is noticed where it is understood.
   if (source == GST_OBJECT(sink_) || is_within(source, webrtcbin_.get())) return;
-  GError* raw_error = nullptr;
-  gst_message_parse_error(message, &raw_error, nullptr);
-  const GErrorPtr error(raw_error);
-  const GstStructure* details = nullptr;
-  gst_message_parse_error_details(message, &details);
-  // Ours say what the peer did wrong; other elements' details are not for it.
-  const bool is_ours = source && g_str_has_prefix(G_OBJECT_TYPE_NAME(source), "GstWebrtcUpload");
-  const char* code = details && is_ours ? gst_structure_get_string(details, "code") : nullptr;
-  sender_->finish(code ? code : "processing-failed", {error ? error->message : ""});
+  const ClientError error = error_for_client(message);
+  sender_->finish(error.code, {error.message});
 }
 
 void ResultSession::on_control(const std::string& json_text) {

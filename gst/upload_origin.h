@@ -9,9 +9,12 @@
 
 #include <memory>
 
+#include "gst/glib_ptr.h"
+
 namespace webrtcupload {
 
 inline constexpr char kUploadOrigin[] = "application/x-webrtcupload-origin";
+inline constexpr char kUploadOriginField[] = "upload";
 
 [[nodiscard]] inline bool asks_for_upload_origin(GstQuery* query) {
   const GstStructure* structure =
@@ -19,12 +22,27 @@ inline constexpr char kUploadOrigin[] = "application/x-webrtcupload-origin";
   return structure && gst_structure_has_name(structure, kUploadOrigin);
 }
 
-// Of the peer of `sink_pad`. Takes no lock that a streaming thread holds.
-[[nodiscard]] inline bool comes_from_upload(GstPad* sink_pad) {
+// Of the upload's element: answers the query with itself.
+inline void answer_upload_origin(GstQuery* query, GstElement* upload) {
+  gst_structure_set(gst_query_writable_structure(query), kUploadOriginField, GST_TYPE_ELEMENT,
+                    upload, nullptr);
+}
+
+// The element whose bytes come to `sink_pad`, or null where they are not those of an upload. Takes
+// no lock that a streaming thread holds.
+[[nodiscard]] inline GstPtr<GstElement> upload_before(GstPad* sink_pad) {
   const std::unique_ptr<GstQuery, decltype(&gst_query_unref)> query(
       gst_query_new_custom(GST_QUERY_CUSTOM, gst_structure_new_empty(kUploadOrigin)),
       &gst_query_unref);
-  return gst_pad_peer_query(sink_pad, query.get());
+  if (!gst_pad_peer_query(sink_pad, query.get())) return nullptr;
+  GstElement* upload = nullptr;
+  gst_structure_get(gst_query_get_structure(query.get()), kUploadOriginField, GST_TYPE_ELEMENT,
+                    &upload, nullptr);
+  return GstPtr<GstElement>(upload);
+}
+
+[[nodiscard]] inline bool comes_from_upload(GstPad* sink_pad) {
+  return upload_before(sink_pad) != nullptr;
 }
 
 }  // namespace webrtcupload

@@ -7,6 +7,7 @@
 #include <utility>
 #include <variant>
 
+#include "core/client_text.h"
 #include "gst/result_sender.h"
 #include "signalling/http_server.h"
 #include "signalling/main_context.h"
@@ -74,8 +75,9 @@ class UploadServer::Worker : public std::enable_shared_from_this<Worker> {
     if (!leaving_ && results_ && results_->has_channel() && events_.upload_begun()) {
       timer_.start(kLastWordTimeout, [this] { leave(); });
       const UploadServer::Outcome outcome = events_.outcome();
-      results_->finish(outcome.code, outcome.code.empty() ? std::vector<std::string>{}
-                                                          : std::vector{outcome.message});
+      results_->finish(outcome.code, outcome.code.empty()
+                                         ? std::vector<std::string>{}
+                                         : std::vector{text_for_client(outcome.message)});
       // Whoever stops the element waits.
       return results_->hurry();
     }
@@ -168,7 +170,7 @@ class UploadServer::Worker : public std::enable_shared_from_this<Worker> {
     if (ended) {
       status = *ended;
     } else if (const Outcome outcome = events_.failure(); !outcome.code.empty()) {
-      status = {.ended = true, .code = outcome.code, .message = outcome.message};
+      status = {.ended = true, .code = outcome.code, .message = text_for_client(outcome.message)};
     }
     responder.reply_json(200, session_status_json(status), {{"Cache-Control", "no-store"}});
   }
@@ -188,7 +190,7 @@ class UploadServer::Worker : public std::enable_shared_from_this<Worker> {
     id_ = std::move(*id);
     std::string problem;
     peer_ = make_peer(problem);
-    if (!peer_) return responder.fail({500, "InternalError", problem, {}});
+    if (!peer_) return responder.fail({500, "InternalError", text_for_client(problem), {}});
     pending_ = Pending{std::get<Offer>(checked), responder, whip};
     responder.on_gone([self = weak_from_this(), id = id_] {
       const auto worker = self.lock();
@@ -247,13 +249,16 @@ class UploadServer::Worker : public std::enable_shared_from_this<Worker> {
                  bool whip) {
     if (const auto* error = std::get_if<PeerError>(&result)) {
       if (error->busy) {
-        responder.fail({503,
-                        "NoPortFree",
-                        "The server cannot take an upload now: " + error->message + ".",
-                        {}});
-      } else {
         responder.fail(
-            {400, "InvalidOffer", "The offer could not be answered: " + error->message, {}});
+            {503,
+             "NoPortFree",
+             text_for_client("The server cannot take an upload now: " + error->message + "."),
+             {}});
+      } else {
+        responder.fail({400,
+                        "InvalidOffer",
+                        text_for_client("The offer could not be answered: " + error->message),
+                        {}});
       }
       return leave();
     }
@@ -309,7 +314,8 @@ class UploadServer::Worker : public std::enable_shared_from_this<Worker> {
   }
 
   void remember(const Outcome& outcome) {
-    ended_.add(id_, "", {.ended = true, .code = outcome.code, .message = outcome.message},
+    ended_.add(id_, "",
+               {.ended = true, .code = outcome.code, .message = text_for_client(outcome.message)},
                std::chrono::steady_clock::now());
   }
 
@@ -341,7 +347,7 @@ class UploadServer::Worker : public std::enable_shared_from_this<Worker> {
     remember({"connect-timeout", why});
     if (!results_->has_channel()) return leave();
     timer_.start(kLastWordTimeout, [this] { leave(); });
-    results_->finish("connect-timeout", {why});
+    results_->finish("connect-timeout", {text_for_client(why)});
   }
 
   void drop_peer() {

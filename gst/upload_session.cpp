@@ -74,7 +74,7 @@ std::optional<UploadSession::Upload> UploadSession::stop(bool keep) {
     stopping_ = true;
     flushing_ = true;
     const UploadState state = receiver_->state();
-    unfinished = state == UploadState::kUploading;
+    unfinished = state == UploadState::kUploading || refusal_;
     keep = keep && channel_ && !was_read_ && !requested_failure_ && state != UploadState::kError &&
            thread_.get_id() != std::this_thread::get_id();
     webrtcbin = ref_gst(webrtcbin_.get());
@@ -206,6 +206,18 @@ void UploadSession::request_failure(Error error) {
   inbox_->wake();
 }
 
+bool UploadSession::refuse(Error error) {
+  {
+    const std::lock_guard lock(mutex_);
+    if (stopping_) return false;
+    if (!std::holds_alternative<action::Fail>(receiver_->refuse(error))) return false;
+    refusal_ = std::move(error);
+  }
+  changed_.notify_all();
+  inbox_->wake();
+  return true;
+}
+
 GstPtr<GstElement> UploadSession::webrtcbin() const {
   const std::lock_guard lock(mutex_);
   return ref_gst(webrtcbin_.get());
@@ -241,6 +253,7 @@ void UploadSession::run() {
     if (adopted) plumb_connection(false);
     if (requested) carry_out(fail(std::move(*requested)));
     if (rejection) carry_out_rejection(*rejection);
+    tell_refusal();
     if (auto item = inbox_->pop(next_wake_up()); item && !handle(*item)) {
       inbox_->put_back(std::move(*item));
     }
@@ -433,6 +446,19 @@ void UploadSession::carry_out_rejection(const Error& error) {
 Action UploadSession::fail(Error error) {
   const std::lock_guard lock(mutex_);
   return receiver_->fail(std::move(error));
+}
+
+void UploadSession::tell_refusal() {
+  std::optional<Error> refusal;
+  {
+    const std::lock_guard lock(mutex_);
+    refusal = std::exchange(refusal_, std::nullopt);
+  }
+  if (!refusal) return;
+  // The error is on the bus already.
+  if (const auto taken = channel()) taken->close();
+  tell_state();
+  run_detachable([&] { observer_->failing(*refusal); });
 }
 
 void UploadSession::check_timers() {

@@ -115,6 +115,10 @@ class UploadSession : public std::enable_shared_from_this<UploadSession> {
   // The film asks for more than it may: the upload fails with this error, soon. Also one that is
   // done, where nothing but an error message can come of it.
   void reject_film(Error error);
+  // Whoever reads has found that the file is no good: the upload has failed when this returns. True
+  // for the first who says so; what remains is to post the error, which is that caller's part and
+  // not the worker's, so that it comes before those that the refusal causes downstream.
+  [[nodiscard]] bool refuse(Error error);
 
   // Waits until at least one byte at `offset` can be read, or there never will be one, and until
   // the observer has been told of the state in which that is so. The first call after completion
@@ -165,6 +169,7 @@ class UploadSession : public std::enable_shared_from_this<UploadSession> {
   Action forget_request();
   Action fail(Error error);
   void carry_out_rejection(const Error& error);
+  void tell_refusal();
   void check_timers();
   void check_quota(TimePoint now);
   void report_progress();
@@ -231,6 +236,8 @@ class UploadSession : public std::enable_shared_from_this<UploadSession> {
   std::optional<Error> rejection_;
   // What came of one when the upload was done.
   std::optional<Error> rejected_;
+  // One that has been carried out but for telling of it.
+  std::optional<Error> refusal_;
   int socket_buffer_granted_ = 0;
   // The application knows that the upload is complete; only then are its last bytes given out.
   bool completion_told_ = false;

@@ -7,6 +7,7 @@
 #include <utility>
 
 #include "gst/find_webrtcbin.h"
+#include "gst/gstwebrtcupload.h"
 #include "gst/pipeline_end.h"
 #include "gst/storage_factory.h"
 #include "gst/upload_debug.h"
@@ -27,6 +28,7 @@ static_assert(static_cast<int>(ErrorCode::kCancelled) == GST_WEBRTC_UPLOAD_ERROR
 static_assert(static_cast<int>(ErrorCode::kTooSlow) == GST_WEBRTC_UPLOAD_ERROR_TOO_SLOW);
 static_assert(static_cast<int>(ErrorCode::kTooMuchMetadata) ==
               GST_WEBRTC_UPLOAD_ERROR_TOO_MUCH_METADATA);
+static_assert(static_cast<int>(ErrorCode::kNotAVideo) == GST_WEBRTC_UPLOAD_ERROR_NOT_A_VIDEO);
 
 // As near as GStreamer's own domains come to it.
 int resource_error(ErrorCode code) {
@@ -43,10 +45,14 @@ int resource_error(ErrorCode code) {
 
 void post_error(GstBaseSrc* element, const Error& error) {
   const std::string code(to_string(error.code));
+  // The upload as such has not failed: it has brought something else than a video.
+  const bool is_refused = error.code == ErrorCode::kNotAVideo;
   gst_element_message_full_with_details(
-      GST_ELEMENT(element), GST_MESSAGE_ERROR, GST_RESOURCE_ERROR, resource_error(error.code),
-      g_strdup_printf("Upload failed (%s): %s.", code.c_str(), error.message.c_str()), nullptr,
-      __FILE__, GST_FUNCTION, __LINE__,
+      GST_ELEMENT(element), GST_MESSAGE_ERROR, is_refused ? GST_STREAM_ERROR : GST_RESOURCE_ERROR,
+      is_refused ? int{GST_STREAM_ERROR_WRONG_TYPE} : resource_error(error.code),
+      is_refused ? g_strdup(error.message.c_str())
+                 : g_strdup_printf("Upload failed (%s): %s.", code.c_str(), error.message.c_str()),
+      nullptr, __FILE__, GST_FUNCTION, __LINE__,
       gst_structure_new("details", "code", G_TYPE_STRING, code.c_str(), nullptr));
 }
 
@@ -60,7 +66,12 @@ void on_data_channel(GstElement*, GstWebRTCDataChannel* channel,
 }  // namespace
 
 UploadSource::UploadSource(GstBaseSrc* element, const Signals& signals, GParamSpec* state_property)
-    : element_(element), signals_(signals), state_property_(state_property) {}
+    : element_(element),
+      signals_(signals),
+      state_property_(state_property),
+      guard_(GST_ELEMENT(element), [](GstElement* upload, const std::string& why) {
+        gst_webrtc_upload_refuse(GST_WEBRTC_UPLOAD(upload), why.c_str());
+      }) {}
 
 // -------------------------------------------------------------------------------------------------
 // starting and stopping
@@ -166,6 +177,7 @@ bool UploadSource::start() {
   // estimate; create() knows better.
   gst_base_src_set_automatic_eos(element_, FALSE);
   ended_ = false;
+  guard_decoding();
   const unsigned revision = with_settings([](const Settings& s) { return s.revision; });
   std::shared_ptr<UploadSession> running;
   bool is_current;
@@ -318,6 +330,7 @@ std::optional<std::uint64_t> UploadSource::size() const {
 
 bool UploadSource::answer(GstQuery* query, gboolean& answered) {
   if (asks_for_upload_origin(query)) {
+    answer_upload_origin(query, GST_ELEMENT(element_));
     answered = TRUE;
     return true;
   }
@@ -426,6 +439,19 @@ void UploadSource::let_pipeline_end() {
 
 void UploadSource::cancel() {
   if (const auto running = session()) running->cancel();
+}
+
+void UploadSource::guard_decoding() {
+  guard_.watch(with_settings([](const Settings& settings) {
+    return ElementPolicy{.allowed = split_names(settings.allow_elements),
+                         .denied = split_names(settings.deny_elements)};
+  }));
+}
+
+void UploadSource::refuse(const std::string& why) {
+  const Error error{ErrorCode::kNotAVideo, why};
+  const auto running = session();
+  if (running && running->refuse(error)) post_error(element_, error);
 }
 
 UploadState UploadSource::state() const {

@@ -14,6 +14,7 @@
 #include <string>
 
 #include "core/film_limits.h"
+#include "gst/decoding_guard.h"
 #include "gst/film_watch.h"
 #include "gst/glib_ptr.h"
 #include "gst/signal_connection.h"
@@ -39,6 +40,9 @@ class UploadSource final : public UploadObserver {
     bool progressive = false;
     Inbox::Marks marks;
     int socket_buffer_size = 4 * 1024 * 1024;
+    // Names of factories, with commas between.
+    std::string allow_elements;
+    std::string deny_elements;
     // Somebody calls attach().
     bool is_attached_later = false;
     // Another number whenever one of the above has changed.
@@ -91,6 +95,11 @@ class UploadSource final : public UploadObserver {
   void attach(GstElement* webrtcbin);
 
   void cancel();
+  // What is in the pipeline by now is guarded: nothing is made behind the upload that opens
+  // sources.
+  void guard_decoding();
+  // The file is no video. On the thread that has found out.
+  void refuse(const std::string& why);
   [[nodiscard]] UploadState state() const;
   [[nodiscard]] GstStructurePtr stats() const;
 
@@ -135,6 +144,7 @@ class UploadSource final : public UploadObserver {
 
   // Of the thread that starts and ends.
   std::unique_ptr<FilmWatch> film_watch_;
+  DecodingGuard guard_;
 
   // EOS has gone out.
   std::atomic<bool> ended_ = false;

@@ -48,6 +48,8 @@ std::string_view to_string(ErrorCode code) {
       return "too-many-streams";
     case ErrorCode::kTooMuchMetadata:
       return "too-much-metadata";
+    case ErrorCode::kNotAVideo:
+      return "not-a-video";
     case ErrorCode::kEmptyUpload:
       return "empty-upload";
     case ErrorCode::kUnknownSize:

@@ -36,6 +36,7 @@ enum class ErrorCode {
   kTooManyFrames,
   kTooManyStreams,
   kTooMuchMetadata,
+  kNotAVideo,
   // Only the sending side has these.
   kEmptyUpload,
   kUnknownSize,

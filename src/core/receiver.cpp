@@ -238,8 +238,14 @@ Action Receiver::reject(Error error) {
 
 Action Receiver::fail(Error error) {
   if (error.code == ErrorCode::kPeerGone && complete()) return action::Nothing{};
-  if (!transition(state_, UploadEvent::kFailure)) return action::Nothing{};
-  apply(UploadEvent::kFailure);
+  return end_with(std::move(error), UploadEvent::kFailure);
+}
+
+Action Receiver::refuse(Error error) { return end_with(std::move(error), UploadEvent::kRefusal); }
+
+Action Receiver::end_with(Error error, UploadEvent event) {
+  if (!transition(state_, event)) return action::Nothing{};
+  apply(event);
   pending_.reset();
   error_ = error;
   return action::Fail{std::move(error)};

@@ -115,6 +115,10 @@ class Receiver {
   // when it has already ended; `peer-gone` fails only an upload that is not complete.
   [[nodiscard]] Action fail(Error error);
 
+  // The same for a file that is no good, which whoever reads it finds out, perhaps after its last
+  // byte: an upload that is done can still be refused.
+  [[nodiscard]] Action refuse(Error error);
+
   // COMPLETE -> PROCESSING, true for exactly one caller.
   [[nodiscard]] bool begin_processing();
   // PROCESSING -> DONE.
@@ -137,6 +141,7 @@ class Receiver {
   [[nodiscard]] Action receive_chunk(const Chunk& chunk);
   [[nodiscard]] std::optional<Error> check_header(const Chunk& chunk) const;
   [[nodiscard]] Action reject(Error error);
+  [[nodiscard]] Action end_with(Error error, UploadEvent event);
   [[nodiscard]] Action store(const Chunk& chunk);
   void apply(UploadEvent event);
   // When the minute that runs is over.

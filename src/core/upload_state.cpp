@@ -40,6 +40,10 @@ std::optional<UploadState> transition(UploadState from, UploadEvent event) {
     case UploadEvent::kFailure:
       if (from == UploadState::kDone || from == UploadState::kError) return std::nullopt;
       return UploadState::kError;
+    case UploadEvent::kRefusal:
+      // Whoever reads may have met the end of a short file before it looks at what it has read.
+      if (from == UploadState::kError) return std::nullopt;
+      return UploadState::kError;
   }
   return std::nullopt;
 }

@@ -15,7 +15,14 @@ namespace webrtcupload {
 
 enum class UploadState { kIdle, kUploading, kComplete, kProcessing, kDone, kError };
 
-enum class UploadEvent { kFirstChunk, kLastChunk, kReadingStarts, kReadingEnds, kFailure };
+enum class UploadEvent {
+  kFirstChunk,
+  kLastChunk,
+  kReadingStarts,
+  kReadingEnds,
+  kFailure,
+  kRefusal
+};
 
 // "idle", "uploading", ...
 [[nodiscard]] std::string_view to_string(UploadState state);

@@ -10,6 +10,7 @@
 #include <optional>
 #include <utility>
 
+#include "core/client_text.h"
 #include "gst/glib_ptr.h"
 #include "signalling/main_context.h"
 #include "tool/event_output.h"
@@ -93,7 +94,8 @@ class ChildSession final : public SessionRunner {
           g_subprocess_launcher_spawn(launcher, &error, "/proc/self/exe", "session", nullptr));
       g_object_unref(launcher);
       if (!process) {
-        const std::string why = error->message;
+        g_message("no process could be started: %s", error->message);
+        const std::string why = text_for_client(error->message);
         g_clear_error(&error);
         exited = reading_ended = said_last = true;
         observer.refused(

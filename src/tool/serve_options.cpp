@@ -5,10 +5,12 @@
 #include <gio/gio.h>
 
 #include <cmath>
+#include <tuple>
 #include <utility>
 
 #include "core/film_limits.h"
 #include "core/spool.h"
+#include "gst/element_kinds.h"
 #include "gst/glib_ptr.h"
 #include "signalling/ice_network.h"
 #include "tool/options.h"
@@ -59,6 +61,8 @@ struct RawOptions {
   int max_sessions = 8;
   char** api_keys = nullptr;
   char** allowed_origins = nullptr;
+  char** allow_elements = nullptr;
+  char** deny_elements = nullptr;
   char* api_key_file = nullptr;
   char* auth_hook = nullptr;
   char* auth_hook_timeout = nullptr;
@@ -83,6 +87,8 @@ struct RawOptions {
     g_strfreev(announce_addresses);
     g_strfreev(api_keys);
     g_strfreev(allowed_origins);
+    g_strfreev(allow_elements);
+    g_strfreev(deny_elements);
   }
 };
 
@@ -231,6 +237,18 @@ std::string read_film_limits(const RawOptions& raw, SessionConfig& session) {
   return "";
 }
 
+// A name that means nothing is a mistake, and an element that was to be denied would be used.
+std::string read_elements(const char* option, char** lists, std::string& all) {
+  for (char** list = lists; list && *list; ++list) {
+    for (const std::string& name : split_names(*list)) {
+      const GstPtr<GstElementFactory> factory(gst_element_factory_find(name.c_str()));
+      if (!factory) return std::string(option) + ": there is no element \"" + name + "\" here";
+      all += (all.empty() ? "" : ",") + name;
+    }
+  }
+  return "";
+}
+
 std::string read_session_memory(const RawOptions& raw, ServeOptions& options) {
   if (raw.session_memory == kNotGiven) {
     if (options.isolate) {
@@ -323,6 +341,11 @@ std::string convert(RawOptions& raw, ServeOptions& options) {
   if (std::string problem = read_film_limits(raw, session); !problem.empty()) return problem;
   if (std::string problem = read_session_memory(raw, options); !problem.empty()) return problem;
   if (std::string problem = read_sandbox(raw, options); !problem.empty()) return problem;
+  for (const auto& [option, lists, all] :
+       {std::tuple{"--allow-elements", raw.allow_elements, &session.allow_elements},
+        std::tuple{"--deny-elements", raw.deny_elements, &session.deny_elements}}) {
+    if (std::string problem = read_elements(option, lists, *all); !problem.empty()) return problem;
+  }
   if (std::string problem = read_access(raw, options); !problem.empty()) return problem;
   if (std::string problem = read_ice_servers(raw, options); !problem.empty()) return problem;
   if (std::string problem = read_ice_network(raw, options); !problem.empty()) return problem;
@@ -414,6 +437,14 @@ std::optional<int> read_serve_options(int argc, char** argv, ServeOptions& optio
        "ADDRESS"},
       {"video-codec", 0, 0, G_OPTION_ARG_STRING, &raw.video_codec,
        "What a video track to a client is encoded as, VP8 or H264 (VP8)", "CODEC"},
+      {"allow-elements", 0, 0, G_OPTION_ARG_STRING_ARRAY, &raw.allow_elements,
+       "Elements that decodebin and its like may choose although they open what a file names, with "
+       "commas between; can be given more than once (none)",
+       "NAMES"},
+      {"deny-elements", 0, 0, G_OPTION_ARG_STRING_ARRAY, &raw.deny_elements,
+       "Elements that decodebin and its like must not choose, with commas between; can be given "
+       "more than once (none)",
+       "NAMES"},
       {"max-size", 0, 0, G_OPTION_ARG_INT64, &raw.max_size,
        "Largest file accepted, in bytes (524288000)", "BYTES"},
       {"max-chunks", 0, 0, G_OPTION_ARG_INT64, &raw.max_chunks,

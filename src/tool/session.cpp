@@ -7,6 +7,7 @@
 #include <memory>
 #include <utility>
 
+#include "core/client_text.h"
 #include "json/json.h"
 #include "signalling/worker_request.h"
 
@@ -206,6 +207,13 @@ void Session::stop(const std::string& why) {
   delivery_timer_.start(kHurriedDelivery, [this] { on_delivered(); });
 }
 
+// Clients and the operator's lines have the same text; the log has what is left out of it.
+std::string Session::for_client(const std::string& text) const {
+  std::string told = text_for_client(text);
+  if (told != text) g_message("session %s: %s", config_.id.c_str(), text.c_str());
+  return told;
+}
+
 void Session::refuse(unsigned status, const char* type, const std::string& message) {
   if (phase_ >= Phase::kEnding) return;
   phase_ = Phase::kEnded;
@@ -216,7 +224,7 @@ void Session::refuse(unsigned status, const char* type, const std::string& messa
   results_.reset();
   video_.reset();
   peer_.reset();
-  observer_.refused(HttpError{status, type, message, {}});
+  observer_.refused(HttpError{status, type, for_client(message), {}});
 }
 
 void Session::on_frame(const FrameObserver::Frame& frame) {
@@ -349,6 +357,7 @@ void Session::finish(SessionEnd end) {
   watchdog_.cancel();
   const auto keep = shared_from_this();
   end_ = std::move(end);
+  end_.message = for_client(end_.message);
   if (observer_.ending) observer_.ending();
   if (end_.done && cut_short_) {
     end_ = {.done = false, .code = "peer-gone", .message = "the peer left before the last result"};

@@ -39,6 +39,7 @@ class Session : public std::enable_shared_from_this<Session> {
 
   Session(GMainContext* context, SessionConfig config, SessionObserver observer);
 
+  [[nodiscard]] std::string for_client(const std::string& text) const;
   void refuse(unsigned status, const char* type, const std::string& message);
   [[nodiscard]] std::string make_peer();
   [[nodiscard]] std::string make_pipeline();

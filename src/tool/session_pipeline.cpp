@@ -8,7 +8,9 @@
 #include <memory>
 #include <utility>
 
+#include "gst/element_kinds.h"
 #include "gst/elements_made_by.h"
+#include "gst/error_for_client.h"
 #include "signalling/main_context.h"
 #include "tool/decoded_video.h"
 #include "tool/options.h"
@@ -33,6 +35,15 @@ GstPtr<GstElement> parse(const std::string& description, std::string& problem) {
     return nullptr;
   }
   return pipeline;
+}
+
+// decodebin3 does not ask which decoder it may choose. This process is for the operator's pipelines
+// alone, so their ranks can be changed for all of it.
+void never_choose(const std::set<std::string, std::less<>>& names) {
+  for (const std::string& name : names) {
+    const GstPtr<GstElementFactory> factory(gst_element_factory_find(name.c_str()));
+    if (factory) gst_plugin_feature_set_rank(GST_PLUGIN_FEATURE(factory.get()), GST_RANK_NONE);
+  }
 }
 
 bool has_sink(GstElement* pipeline) {
@@ -148,6 +159,14 @@ std::unique_ptr<SessionPipeline> SessionPipeline::create(GMainContext* context,
     g_object_set(upload, "spool-directory", config.spool_directory->c_str(), nullptr);
   }
   if (config.spool_fd >= 0) g_object_set(upload, "spool-fd", config.spool_fd, nullptr);
+
+  if (!config.allow_elements.empty()) {
+    g_object_set(upload, "allow-elements", config.allow_elements.c_str(), nullptr);
+  }
+  if (!config.deny_elements.empty()) {
+    g_object_set(upload, "deny-elements", config.deny_elements.c_str(), nullptr);
+    never_choose(split_names(config.deny_elements));
+  }
   if (config.quota_interval) {
     g_object_set(upload, "quota-interval", nanoseconds(*config.quota_interval), nullptr);
   }
@@ -251,18 +270,13 @@ void SessionPipeline::on_error(GstMessage* message) {
   GError* error = nullptr;
   char* debug = nullptr;
   gst_message_parse_error(message, &error, &debug);
-  const GstStructure* details = nullptr;
-  gst_message_parse_error_details(message, &details);
-  std::string code = "processing-failed";
-  if (details) {
-    if (const char* text = gst_structure_get_string(details, "code")) code = text;
-  }
-  std::string text = error ? error->message : "the pipeline failed";
-  g_message("%s: %s (%s)", GST_OBJECT_NAME(GST_MESSAGE_SRC(message)), text.c_str(),
-            debug ? debug : "");
+  // The log has all of it.
+  g_message("%s: %s (%s)", GST_OBJECT_NAME(GST_MESSAGE_SRC(message)),
+            error ? error->message : "the pipeline failed", debug ? debug : "");
   g_free(debug);
   g_clear_error(&error);
-  events_.failed(std::move(code), std::move(text));
+  ClientError told = error_for_client(message, true);
+  events_.failed(std::move(told.code), std::move(told.message));
 }
 
 std::string SessionPipeline::start() {

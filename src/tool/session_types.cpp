@@ -138,6 +138,8 @@ std::string config_line(const SessionConfig& config) {
   set_milliseconds(line, "quota_interval_ms", config.quota_interval);
   line.set("realtime", config.realtime)
       .set("data_output", string_list(config.data_output))
+      .set("allow_elements", config.allow_elements)
+      .set("deny_elements", config.deny_elements)
       .set("video_codec", config.video_codec)
       .set("ice_servers", ice_server_list(config.ice_servers))
       .set("asks_policy", config.asks_policy);
@@ -211,6 +213,8 @@ std::optional<SessionConfig> parse_config_line(std::string_view line) {
   config.quota_interval = read_milliseconds(object, "quota_interval_ms");
   config.realtime = json_boolean(object, "realtime").value_or(false);
   config.video_output = json_string(object, "video_output");
+  config.allow_elements = json_string(object, "allow_elements").value_or("");
+  config.deny_elements = json_string(object, "deny_elements").value_or("");
   config.video_codec = json_string(object, "video_codec").value_or(config.video_codec);
   config.declared_fps = json_number(object, "declared_fps");
   config.asks_policy = json_boolean(object, "asks_policy").value_or(false);

@@ -48,6 +48,9 @@ struct SessionConfig {
   std::optional<std::uint32_t> max_streams;
   // An open file instead of one there, if the session's process has opened it. Not told to others.
   int spool_fd = -1;
+  // Names of element factories, with commas between: the upload's properties of these names.
+  std::string allow_elements;
+  std::string deny_elements;
   // For the connection after the answer, and then for the upload's begin.
   std::chrono::milliseconds connect_timeout{30000};
   // Without progress (chunks, frames) for so long it ends with "stalled". Unset = never.

@@ -83,6 +83,10 @@ const ERRORS = {
   'idle-timeout': ['Nothing arrived at the server for too long.', NETWORK, true],
   'network-failed': ['The server cannot be reached.', NETWORK, true],
   'not-found': ['There is no upload at this address.', 'Check the address of this page.'],
+  'not-a-video': [
+    'This file is not a video.',
+    'A playlist only names videos, wherever they are. Choose the video itself.',
+  ],
   overloaded: ['The server cannot keep up.', LATER, true],
   'payment-required': ['There is no credit left for this.', 'Ask the people who run this server.'],
   'peer-gone': ['The connection to the server was lost.', NETWORK, true],

@@ -23,6 +23,7 @@
 #include "sample_offers.h"
 #include "support/gst_test.h"
 #include "support/peer_pair.h"
+#include "support/playlists.h"
 #include "worker_client.h"
 
 namespace webrtcupload {
@@ -434,6 +435,39 @@ TEST_F(ServerElement, TellsWhoAsksHowItsSessionIs) {
     return ask(path).find(R"({"state":"ended","status":"failed","code":"connect-timeout",)") !=
            std::string::npos;
   })) << ask(path);
+}
+
+// Its results and its session's address say why, and nothing that it names is opened.
+TEST_F(ServerElement, RefusesAPlaylist) {
+  for (const char* name : {"hls_media", "hls_media_of_files", "dash_behind_id3", "sdp"}) {
+    for (const char* pipeline : {"decodebin ! videoconvert ! webrtcresultsink",
+                                 "decodebin3 ! videoconvert ! webrtcresultsink"}) {
+      SCOPED_TRACE(std::string(name) + ", " + pipeline);
+      test::OpenWitness witness;
+      const std::string path = directory_ + "/playlist";
+      std::ofstream(path, std::ios::binary) << test::playlist(name, witness).content;
+      start("", pipeline);
+      {
+        WorkerClient client;
+        ASSERT_EQ(client.connect(port(), batch()), 200);
+        const std::string marker = "Location: ";
+        const std::size_t begin = client.reply().find(marker) + marker.size();
+        const std::string session =
+            client.reply().substr(begin, client.reply().find("\r\n", begin) - begin);
+        client.upload(path);
+        ASSERT_TRUE(client.wait_completion());
+        EXPECT_THAT(client.results().back().text,
+                    AllOf(HasSubstr("\"termination_reason\":\"not-a-video\""),
+                          HasSubstr("\"this is a playlist, not a video\"")));
+        EXPECT_THAT(
+            test::http_exchange(
+                port(), "GET " + session + " HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n"),
+            HasSubstr("\"code\":\"not-a-video\""));
+      }
+      gst_element_set_state(pipeline_.get(), GST_STATE_NULL);
+      EXPECT_EQ(witness.opened(), "");
+    }
+  }
 }
 
 TEST_F(ServerElement, BadOffersTakeNoPlace) {

@@ -36,6 +36,7 @@ constexpr std::pair<ErrorCode, std::string_view> kTexts[] = {
     {ErrorCode::kTooManyFrames, "too-many-frames"},
     {ErrorCode::kTooManyStreams, "too-many-streams"},
     {ErrorCode::kTooMuchMetadata, "too-much-metadata"},
+    {ErrorCode::kNotAVideo, "not-a-video"},
     {ErrorCode::kEmptyUpload, "empty-upload"},
     {ErrorCode::kUnknownSize, "unknown-size"},
     {ErrorCode::kSizeMismatch, "size-mismatch"},

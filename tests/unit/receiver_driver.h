@@ -126,6 +126,11 @@ class ReceiverDriver {
     return outcome;
   }
 
+  Outcome refuse(ErrorCode code, std::string why = "the test says so") {
+    Outcome outcome;
+    carry_out(receiver_.refuse({code, std::move(why)}), {}, outcome);
+    return outcome;
+  }
   Outcome fail(ErrorCode code, std::string why = "the test says so") {
     Outcome outcome;
     carry_out(receiver_.fail({code, std::move(why)}), {}, outcome);

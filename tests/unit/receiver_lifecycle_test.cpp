@@ -79,6 +79,27 @@ TEST(ReceiverLifecycle, FailInEveryStateWithEveryCode) {
   }
 }
 
+// Also one that is done: a short file has been read to its end before anybody has looked at it.
+TEST(ReceiverLifecycle, RefuseInEveryState) {
+  for (const UploadState state : kStates) {
+    SCOPED_TRACE(to_string(state));
+    ReceiverDriver driver;
+    bring_to(driver, state);
+    const std::optional<Error> before = driver.receiver().error();
+    const Outcome outcome = driver.refuse(ErrorCode::kNotAVideo, "because");
+    EXPECT_EQ(driver.state(), UploadState::kError);
+    if (state == UploadState::kError) {
+      EXPECT_TRUE(outcome.nothing());
+      EXPECT_EQ(driver.receiver().error(), before) << "only the first failure counts";
+      continue;
+    }
+    EXPECT_EQ(outcome.failure, (Error{ErrorCode::kNotAVideo, "because"}));
+    EXPECT_EQ(driver.receiver().error(), (Error{ErrorCode::kNotAVideo, "because"}));
+    EXPECT_FALSE(driver.receiver().complete());
+    EXPECT_TRUE(driver.refuse(ErrorCode::kNotAVideo).nothing());
+  }
+}
+
 TEST(ReceiverLifecycle, CompleteSaysWhetherAllBytesAreThere) {
   for (const UploadState state : kStates) {
     SCOPED_TRACE(to_string(state));

@@ -16,7 +16,8 @@ using enum UploadState;
 using enum UploadEvent;
 
 constexpr UploadState kStates[] = {kIdle, kUploading, kComplete, kProcessing, kDone, kError};
-constexpr UploadEvent kEvents[] = {kFirstChunk, kLastChunk, kReadingStarts, kReadingEnds, kFailure};
+constexpr UploadEvent kEvents[] = {kFirstChunk,  kLastChunk, kReadingStarts,
+                                   kReadingEnds, kFailure,   kRefusal};
 
 TEST(UploadState, EveryTransitionIsAsDrawnAndThereAreNoOthers) {
   const std::map<std::pair<UploadState, UploadEvent>, UploadState> drawn = {
@@ -24,6 +25,9 @@ TEST(UploadState, EveryTransitionIsAsDrawnAndThereAreNoOthers) {
       {{kComplete, kReadingStarts}, kProcessing},   {{kProcessing, kReadingEnds}, kDone},
       {{kIdle, kFailure}, UploadState::kError},     {{kUploading, kFailure}, UploadState::kError},
       {{kComplete, kFailure}, UploadState::kError}, {{kProcessing, kFailure}, UploadState::kError},
+      {{kIdle, kRefusal}, UploadState::kError},     {{kUploading, kRefusal}, UploadState::kError},
+      {{kComplete, kRefusal}, UploadState::kError}, {{kProcessing, kRefusal}, UploadState::kError},
+      {{kDone, kRefusal}, UploadState::kError},
   };
   for (const UploadState from : kStates) {
     for (const UploadEvent event : kEvents) {

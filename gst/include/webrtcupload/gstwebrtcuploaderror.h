@@ -44,6 +44,8 @@ G_BEGIN_DECLS
  * @GST_WEBRTC_UPLOAD_ERROR_TOO_MANY_STREAMS: the film has more streams than `max-streams`
  * @GST_WEBRTC_UPLOAD_ERROR_TOO_MUCH_METADATA: the film's index or tags are too large, or nested too
  * deeply
+ * @GST_WEBRTC_UPLOAD_ERROR_NOT_A_VIDEO: the file is a playlist or another text, see
+ * `allow-elements`
  *
  * Why an upload failed. GError's message says it with the numbers.
  */
@@ -69,6 +71,7 @@ typedef enum {
   GST_WEBRTC_UPLOAD_ERROR_TOO_MANY_FRAMES,
   GST_WEBRTC_UPLOAD_ERROR_TOO_MANY_STREAMS,
   GST_WEBRTC_UPLOAD_ERROR_TOO_MUCH_METADATA,
+  GST_WEBRTC_UPLOAD_ERROR_NOT_A_VIDEO,
 } GstWebrtcUploadError;
 
 G_END_DECLS

@@ -1,0 +1,24 @@
+// SPDX-License-Identifier: LGPL-2.1-or-later
+//
+// What a client is told of an error of the pipeline that works on its upload.
+
+#pragma once
+
+#include <gst/gst.h>
+
+#include <string>
+
+namespace webrtcupload {
+
+struct ClientError {
+  // "processing-failed", unless more is known.
+  std::string code;
+  // A sentence without anything of this machine; docs/security.md says what is left out.
+  std::string message;
+};
+
+// Of an error message on a bus. Its details' `code` counts if one of our own elements posted it, or
+// with `trusts_details`.
+[[nodiscard]] ClientError error_for_client(GstMessage* message, bool trusts_details = false);
+
+}  // namespace webrtcupload
