@@ -23,7 +23,7 @@ namespace {
 using test::BusLog;
 using test::element_named;
 using test::eventually;
-using test::jpeg_header;
+using test::jpeg_without_picture;
 using test::matroska_film;
 using test::matroska_track;
 using test::mp4_film;
@@ -183,8 +183,8 @@ TEST_P(FilmWatchTest, PictureThatTheContainerTells) {
 // The container says 64x64.
 TEST_P(FilmWatchTest, PictureThatOnlyTheFirstFrameTells) {
   for (const std::string& film :
-       {matroska_film({.frame = jpeg_header(16384, 16384)}),
-        mp4_film(mp4_track({.sample_size = 17}), jpeg_header(16384, 16384)),
+       {matroska_film({.frame = jpeg_without_picture(16384, 16384)}),
+        mp4_film(mp4_track({.sample_size = 30}), jpeg_without_picture(16384, 16384)),
         matroska_film({.tracks = matroska_track(1, 64, 64, "V_VP8"),
         .frame = vp8_key_frame(16383, 16383),
         .type = "webm"})}) {

@@ -172,4 +172,10 @@ inline std::string jpeg_header(unsigned width, unsigned height) {
          big_endian(width, 2) + std::string("\x01\x01\x11\x00", 4);
 }
 
+// One that is whole for whoever only looks at its segments, as parsers do: a scan, and the end.
+inline std::string jpeg_without_picture(unsigned width, unsigned height) {
+  return jpeg_header(width, height) +
+         std::string("\xff\xda\x00\x08\x01\x01\x00\x00\x3f\x00\x00\xff\xd9", 13);
+}
+
 }  // namespace webrtcupload::test
