@@ -2,10 +2,10 @@
 
 #include "json/json.h"
 
-#include "json/printable.h"
-
 #include <cmath>
 #include <utility>
+
+#include "json/printable.h"
 
 namespace webrtcupload {
 namespace {
