@@ -34,6 +34,7 @@ using DescriptionPtr = std::unique_ptr<GstWebRTCSessionDescription,
 
 DescriptionPtr parse_description(GstWebRTCSDPType type, const std::string& text) {
   GstSDPMessage* message = nullptr;
+  if (text.empty()) return nullptr;  // Which GStreamer asserts.
   if (gst_sdp_message_new_from_text(text.c_str(), &message) != GST_SDP_OK) {
     if (message) gst_sdp_message_free(message);
     return nullptr;

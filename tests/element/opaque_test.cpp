@@ -34,9 +34,12 @@ constexpr const char* kDecoders[] = {
 };
 
 // Answers as webrtcupload does.
-GstPadProbeReturn answer(GstPad*, GstPadProbeInfo* info, gpointer) {
-  return asks_for_upload_origin(GST_PAD_PROBE_INFO_QUERY(info)) ? GST_PAD_PROBE_HANDLED
-                                                                : GST_PAD_PROBE_OK;
+GstPadProbeReturn answer(GstPad* pad, GstPadProbeInfo* info, gpointer) {
+  GstQuery* query = GST_PAD_PROBE_INFO_QUERY(info);
+  if (!asks_for_upload_origin(query)) return GST_PAD_PROBE_OK;
+  const GstPtr<GstElement> upload(gst_pad_get_parent_element(pad));
+  answer_upload_origin(query, upload.get());
+  return GST_PAD_PROBE_HANDLED;
 }
 
 class OpaqueTest : public testing::Test {
@@ -209,8 +212,11 @@ TEST_F(OpaqueTest, TakesTheAlphaOfABufferAway) {
   gst_pad_set_active(source.get(), TRUE);
   gst_pad_set_query_function(
       source.get(), +[](GstPad* pad, GstObject* parent, GstQuery* query) -> gboolean {
-        return asks_for_upload_origin(query) || gst_pad_query_default(pad, parent, query);
+        if (!asks_for_upload_origin(query)) return gst_pad_query_default(pad, parent, query);
+        answer_upload_origin(query, static_cast<GstElement*>(pad->querydata));
+        return TRUE;
       });
+  source->querydata = sink.get();  // Which element it is does not matter.
   const GstPtr<GstPad> in(gst_element_get_static_pad(opaque.get(), "sink"));
   ASSERT_EQ(gst_pad_link(source.get(), in.get()), GST_PAD_LINK_OK);
   gst_element_set_state(pipeline.get(), GST_STATE_PLAYING);

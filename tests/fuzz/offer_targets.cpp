@@ -22,6 +22,7 @@ using How = AnswerSection::How;
 
 // What webrtcbin does first with a description. How many sections it finds, or nothing.
 std::optional<unsigned> sections_seen_by_gstreamer(const std::string& sdp) {
+  if (sdp.empty() || sdp.front() == '\0') return std::nullopt;  // Which GStreamer asserts.
   GstSDPMessage* message = nullptr;
   if (gst_sdp_message_new_from_text(sdp.c_str(), &message) != GST_SDP_OK) return std::nullopt;
   const unsigned count = gst_sdp_message_medias_len(message);
