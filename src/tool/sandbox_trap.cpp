@@ -41,8 +41,10 @@ constexpr std::array<std::string_view, 6> kQuietPlaces = {"/proc/",      "/sys/"
                                                           "/etc/passwd", "/etc/group", "/etc/utmp"};
 
 // Threads that may still open sockets, in good faith, when that has become forbidden: webrtcbin's
-// own, and those on which GLib looks up names. They get an error and do without.
-constexpr std::array<std::string_view, 3> kIceThreads = {"webrtcbin", "pool-", "gio-resolver"};
+// own, those on which libnice answers a check that comes late or sends, and those on which GLib
+// looks up names. They get an error and do without.
+constexpr std::array<std::string_view, 6> kIceThreads = {"webrtcbin", "nice",  "dtls",
+                                                         "sctp",      "pool-", "gio-resolver"};
 
 constexpr int kSeccomp = 1;  // SYS_SECCOMP of <asm-generic/siginfo.h>.
 

@@ -18,6 +18,7 @@
 #include <string>
 #include <string_view>
 #include <sys/mount.h>
+#include <sys/prctl.h>
 #include <sys/ptrace.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
@@ -71,6 +72,16 @@ long connect_to(const char* port, int type) {
   return result;
 }
 
+// On a thread with the name of one that libnice works on.
+long connect_as_ice(const char* port) {
+  long result = 0;
+  std::thread([&] {
+    prctl(PR_SET_NAME, "nicesrc0:src", 0, 0, 0);
+    result = connect_to(port, SOCK_DGRAM);
+  }).join();
+  return result;
+}
+
 long start_program() {
   const pid_t child = fork();
   if (child < 0) return -errno;
@@ -88,27 +99,15 @@ long become_program() {
   return -errno;
 }
 
-// As a pool of workers that blocks all signals.
-long read_with_signals_blocked(const char* path) {
-  long result = 0;
-  std::thread([&] {
-    sigset_t all;
-    sigfillset(&all);
-    pthread_sigmask(SIG_SETMASK, &all, nullptr);
-    result = read_file(path);
-  }).join();
-  return result;
-}
-
 long errno_of(long result) { return result < 0 ? -errno : 0; }
 
 long probe(std::string_view what, const char* argument) {
   if (what == "nothing") return 0;
   if (what == "read") return read_file(argument);
-  if (what == "read-blocked") return read_with_signals_blocked(argument);
   if (what == "write") return write_file(argument);
   if (what == "connect") return connect_to(argument, SOCK_STREAM);
   if (what == "datagram") return connect_to(argument, SOCK_DGRAM);
+  if (what == "late-ice") return connect_as_ice(argument);
   if (what == "local-socket") return errno_of(socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0));
   if (what == "chmod") return errno_of(chmod(argument, 0666));
   if (what == "program") return start_program();

@@ -207,7 +207,9 @@ TEST_F(SandboxTest, WhatIsOnlyRefusedIsAnErrorOfTheElement) {
                  "chmod=" + prober("chmod", secret()), "--pipeline",
                  "local=" + prober("local-socket"), "--pipeline",
                  // NSS does, for a video track.
-                 "users=" + prober("read", "/etc/passwd")});
+                 "users=" + prober("read", "/etc/passwd"), "--pipeline",
+                 // libnice does, for a check that comes late.
+                 "ice=" + prober("late-ice", "9")});
   EXPECT_THAT(send(server, "write").errors, HasSubstr("write: Permission denied"));
   EXPECT_FALSE(fs::exists(file));
   const auto before = fs::status(secret()).permissions();
@@ -217,6 +219,8 @@ TEST_F(SandboxTest, WhatIsOnlyRefusedIsAnErrorOfTheElement) {
   EXPECT_EQ(server.wait_for_end(3).code, "processing-failed");
   EXPECT_THAT(send(server, "users").errors, HasSubstr("read: Permission denied"));
   EXPECT_EQ(server.wait_for_end(4).code, "processing-failed");
+  EXPECT_THAT(send(server, "ice").errors, HasSubstr("late-ice: Permission denied"));
+  EXPECT_EQ(server.wait_for_end(5).code, "processing-failed");
 }
 
 // The same elements without a wall, so that it is the wall which stops them.
