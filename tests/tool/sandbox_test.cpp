@@ -136,6 +136,15 @@ class SandboxTest : public ::testing::Test {
     const int status = process.wait_for_exit().value_or(-1000);
     return {status, process.errors()};
   }
+  // The log has what an element says; the client is told less.
+  static bool ends_with_log(Server& server, const std::string& workflow, const std::string& text) {
+    const Outcome outcome = send(server, workflow);
+    EXPECT_EQ(outcome.status, 1) << workflow;
+    const bool found =
+        eventually([&] { return server.process().errors().find(text) != std::string::npos; });
+    EXPECT_TRUE(found) << workflow << ": " << server.process().errors();
+    return found;
+  }
   static std::string run(std::vector<std::string> arguments, int expected) {
     arguments.insert(arguments.begin(), {program(), "serve", "--port", "0", "--pipeline", kDecode});
     Process process(arguments);
@@ -210,16 +219,16 @@ TEST_F(SandboxTest, WhatIsOnlyRefusedIsAnErrorOfTheElement) {
                  "users=" + prober("read", "/etc/passwd"), "--pipeline",
                  // libnice does, for a check that comes late.
                  "ice=" + prober("late-ice", "9")});
-  EXPECT_THAT(send(server, "write").errors, HasSubstr("write: Permission denied"));
+  EXPECT_TRUE(ends_with_log(server, "write", "write: Permission denied"));
   EXPECT_FALSE(fs::exists(file));
   const auto before = fs::status(secret()).permissions();
-  EXPECT_THAT(send(server, "chmod").errors, HasSubstr("chmod: Operation not permitted"));
+  EXPECT_TRUE(ends_with_log(server, "chmod", "chmod: Operation not permitted"));
   EXPECT_EQ(fs::status(secret()).permissions(), before);
-  EXPECT_THAT(send(server, "local").errors, HasSubstr("local-socket: Permission denied"));
+  EXPECT_TRUE(ends_with_log(server, "local", "local-socket: Permission denied"));
   EXPECT_EQ(server.wait_for_end(3).code, "processing-failed");
-  EXPECT_THAT(send(server, "users").errors, HasSubstr("read: Permission denied"));
+  EXPECT_TRUE(ends_with_log(server, "users", "read: Permission denied"));
   EXPECT_EQ(server.wait_for_end(4).code, "processing-failed");
-  EXPECT_THAT(send(server, "ice").errors, HasSubstr("late-ice: Permission denied"));
+  EXPECT_TRUE(ends_with_log(server, "ice", "late-ice: Permission denied"));
   EXPECT_EQ(server.wait_for_end(5).code, "processing-failed");
 }
 
@@ -231,7 +240,7 @@ TEST_F(SandboxTest, OffStopsNothing) {
                  "program=" + prober("program")});
   EXPECT_THAT(server.process().errors(), HasSubstr("sandbox: off"));
   for (const char* what : {"read", "connect", "program"}) {
-    EXPECT_THAT(send(server, what).errors, HasSubstr(std::string(what) + ": it was possible"));
+    EXPECT_TRUE(ends_with_log(server, what, std::string(what) + ": it was possible"));
   }
   EXPECT_TRUE(listener.was_reached());
 }
@@ -240,17 +249,17 @@ TEST_F(SandboxTest, TheOperatorsFilesAndNetworkAreLeftOpen) {
   const std::string file = directory() + "/new";
   {
     Server server({"--sandbox-read", secret(), "--pipeline", "read=" + prober("read", secret())});
-    EXPECT_THAT(send(server, "read").errors, HasSubstr("read: it was possible"));
+    EXPECT_TRUE(ends_with_log(server, "read", "read: it was possible"));
   }
   {
     Server server({"--sandbox-write", directory(), "--pipeline", "write=" + prober("write", file)});
-    EXPECT_THAT(send(server, "write").errors, HasSubstr("write: it was possible"));
+    EXPECT_TRUE(ends_with_log(server, "write", "write: it was possible"));
     EXPECT_TRUE(fs::remove(file));
   }
   const Listener listener;
   Server server(
       {"--sandbox-network", "--pipeline", "connect=" + prober("connect", listener.port())});
-  EXPECT_THAT(send(server, "connect").errors, HasSubstr("connect: it was possible"));
+  EXPECT_TRUE(ends_with_log(server, "connect", "connect: it was possible"));
   EXPECT_TRUE(listener.was_reached());
 }
 
