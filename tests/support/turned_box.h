@@ -15,6 +15,10 @@ extern "C" gboolean gst_analytics_relation_meta_add_oriented_od_mtd(GstAnalytics
 namespace webrtcupload::test {
 
 // gst_analytics_relation_meta_add_oriented_od_mtd(), or null where GStreamer has none.
-inline auto turned_box_function() { return &gst_analytics_relation_meta_add_oriented_od_mtd; }
+inline auto turned_box_function() {
+  // The linker leaves a library out of which only weak names are used.
+  static_cast<void>(gst_analytics_od_mtd_get_mtd_type());
+  return &gst_analytics_relation_meta_add_oriented_od_mtd;
+}
 
 }  // namespace webrtcupload::test
