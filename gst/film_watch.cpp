@@ -19,14 +19,22 @@ namespace {
 
 enum class Kind { kOther, kDemuxer, kParser, kDecoder };
 
-// Bins are looked into instead.
-Kind kind_of(GstElement* element) {
+std::string_view classes_of(GstElement* element) {
   const char* text = gst_element_get_metadata(element, GST_ELEMENT_METADATA_KLASS);
-  const std::string_view classes = text ? text : "";
-  const auto has = [classes](std::string_view name) {
+  return text ? text : "";
+}
+
+// What an encoder makes is the pipeline's own work, as large and as long as that wants it.
+bool keeps_the_film(GstElement* element) {
+  return classes_of(element).find("Encoder") == std::string_view::npos;
+}
+
+// Bins are looked into instead. Parts of webrtcbin are called demuxers and decoders as well.
+Kind kind_of(GstElement* element) {
+  const auto has = [classes = classes_of(element)](std::string_view name) {
     return classes.find(name) != std::string_view::npos;
   };
-  if (GST_IS_BIN(element)) return Kind::kOther;
+  if (GST_IS_BIN(element) || has("Network") || has("DTLS")) return Kind::kOther;
   if (has("Demux")) return Kind::kDemuxer;
   // Before parsers: what does both has frames as well.
   if (has("Decoder")) return Kind::kDecoder;
@@ -110,7 +118,7 @@ struct FilmWatch::State {
   // Whether `element` has what comes from the source.
   [[nodiscard]] bool is_fed(GstElement* element) const {
     const auto from = source.get();
-    return from && feeds(GST_ELEMENT(from.get()), element);
+    return from && feeds(GST_ELEMENT(from.get()), element, keeps_the_film);
   }
 
   // True: what is at `element` must not get through.
@@ -121,14 +129,19 @@ struct FilmWatch::State {
     return true;
   }
 
-  // Each stream of a demuxer that another demuxer takes is none.
+  // Each stream of a demuxer that another demuxer takes is none. Only the film's demuxers count.
   [[nodiscard]] std::uint64_t streams() {
-    const std::lock_guard lock(mutex);
+    std::vector<GObjectPtr<GObject>> there;
+    {
+      const std::lock_guard lock(mutex);
+      for (const auto& weak : demuxers) {
+        if (auto demuxer = weak->get()) there.push_back(std::move(demuxer));
+      }
+    }
     std::uint64_t pads = 0;
     std::uint64_t taken = 0;
-    for (const auto& weak : demuxers) {
-      const auto demuxer = weak->get();
-      if (!demuxer) continue;
+    for (const auto& demuxer : there) {
+      if (!is_fed(GST_ELEMENT(demuxer.get()))) continue;
       GST_OBJECT_LOCK(demuxer.get());
       pads += GST_ELEMENT(demuxer.get())->numsrcpads;
       GST_OBJECT_UNLOCK(demuxer.get());

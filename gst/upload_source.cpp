@@ -201,6 +201,7 @@ bool UploadSource::start() {
   std::string spool_directory;
   int spool_fd;
   bool listens;
+  bool keeps;
   {
     const std::lock_guard lock(settings_mutex_);
     session_settings = {.limits = settings_.limits,
@@ -214,16 +215,26 @@ bool UploadSource::start() {
         settings_.spool_directory.empty() ? g_get_tmp_dir() : settings_.spool_directory;
     spool_fd = settings_.spool_fd;
     listens = !settings_.data_channel && webrtcbin;
+    keeps = waiting_.storage != nullptr;
   }
-  // Made in any case, so that one that does not work shows.
-  auto storage = open_storage(spool_directory, spool_fd);
-  if (!storage) {
-    post_error(element_, storage.error());
-    return false;
-  }
+  // Made in any case, so that one that does not work shows; but for a file that is given, which
+  // holds what has been stored of an upload that is kept, and would be emptied.
+  std::unique_ptr<Storage> storage;
+  const auto make_storage = [&] {
+    auto opened = open_storage(spool_directory, spool_fd);
+    if (!opened) return post_error(element_, opened.error()), false;
+    storage = std::move(opened.value());
+    return true;
+  };
+  if ((spool_fd < 0 || !keeps) && !make_storage()) return false;
   Upload upload;
   if (!take_data_channel(upload)) return false;
-  if (!upload.storage) upload.storage = std::move(storage.value());
+  // Another channel may have been set meanwhile.
+  if (!upload.storage && !storage && !make_storage()) {
+    drop(std::move(upload), webrtcbin.get());
+    return false;
+  }
+  if (!upload.storage) upload.storage = std::move(storage);
 
   {
     const std::lock_guard lock(session_mutex_);

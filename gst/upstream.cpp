@@ -33,7 +33,7 @@ GstPtr<GstPad> feeding_pad(GstPad* pad) {
 
 }  // namespace
 
-bool feeds(GstElement* element, GstElement* sink) {
+bool feeds(GstElement* element, GstElement* sink, bool (*passes)(GstElement*)) {
   // Breadth first; each element once, however many ways lead to it.
   std::vector<GstPtr<GstElement>> found;
   found.push_back(ref_gst(sink));
@@ -46,6 +46,7 @@ bool feeds(GstElement* element, GstElement* sink) {
           gst_object_has_as_ancestor(GST_OBJECT(element), GST_OBJECT(upstream.get()))) {
         return true;
       }
+      if (passes && !passes(upstream.get())) continue;
       if (std::ranges::find(found, upstream) == found.end()) found.push_back(std::move(upstream));
     }
   }

@@ -9,7 +9,9 @@
 namespace webrtcupload {
 
 // Whether what `element` sends out reaches `sink`, over whatever elements and bins, as they are
-// linked now. An element inside a bin that does counts.
-[[nodiscard]] bool feeds(GstElement* element, GstElement* sink);
+// linked now. An element inside a bin that does counts. `passes`, if given, says of an element in
+// between whether what comes out of it is still what went in.
+[[nodiscard]] bool feeds(GstElement* element, GstElement* sink,
+                         bool (*passes)(GstElement*) = nullptr);
 
 }  // namespace webrtcupload

@@ -99,6 +99,10 @@ class Film {
                      "the film has more than " + std::to_string(kMaxHeaders) + " elements"};
       }
       leave(element->id);
+      // What the film says of its length is whole when something else begins.
+      if (is_top_level(element->id)) {
+        if (auto error = check_length()) return error;
+      }
       if (auto error = meet(*element)) return error;
       offset_ += element->header;
       if (is_gone_into(*element)) {
@@ -111,7 +115,7 @@ class Film {
       if (!element->size || *element->size > bytes_.size() - offset_) break;
       offset_ += *element->size;
     }
-    return std::nullopt;
+    return check_length();
   }
 
  private:
@@ -145,22 +149,25 @@ class Film {
       if (auto error = check_metadata(metadata_, "index and tags")) return error;
     }
     if (element.id == kTrackEntry) return check_streams(limits_, ++tracks_);
-    if (element.id == kTimestampScale || element.id == kDuration) return meet_time(element);
+    if (element.id == kTimestampScale || element.id == kDuration) meet_time(element);
     return std::nullopt;
   }
 
-  std::optional<Error> meet_time(const Element& element) {
+  void meet_time(const Element& element) {
     const std::uint64_t size = element.size.value_or(0);
-    if (size == 0 || size > 8) return std::nullopt;
+    if (size == 0 || size > 8) return;
     const ByteView content = bytes_.at(offset_ + element.header, static_cast<std::size_t>(size));
-    if (content.size() != size) return std::nullopt;
+    if (content.size() != size) return;
     if (element.id == kTimestampScale) {
       scale_ = 0;
       for (const std::uint8_t byte : content) scale_ = scale_ << 8U | byte;
     } else if (size == 4 || size == 8) {
       ticks_ = read_float(content);
     }
-    // In whichever order they come. What is no number, or below 0, is no duration either.
+  }
+
+  // What is no number, or below 0, is no duration.
+  [[nodiscard]] std::optional<Error> check_length() const {
     const double seconds = ticks_ * static_cast<double>(scale_) / kNanoseconds;
     if (!(seconds > 0)) return std::nullopt;
     constexpr double kMost = 9e9;  // As a Duration in nanoseconds it still fits.

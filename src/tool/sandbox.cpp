@@ -56,6 +56,7 @@ std::string prepare_filters(const SandboxConfig& config) {
   // What libraries keep for themselves, and look for in good faith.
   trap_quietly_below(g_get_user_cache_dir());
   trap_quietly_below(g_get_user_config_dir());
+  trap_quietly_below(std::string(g_get_home_dir()) + "/.nv");
   return forbid_what_no_session_needs(config.network);
 }
 

@@ -143,7 +143,7 @@ std::optional<Landlock> Landlock::prepare(const SandboxPaths& paths,
     for (const auto port : ports->bind) note(allow_port(landlock.ruleset_, port, kBind));
     for (const auto port : ports->connect) note(allow_port(landlock.ruleset_, port, kConnect));
   }
-  if (!problem.empty()) return std::nullopt;
+  // What cannot be added cannot be opened. That is said, and no reason to shut in nothing.
   return landlock;
 }
 

@@ -6,6 +6,7 @@
 #include <cstdlib>
 #include <filesystem>
 #include <functional>
+#include <link.h>
 #include <set>
 #include <string>
 #include <string_view>
@@ -87,12 +88,24 @@ constexpr const char* kPathVariables[] = {"GST_PLUGIN_PATH",
                                           "PYTHONPATH",
                                           "LIBVA_DRIVERS_PATH"};
 
+// GStreamer and what it needs may be anywhere: decoders' libraries are beside those that are loaded
+// already, and beside the directory of the plugins.
 void add_plugins(SandboxPaths& paths) {
   std::set<std::string> directories;
+  dl_iterate_phdr(
+      [](dl_phdr_info* library, std::size_t, void* data) {
+        const fs::path directory = fs::path(library->dlpi_name).parent_path();
+        if (directory.is_absolute()) static_cast<std::set<std::string>*>(data)->insert(directory);
+        return 0;
+      },
+      &directories);
   GList* plugins = gst_registry_get_plugin_list(gst_registry_get());
   for (GList* item = plugins; item; item = item->next) {
     const char* file = gst_plugin_get_filename(GST_PLUGIN(item->data));
-    if (file) directories.insert(fs::path(file).parent_path());
+    if (!file) continue;
+    const fs::path directory = fs::path(file).parent_path();
+    directories.insert(directory);
+    if (directory.filename() == "gstreamer-1.0") directories.insert(directory.parent_path());
   }
   gst_plugin_list_free(plugins);
   for (const std::string& directory : directories) {

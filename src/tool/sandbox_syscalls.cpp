@@ -7,6 +7,7 @@
 #include <array>
 #include <cerrno>
 #include <csignal>
+#include <fcntl.h>
 #include <linux/netlink.h>
 #include <memory>
 #include <netinet/in.h>
@@ -231,6 +232,13 @@ void forbid_processes(Filter& filter) {
   for (const char* name : {"kill", "tgkill", "rt_sigqueueinfo", "rt_tgsigqueueinfo"}) {
     filter.trap(name, Breach::kProcess, differs(0, self));
   }
+  // By the number of a thread, which may be another process'; no C library uses it.
+  filter.trap("tkill", Breach::kProcess);
+  // Signals by way of a descriptor, and limits of other processes of the same user.
+  for (const std::uint64_t operation : {F_SETOWN, F_SETOWN_EX, F_SETSIG}) {
+    filter.refuse("fcntl", EPERM, equals(1, operation));
+  }
+  filter.refuse("prlimit64", EPERM, differs(0, 0));
 }
 
 // Of ICE: UDP and TCP, and the kernel's list of addresses.

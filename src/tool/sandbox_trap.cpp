@@ -37,8 +37,9 @@ std::size_t quiet_count = 0;
 // Their content is the kernel's, and what may be had of devices is another matter: libraries look
 // there for what the machine has, and do without. NSS, with which libsrtp encrypts a video track,
 // stirs the list of users and of logins into its random numbers, and others look up a home there.
-constexpr std::array<std::string_view, 6> kQuietPlaces = {"/proc/",      "/sys/",      "/dev/",
-                                                          "/etc/passwd", "/etc/group", "/etc/utmp"};
+constexpr std::array<std::string_view, 8> kQuietPlaces = {
+    "/proc/",     "/sys/",     "/dev/",         "/etc/passwd",
+    "/etc/group", "/etc/utmp", "/var/lib/sss/", "/var/lib/extrausers/"};
 
 // Threads that may still open sockets, in good faith, when that has become forbidden: webrtcbin's
 // own, those on which libnice answers a check that comes late or sends, and those on which GLib

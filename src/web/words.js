@@ -85,7 +85,7 @@ const ERRORS = {
   'not-found': ['There is no upload at this address.', 'Check the address of this page.'],
   'not-a-video': [
     'This file is not a video.',
-    'A playlist only names videos, wherever they are. Choose the video itself.',
+    'Choose a video. A playlist will not do: it only names videos.',
   ],
   overloaded: ['The server cannot keep up.', LATER, true],
   'payment-required': ['There is no credit left for this.', 'Ask the people who run this server.'],

@@ -498,7 +498,7 @@ pageTest(
   { tab: { width: 360, height: 740 } },
   async (tab) => {
     await tab.choose('letter.mp4');
-    await tab.error('The server cannot read this video.');
+    await tab.error('This file is not a video.');
     await tab.noSidewaysScrolling();
     await tab.shot('no-video-360');
   },

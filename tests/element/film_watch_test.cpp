@@ -254,6 +254,17 @@ TEST_P(FilmWatchTest, OnlyWhatTheSourceFeeds) {
   EXPECT_EQ(frames_, 35);
 }
 
+// What a pipeline makes of a film is its own affair.
+TEST_P(FilmWatchTest, WhatIsEncodedIsNoLongerTheFilm) {
+  play("filesrc name=source location=" + made(std::string(kPictures) + "matroskamux") + " ! " +
+           GetParam() +
+           " ! videoscale ! video/x-raw,width=640,height=480 ! jpegenc ! jpegparse ! jpegdec ! "
+           "fakesink name=sink sync=false",
+       {.max_pixels = 320 * 240});
+  expect_played();
+  EXPECT_EQ(frames_, 30);
+}
+
 // What it has put on pads is gone with it.
 TEST_P(FilmWatchTest, IsOverWhenItIsDestroyed) {
   const std::string file = made(std::string(kPictures) + "matroskamux");

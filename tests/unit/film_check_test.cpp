@@ -129,6 +129,19 @@ TEST(FilmCheck, DurationsThatTheIndexClaims) {
       check(matroska_film({.seconds = std::bit_cast<double>(0x7ff8000000000000ULL)}), limits));
 }
 
+// Of its length in ticks, and then how long one is.
+TEST(FilmCheck, ADurationBeforeItsScale) {
+  const FilmLimits limits{.max_duration = hours(1)};
+  const auto film = [](double ticks) {
+    return matroska_film(
+        {.more = test::element(
+             0x1549A966, test::element(0x4489, big_endian(std::bit_cast<std::uint64_t>(ticks), 8)) +
+                             test::element(0x2AD7B1, big_endian(1000, 4)))});
+  };
+  EXPECT_FALSE(check(film(3.6e9), limits));
+  expect_code(check(film(3.601e9), limits), ErrorCode::kTooLong);
+}
+
 // 64 levels and more cannot be in a film that anybody has made; demuxers call themselves for each.
 TEST(FilmCheck, DeepBoxes) {
   EXPECT_FALSE(check(mp4_film(mp4_track({}) + nested_boxes(kMaxNesting))));
