@@ -20,6 +20,7 @@
 #include <sys/mount.h>
 #include <sys/prctl.h>
 #include <sys/ptrace.h>
+#include <sys/resource.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
 #include <sys/syscall.h>
@@ -114,6 +115,11 @@ long probe(std::string_view what, const char* argument) {
   if (what == "exec") return become_program();
   if (what == "ptrace") return errno_of(ptrace(PTRACE_SEIZE, getppid(), nullptr, nullptr));
   if (what == "signal") return errno_of(kill(getppid(), 0));
+  if (what == "thread-signal") return errno_of(syscall(SYS_tkill, getppid(), 0));
+  if (what == "limits") {
+    rlimit none{0, 0};
+    return errno_of(prlimit(getppid(), RLIMIT_NOFILE, nullptr, &none));
+  }
   if (what == "namespace") return errno_of(unshare(CLONE_NEWUSER));
   if (what == "mount") return errno_of(mount("none", "/nowhere", "tmpfs", 0, nullptr));
   if (what == "kernel") return errno_of(syscall(SYS_keyctl, 0, 0));

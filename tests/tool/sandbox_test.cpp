@@ -172,11 +172,13 @@ INSTANTIATE_TEST_SUITE_P(
         Attempt{"exec", "", "tried to start a program", "refused execve"},
         Attempt{"ptrace", "", "tried to reach another process", "refused ptrace"},
         Attempt{"signal", "", "tried to reach another process", "refused kill"},
+        Attempt{"thread-signal", "", "tried to reach another process", "refused tkill"},
         Attempt{"namespace", "", "tried to change its namespaces", "refused unshare"},
         Attempt{"mount", "", "tried to change its namespaces", "refused mount"},
         Attempt{"kernel", "", "asked the kernel", "refused keyctl"}),
     [](const auto& param) {
       std::string name = param.param.what;
+      std::erase(name, '-');
       return name;
     });
 
@@ -217,12 +219,14 @@ TEST_F(SandboxTest, WhatIsOnlyRefusedIsAnErrorOfTheElement) {
                  "local=" + prober("local-socket"), "--pipeline",
                  // NSS does, for a video track.
                  "users=" + prober("read", "/etc/passwd"), "--pipeline",
+                 "limits=" + prober("limits"), "--pipeline",
                  // libnice does, for a check that comes late.
                  "ice=" + prober("late-ice", "9")});
   EXPECT_TRUE(ends_with_log(server, "write", "write: Permission denied"));
   EXPECT_FALSE(fs::exists(file));
   const auto before = fs::status(secret()).permissions();
   EXPECT_TRUE(ends_with_log(server, "chmod", "chmod: Operation not permitted"));
+  EXPECT_TRUE(ends_with_log(server, "limits", "limits: Operation not permitted"));
   EXPECT_EQ(fs::status(secret()).permissions(), before);
   EXPECT_TRUE(ends_with_log(server, "local", "local-socket: Permission denied"));
   EXPECT_EQ(server.wait_for_end(3).code, "processing-failed");
