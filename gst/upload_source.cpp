@@ -222,7 +222,10 @@ bool UploadSource::start() {
   std::unique_ptr<Storage> storage;
   const auto make_storage = [&] {
     auto opened = open_storage(spool_directory, spool_fd);
-    if (!opened) return post_error(element_, opened.error()), false;
+    if (!opened) {
+      post_error(element_, opened.error());
+      return false;
+    }
     storage = std::move(opened.value());
     return true;
   };

@@ -254,6 +254,19 @@ TEST_P(FilmWatchTest, OnlyWhatTheSourceFeeds) {
   EXPECT_EQ(frames_, 35);
 }
 
+// Nor are they counted with those of the film.
+TEST_P(FilmWatchTest, StreamsOfTheFilmAlone) {
+  const std::string one = made(std::string(kPictures) + "matroskamux");
+  const std::string two = made("videotestsrc num-buffers=5 ! jpegenc ! mux. " +
+                               std::string(kPictures) + "matroskamux name=mux");
+  play("filesrc name=source location=" + one + " ! " + GetParam() +
+           " ! fakesink name=sink sync=false filesrc location=" + two +
+           " ! matroskademux name=d ! queue ! fakesink sync=false d. ! queue ! fakesink sync=false",
+       {.max_streams = 1});
+  expect_played();
+  EXPECT_EQ(frames_, 30);
+}
+
 // What a pipeline makes of a film is its own affair.
 TEST_P(FilmWatchTest, WhatIsEncodedIsNoLongerTheFilm) {
   play("filesrc name=source location=" + made(std::string(kPictures) + "matroskamux") + " ! " +

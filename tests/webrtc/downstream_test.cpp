@@ -8,9 +8,11 @@
 #include <gtest/gtest.h>
 
 #include <atomic>
+#include <fcntl.h>
 #include <fstream>
 #include <ostream>
 #include <string>
+#include <unistd.h>
 #include <utility>
 #include <vector>
 
@@ -242,10 +244,15 @@ TEST_F(Restarts, TheOtherModeWhileItUploads) {
   gst_pad_activate_mode(pad.get(), GST_PAD_MODE_PULL, FALSE);
 }
 
-// What came over a channel that the application has set is not lost by a stop.
+// What came over a channel that the application has set is not lost by a stop, also where it is
+// kept in a file of the application's.
 TEST_F(Restarts, StopsBeforeTheFirstByte) {
-  for (const GstState down : {GST_STATE_READY, GST_STATE_NULL}) {
+  const int file = open(g_get_tmp_dir(), O_TMPFILE | O_RDWR | O_CLOEXEC, 0600);
+  ASSERT_GE(file, 0);
+  for (const auto& [down, spool] :
+       {std::pair{GST_STATE_READY, -1}, {GST_STATE_NULL, -1}, {GST_STATE_READY, file}}) {
     ReceivingPipeline receiver(nullptr);
+    g_object_set(receiver.upload(), "spool-fd", spool, nullptr);
     UploadWitness witness(receiver.upload());
     const std::size_t waiting = chunks_.size() / 2;
     let_wait(receiver.upload(), chunks_, waiting);
@@ -273,6 +280,7 @@ TEST_F(Restarts, StopsBeforeTheFirstByte) {
     EXPECT_EQ(count_progress(receiver.bus(), GST_PROGRESS_TYPE_START), 1U);
     stop_promptly(receiver.pipeline());
   }
+  close(file);
 }
 
 TEST_F(Restarts, StopsOfACompleteUploadThatNobodyHasRead) {
