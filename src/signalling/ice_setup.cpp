@@ -110,7 +110,7 @@ std::vector<std::uint16_t> ice_ports(GstElement* webrtcbin) {
     if (address) ports.push_back(g_inet_socket_address_get_port(address.get()));
   }
   std::ranges::sort(ports);
-  ports.erase(std::ranges::unique(ports).begin(), ports.end());
+  ports.erase(std::unique(ports.begin(), ports.end()), ports.end());
   return ports;
 }
 
