@@ -68,6 +68,7 @@ std::optional<ResultAssembler::Assembled> ResultAssembler::add(ByteView message)
   }
   pending.bytes += chunk->payload.size();
   pending_bytes_ += chunk->payload.size();
+  ++pending_messages_;
 
   if (pending.chunks.size() == pending.total_chunks) {
     Assembled result{chunk->frame_id, {}};
@@ -76,7 +77,8 @@ std::optional<ResultAssembler::Assembled> ResultAssembler::add(ByteView message)
     forget(entry);
     return result;
   }
-  while (pending_bytes_ > limits_.max_bytes || pending_.size() > limits_.max_results) {
+  while (pending_bytes_ > limits_.max_bytes || pending_.size() > limits_.max_results ||
+         pending_messages_ > limits_.max_messages) {
     forget(std::min_element(pending_.begin(), pending_.end(), [](const auto& a, const auto& b) {
       return a.second.age < b.second.age;
     }));
@@ -86,6 +88,7 @@ std::optional<ResultAssembler::Assembled> ResultAssembler::add(ByteView message)
 
 void ResultAssembler::forget(PendingMap::iterator result) {
   pending_bytes_ -= result->second.bytes;
+  pending_messages_ -= result->second.chunks.size();
   pending_.erase(result);
 }
 

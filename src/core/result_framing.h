@@ -57,6 +57,9 @@ class ResultAssembler {
   struct Limits {
     std::size_t max_bytes = 64 * 1024 * 1024;
     std::size_t max_results = 64;
+    // Each takes some 100 bytes beside its own, of which it may have one. A result of max_bytes in
+    // whole messages has 1366.
+    std::size_t max_messages = 16384;
   };
   struct Assembled {
     std::uint32_t frame_id = 0;
@@ -73,6 +76,7 @@ class ResultAssembler {
   // Of results that are not complete yet.
   [[nodiscard]] std::size_t pending_results() const { return pending_.size(); }
   [[nodiscard]] std::size_t pending_bytes() const { return pending_bytes_; }
+  [[nodiscard]] std::size_t pending_messages() const { return pending_messages_; }
 
  private:
   struct Pending {
@@ -88,6 +92,7 @@ class ResultAssembler {
   const Limits limits_;
   PendingMap pending_;
   std::size_t pending_bytes_ = 0;
+  std::size_t pending_messages_ = 0;
   std::uint64_t next_age_ = 0;
 };
 

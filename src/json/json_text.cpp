@@ -2,15 +2,21 @@
 
 #include "json/json_text.h"
 
+#include <charconv>
+#include <system_error>
+
 namespace webrtcupload {
 namespace {
 
 // Each function takes what it is called after from the front of the text, or returns false.
 class Checker {
  public:
-  Checker(std::string_view text, std::size_t max_depth) : text_(text), depth_left_(max_depth) {}
+  enum class Surrogates { kAny, kInPairs };
+  Checker(std::string_view text, std::size_t max_depth, Surrogates surrogates)
+      : text_(text), depth_left_(max_depth), surrogates_(surrogates) {}
 
   bool whole() { return value() && (skip_space(), text_.empty()); }
+  [[nodiscard]] std::size_t left() const { return text_.size(); }
 
  private:
   bool value() {
@@ -69,10 +75,20 @@ class Checker {
     const char c = text_.front();
     text_.remove_prefix(1);
     if (c != 'u') return std::string_view("\"\\/bfnrt").find(c) != std::string_view::npos;
-    for (int i = 0; i < 4; ++i) {
-      if (text_.empty() || !is_hex(text_.front())) return false;
-      text_.remove_prefix(1);
-    }
+    unsigned unit = 0;
+    if (!code_unit(unit)) return false;
+    if (surrogates_ == Surrogates::kAny || unit < 0xd800 || unit > 0xdfff) return true;
+    unsigned second = 0;
+    return unit < 0xdc00 && word("\\u") && code_unit(second) && second >= 0xdc00 &&
+           second <= 0xdfff;
+  }
+
+  bool code_unit(unsigned& unit) {
+    if (text_.size() < 4) return false;
+    const std::string_view digits = text_.substr(0, 4);
+    const auto [end, error] = std::from_chars(digits.data(), digits.data() + 4, unit, 16);
+    if (error != std::errc() || end != digits.data() + 4) return false;
+    text_.remove_prefix(4);
     return true;
   }
 
@@ -111,18 +127,21 @@ class Checker {
   }
 
   static bool is_digit(char c) { return c >= '0' && c <= '9'; }
-  static bool is_hex(char c) {
-    return is_digit(c) || (c >= 'a' && c <= 'f') || (c >= 'A' && c <= 'F');
-  }
-
   std::string_view text_;
   std::size_t depth_left_;
+  const Surrogates surrogates_;
 };
 
 }  // namespace
 
 bool is_json_value(std::string_view text, std::size_t max_depth) {
-  return Checker(text, max_depth).whole();
+  return Checker(text, max_depth, Checker::Surrogates::kAny).whole();
+}
+
+std::optional<std::size_t> find_json_fault(std::string_view text, std::size_t max_depth) {
+  Checker checker(text, max_depth, Checker::Surrogates::kInPairs);
+  if (checker.whole()) return std::nullopt;
+  return text.size() - checker.left();
 }
 
 }  // namespace webrtcupload

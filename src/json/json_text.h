@@ -6,6 +6,7 @@
 #pragma once
 
 #include <cstddef>
+#include <optional>
 #include <string_view>
 
 namespace webrtcupload {
@@ -13,5 +14,10 @@ namespace webrtcupload {
 // Whether `text` is one JSON value, with whitespace around it or not, that nests no deeper than
 // `max_depth`. It has to be UTF-8, which is not looked at here.
 [[nodiscard]] bool is_json_value(std::string_view text, std::size_t max_depth = 64);
+
+// The same, and surrogates in escapes have to come in pairs. Near which byte, counted from 0,
+// the text is none; nothing if it is one.
+[[nodiscard]] std::optional<std::size_t> find_json_fault(std::string_view text,
+                                                         std::size_t max_depth);
 
 }  // namespace webrtcupload

@@ -23,9 +23,8 @@ namespace webrtcupload::fuzz {
 // Texts that elements attach to frames, and every other object.
 std::string check_json_input(ByteView input) {
   const std::string_view text = text_of(input);
-  // json-glib refuses halves of surrogate pairs, which JSON allows.
-  const bool escaped = text.find("\\u") != std::string_view::npos;
-  if (!escaped && is_json_value(text) && g_utf8_validate_len(text.data(), text.size(), nullptr)) {
+  // Halves of surrogate pairs aside, which JSON allows, our grammar and json-glib's agree.
+  if (!find_json_fault(text, 64) && g_utf8_validate_len(text.data(), text.size(), nullptr)) {
     const std::string object = R"({"value":)" + std::string(text) + "}";
     const auto parsed = parse_json_object(object, 65);
     if (const auto* error = std::get_if<JsonError>(&parsed)) {
@@ -39,7 +38,7 @@ std::string check_json_input(ByteView input) {
 
 // Messages, each behind two bytes for its length.
 std::string check_result_input(ByteView input) {
-  const ResultAssembler::Limits limits{.max_bytes = 4096, .max_results = 4};
+  const ResultAssembler::Limits limits{.max_bytes = 4096, .max_results = 4, .max_messages = 8};
   ResultAssembler assembler(limits);
   while (input.size() >= 2) {
     const std::size_t wanted = input[0] * 256U + input[1];
@@ -47,12 +46,16 @@ std::string check_result_input(ByteView input) {
     const ByteView message = input.first(std::min(wanted, input.size()));
     input = input.subspan(message.size());
     if (const auto result = assembler.add(message)) {
-      if (result->text.size() > limits.max_bytes) return "a larger result than there may be";
+      // What waited, and the message that completed it.
+      if (result->text.size() > limits.max_bytes + kMaxResultPayload) {
+        return "a larger result than there may be";
+      }
       const auto completion = read_completion(*result);
       if (completion && completion->frame_id != result->frame_id)
         return "a completion of another result";
     }
     if (assembler.pending_results() > limits.max_results) return "more results wait than may";
+    if (assembler.pending_messages() > limits.max_messages) return "more messages wait than may";
     if (assembler.pending_bytes() > limits.max_bytes) return "more bytes wait than may";
   }
   return "";

@@ -150,6 +150,18 @@ TEST(ResultFraming, WhatNeverBecomesWholeIsGivenUpOldestFirst) {
   EXPECT_FALSE(assembler.add(raw(1, 1, 2)));
 }
 
+// Small ones, too, of which many would wait before their bytes are many.
+TEST(ResultFraming, MessagesThatWaitAreBounded) {
+  ResultAssembler assembler({.max_messages = 10});
+  for (std::uint32_t index = 0; index < 10; ++index) {
+    EXPECT_FALSE(assembler.add(raw(1, index, 1000)));
+  }
+  EXPECT_EQ(assembler.pending_messages(), 10U);
+  EXPECT_FALSE(assembler.add(raw(1, 10, 1000)));
+  EXPECT_EQ(assembler.pending_messages(), 0U);
+  EXPECT_EQ(assembler.pending_bytes(), 0U);
+}
+
 TEST(ResultFraming, BytesThatWaitAreBounded) {
   ResultAssembler assembler({.max_bytes = 10, .max_results = 100});
   for (std::uint32_t id = 1; id <= 5; ++id) EXPECT_FALSE(assembler.add(raw(id, 0, 2, 2)));
