@@ -75,9 +75,14 @@ void stop_sending(GstElement* webrtcbin) {
   for (const auto& sctpenc : elements_made_by(GST_BIN(webrtcbin), "sctpenc")) {
     // Flushing is what wakes it. Releasing the pads would too, but closed channels' pads are
     // released by webrtcbin itself at any moment, and a message half way to a pad that has gone is
-    // an error that 1.22 leaks.
+    // an error that 1.22 leaks: hence the dropping, too.
     for (const auto& pad : channel_pads(sctpenc.get(), std::nullopt)) {
+      drop_before(pad.get());
       gst_pad_send_event(pad.get(), gst_event_new_flush_start());
+      // webrtcbin finds the pad that it releases by this link, and sctpenc releases it when it is
+      // stopped.
+      const GstPtr<GstPad> peer(gst_pad_get_peer(pad.get()));
+      if (peer) gst_pad_unlink(peer.get(), pad.get());
     }
   }
 }

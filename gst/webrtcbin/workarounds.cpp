@@ -30,6 +30,7 @@ const std::vector<std::string>& workarounds_in_use() {
     in_use.emplace_back("close-once");
     in_use.emplace_back("stop-receiving");
     in_use.emplace_back("stop-sending");
+    in_use.emplace_back("finish-tasks");
     in_use.emplace_back("say-goodbye");
     return in_use;
   }();

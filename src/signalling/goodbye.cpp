@@ -169,12 +169,4 @@ void say_goodbye(GstElement* webrtcbin) {
   }
 }
 
-void stop_receiving(GstElement* webrtcbin) {
-  for (const auto& pad : sink_pads_of(webrtcbin, "sctpdec")) {
-    gst_pad_send_event(pad.get(), gst_event_new_flush_start());
-    GST_PAD_STREAM_LOCK(pad.get());
-    GST_PAD_STREAM_UNLOCK(pad.get());
-  }
-}
-
 }  // namespace webrtcupload

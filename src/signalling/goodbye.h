@@ -13,11 +13,4 @@ namespace webrtcupload {
 // DTLS is connected. Not under the PC lock, and not on a main loop's thread.
 void say_goodbye(GstElement* webrtcbin);
 
-// Lets nothing more into webrtcbin's SCTP decoder, and waits until what is on its way through it
-// has passed; a thread that is held back there is woken. Before webrtcbin is stopped: when 1.22's
-// sctpdec is stopped while a stream's first data arrives, it runs a thread for a pad that is gone,
-// which ends the program. A peer that goes on opening channels brings that about sooner or later.
-// Not on a thread that brings packets.
-void stop_receiving(GstElement* webrtcbin);
-
 }  // namespace webrtcupload

@@ -19,7 +19,7 @@
 #include "gst/signal_connection.h"
 #include "gst/webrtcbin/association.h"
 #include "gst/webrtcbin/channels.h"
-#include "gst/webrtcbin/outgoing.h"
+#include "gst/webrtcbin/ending.h"
 #include "signalling/fingerprint.h"
 #include "signalling/goodbye.h"
 #include "signalling/ice_candidates.h"
@@ -154,9 +154,7 @@ GstPromise* make_promise(GMainContext* context, std::shared_ptr<Promises> promis
 }
 
 void stop(GstElement* pipeline, GstElement* webrtcbin) {
-  // In this order: what is received may open channels, and each sends an acknowledgement.
-  stop_receiving(webrtcbin);
-  stop_sending(webrtcbin);
+  prepare_stop(webrtcbin);
   gst_element_set_state(pipeline, GST_STATE_NULL);
 }
 

@@ -14,7 +14,7 @@
 #include "core/wire_v1.h"
 #include "gst/webrtcbin/association.h"
 #include "gst/webrtcbin/channels.h"
-#include "gst/webrtcbin/outgoing.h"
+#include "gst/webrtcbin/ending.h"
 #include "support/lost_cause.h"
 
 namespace webrtcupload::test {
@@ -368,7 +368,7 @@ PeerPair::PeerPair(Options options) : channels_(std::make_shared<Channels>()) {
 PeerPair::~PeerPair() {
   for (Peer* peer : {&offerer_, &answerer_}) {
     if (!peer->pipeline) continue;
-    stop_sending(peer->webrtcbin.get());
+    prepare_stop(peer->webrtcbin.get());
     gst_element_set_state(peer->pipeline.get(), GST_STATE_NULL);
     peer->on_data_channel.disconnect();
     peer->on_any_channel.disconnect();
@@ -541,7 +541,7 @@ void PeerPair::close_connection(Side side) {
 }
 
 void PeerPair::stop(Side side) {
-  stop_sending(webrtcbin(side));
+  prepare_stop(webrtcbin(side));
   EXPECT_EQ(gst_element_set_state(pipeline(side), GST_STATE_NULL), GST_STATE_CHANGE_SUCCESS);
 }
 

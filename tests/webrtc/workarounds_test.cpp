@@ -20,6 +20,7 @@
 #include "gst/elements_made_by.h"
 #include "gst/webrtcbin/association.h"
 #include "gst/webrtcbin/channels.h"
+#include "gst/webrtcbin/ending.h"
 #include "gst/webrtcbin/outgoing.h"
 #include "webrtc/upload_witness.h"
 
@@ -95,8 +96,8 @@ TEST(Workarounds, SayWhichAreInUse) {
   testing::Test::RecordProperty("workarounds", workarounds_text());
   EXPECT_EQ(in_use("own-association"),
             !element_has_property("sctpdec", "automatic-association-id"));
-  for (const char* name :
-       {"keep-channels", "close-once", "stop-receiving", "stop-sending", "say-goodbye"}) {
+  for (const char* name : {"keep-channels", "close-once", "stop-receiving", "stop-sending",
+                           "finish-tasks", "say-goodbye"}) {
     EXPECT_TRUE(in_use(name)) << name;
   }
   EXPECT_FALSE(element_has_property("no-such-element", "name"));
@@ -367,6 +368,53 @@ TEST(StopSending, LetsAWebrtcbinBeStopped) {
     pair.stop(round % 2 == 0 ? Side::kAnswerer : Side::kOfferer);
     EXPECT_LE(std::chrono::steady_clock::now() - start, kDeadline);
   }
+}
+
+// -------------------------------------------------------------------------------------------------
+// a stop while webrtcbin ends a channel
+
+// Whoever stops sctpenc releases its pads. webrtcbin must find none that it would release as well.
+TEST(PrepareStop, LeavesNoChannelLinkedToTheEncoder) {
+  PeerPair pair({.observe_incoming = false});
+  const auto near = pair.connect();
+  ASSERT_TRUE(near.channel);
+  const auto sctpenc = element_made_by(GST_BIN(pair.offerer()), "sctpenc");
+  const auto linked = [&] {
+    int count = 0;
+    GST_OBJECT_LOCK(sctpenc.get());
+    for (GList* item = sctpenc->sinkpads; item; item = item->next) {
+      const GstPtr<GstPad> peer(gst_pad_get_peer(GST_PAD(item->data)));
+      count += peer != nullptr;
+    }
+    GST_OBJECT_UNLOCK(sctpenc.get());
+    return count;
+  };
+  ASSERT_EQ(linked(), 1);
+  prepare_stop(pair.offerer());
+  EXPECT_EQ(linked(), 0);
+}
+
+// It may be half way through that.
+TEST(PrepareStop, WaitsForWhatWebrtcbinDoes) {
+  PeerPair pair({.observe_incoming = false});
+  ASSERT_TRUE(pair.connect().channel);
+  // A task that takes long.
+  auto task = std::make_shared<Blocker>();
+  GstPromise* promise = gst_promise_new_with_change_func(
+      [](GstPromise*, gpointer data) { (*static_cast<std::shared_ptr<Blocker>*>(data))->block(); },
+      new std::shared_ptr<Blocker>(task),
+      [](gpointer data) { delete static_cast<std::shared_ptr<Blocker>*>(data); });
+  g_signal_emit_by_name(pair.offerer(), "get-stats", nullptr, promise);
+  gst_promise_unref(promise);
+  ASSERT_TRUE(task->wait_blocked());
+
+  const auto sctpdec = element_made_by(GST_BIN(pair.offerer()), "sctpdec");
+  const GstPtr<GstPad> received(gst_element_get_static_pad(sctpdec.get(), "sink"));
+  auto prepared = std::async(std::launch::async, [&] { prepare_stop(pair.offerer()); });
+  ASSERT_TRUE(eventually([&] { return GST_PAD_IS_FLUSHING(received.get()); })) << "not begun";
+  EXPECT_EQ(prepared.wait_for(std::chrono::milliseconds(200)), std::future_status::timeout);
+  task->release();
+  EXPECT_EQ(prepared.wait_for(kDeadline), std::future_status::ready);
 }
 
 }  // namespace

@@ -1,0 +1,67 @@
+// SPDX-License-Identifier: LGPL-2.1-or-later
+
+#include "gst/webrtcbin/ending.h"
+
+#include <chrono>
+#include <condition_variable>
+#include <memory>
+#include <mutex>
+
+#include "gst/elements_made_by.h"
+#include "gst/glib_ptr.h"
+#include "gst/webrtcbin/outgoing.h"
+
+namespace webrtcupload {
+namespace {
+
+constexpr std::chrono::seconds kTasksTimeout{5};
+
+struct Answered {
+  std::mutex mutex;
+  std::condition_variable changed;
+  bool answered = false;
+};
+
+void on_answered(GstPromise*, gpointer data) {
+  Answered& answered = **static_cast<std::shared_ptr<Answered>*>(data);
+  const std::lock_guard lock(answered.mutex);
+  answered.answered = true;
+  answered.changed.notify_all();
+}
+
+}  // namespace
+
+void stop_receiving(GstElement* webrtcbin) {
+  if (!GST_IS_BIN(webrtcbin)) return;
+  for (const auto& sctpdec : elements_made_by(GST_BIN(webrtcbin), "sctpdec")) {
+    const GstPtr<GstPad> pad(gst_element_get_static_pad(sctpdec.get(), "sink"));
+    if (!pad) continue;
+    gst_pad_send_event(pad.get(), gst_event_new_flush_start());
+    GST_PAD_STREAM_LOCK(pad.get());
+    GST_PAD_STREAM_UNLOCK(pad.get());
+  }
+}
+
+void finish_tasks(GstElement* webrtcbin) {
+  if (!GST_IS_BIN(webrtcbin)) return;
+  // Of what webrtcbin's thread does in turn, statistics are what can be asked for at any time. A
+  // webrtcbin that has no such thread answers at once.
+  auto answered = std::make_shared<Answered>();
+  GstPromise* promise = gst_promise_new_with_change_func(
+      on_answered, new std::shared_ptr<Answered>(answered),
+      [](gpointer data) { delete static_cast<std::shared_ptr<Answered>*>(data); });
+  g_signal_emit_by_name(webrtcbin, "get-stats", nullptr, promise);
+  gst_promise_unref(promise);
+  std::unique_lock lock(answered->mutex);
+  answered->changed.wait_for(lock, kTasksTimeout, [&] { return answered->answered; });
+}
+
+void prepare_stop(GstElement* webrtcbin) {
+  // In this order: what is received may open channels, and each sends an acknowledgement; what is
+  // sent may close one.
+  stop_receiving(webrtcbin);
+  stop_sending(webrtcbin);
+  finish_tasks(webrtcbin);
+}
+
+}  // namespace webrtcupload

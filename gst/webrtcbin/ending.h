@@ -1,0 +1,29 @@
+// SPDX-License-Identifier: LGPL-2.1-or-later
+//
+// What a webrtcbin needs before it is stopped. Plain gst_element_set_state() may end the program:
+// while the state of its elements changes, its other threads still use what those let go of.
+
+#pragma once
+
+#include <gst/gst.h>
+
+namespace webrtcupload {
+
+// Lets nothing more into webrtcbin's SCTP decoder, and waits until what is on its way through it
+// has passed; a thread that is held back there is woken. When 1.22's sctpdec is stopped while a
+// stream's first data arrives, it runs a thread for a pad that is gone, which ends the program. A
+// peer that goes on opening channels brings that about sooner or later.
+// Not on a thread that brings packets.
+void stop_receiving(GstElement* webrtcbin);
+
+// Waits until webrtcbin's own thread has done what it was told to do before, such as the end of a
+// channel that has closed: it releases a pad of sctpenc's, which a stop would release as well, and
+// one of the two is an error in GLib's eyes. Waits for some seconds at most, since handlers of the
+// application's run on that thread. Not on that thread, and not under the PC lock.
+void finish_tasks(GstElement* webrtcbin);
+
+// All that, and stop_sending(), in the order that it takes. Before a webrtcbin is stopped for good,
+// whose peer may be there still. Not under the PC lock, and not on a thread of webrtcbin's.
+void prepare_stop(GstElement* webrtcbin);
+
+}  // namespace webrtcupload
