@@ -29,7 +29,7 @@ Sender::Sender(GMainContext* context, SenderOptions options, Events events)
       watch_(context, http_,
              {.sign_of_life = [this] { return peer_ ? peer_->packets_received() : 0; },
               .ended = [this](const SessionStatus& status) { on_session_ended(status); },
-              .server_gone = [this](const std::string& why) { finish(why); }}) {}
+              .server_gone = [this](const std::string& why) { on_server_gone(why); }}) {}
 
 Sender::~Sender() {
   if (bus_source_) {
@@ -226,6 +226,13 @@ void Sender::fail_softly(const std::string& problem, std::chrono::milliseconds g
   if (!open_) return finish(failure_);
   timer_.start(grace, [this] { finish(failure_); });
   watch_.lost();
+}
+
+// A server that stops takes no questions any more, while its last word is still on its way to us.
+void Sender::on_server_gone(const std::string& why) {
+  if (ending_ || completion_) return;
+  failure_ = why;
+  timer_.start(kThreadGrace, [this] { finish(failure_); });
 }
 
 void Sender::fail_at_last(const std::string& problem) { fail_softly(problem, kThreadGrace); }

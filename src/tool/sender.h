@@ -69,6 +69,7 @@ class Sender : public std::enable_shared_from_this<Sender> {
   void on_results(std::span<const std::uint8_t> message);
   // What the server says of a session whose connection says nothing more.
   void on_session_ended(const SessionStatus& status);
+  void on_server_gone(const std::string& why);
   // The other side says that all is well.
   void succeed();
   // Something went wrong; if the other side is about to say why, that is the better reason.
