@@ -287,10 +287,17 @@ void Session::watch() {
   if (const auto stalled = stalled_for(now)) {
     return fail("stalled", "neither a chunk nor a frame came for " + *stalled + " seconds");
   }
-  if (is_silent(now)) {
-    on_peer_gone("the peer has not answered for " + std::to_string(kSilence.count()) + " seconds");
-  }
+  end_if_silent(now);
   if (phase_ == Phase::kRunning) watchdog_.start(kLook, [this] { watch(); });
+}
+
+// The last word is waited for as well: a peer that has vanished would keep its place for as long as
+// one that reads slowly.
+void Session::watch_delivery() {
+  if (!awaits_delivery_) return;
+  const auto keep = shared_from_this();
+  end_if_silent(std::chrono::steady_clock::now());
+  if (awaits_delivery_) watchdog_.start(kLook, [this] { watch_delivery(); });
 }
 
 bool Session::awaits_reader() const { return !delivered_ && results_->is_ending(); }
@@ -318,6 +325,11 @@ bool Session::is_silent(Moment now) {
     unanswered_since_ = now;
   }
   return !peer_gone_ && unanswered_since_ && now - *unanswered_since_ >= kSilence;
+}
+
+void Session::end_if_silent(Moment now) {
+  if (!is_silent(now)) return;
+  on_peer_gone("the peer has not answered for " + std::to_string(kSilence.count()) + " seconds");
 }
 
 void Session::on_peer_gone(const std::string& why) {
@@ -384,6 +396,9 @@ void Session::finish(SessionEnd end) {
     ++steps_left_;
     awaits_delivery_ = true;
     delivery_timer_.start(kDeliveryTimeout, [this] { on_delivered(); });
+    // What has been sent and received up to here does not count.
+    static_cast<void>(is_silent(std::chrono::steady_clock::now()));
+    watchdog_.start(kLook, [this] { watch_delivery(); });
     results_->finish(end_.done ? "" : end_.code,
                      end_.done ? std::vector<std::string>{} : std::vector{end_.message});
   } else {

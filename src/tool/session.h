@@ -62,11 +62,14 @@ class Session : public std::enable_shared_from_this<Session> {
   using Moment = std::chrono::steady_clock::time_point;
   // Every now and then while it runs.
   void watch();
+  // Likewise from the end on, until the client has been told.
+  void watch_delivery();
   // Whether all results are sent and the client is waited for. A sink in the pipeline does that
   // before the pipeline's end is known here.
   [[nodiscard]] bool awaits_reader() const;
   [[nodiscard]] std::optional<std::string> stalled_for(Moment now);
   [[nodiscard]] bool is_silent(Moment now);
+  void end_if_silent(Moment now);
   void stop_analysis();
   [[nodiscard]] std::function<void()> step();
   void step_down();

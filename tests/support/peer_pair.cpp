@@ -118,6 +118,19 @@ SessionDescriptionPtr local_description(GstElement* webrtcbin) {
   return SessionDescriptionPtr(description);
 }
 
+// As the other side is told it; null when it is no description then.
+SessionDescriptionPtr rewritten(SessionDescriptionPtr description,
+                                const std::function<std::string(const std::string& sdp)>& rewrite) {
+  if (!rewrite || !description) return description;
+  const GCharPtr text(gst_sdp_message_as_text(description->sdp));
+  const std::string other = rewrite(text.get());
+  GstSDPMessage* sdp = nullptr;
+  if (other.empty() || gst_sdp_message_new_from_text(other.c_str(), &sdp) != GST_SDP_OK) {
+    return nullptr;
+  }
+  return SessionDescriptionPtr(gst_webrtc_session_description_new(description->type, sdp));
+}
+
 }  // namespace
 
 struct ChannelObserver::State {
@@ -360,7 +373,10 @@ struct PeerPair::Channels {
 
 PeerPair::PeerPair() : PeerPair(Options()) {}
 
-PeerPair::PeerPair(Options options) : channels_(std::make_shared<Channels>()) {
+PeerPair::PeerPair(Options options)
+    : rewrite_offer_(options.rewrite_offer),
+      rewrite_answer_(options.rewrite_answer),
+      channels_(std::make_shared<Channels>()) {
   make_peer(offerer_, "offerer", options);
   make_peer(answerer_, "answerer", options);
 }
@@ -447,14 +463,16 @@ testing::AssertionResult PeerPair::negotiate() {
   if (auto set = set_description(offerer(), "local", offer.get()); !set) return set;
   if (!wait_gathered(offerer())) return testing::AssertionFailure() << "offerer does not gather";
   // With its candidates, so that none have to be exchanged one by one.
-  const auto whole_offer = local_description(offerer());
+  const auto whole_offer = rewritten(local_description(offerer()), rewrite_offer_);
+  if (!whole_offer) return testing::AssertionFailure() << "the offer cannot be rewritten";
   if (auto set = set_description(answerer(), "remote", whole_offer.get()); !set) return set;
 
   const auto answer = create_description(answerer(), "answer");
   if (!answer) return testing::AssertionFailure() << "no answer";
   if (auto set = set_description(answerer(), "local", answer.get()); !set) return set;
   if (!wait_gathered(answerer())) return testing::AssertionFailure() << "answerer does not gather";
-  const auto whole_answer = local_description(answerer());
+  const auto whole_answer = rewritten(local_description(answerer()), rewrite_answer_);
+  if (!whole_answer) return testing::AssertionFailure() << "the answer cannot be rewritten";
   if (auto set = set_description(offerer(), "remote", whole_answer.get()); !set) return set;
 
   if (!wait_connected(offerer()) || !wait_connected(answerer())) {

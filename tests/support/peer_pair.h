@@ -87,6 +87,9 @@ class PeerPair {
     // Whether channels the other side creates are given a ChannelObserver (which keeps all that
     // arrives). Turn it off where an element takes the channel and the upload is large.
     bool observe_incoming = true;
+    // What each side is told of the other, for a relay between them. Null: what the other says.
+    std::function<std::string(const std::string& sdp)> rewrite_offer;
+    std::function<std::string(const std::string& sdp)> rewrite_answer;
   };
 
   // Both pipelines are made but still in NULL; add elements to them before start(), if any.
@@ -152,6 +155,8 @@ class PeerPair {
   const Peer& peer(Side side) const { return side == Side::kOfferer ? offerer_ : answerer_; }
   void make_peer(Peer& peer, const char* name, const Options& options);
 
+  const std::function<std::string(const std::string& sdp)> rewrite_offer_;
+  const std::function<std::string(const std::string& sdp)> rewrite_answer_;
   // All of both sides, kept until both have stopped: 1.22's sending thread uses a channel after it
   // has caused its end (on_appsrc_data() in webrtcdatachannel.c).
   std::shared_ptr<Channels> channels_;

@@ -50,7 +50,10 @@ std::optional<Candidate> parse_candidate(const std::string& line) {
 }  // namespace
 
 UdpRelay::UdpRelay(const Options& options) : options_(options) {
+  std::uint32_t number = 0;
   for (Side& side : sides_) {
+    std::seed_seq seeds{options_.seed, number++};
+    side.random.seed(seeds);
     side.fd = socket(AF_INET, SOCK_DGRAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
     // The kernel may allow less; queues are short at the rates of tests.
     setsockopt(side.fd, SOL_SOCKET, SO_RCVBUF, &kSocketBuffer, sizeof kSocketBuffer);
@@ -127,6 +130,11 @@ void UdpRelay::run() {
   }
 }
 
+void UdpRelay::count(std::uint64_t Counts::*what) {
+  const std::lock_guard lock(mutex_);
+  ++(counts_.*what);
+}
+
 // Everything that waits at the socket that stands for `to`.
 void UdpRelay::take(std::size_t to) {
   std::array<std::uint8_t, 65536> buffer;
@@ -134,40 +142,55 @@ void UdpRelay::take(std::size_t to) {
   ssize_t size = 0;
   while ((size = recv(side.fd, buffer.data(), buffer.size(), 0)) >= 0) {
     const auto bytes = static_cast<std::size_t>(size);
-    if (options_.loss > 0 && std::uniform_real_distribution<>(0, 1)(random_) < options_.loss) {
-      const std::lock_guard lock(mutex_);
-      ++counts_.lost;
+    // For every packet all of them, so that the next one's do not depend on what becomes of it.
+    const bool faults = faults_;
+    std::uniform_real_distribution<> share(0, 1);
+    const bool is_lost = share(side.random) < options_.loss && faults;
+    const bool comes_twice = share(side.random) < options_.duplication && faults;
+    const bool takes_detour = share(side.random) < options_.reordering && faults;
+    if (blackout_) {
+      count(&Counts::blacked_out);
       continue;
     }
-    if (side.queued + bytes > options_.queue_limit) {
-      const std::lock_guard lock(mutex_);
-      ++counts_.overflow;
+    if (is_lost) {
+      count(&Counts::lost);
       continue;
     }
-    const Clock::time_point now = Clock::now();
-    side.free_at = std::max(side.free_at, now);
-    if (options_.bandwidth > 0) {
-      side.free_at += std::chrono::nanoseconds(bytes * 1'000'000'000 / options_.bandwidth);
+    if (comes_twice) count(&Counts::duplicated);
+    for (int copies = comes_twice ? 2 : 1; copies > 0; --copies) {
+      if (side.queued + bytes > options_.queue_limit) {
+        count(&Counts::overflow);
+        continue;
+      }
+      const Clock::time_point now = Clock::now();
+      side.free_at = std::max(side.free_at, now);
+      if (options_.bandwidth > 0) {
+        side.free_at += std::chrono::nanoseconds(bytes * 1'000'000'000 / options_.bandwidth);
+      }
+      side.queued += bytes;
+      const auto detour = takes_detour ? options_.detour : std::chrono::microseconds(0);
+      waiting_.push({side.free_at + options_.delay + detour,
+                     next_number_++,
+                     to,
+                     {buffer.begin(), buffer.begin() + size}});
     }
-    side.queued += bytes;
-    waiting_.push({side.free_at + options_.delay,
-                   next_number_++,
-                   to,
-                   {buffer.begin(), buffer.begin() + size}});
   }
 }
 
 void UdpRelay::forward(const Packet& packet) {
   Side& side = sides_[packet.to];
   side.queued -= packet.bytes.size();
+  if (blackout_) return count(&Counts::blacked_out);
   std::optional<sockaddr_in> real;
   {
     const std::lock_guard lock(mutex_);
     real = side.real;
-    if (real) ++counts_.forwarded;
+    // Before that side's description has come there is nobody to send to.
+    if (!real) return;
+    ++counts_.forwarded;
+    if (packet.number < side.last_number) ++counts_.overtaken;
   }
-  // Before that side's description has come there is nobody to send to.
-  if (!real) return;
+  side.last_number = std::max(side.last_number, packet.number);
   sendto(sides_[1 - packet.to].fd, packet.bytes.data(), packet.bytes.size(), 0, generic(*real),
          sizeof *real);
 }

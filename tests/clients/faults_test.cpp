@@ -1,0 +1,280 @@
+// SPDX-License-Identifier: LGPL-2.1-or-later
+//
+// `webrtc-upload serve` and `send` when one of them, or the network between them, is gone from one
+// moment to the next: who is left says so in time, and nothing is left of the session.
+
+#include <gmock/gmock.h>
+#include <gst/gst.h>
+#include <gtest/gtest.h>
+
+#include <algorithm>
+#include <atomic>
+#include <csignal>
+#include <cstdlib>
+#include <filesystem>
+#include <fstream>
+#include <memory>
+#include <random>
+#include <string>
+#include <vector>
+
+#include "clients/flow_support.h"
+#include "signalling/worker_request.h"
+#include "support/udp_relay.h"
+#include "tool/hook_server.h"
+#include "tool/server.h"
+
+namespace webrtcupload::test {
+namespace {
+
+namespace fs = std::filesystem;
+using std::chrono::seconds;
+using ::testing::AnyOf;
+using ::testing::HasSubstr;
+using ::testing::StartsWith;
+
+// For uploads that are only to be received.
+constexpr const char* kSwallow = "fakesink";
+constexpr std::uint64_t kMiB = 1 << 20;
+constexpr std::uint64_t kLargeFile = 64 * kMiB;
+
+// How far `pid` has read `path`; 0 while it does not have it open.
+std::uint64_t position_in(pid_t pid, const std::string& path) {
+  const std::string proc = "/proc/" + std::to_string(pid);
+  std::error_code error;
+  for (const auto& entry : fs::directory_iterator(proc + "/fd", error)) {
+    if (fs::read_symlink(entry.path(), error) != path) continue;
+    std::ifstream info(proc + "/fdinfo/" + entry.path().filename().string());
+    std::string field;
+    std::uint64_t position = 0;
+    if (info >> field >> position && field == "pos:") return position;
+  }
+  return 0;
+}
+
+// What lies between a client and a server: the signalling as well as the packets. When it is cut,
+// nothing passes any more, and nobody says so.
+class Network {
+ public:
+  explicit Network(const Server& server)
+      : port_(server.port()), proxy_([this](const HookQuestion& question) {
+          return cut_http_ ? HookReply{.silent = true} : pass_on(question);
+        }) {}
+
+  // Of the server, as the client knows it.
+  [[nodiscard]] std::string url() const { return proxy_.url().substr(0, proxy_.url().rfind('/')); }
+  void cut_packets() { relay_.set_blackout(true); }
+  void cut_all() {
+    cut_http_ = true;
+    cut_packets();
+  }
+
+ private:
+  HookReply pass_on(const HookQuestion& question) {
+    std::string request = "GET " + question.path + " HTTP/1.1\r\nHost: localhost\r\n\r\n";
+    if (!question.body.empty()) {
+      auto parsed = parse_worker_request(question.body);
+      auto* offer = std::get_if<WorkerRequest>(&parsed);
+      if (!offer) return {.status = 500};
+      offer->offer_sdp = relay_.rewrite_offer(offer->offer_sdp);
+      request = post(write_worker_request(*offer));
+    }
+    // The reply ends with the connection.
+    request.insert(request.find("\r\n") + 2, "Connection: close\r\n");
+    const std::string reply = http_exchange(port_, request);
+    const auto head = reply.find("\r\n\r\n");
+    if (!reply.starts_with("HTTP/1.1 ") || head == std::string::npos) return {.status = 502};
+    HookReply result;
+    result.status = static_cast<unsigned>(std::atoi(reply.c_str() + 9));
+    result.body = reply.substr(head + 4);
+    if (const auto answer = parse_worker_reply(result.status, result.body).answer_sdp) {
+      result.body = worker_reply(relay_.rewrite_answer(*answer));
+    }
+    constexpr char kLocation[] = "\r\nLocation: ";
+    if (const auto at = reply.find(kLocation); at < head) {
+      const auto begin = at + sizeof kLocation - 1;
+      result.headers.emplace_back("Location", reply.substr(begin, reply.find('\r', begin) - begin));
+    }
+    return result;
+  }
+
+  // Slow enough that an upload is under way for a while.
+  UdpRelay relay_{{.bandwidth = 4'000'000}};
+  const int port_;
+  std::atomic<bool> cut_http_ = false;
+  HookServer proxy_;
+};
+
+class Faults : public ::testing::Test {
+ protected:
+  static void SetUpTestSuite() {
+    char name[] = "/tmp/webrtc-upload-files-XXXXXX";
+    directory() = mkdtemp(name);
+    std::ofstream(file("film.mp4"), std::ios::binary) << draw_film(5);
+    // Takes a while, and no space.
+    std::ofstream(file("large.bin")) << "x";
+    fs::resize_file(file("large.bin"), kLargeFile);
+    cut_off() = std::make_unique<CutOff>();
+  }
+  static void TearDownTestSuite() {
+    cut_off().reset();
+    fs::remove_all(directory());
+  }
+
+  static std::string& directory() {
+    static std::string path;
+    return path;
+  }
+  static std::string file(const std::string& name) { return directory() + "/" + name; }
+
+  static std::unique_ptr<Process> start_send(const std::string& url, const std::string& name) {
+    return std::make_unique<Process>(
+        std::vector<std::string>{program(), "send", file(name), "--to", url});
+  }
+  // Until the sender has read that much of the large file.
+  static void wait_position(const Process& sender, std::uint64_t position) {
+    ASSERT_TRUE(eventually([&] {
+      return position_in(sender.pid(), file("large.bin")) >= position;
+    })) << position
+        << ": " << sender.errors();
+  }
+  static void expect_upload_works(Server& server) {
+    const auto sender = start_send(server.url(), "film.mp4");
+    EXPECT_EQ(sender->wait_for_exit(), 0) << sender->errors() << server.process().errors();
+  }
+
+  // An upload whose client reaches nobody any more, from some moment on. It takes that client most
+  // of a minute to be sure, for which the other tests have not to wait.
+  struct CutOff {
+    CutOff() : sender(start_send(network.url(), "large.bin")) {
+      wait_position(*sender, 4 * kMiB);
+      network.cut_all();
+    }
+    Server server{{"--idle-timeout", "5"}, kSwallow};
+    Network network{server};
+    std::unique_ptr<Process> sender;
+  };
+  static std::unique_ptr<CutOff>& cut_off() {
+    static std::unique_ptr<CutOff> instance;
+    return instance;
+  }
+};
+
+constexpr const char* kIsolations[] = {"process", "none"};
+
+// Both kinds of server at once, since it takes a while until a client is known to be gone.
+TEST_F(Faults, NothingIsLeftOfUploadsWhoseSendersAreKilled) {
+  constexpr int kFirst = 2;
+  constexpr int kKilled = 10;
+  struct Side {
+    std::unique_ptr<Server> server;
+    Usage before;
+  };
+  std::vector<Side> sides;
+  for (const char* isolation : kIsolations) {
+    // A client that is there would be given ten minutes to read why its upload failed.
+    sides.push_back({std::make_unique<Server>(
+                         std::vector<std::string>{"--isolation", isolation, "--max-sessions", "16",
+                                                  "--idle-timeout", "5"},
+                         "decodebin ! videoconvert ! webrtcresultsink linger=600000000000"),
+                     {}});
+    // What a process keeps once it has had sessions, it has afterwards.
+    for (int i = 1; i <= kFirst; ++i) expect_upload_works(*sides.back().server);
+    const pid_t pid = sides.back().server->process().pid();
+    sides.back().before = settled_usage_of(pid, usage_of(pid));
+  }
+  // The same moments in every run, as far as the file is concerned.
+  std::mt19937_64 random(9);
+  std::uniform_int_distribution<std::uint64_t> anywhere(1, kLargeFile / 4);
+  for (int i = 0; i < kKilled; ++i) {
+    const std::uint64_t moment = anywhere(random);
+    for (const Side& side : sides) {
+      const auto sender = start_send(side.server->url(), "large.bin");
+      ASSERT_NO_FATAL_FAILURE(wait_position(*sender, moment)) << side.server->process().errors();
+      sender->signal(SIGKILL);
+      EXPECT_EQ(sender->wait_for_exit(), -SIGKILL);
+    }
+  }
+  for (const Side& side : sides) {
+    Server& server = *side.server;
+    for (int session = kFirst + 1; session <= kFirst + kKilled; ++session) {
+      const Event end = server.wait_for_end(session);
+      EXPECT_EQ(end.status, "failed") << session;
+      EXPECT_THAT(end.code, AnyOf("idle-timeout", "peer-gone")) << session;
+      EXPECT_NE(end.message, "") << session;
+    }
+    const Usage after = settled_usage_of(server.process().pid(), side.before);
+    EXPECT_LE(after.descriptors, side.before.descriptors);
+    EXPECT_LE(after.threads, side.before.threads);
+    EXPECT_EQ(after.children, 0U);
+    expect_upload_works(server);
+    EXPECT_EQ(server.wait_for_end(kFirst + kKilled + 1).status, "done");
+    const auto events = server.events();
+    EXPECT_EQ(std::ranges::count(events, "end", &Event::event), kFirst + kKilled + 1);
+  }
+}
+
+TEST_F(Faults, AKilledServerLeavesNoFileAndStartsAgainAtOnce) {
+  for (const std::string isolation : kIsolations) {
+    SCOPED_TRACE(isolation);
+    Server server({"--isolation", isolation}, kSwallow);
+    const auto sender = start_send(server.url(), "large.bin");
+    ASSERT_NO_FATAL_FAILURE(wait_position(*sender, 4 * kMiB));
+    server.process().signal(SIGKILL);
+    EXPECT_EQ(server.process().wait_for_exit(), -SIGKILL);
+    EXPECT_TRUE(fs::is_empty(server.spool()));
+    {
+      // In its place: the same address and the same directory.
+      Server again({"--isolation", isolation, "--port", std::to_string(server.port()),
+                    "--spool-directory", server.spool()},
+                   kSwallow);
+      EXPECT_EQ(again.url(), server.url());
+      expect_upload_works(again);
+      EXPECT_TRUE(fs::is_empty(server.spool()));
+      again.process().signal(SIGTERM);
+      EXPECT_EQ(again.process().wait_for_exit(), 0) << again.process().errors();
+    }
+    EXPECT_EQ(sender->wait_for_exit(), 1);
+    // The session's process may be faster than its own end.
+    EXPECT_THAT(sender->errors(), AnyOf(StartsWith("webrtc-upload send: the server is gone: "),
+                                        "webrtc-upload send: the server is stopping\n"));
+  }
+}
+
+// Only the signalling gets through: the server notices by `--idle-timeout`, and the client asks it.
+TEST_F(Faults, BothSidesAreToldWhenPacketsNoLongerGetThrough) {
+  Server server({"--idle-timeout", "3"}, kSwallow);
+  Network network(server);
+  const auto sender = start_send(network.url(), "large.bin");
+  ASSERT_NO_FATAL_FAILURE(wait_position(*sender, 4 * kMiB));
+  network.cut_packets();
+  EXPECT_EQ(sender->wait_for_exit(), 1);
+  const Event end = server.wait_for_end(1);
+  EXPECT_EQ(end.code, "idle-timeout");
+  EXPECT_EQ(sender->errors(), "webrtc-upload send: " + end.message + "\n");
+}
+
+// Likewise without the signalling: the client gives up when ICE does.
+TEST_F(Faults, BothSidesAreToldWhenNothingGetsThrough) {
+  // With libnice 0.1.21, and what `send` waits for beside it. The machine may be slow.
+  constexpr seconds kIce{50 + 7};
+  constexpr seconds kSlack{20};
+  const Event end = cut_off()->server.wait_for_end(1);
+  EXPECT_EQ(end.code, "idle-timeout") << end.message;
+  EXPECT_EQ(cut_off()->sender->wait_for_exit(kIce + kSlack), 1);
+  EXPECT_THAT(cut_off()->sender->errors(), AnyOf(HasSubstr("connection to the peer was lost"),
+                                                 HasSubstr("the connection failed")));
+  expect_upload_works(cut_off()->server);
+}
+
+}  // namespace
+}  // namespace webrtcupload::test
+
+int main(int argc, char** argv) {
+  // What is left of sessions is looked for from outside; a tracer that keeps a record of objects
+  // would blur that.
+  unsetenv("GST_TRACERS");
+  gst_init(&argc, &argv);
+  ::testing::InitGoogleTest(&argc, argv);
+  return RUN_ALL_TESTS();
+}
