@@ -5,6 +5,7 @@
 #include <cstdlib>
 #include <filesystem>
 #include <iterator>
+#include <sys/syscall.h>
 #include <system_error>
 
 #include "unit/hostile_system.h"
@@ -29,6 +30,13 @@ std::size_t TemporaryDirectory::entries() const {
 int run_with_tmpfs(const std::string& directory, const std::string& options, unsigned long flags,
                    const std::function<void()>& body) {
   return webrtcupload::testing::run_with_tmpfs(directory, options, flags, body);
+}
+
+bool run_with_failing_writes(std::uint32_t position_bits, int error,
+                             const std::function<void()>& body) {
+  constexpr unsigned kPosition = 3;
+  return webrtcupload::testing::run_with_failing_call(
+      {SYS_pwrite64, error, kPosition, position_bits}, body);
 }
 
 }  // namespace webrtcupload::test

@@ -1,9 +1,11 @@
 // SPDX-License-Identifier: LGPL-2.1-or-later
 //
-// Directories for spool files: a fresh one, and filesystems that are full or cannot be written.
+// Directories for spool files: a fresh one, filesystems that are full or cannot be written, and
+// disks that break.
 
 #pragma once
 
+#include <cstdint>
 #include <functional>
 #include <string>
 
@@ -31,5 +33,11 @@ class TemporaryDirectory {
 // has not run then.
 int run_with_tmpfs(const std::string& directory, const std::string& options, unsigned long flags,
                    const std::function<void()>& body);
+
+// Runs `body` on a thread for which the kernel fails writes to a position in a file that has all of
+// these bits; likewise for the threads that it starts. False, and nothing was run, where the kernel
+// has no seccomp filters.
+bool run_with_failing_writes(std::uint32_t position_bits, int error,
+                             const std::function<void()>& body);
 
 }  // namespace webrtcupload::test

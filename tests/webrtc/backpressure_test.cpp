@@ -16,12 +16,9 @@
 #include <string>
 #include <thread>
 
-#include "core/spool.h"
-#include "gst/gstwebrtcupload.h"
-#include "gst/gstwebrtcuploadsink.h"
 #include "gst/inbox.h"
-#include "gst/storage_factory.h"
 #include "webrtc/receiving_pipeline.h"
+#include "webrtc/test_storage.h"
 #include "webrtc/upload_witness.h"
 
 namespace webrtcupload::test {
@@ -36,43 +33,19 @@ constexpr bool kSanitized = true;
 #else
 constexpr bool kSanitized = false;
 #endif
-constexpr std::chrono::milliseconds kWriteTime{kSanitized ? 50 : 5};
 
-// A real spool whose every write is preceded by `wait`.
-class DelayedStorage final : public Storage {
- public:
-  DelayedStorage(std::unique_ptr<Spool> spool, std::function<void()> wait)
-      : spool_(std::move(spool)), wait_(std::move(wait)) {}
-
-  std::optional<Error> reserve(std::uint64_t size) override { return spool_->reserve(size); }
-  std::optional<Error> write(std::uint64_t position, ByteView bytes) override {
-    wait_();
-    return spool_->write(position, bytes);
-  }
-  std::optional<Error> read(std::uint64_t position, std::span<std::uint8_t> out) const override {
-    return spool_->read(position, out);
-  }
-
- private:
-  const std::unique_ptr<Spool> spool_;
-  const std::function<void()> wait_;
-};
-
-// Every spool made from now on is delayed so.
-void delay_storage(std::function<void()> wait) {
-  replace_storage_factory(
-      [wait = std::move(wait)](const std::string& directory) -> Result<std::unique_ptr<Storage>> {
-        auto spool = Spool::open(directory);
-        if (!spool) return spool.error();
-        return std::unique_ptr<Storage>(
-            std::make_unique<DelayedStorage>(std::move(spool.value()), wait));
-      });
+// Every write to a spool made from now on is preceded by `wait`, which is told its size.
+void delay_storage(std::function<void(std::size_t)> wait) {
+  intercept_storage([wait = std::move(wait)](const Access& access) -> std::optional<Error> {
+    if (access.is_write) wait(access.size);
+    return std::nullopt;
+  });
 }
 
 // A disk at which everything stands still until it is let go.
 std::shared_ptr<Blocker> stop_storage() {
   const auto blocker = std::make_shared<Blocker>();
-  delay_storage([blocker] { blocker->block(); });
+  delay_storage([blocker](std::size_t) { blocker->block(); });
   return blocker;
 }
 
@@ -86,18 +59,8 @@ guint64 resident_bytes() {
 
 class BackPressure : public testing::Test {
  protected:
-  // The elements of this executable rather than the plugin's: only their storage can be replaced.
-  static void SetUpTestSuite() {
-    ASSERT_TRUE(GST_ELEMENT_REGISTER(webrtcupload, nullptr));
-    ASSERT_TRUE(GST_ELEMENT_REGISTER(webrtcuploadsink, nullptr));
-    for (const char* name : {"webrtcupload", "webrtcuploadsink"}) {
-      // The registry's, for the life of the process.
-      const GstPtr<GstElementFactory> factory(gst_element_factory_find(name));
-      GST_OBJECT_FLAG_SET(factory.get(), GST_OBJECT_FLAG_MAY_BE_LEAKED);
-    }
-  }
-
-  void TearDown() override { replace_storage_factory(nullptr); }
+  static void SetUpTestSuite() { use_own_elements(); }
+  void TearDown() override { intercept_storage(nullptr); }
 
   // A pipeline that sends `size` bytes of noise to `webrtcbin`'s peer.
   GstPtr<GstElement> make_sender(guint64 size) {
@@ -114,32 +77,52 @@ class BackPressure : public testing::Test {
   PeerPair pair_{{.observe_incoming = false}};
 };
 
-TEST_F(BackPressure, SlowStorageHoldsTheSenderBackAgainAndAgain) {
-  constexpr guint64 kSize = (kSanitized ? 12 : 96) * kMiB;
+struct Disk {
+  const char* name;
+  std::function<std::chrono::nanoseconds(std::size_t)> time_of_write;
+  guint64 size;
+};
+
+class SlowDisk : public BackPressure, public testing::WithParamInterface<Disk> {};
+
+TEST_P(SlowDisk, HoldsTheSenderBackAgainAndAgain) {
+  const Disk& disk = GetParam();
+  const guint64 size = kSanitized ? 12 * kMiB : disk.size;
   // The sleep is what is simulated here, a slow disk; nothing waits for it.
-  delay_storage([] { std::this_thread::sleep_for(kWriteTime); });
+  delay_storage([&](std::size_t bytes) {
+    std::this_thread::sleep_for(disk.time_of_write(bytes) * (kSanitized ? 10 : 1));
+  });
   ReceivingPipeline receiver(pair_.answerer(), "upload-timeout=0", "fakesink name=sink sync=false");
   receiver.play();
-  const auto sender = make_sender(kSize);
+  const auto sender = make_sender(size);
   BusLog sender_bus(sender.get());
   ASSERT_TRUE(pair_.start());
   ASSERT_NE(gst_element_set_state(sender.get(), GST_STATE_PLAYING), GST_STATE_CHANGE_FAILURE);
   ASSERT_TRUE(pair_.negotiate());
 
-  ASSERT_TRUE(eventually([&] { return receiver.stat_u64("bytes") > kSize / 8; }, kDeadline));
+  ASSERT_TRUE(eventually([&] { return receiver.stat_u64("bytes") > size / 8; }, kDeadline));
   const guint64 resident_early = resident_bytes();
   ASSERT_TRUE(receiver.wait_eos());
   const guint64 resident_late = resident_bytes();
 
-  EXPECT_EQ(receiver.stat_u64("bytes"), kSize);
+  EXPECT_EQ(receiver.stat_u64("bytes"), size);
   EXPECT_EQ(receiver.state(), "done");
   // Without back-pressure seven eighths of the upload would have piled up in between.
   if (!kSanitized) {
-    EXPECT_LT(receiver.stat_u64("backlog-peak"), kSize / 3);
-    EXPECT_LT(resident_late, resident_early + kSize / 2);
+    EXPECT_LT(receiver.stat_u64("backlog-peak"), size / 3);
+    EXPECT_LT(resident_late, resident_early + size / 2);
   }
   stop_promptly(sender.get());
 }
+
+INSTANTIATE_TEST_SUITE_P(
+    , SlowDisk,
+    testing::Values(Disk{"FiveMillisecondsAWrite",
+                         [](std::size_t) { return std::chrono::milliseconds(5); }, 96 * kMiB},
+                    Disk{"FiveMegabytesASecond",
+                         [](std::size_t bytes) { return std::chrono::nanoseconds(bytes * 200); },
+                         40 * kMiB}),
+    [](const auto& test_case) { return std::string(test_case.param.name); });
 
 TEST_F(BackPressure, StorageThatStandsStillHoldsTheSenderBack) {
   constexpr guint64 kSize = (kSanitized ? 12 : 48) * kMiB;

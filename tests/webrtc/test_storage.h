@@ -1,0 +1,30 @@
+// SPDX-License-Identifier: LGPL-2.1-or-later
+//
+// Disks that are slow, that stand still or that fail, where no real one can be made so on demand.
+
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+#include <functional>
+#include <optional>
+
+#include "core/error.h"
+
+namespace webrtcupload::test {
+
+// The elements of this executable rather than the plugin's: only their storage can be replaced.
+// Once, before any of them is made.
+void use_own_elements();
+
+struct Access {
+  bool is_write;
+  std::uint64_t position;
+  std::size_t size;
+};
+
+// Called before each access to a spool that is made from now on, on the thread that makes it: what
+// it returns is that access' error, otherwise it is carried out. Null: as usual.
+void intercept_storage(std::function<std::optional<Error>(const Access&)> intercept);
+
+}  // namespace webrtcupload::test
