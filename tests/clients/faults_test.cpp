@@ -9,13 +9,16 @@
 
 #include <algorithm>
 #include <atomic>
+#include <cerrno>
 #include <csignal>
 #include <cstdlib>
+#include <cstring>
 #include <filesystem>
 #include <fstream>
 #include <memory>
 #include <random>
 #include <string>
+#include <sys/mount.h>
 #include <vector>
 
 #include "clients/flow_support.h"
@@ -23,6 +26,7 @@
 #include "support/udp_relay.h"
 #include "tool/hook_server.h"
 #include "tool/server.h"
+#include "unit/hostile_system.h"
 
 namespace webrtcupload::test {
 namespace {
@@ -31,6 +35,7 @@ namespace fs = std::filesystem;
 using std::chrono::seconds;
 using ::testing::AnyOf;
 using ::testing::HasSubstr;
+using ::testing::Not;
 using ::testing::StartsWith;
 
 // For uploads that are only to be received.
@@ -238,6 +243,39 @@ TEST_F(Faults, AKilledServerLeavesNoFileAndStartsAgainAtOnce) {
     // The session's process may be faster than its own end.
     EXPECT_THAT(sender->errors(), AnyOf(StartsWith("webrtc-upload send: the server is gone: "),
                                         "webrtc-upload send: the server is stopping\n"));
+  }
+}
+
+// Whose disk is full, or becomes read-only while it runs: it says so, takes no harm, and goes on
+// when the disk does.
+TEST_F(Faults, AServerOutlivesItsDisk) {
+  for (const std::string isolation : kIsolations) {
+    SCOPED_TRACE(isolation);
+    const std::string spool = file("spool-" + isolation);
+    ASSERT_TRUE(fs::create_directory(spool));
+    const int mount_error = webrtcupload::testing::run_with_tmpfs(spool, "size=4m", 0, [&] {
+      Server server({"--isolation", isolation, "--spool-directory", spool}, kSwallow);
+      const auto expect_failure = [&](const char* sentence) {
+        const auto sender = start_send(server.url(), "large.bin");
+        EXPECT_EQ(sender->wait_for_exit(), 1);
+        EXPECT_THAT(sender->errors(), HasSubstr(sentence));
+        // Where the server keeps its files is nobody's business.
+        EXPECT_THAT(sender->errors(), Not(HasSubstr(directory())));
+      };
+      expect_failure("No space left on device");
+      const Event end = server.wait_for_end(1);
+      EXPECT_EQ(end.code, "storage-failed");
+      expect_upload_works(server);
+      const auto remount = [&](unsigned long flags) {
+        return mount("none", spool.c_str(), nullptr, MS_REMOUNT | flags, "size=4m");
+      };
+      ASSERT_EQ(remount(MS_RDONLY), 0) << std::strerror(errno);
+      expect_failure("Read-only file system");
+      ASSERT_EQ(remount(0), 0) << std::strerror(errno);
+      expect_upload_works(server);
+    });
+    if (mount_error == EPERM) GTEST_SKIP() << "cannot mount: " << std::strerror(EPERM);
+    ASSERT_EQ(mount_error, 0) << std::strerror(mount_error);
   }
 }
 
