@@ -14,6 +14,8 @@
 
 #include "gst/glib_ptr.h"
 #include "signalling/main_context.h"
+#include "signalling/request_framing.h"
+#include "signalling/request_stream.h"
 #include "signalling/whip.h"
 #include "web/web_file.h"
 
@@ -133,7 +135,7 @@ struct HttpServer::Impl {
     // For what the client has to do: send its request, take its reply.
     Timer deadline;
     std::uint64_t number;  // In the order in which they came.
-    std::size_t received = 0;
+    std::shared_ptr<RequestFraming> framing;
     bool whole = false;    // The request is; it is being answered.
     bool refused = false;  // Has its reply before that.
     bool dropped = false;  // Only libsoup has to see it yet.
@@ -143,7 +145,8 @@ struct HttpServer::Impl {
           stream(connection),
           deadline(g_main_context_get_thread_default() ? g_main_context_get_thread_default()
                                                        : g_main_context_default()),
-          number(owner->accepted++) {}
+          number(owner->accepted++),
+          framing(std::make_shared<RequestFraming>(owner->options.max_body)) {}
   };
   std::uint64_t accepted = 0;
   std::map<GObject*, std::shared_ptr<Connection>> connections;
@@ -188,9 +191,8 @@ struct HttpServer::Impl {
     }
     GSocket* socket = g_socket_connection_get_socket(stream);
     auto connection = std::make_shared<Connection>(this, stream);
-    connection->deadline.start(options.request_timeout, [this, raw = connection.get()] {
-      refuse(*raw, too_late(), nullptr);
-    });
+    connection->deadline.start(options.request_timeout,
+                               [this, raw = connection.get()] { refuse(*raw, too_late()); });
     GSocketAddress* local = g_socket_get_local_address(socket, nullptr);
     GSocketAddress* remote = g_socket_get_remote_address(socket, nullptr);
     if (!local || !remote) {
@@ -201,10 +203,15 @@ struct HttpServer::Impl {
     }
     connection->remote.reset(remote);
     by_address[remote] = connection.get();
+    const auto one_request = make_request_stream(
+        G_IO_STREAM(stream), connection->framing, [weak = std::weak_ptr<Connection>(connection)] {
+          const auto found = weak.lock();
+          if (found && !found->refused) found->impl->refuse(*found, *found->framing->error());
+        });
     g_object_weak_ref(G_OBJECT(stream), connection_gone, this);
     connections.emplace(G_OBJECT(stream), std::move(connection));
     GError* error = nullptr;
-    if (!soup_server_accept_iostream(soup.get(), G_IO_STREAM(stream), local, remote, &error)) {
+    if (!soup_server_accept_iostream(soup.get(), one_request.get(), local, remote, &error)) {
       g_warning("could not take a connection: %s", error->message);
       g_clear_error(&error);
     }
@@ -223,7 +230,7 @@ struct HttpServer::Impl {
     }
     if (!longest) return false;
     // Its place is needed now; whether it gets to read why is up to the network.
-    if (!longest->refused) refuse(*longest, too_late(), nullptr);
+    if (!longest->refused) refuse(*longest, too_late());
     drop(*longest);
     return true;
   }
@@ -239,11 +246,18 @@ struct HttpServer::Impl {
     g_socket_shutdown(g_socket_connection_get_socket(connection.stream), TRUE, TRUE, nullptr);
   }
 
+  // The same for who has had its time: one that still sends must not wait for somebody to read it.
+  static void reset(Connection& connection) {
+    const linger at_once{1, 0};
+    setsockopt(g_socket_get_fd(g_socket_connection_get_socket(connection.stream)), SOL_SOCKET,
+               SO_LINGER, &at_once, sizeof at_once);
+    drop(connection);
+  }
+
   // Says no while the request is still arriving: libsoup answers only after the last byte of a
   // body, however long. The reply goes out at once; what the client still sends is read and thrown
-  // away for a moment, so that it gets to see the reply instead of a reset. `request` is null while
-  // it has no headers.
-  void refuse(Connection& connection, const HttpError& error, SoupMessageHeaders* request) {
+  // away for a moment, so that it gets to see the reply instead of a reset.
+  void refuse(Connection& connection, const HttpError& error) {
     GSocket* socket = g_socket_connection_get_socket(connection.stream);
     connection.refused = true;
     const std::string body = error.body();
@@ -251,55 +265,18 @@ struct HttpServer::Impl {
         "HTTP/1.1 " + std::to_string(error.status) + " " + reason_phrase(error.status) +
         "\r\nContent-Type: application/json\r\nContent-Length: " + std::to_string(body.size()) +
         "\r\nConnection: close\r\n";
-    for (const auto& [name, value] : sharing(request)) reply += name + ": " + value + "\r\n";
+    for (const auto& [name, value] : sharing(connection.framing->origin())) {
+      reply += name + ": " + value + "\r\n";
+    }
     reply += "\r\n" + body;
     g_socket_send(socket, reply.data(), reply.size(), nullptr, nullptr);
     g_socket_shutdown(socket, FALSE, TRUE, nullptr);
-    connection.deadline.start(std::chrono::milliseconds(500), [raw = &connection] { drop(*raw); });
+    connection.deadline.start(std::chrono::milliseconds(500), [raw = &connection] { reset(*raw); });
   }
 
   Connection* find(SoupServerMessage* message) {
     const auto found = by_address.find(soup_server_message_get_remote_address(message));
     return found == by_address.end() ? nullptr : found->second;
-  }
-
-  static void on_request_started(SoupServer*, SoupServerMessage* message, gpointer self) {
-    g_signal_connect(message, "got-headers", G_CALLBACK(on_got_headers), self);
-    g_signal_connect(message, "got-chunk", G_CALLBACK(on_got_chunk), self);
-  }
-
-  static void on_got_headers(SoupServerMessage* message, gpointer self) {
-    auto* impl = static_cast<Impl*>(self);
-    SoupMessageHeaders* headers = soup_server_message_get_request_headers(message);
-    if (soup_message_headers_get_encoding(headers) == SOUP_ENCODING_CONTENT_LENGTH &&
-        static_cast<std::uint64_t>(soup_message_headers_get_content_length(headers)) >
-            impl->options.max_body) {
-      impl->refuse_body(message);
-    }
-  }
-
-  static void on_got_chunk(SoupServerMessage* message, GBytes* chunk, gpointer self) {
-    auto* impl = static_cast<Impl*>(self);
-    Connection* connection = impl->find(message);
-    if (!connection || connection->refused) return;
-    connection->received += g_bytes_get_size(chunk);
-    if (connection->received > impl->options.max_body) impl->refuse_body(message);
-  }
-
-  void refuse_body(SoupServerMessage* message) {
-    SoupMessageBody* body = soup_server_message_get_request_body(message);
-    soup_message_body_set_accumulate(body, FALSE);
-    soup_message_body_truncate(body);
-    Connection* connection = find(message);
-    if (connection && !connection->refused) {
-      refuse(*connection,
-             HttpError{413,
-                       "TooLarge",
-                       "The request body is larger than the " + std::to_string(options.max_body) +
-                           " bytes allowed.",
-                       {}},
-             soup_server_message_get_request_headers(message));
-    }
   }
 
   static void on_request(SoupServer*, SoupServerMessage* message, const char* path, GHashTable*,
@@ -310,8 +287,8 @@ struct HttpServer::Impl {
   void handle(SoupServerMessage* message, const char* path) {
     if (Connection* connection = find(message)) {
       if (connection->refused) {
-        // Its end arrived after all; it has its reply.
-        soup_server_message_set_status(message, 413, reason_phrase(413));
+        // It has its reply; this one goes nowhere.
+        soup_server_message_set_status(message, 408, reason_phrase(408));
         return;
       }
       connection->whole = true;
@@ -319,7 +296,7 @@ struct HttpServer::Impl {
     }
     SoupMessageHeaders* request = soup_server_message_get_request_headers(message);
     SoupMessageHeaders* response = soup_server_message_get_response_headers(message);
-    for (const auto& [name, value] : sharing(request)) {
+    for (const auto& [name, value] : sharing(all_of_header(request, "Origin"))) {
       soup_message_headers_replace(response, name.c_str(), value.c_str());
     }
     soup_message_headers_replace(response, "Access-Control-Expose-Headers",
@@ -348,7 +325,7 @@ struct HttpServer::Impl {
         const auto replied = weak.lock();
         if (!replied) return;
         replied->deadline.start(replied->impl->options.request_timeout,
-                                [raw = replied.get()] { drop(*raw); });
+                                [raw = replied.get()] { reset(*raw); });
       };
       HttpResponder::Pending::start_watching(pending,
                                              g_socket_connection_get_socket(connection->stream));
@@ -432,10 +409,9 @@ struct HttpServer::Impl {
 
   // What tells a browser which pages may read the reply, and shared caches that it is not the same
   // for all.
-  [[nodiscard]] HttpHeaders sharing(SoupMessageHeaders* request) const {
+  [[nodiscard]] HttpHeaders sharing(const std::optional<std::string>& origin) const {
     if (options.origins.all()) return {{kAllowOrigin, "*"}};
     HttpHeaders headers = {{"Vary", "Origin"}};
-    const auto origin = request ? all_of_header(request, "Origin") : std::nullopt;
     if (origin && options.origins.lists(*origin)) headers.emplace_back(kAllowOrigin, *origin);
     return headers;
   }
@@ -494,12 +470,12 @@ std::string HttpServer::start() {
   GInetAddress* address = g_inet_address_new_from_string(impl.options.address.c_str());
   if (!address) return "\"" + impl.options.address + "\" is not an IP address";
   impl.soup.reset(soup_server_new("server-header", "webrtc-upload ", nullptr));
-  g_signal_connect(impl.soup.get(), "request-started", G_CALLBACK(Impl::on_request_started), &impl);
   soup_server_add_handler(impl.soup.get(), nullptr, Impl::on_request, &impl, nullptr);
 
   impl.service.reset(g_socket_service_new());
-  // Before the address is added. GLib's 10 makes a burst of clients wait for retransmissions.
-  g_socket_listener_set_backlog(G_SOCKET_LISTENER(impl.service.get()), 128);
+  // Before the address is added. Who finds no room there, as in a burst of clients or a flood of
+  // connections, waits for retransmissions. The kernel takes less if it is to (net.core.somaxconn).
+  g_socket_listener_set_backlog(G_SOCKET_LISTENER(impl.service.get()), 4096);
   GSocketAddress* wanted = g_inet_socket_address_new(address, impl.options.port);
   GSocketAddress* actual = nullptr;
   GError* error = nullptr;
