@@ -282,15 +282,19 @@ class UploadServer::Worker : public std::enable_shared_from_this<Worker> {
       // Once it uploads, its leaving is the upload's affair.
       if (self && !self->events_.upload_begun()) self->leave(Outcome{"peer-gone", why});
     };
-    events.untrusted = [weak](const std::string& why) {
-      const auto self = weak.lock();
-      if (!self) return;
-      if (self->events_.upload_begun()) {
-        self->events_.give_up();
-        self->tell([distrusted = self->events_.distrusted, why] { distrusted(why); });
-      }
-      self->leave(Outcome{"untrusted-peer", why});
+    const auto distrust = [weak](const char* code) {
+      return [weak, code](const std::string& why) {
+        const auto self = weak.lock();
+        if (!self) return;
+        if (self->events_.upload_begun()) {
+          self->events_.give_up();
+          self->tell([distrusted = self->events_.distrusted, why] { distrusted(why); });
+        }
+        self->leave(Outcome{code, why});
+      };
     };
+    events.untrusted = distrust("untrusted-peer");
+    events.too_many_channels = distrust("too-many-channels");
     auto addresses = ice_addresses_for(settings_.address);
     const bool this_machine = only_loopback(addresses);
     return Peer::create(context_,

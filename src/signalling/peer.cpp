@@ -153,6 +153,19 @@ GstPromise* make_promise(GMainContext* context, std::shared_ptr<Promises> promis
       });
 }
 
+// What comes for the data channels is lost from now on. Takes no lock of webrtcbin's but its object
+// lock.
+void stop_listening_to(GstElement* webrtcbin) {
+  for (const auto& sctpdec : elements_made_by(GST_BIN(webrtcbin), "sctpdec")) {
+    const GstPtr<GstPad> pad(gst_element_get_static_pad(sctpdec.get(), "sink"));
+    if (!pad) continue;
+    gst_pad_add_probe(
+        pad.get(),
+        static_cast<GstPadProbeType>(GST_PAD_PROBE_TYPE_BUFFER | GST_PAD_PROBE_TYPE_BUFFER_LIST),
+        [](GstPad*, GstPadProbeInfo*, gpointer) { return GST_PAD_PROBE_DROP; }, nullptr, nullptr);
+  }
+}
+
 void stop(GstElement* pipeline, GstElement* webrtcbin) {
   prepare_stop(webrtcbin);
   gst_element_set_state(pipeline, GST_STATE_NULL);
@@ -181,12 +194,20 @@ struct Peer::Impl {
   bool gone = false;
   bool closed = false;
 
-  // Labels of the channels that the other side announced, the first ones. Filled on the pc thread;
-  // the mutex is a leaf.
+  // The channels that the other side announced: how many, and the labels of the first ones. Filled
+  // on the pc thread; the mutex is a leaf.
   struct Announced {
     static constexpr std::size_t kMostLabels = 16;
     std::mutex mutex;
+    std::size_t count = 0;
     std::set<std::string> labels;
+
+    // How many there are with this one.
+    std::size_t add(const std::string& label) {
+      const std::lock_guard lock(mutex);
+      if (labels.size() < kMostLabels) labels.insert(label);
+      return ++count;
+    }
   };
   std::shared_ptr<Announced> announced = std::make_shared<Announced>();
 
@@ -293,17 +314,23 @@ struct Peer::Impl {
     connections.emplace_back(webrtcbin.get(), "notify::ice-gathering-state", on_notify,
                              later([](Impl& impl) { impl.check_gathering(); }));
 
-    using OnChannel = std::function<void(GstWebRTCDataChannel*)>;
+    using OnChannel = std::function<void(GstElement*, GstWebRTCDataChannel*)>;
     // On the pc thread, with the PC lock held: never owns the peer, whose end would deadlock here.
     OnChannel on_channel = [context = context, self = self, labels = watched_labels,
-                            announced = announced](GstWebRTCDataChannel* channel) {
+                            announced = announced,
+                            too_many = later([](Impl& impl) { impl.on_too_many_channels(); })](
+                               GstElement* of, GstWebRTCDataChannel* channel) {
       char* raw = nullptr;
       g_object_get(channel, "label", &raw, nullptr);
       const std::string label = raw ? raw : "";
       g_free(raw);
-      {
-        const std::lock_guard lock(announced->mutex);
-        if (announced->labels.size() < Announced::kMostLabels) announced->labels.insert(label);
+      if (const std::size_t count = announced->add(label); count > kMostChannels) {
+        // Others may be on their way here.
+        if (count == kMostChannels + 1) {
+          stop_listening_to(of);
+          too_many();
+        }
+        return;
       }
       const auto found = labels->find(label);
       if (found == labels->end()) return;
@@ -315,8 +342,8 @@ struct Peer::Impl {
       });
     };
     connections.emplace_back(webrtcbin.get(), "on-data-channel",
-                             G_CALLBACK(+[](GstElement*, GstWebRTCDataChannel* channel,
-                                            OnChannel* handler) { (*handler)(channel); }),
+                             G_CALLBACK(+[](GstElement* of, GstWebRTCDataChannel* channel,
+                                            OnChannel* handler) { (*handler)(of, channel); }),
                              std::move(on_channel));
 
     GstBus* bus = gst_element_get_bus(pipeline.get());
@@ -415,6 +442,13 @@ struct Peer::Impl {
         events.untrusted("the peer's certificate is not the one its session description announced");
       }
     }
+  }
+
+  void on_too_many_channels() {
+    if (gone || !events.too_many_channels) return;
+    const auto keep = self.lock();
+    events.too_many_channels("the client has opened more than " + std::to_string(kMostChannels) +
+                             " data channels");
   }
 
   void check_gathering() {

@@ -48,6 +48,11 @@ struct PeerError {
 
 class Peer : public std::enable_shared_from_this<Peer> {
  public:
+  // An upload has two. Each that is opened, and be it closed at once, costs webrtcbin two bins and
+  // two threads, some of which stay until the connection's end; and the stacks of so many threads
+  // have to fit into the memory that a session may have, or webrtcbin locks up.
+  static constexpr std::size_t kMostChannels = 16;
+
   // Every event comes on the context's thread.
   struct Events {
     std::function<void()> connected;
@@ -56,6 +61,9 @@ class Peer : public std::enable_shared_from_this<Peer> {
     // Instead of `gone`: whoever has connected is not who sent the session description. Nothing
     // that came from there may be used.
     std::function<void(const std::string& why)> untrusted;
+    // The other side has opened more than kMostChannels. Nothing more is received; it may still be
+    // told good-bye. At most once.
+    std::function<void(const std::string& why)> too_many_channels;
     // A channel the other side opened, with a label for which `watch_channel` was called.
     std::function<void(std::shared_ptr<DataChannel>)> channel;
   };

@@ -99,6 +99,13 @@ std::string Session::make_peer() {
     self->peer_gone_ = true;
     self->fail("untrusted-peer", why);
   };
+  events.too_many_channels = [weak](const std::string& why) {
+    const auto self = weak.lock();
+    if (!self) return;
+    // Whatever it would say to what it is told is not heard.
+    self->peer_gone_ = true;
+    self->fail("too-many-channels", why);
+  };
   std::string problem;
   peer_ = Peer::create(context_,
                        PeerOptions{.local_addresses = config_.ice_addresses,

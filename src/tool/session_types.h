@@ -105,7 +105,8 @@ struct PolicyAnswer {
 struct SessionEnd {
   bool done = false;
   // Stable, empty if done: an upload error's code, or "processing-failed", "connect-timeout",
-  // "untrusted-peer", "cancelled", "crashed", "too-much-memory", "sandbox-violation".
+  // "untrusted-peer", "too-many-channels", "cancelled", "crashed", "too-much-memory",
+  // "sandbox-violation".
   std::string code;
   std::string message;
   std::uint64_t frames = 0;

@@ -266,6 +266,26 @@ TEST_F(ServerElement, APeerThatGoesBeforeItsUploadFreesThePlace) {
   EXPECT_EQ(bus_->count(GST_MESSAGE_WARNING), 0U);
 }
 
+// Nothing of it stays, and the next one gets the place.
+TEST_F(ServerElement, APeerThatOpensTooManyChannelsLosesThePlace) {
+  start("", "fakesink");
+  WorkerClient client;
+  ASSERT_EQ(client.connect(port(), batch()), 200);
+  ASSERT_TRUE(client.wait_open());
+  const std::string path = client.location();
+  for (int i = 0; i < 15; ++i) ASSERT_TRUE(client.open("another"));
+  EXPECT_TRUE(eventually([&] {
+    return test::http_exchange(port(), "GET " + path + " HTTP/1.1\r\nHost: x\r\n\r\n")
+               .find(
+                   R"("code":"too-many-channels","message":"the client has opened more than 16)") !=
+           std::string::npos;
+  }));
+  EXPECT_TRUE(eventually([&] {
+    WorkerClient next;
+    return next.connect(port(), batch()) == 200;
+  }));
+}
+
 TEST_F(ServerElement, WhatAnApplicationAllowsAPeerIsNotForTheNextOne) {
   struct Question {
     std::promise<void> asked;

@@ -85,6 +85,14 @@ int WorkerClient::connect(int port, WorkerRequest request, const std::string& mo
   return status;
 }
 
+std::string WorkerClient::location() const {
+  constexpr std::string_view kHeader = "\r\nLocation: ";
+  const std::size_t at = reply_.find(kHeader);
+  if (at == std::string::npos) return "";
+  const std::size_t value = at + kHeader.size();
+  return reply_.substr(value, reply_.find('\r', value) - value);
+}
+
 void WorkerClient::upload(const std::string& path) { upload_part(path, G_MAXUINT32); }
 
 void WorkerClient::upload_part(const std::string& path, std::uint32_t chunks) {

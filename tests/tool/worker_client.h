@@ -51,6 +51,14 @@ class WorkerClient {
     return results_.observer->wait_open() && upload_.observer->wait_open();
   }
 
+  // For what no good client does.
+  [[nodiscard]] GstWebRTCDataChannel* upload_channel() const { return upload_.channel.get(); }
+  [[nodiscard]] GstWebRTCDataChannel* results_channel() const { return results_.channel.get(); }
+  // One more channel; kept until the connection ends.
+  [[nodiscard]] bool open(const char* label) { return pair_.create_channel(label) != nullptr; }
+  // Of its session: "/sessions/...", out of the reply.
+  [[nodiscard]] std::string location() const;
+
   // Closes the connection.
   void hang_up() { pair_.close_connection(PeerPair::Side::kOfferer); }
   // As a program that is killed: without a word.

@@ -237,6 +237,9 @@ std::vector<Row> rows() {
     };
   };
   const Send shorter = [](auto* channel) { EXPECT_TRUE(send_bytes(channel, Bytes(7))); };
+  const auto bytes = [](std::size_t size) -> Send {
+    return [=](auto* channel) { EXPECT_TRUE(send_bytes(channel, Bytes(size))); };
+  };
   const Send header_only = [](auto* channel) { EXPECT_TRUE(send_bytes(channel, kHeaderOnly)); };
   const Send text = [](auto* channel) { EXPECT_TRUE(send_text(channel, "hello")); };
   const auto malformed = GST_WEBRTC_UPLOAD_ERROR_MALFORMED_MESSAGE;
@@ -246,6 +249,39 @@ std::vector<Row> rows() {
   const auto too_large = GST_WEBRTC_UPLOAD_ERROR_TOO_LARGE;
   return {
       {"Short", "", shorter, {malformed, "malformed-message", {"7 bytes", "8 bytes"}}},
+      {"TwoBytes", "", bytes(2), {malformed, "malformed-message", {"2 bytes", "8 bytes"}}},
+      {"HeaderCutByAByteWithinAnUpload",
+       "",
+       both(chunk(0, 3, 100), shorter),
+       {malformed, "malformed-message", {"7 bytes", "8 bytes"}}},
+      {"EmptyPayloadWithinAnUpload",
+       "",
+       both(chunk(0, 9, 100), header_only),
+       {malformed, "malformed-message", {"chunk 3 of 9"}}},
+      {"TextOfTwoBytes",
+       "",
+       [](auto* channel) { EXPECT_TRUE(send_text(channel, "ab")); },
+       {malformed, "malformed-message", {"text message of 2 bytes"}}},
+      {"TextThatReadsLikeAChunk",
+       "",
+       [](auto* channel) { EXPECT_TRUE(send_text(channel, "\1\1\1\1\2\2\2\2payload")); },
+       {malformed, "malformed-message", {"text message of 15 bytes"}}},
+      {"LargestText",
+       "",
+       [](auto* channel) { EXPECT_TRUE(send_text(channel, std::string(65535, 'x'))); },
+       {malformed, "malformed-message", {"text message of 65535 bytes"}}},
+      {"LargestNumbers",
+       "",
+       chunk(G_MAXUINT32, G_MAXUINT32, 1),
+       {too_many, "too-many-chunks", {"4294967295"}}},
+      {"LargestChunkOfASmallerLimit",
+       "max-chunk-size=65527",
+       chunk(0, 3, 65528),
+       {GST_WEBRTC_UPLOAD_ERROR_CHUNK_TOO_LARGE, "chunk-too-large", {"65528 bytes", "65527"}}},
+      {"TotalChangedByARepetition",
+       "",
+       both(chunk(0, 3, 100), chunk(0, 4, 100)),
+       {GST_WEBRTC_UPLOAD_ERROR_TOTAL_CHANGED, "total-changed", {"chunk 0", "4 chunks", "3"}}},
       {"Text", "", text, {malformed, "malformed-message", {"text message of 5 bytes"}}},
       {"EmptyPayload", "", header_only, {malformed, "malformed-message", {"chunk 3 of 9"}}},
       {"TextWithinAnUpload",
