@@ -669,7 +669,7 @@ export class UploadClient {
     const channel = this.#uploadChannel;
     const meter = new ProgressMeter(file.size);
     let handedOver = 0;
-    const report = (done) => onProgress?.(meter.update(performance.now(), done));
+    const report = (done) => tell(onProgress, meter.update(performance.now(), done));
     const timer = setInterval(
       () => report(Math.max(0, handedOver - channel.bufferedAmount)),
       PROGRESS_INTERVAL_MS,
@@ -993,7 +993,7 @@ export class UploadClient {
   #setState(state) {
     if (state === this.#state || this.#state === 'ended') return;
     this.#state = state;
-    this.#options.onState?.(state);
+    tell(this.#options.onState, state);
   }
 }
 
@@ -1018,6 +1018,21 @@ function unexpected(cause) {
     return new UploadError('file-unreadable', sentence, { cause });
   }
   return new UploadError('internal-error', cause?.message ?? String(cause), { cause });
+}
+
+// What a handler of the application's throws is reported as any uncaught error is, and ends nothing here.
+function tell(handler, news) {
+  try {
+    handler?.(news);
+  } catch (error) {
+    if (globalThis.reportError) {
+      globalThis.reportError(error);
+    } else {
+      queueMicrotask(() => {
+        throw error;
+      });
+    }
+  }
 }
 
 // Calls `abort` now or later; the function that is returned takes that back.

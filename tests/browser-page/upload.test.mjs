@@ -251,6 +251,22 @@ test('connections that fail', async () => {
   await assert.rejects(closed.client.completion, { code: 'peer-gone' });
 });
 
+test('a handler that throws is reported, and the session ends in order', async () => {
+  const reported = [];
+  const { reportError } = globalThis;
+  globalThis.reportError = (error) => reported.push(error.message);
+  const { client } = await connected({
+    onState: (state) => {
+      throw new Error(state);
+    },
+  });
+  client.close();
+  await assert.rejects(client.completion, { code: 'cancelled' });
+  globalThis.reportError = reportError;
+  assert.deepEqual(reported, ['connected', 'ended']);
+  assert.equal(ended, 1, 'the server is told');
+});
+
 test('options that are undefined are as if they were not there; wrong ones are told as errors', async () => {
   const { client } = await connected({
     connectTimeout: undefined,
