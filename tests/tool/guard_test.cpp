@@ -6,10 +6,13 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
+#include <csignal>
 #include <cstdlib>
 #include <filesystem>
 #include <fstream>
+#include <iterator>
 #include <string>
+#include <utility>
 #include <vector>
 
 #include "process.h"
@@ -29,6 +32,9 @@ using ::testing::AnyOf;
 using ::testing::HasSubstr;
 using ::testing::IsEmpty;
 using ::testing::Not;
+
+const std::vector<std::string> kOneOfEach = {"hls_media", "hls_behind_id3", "dash", "smooth",
+                                             "m3u",       "uri_list",       "pls"};
 
 class GuardedServer : public ::testing::Test {
  protected:
@@ -66,23 +72,67 @@ class GuardedServer : public ::testing::Test {
   std::string directory_;
 };
 
-// Without the sandbox, which would keep it all from being opened as well.
-TEST_F(GuardedServer, RefusesEveryPlaylist) {
-  Server server({"--sandbox", "off"});
-  int session = 0;
-  for (const std::string& name : test::playlist_names()) expect_refused(server, ++session, name);
+// What a program and all that it starts ask the kernel for, of files and of the network: by strace.
+class SystemCalls {
+ public:
+  SystemCalls(pid_t pid, std::string file)
+      : file_(std::move(file)),
+        strace_({"/usr/bin/strace", "-f", "-qq", "-s", "4096", "-e", "trace=%file,%network", "-o",
+                 file_, "-p", std::to_string(pid)}) {
+    EXPECT_TRUE(test::eventually([&] { return is_traced(pid); })) << strace_.errors();
+  }
+
+  // Up to now; it ends with this.
+  std::string stop() {
+    strace_.signal(SIGINT);
+    strace_.wait_for_exit();
+    std::ifstream in(file_);
+    return {std::istreambuf_iterator<char>(in), {}};
+  }
+
+ private:
+  // Each thread of it.
+  static bool is_traced(pid_t pid) {
+    for (const auto& task : fs::directory_iterator("/proc/" + std::to_string(pid) + "/task")) {
+      std::ifstream status(task.path() / "status");
+      const std::string text{std::istreambuf_iterator<char>(status), {}};
+      if (text.find("TracerPid:\t0\n") != std::string::npos) return false;
+    }
+    return true;
+  }
+
+  const std::string file_;
+  Process strace_;
+};
+
+// Not even asked for: no file is looked at, no address connected to or sent to. Without the
+// sandbox, which would keep it all from being opened as well.
+TEST_F(GuardedServer, AsksTheKernelForNothingThatTheyName) {
+  const std::vector<std::string> all = test::playlist_names();
+  for (const auto& [isolation, names] :
+       {std::pair{"process", all}, std::pair{"none", kOneOfEach}}) {
+    SCOPED_TRACE(isolation);
+    Server server({"--isolation", isolation, "--sandbox", "off"});
+    SystemCalls calls(server.process().pid(), directory_ + "/calls");
+    int session = 0;
+    for (const std::string& name : names) expect_refused(server, ++session, name);
+    const std::string trace = calls.stop();
+    // What shows that it has seen what matters: the spool of a session, and the sockets of ICE.
+    EXPECT_THAT(trace, HasSubstr(server.spool()));
+    EXPECT_THAT(trace, HasSubstr("SOCK_DGRAM"));
+    EXPECT_THAT(trace, Not(HasSubstr(witness_.file())));
+    EXPECT_THAT(trace, Not(HasSubstr("htons(" + std::to_string(witness_.port()) + ")")));
+  }
 }
 
-// The other isolation, the other decodebin, and the default pipeline. One of each kind.
+// The other isolation and the other decodebin. One of each kind.
 TEST_F(GuardedServer, RefusesThemHoweverItIsRun) {
-  const std::vector<std::string> names = {"hls_media", "hls_behind_id3", "dash", "smooth",
-                                          "m3u",       "uri_list",       "pls"};
   for (const char* isolation : {"process", "none"}) {
     for (const char* pipeline : {"decodebin3 ! videoconvert ! fakesink", "parsebin ! fakesink"}) {
       SCOPED_TRACE(std::string(isolation) + ", " + pipeline);
       Server server({"--isolation", isolation, "--sandbox", "off"}, pipeline);
       int session = 0;
-      for (const std::string& name : names) expect_refused(server, ++session, name);
+      for (const std::string& name : kOneOfEach) expect_refused(server, ++session, name);
     }
   }
 }
