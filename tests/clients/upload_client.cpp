@@ -126,24 +126,43 @@ void UploadClient::post_offer(const std::string& sdp) {
       });
 }
 
-// As much as may wait in the channel; again a little later, until all is sent.
-void UploadClient::upload() {
+bool UploadClient::next_message(std::vector<std::uint8_t>& message) const {
+  if (!options_.messages.empty()) {
+    if (chunks_sent_ == options_.messages.size()) return false;
+    const std::string& next = options_.messages[chunks_sent_];
+    message.assign(next.begin(), next.end());
+    return true;
+  }
   const std::string& film = options_.film;
   const std::size_t total = (film.size() + kChunkSize - 1) / kChunkSize;
+  if (chunks_sent_ == total) return false;
+  const std::size_t start = chunks_sent_ * kChunkSize;
+  const std::size_t size = std::min(kChunkSize, film.size() - start);
+  message.resize(8 + size);
+  write_u32(message.data(), static_cast<std::uint32_t>(chunks_sent_));
+  write_u32(message.data() + 4, static_cast<std::uint32_t>(total));
+  std::memcpy(message.data() + 8, film.data() + start, size);
+  return true;
+}
+
+// As much as may wait in the channel; again a little later, until all is sent.
+void UploadClient::upload() {
   std::vector<std::uint8_t> message;
-  while (chunks_sent_ < total) {
+  while (next_message(message)) {
     if (upload_channel_->buffered_amount() > kBufferLimit) {
       return timer_->start(kPoll, [this] { upload(); });
     }
-    const std::size_t start = chunks_sent_ * kChunkSize;
-    const std::size_t size = std::min(kChunkSize, film.size() - start);
-    message.resize(8 + size);
-    write_u32(message.data(), static_cast<std::uint32_t>(chunks_sent_));
-    write_u32(message.data() + 4, static_cast<std::uint32_t>(total));
-    std::memcpy(message.data() + 8, film.data() + start, size);
-    if (!upload_channel_->send(message)) return fail("the upload channel takes nothing");
+    if (!upload_channel_->send(message)) {
+      // The server refuses what came before; it says so itself.
+      if (options_.messages.empty()) fail("the upload channel takes nothing");
+      break;
+    }
     ++chunks_sent_;
   }
+  if (options_.closes_upload) upload_channel_->close();
+  const std::lock_guard lock(mutex_);
+  sent_ = true;
+  changed_.notify_all();
 }
 
 void UploadClient::on_data(std::span<const std::uint8_t> message) {
@@ -190,6 +209,10 @@ bool UploadClient::wait(const std::function<bool()>& condition) {
 
 bool UploadClient::wait_results(std::size_t count) {
   return wait([this, count] { return results_.size() >= count; });
+}
+
+bool UploadClient::wait_sent() {
+  return wait([this] { return sent_; });
 }
 
 bool UploadClient::wait_closed() {

@@ -29,6 +29,10 @@ class UploadClient {
     std::string url;
     // The file's bytes.
     std::string film;
+    // What is sent in place of it, each as one message, if there are any.
+    std::vector<std::string> messages;
+    // After the last of those, the upload channel is closed.
+    bool closes_upload = false;
     std::vector<std::string> data_output;
     bool realtime = false;
     // Whether each result is acknowledged as it comes, as the SDKs do.
@@ -52,6 +56,8 @@ class UploadClient {
 
   // Each false when the deadline has passed, or when it cannot happen any more.
   [[nodiscard]] bool wait_results(std::size_t count);
+  // Until all is handed to the channel.
+  [[nodiscard]] bool wait_sent();
   // Until the results channel was closed by the server.
   [[nodiscard]] bool wait_closed();
 
@@ -70,6 +76,8 @@ class UploadClient {
   void start();
   void post_offer(const std::string& sdp);
   void upload();
+  // The next message into `message`; false when there are no more.
+  bool next_message(std::vector<std::uint8_t>& message) const;
   void on_data(std::span<const std::uint8_t> message);
   void send_ack(std::uint32_t frame_id);
   void fail(const std::string& problem);
@@ -96,6 +104,7 @@ class UploadClient {
   std::vector<Result> results_;
   std::string problem_;
   bool closed_ = false;
+  bool sent_ = false;
   bool leaving_ = false;
   bool left_ = false;
 
