@@ -289,6 +289,13 @@ class ChildSession final : public SessionRunner {
       } else if (const auto what = breach()) {
         code = kSandboxViolation;
         how = std::string("was ended because it ") + to_string(*what);
+        // Where the process could tell, it has said more.
+        if (*what == Breach::kOther && g_subprocess_get_if_signaled(process.get())) {
+          g_message(
+              "a session's process was ended by the kernel: the sandbox refused a system call, "
+              "made "
+              "with all signals blocked");
+        }
       } else if (g_subprocess_get_if_signaled(process.get()) &&
                  g_subprocess_get_term_sig(process.get()) == SIGXCPU) {
         code = "timeout_reached";

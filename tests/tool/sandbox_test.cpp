@@ -39,6 +39,7 @@ using test::program;
 using test::Server;
 using test::WorkerClient;
 using ::testing::AllOf;
+using ::testing::ContainsRegex;
 using ::testing::HasSubstr;
 using ::testing::Not;
 
@@ -136,6 +137,13 @@ class SandboxTest : public ::testing::Test {
     const int status = process.wait_for_exit().value_or(-1000);
     return {status, process.errors()};
   }
+  // Its log is read by another thread than its events are.
+  static void expect_logged(Server& server, const std::string& text) {
+    EXPECT_TRUE(eventually([&] {
+      return server.process().errors().find(text) != std::string::npos;
+    })) << text
+        << " is not in: " << server.process().errors();
+  }
   // The log has what an element says; the client is told less.
   static bool ends_with_log(Server& server, const std::string& workflow, const std::string& text) {
     const Outcome outcome = send(server, workflow);
@@ -156,7 +164,7 @@ class SandboxTest : public ::testing::Test {
 struct Attempt {
   const char* what;
   const char* argument;
-  const char* message;
+  const char* message;  // A regular expression.
   const char* logged;
 };
 void PrintTo(const Attempt& attempt, std::ostream* out) { *out << attempt.what; }
@@ -168,7 +176,10 @@ INSTANTIATE_TEST_SUITE_P(
         Attempt{"read", "/etc/hostname", "tried to open a file", "/etc/hostname"},
         Attempt{"connect", "LISTENER", "tried to open a network connection", "refused socket"},
         Attempt{"datagram", "LISTENER", "tried to open a network connection", "refused socket"},
-        Attempt{"program", "", "tried to start a program", "refused"},
+        // glibc 2.41's fork() blocks all signals (2.36's did not), so that the process cannot say
+        // what it was.
+        Attempt{"program", "", "tried to start a program|made a system call that it may not",
+                "refused"},
         Attempt{"exec", "", "tried to start a program", "refused execve"},
         Attempt{"ptrace", "", "tried to reach another process", "refused ptrace"},
         Attempt{"signal", "", "tried to reach another process", "refused kill"},
@@ -196,12 +207,12 @@ TEST_P(SandboxBreach, EndsThatSessionAndNoOther) {
   const Event end = server.wait_for_end(2);
   EXPECT_EQ(end.status, "failed");
   EXPECT_EQ(end.code, "sandbox-violation");
-  EXPECT_THAT(end.message, HasSubstr(attempt.message));
+  EXPECT_THAT(end.message, ContainsRegex(attempt.message));
   EXPECT_EQ(outcome.status, 1);
-  EXPECT_THAT(outcome.errors, HasSubstr(attempt.message));
+  EXPECT_THAT(outcome.errors, ContainsRegex(attempt.message));
   // What a client reads has none of the server's paths; the log has.
   EXPECT_THAT(end.message, Not(HasSubstr("/etc")));
-  EXPECT_THAT(server.process().errors(), HasSubstr(attempt.logged));
+  expect_logged(server, attempt.logged);
   EXPECT_FALSE(listener.was_reached());
 
   neighbour.upload(video());
@@ -242,7 +253,7 @@ TEST_F(SandboxTest, OffStopsNothing) {
   Server server({"--sandbox", "off", "--pipeline", "read=" + prober("read", "/etc/hostname"),
                  "--pipeline", "connect=" + prober("connect", listener.port()), "--pipeline",
                  "program=" + prober("program")});
-  EXPECT_THAT(server.process().errors(), HasSubstr("sandbox: off"));
+  expect_logged(server, "sandbox: off");
   for (const char* what : {"read", "connect", "program"}) {
     EXPECT_TRUE(ends_with_log(server, what, std::string(what) + ": it was possible"));
   }
@@ -289,15 +300,12 @@ TEST_F(SandboxTest, ThePipelinesOwnFilesAreOpen) {
 }
 
 TEST_F(SandboxTest, WhatHoldsIsSaidAtTheStart) {
-  const Server server;
-  const Server alone({"--isolation", "none"});
-  EXPECT_TRUE(eventually([&] {
-    return const_cast<Server&>(server).process().errors().find("sandbox: each session has") !=
-           std::string::npos;
-  }));
-  EXPECT_THAT(const_cast<Server&>(server).process().errors(),
+  Server server;
+  Server alone({"--isolation", "none"});
+  expect_logged(server, "sandbox: each session has");
+  EXPECT_THAT(server.process().errors(),
               AllOf(HasSubstr("Landlock (version "), HasSubstr("seccomp")));
-  EXPECT_THAT(const_cast<Server&>(alone).process().errors(), HasSubstr("sandbox: none"));
+  expect_logged(alone, "sandbox: none");
 }
 
 TEST_F(SandboxTest, StrictDoesNotStartWithoutAPart) {
