@@ -50,6 +50,9 @@ struct Fault {
   const char* name;
   // What the receiver may say of it; "" = nothing: the upload goes on.
   const char* code;
+  // Or this, for who closes a channel amid a message that SCTP has not taken all of: SCTP then has
+  // no way to tell that the channel is closed.
+  const char* other_code = "";
   UdpRelay::Options network{};
   const char* properties = "";
   // When so many of the bytes have come. Null: it is there from the start.
@@ -57,6 +60,8 @@ struct Fault {
   // Whether the sender, too, is told. Of some it cannot be, and some are its own.
   bool told_to_sender = true;
 };
+
+constexpr char kShortIdle[] = "idle-timeout=2000000000";
 
 const Fault kFaults[] = {
     {.name = "none", .code = ""},
@@ -75,15 +80,19 @@ const Fault kFaults[] = {
          }},
     {.name = "cut off",
      .code = "idle-timeout",
-     .properties = "idle-timeout=1000000000",
+     .properties = kShortIdle,
      .strike = [](const Scene& scene) { scene.relay.set_blackout(true); },
      .told_to_sender = false},
     {.name = "sender stops",
      .code = "peer-gone",
+     .other_code = "idle-timeout",
+     .properties = kShortIdle,
      .strike = [](const Scene& scene) { stop_promptly(scene.sender); },
      .told_to_sender = false},
     {.name = "channel closed",
      .code = "peer-gone",
+     .other_code = "idle-timeout",
+     .properties = kShortIdle,
      .strike = [](const Scene& scene) { gst_webrtc_data_channel_close(scene.channel); }},
     {.name = "connection closed",
      .code = "peer-gone",
@@ -156,7 +165,9 @@ class RandomFaults : public testing::Test {
     if (!end) {
       ADD_FAILURE() << "the receiver does not end";
     } else if (failed) {
-      EXPECT_EQ(error_text(end.get()).code, fault.code) << describe(end.get());
+      const std::string code = error_text(end.get()).code;
+      EXPECT_TRUE(code == fault.code || code == fault.other_code) << describe(end.get());
+      EXPECT_NE(code, "") << describe(end.get());
       EXPECT_TRUE(witness.wait_failed());
     } else {
       EXPECT_EQ(receiver.bytes(), file);
