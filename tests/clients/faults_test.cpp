@@ -8,6 +8,7 @@
 #include <gtest/gtest.h>
 
 #include <algorithm>
+#include <arpa/inet.h>
 #include <atomic>
 #include <cerrno>
 #include <csignal>
@@ -16,9 +17,13 @@
 #include <filesystem>
 #include <fstream>
 #include <memory>
+#include <netinet/in.h>
+#include <optional>
 #include <random>
 #include <string>
 #include <sys/mount.h>
+#include <sys/socket.h>
+#include <unistd.h>
 #include <vector>
 
 #include "clients/flow_support.h"
@@ -290,17 +295,53 @@ TEST_F(Faults, AServerOutlivesItsDisk) {
   }
 }
 
+// A socket that sends nothing but what the test tells it to.
+class Knocker {
+ public:
+  Knocker() : fd_(socket(AF_INET, SOCK_DGRAM | SOCK_CLOEXEC, 0)) {
+    address_.sin_family = AF_INET;
+    address_.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
+    // A port that is free, for somebody else to listen at.
+    const int other = socket(AF_INET, SOCK_DGRAM | SOCK_CLOEXEC, 0);
+    socklen_t size = sizeof address_;
+    EXPECT_EQ(bind(other, generic(), size), 0);
+    EXPECT_EQ(getsockname(other, reinterpret_cast<sockaddr*>(&address_), &size), 0);
+    close(other);
+  }
+  ~Knocker() { close(fd_); }
+  Knocker(const Knocker&) = delete;
+  Knocker& operator=(const Knocker&) = delete;
+
+  [[nodiscard]] int port() const { return ntohs(address_.sin_port); }
+  void knock() const { sendto(fd_, "x", 1, 0, generic(), sizeof address_); }
+
+ private:
+  [[nodiscard]] const sockaddr* generic() const {
+    return reinterpret_cast<const sockaddr*>(&address_);
+  }
+  const int fd_;
+  sockaddr_in address_{};
+};
+
 TEST_F(Faults, APipelineThatFailsAmidTheUploadEndsItForBothSides) {
   for (const std::string isolation : kIsolations) {
     SCOPED_TRACE(isolation);
-    // It begins with the session, and fails some seconds later.
-    Server server({"--isolation", isolation},
-                  "fakesink videotestsrc ! video/x-raw,width=16,height=16 ! "
-                  "identity sleep-time=50000 error-after=60 ! "
-                  "queue max-size-buffers=0 max-size-bytes=0 max-size-time=0 ! fakesink");
-    const Network network(server);
+    const Knocker knocker;
+    Server server(
+        {"--isolation", isolation, "--sandbox-network"},
+        "fakesink async=false udpsrc address=127.0.0.1 port=" + std::to_string(knocker.port()) +
+            " ! identity error-after=1 ! fakesink async=false");
+    Network network(server);
     const auto sender = start_send(network.url(), "large.bin");
-    EXPECT_EQ(sender->wait_for_exit(), 1);
+    ASSERT_NO_FATAL_FAILURE(wait_position(*sender, 4 * kMiB)) << server.process().errors();
+    // Its second packet is an error of the pipeline's.
+    std::optional<int> status;
+    EXPECT_TRUE(eventually([&] {
+      knocker.knock();
+      status = sender->wait_for_exit(std::chrono::milliseconds(100));
+      return status.has_value();
+    }));
+    EXPECT_EQ(status, 1);
     const Event end = server.wait_for_end(1);
     EXPECT_EQ(end.code, "processing-failed");
     EXPECT_LT(end.bytes, static_cast<std::int64_t>(kLargeFile));
