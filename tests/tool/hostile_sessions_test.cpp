@@ -151,17 +151,14 @@ std::vector<Attack> attacks() {
       {"a chunk that reserves all there may be, and the end of the connection",
        [chunk](WorkerClient& client) {
          chunk(client, 0, 300, 65'000);
+         EXPECT_TRUE(client.wait_stored());
          client.hang_up();
        },
        {"peer-gone"}},
       {"a chunk, and no word more",
        [chunk](WorkerClient& client) {
          chunk(client, 0, 300, 65'000);
-         EXPECT_TRUE(eventually([&] {
-           guint64 waits = 0;
-           g_object_get(client.upload_channel(), "buffered-amount", &waits, nullptr);
-           return waits == 0;
-         }));
+         EXPECT_TRUE(client.wait_stored());
          client.vanish();
        },
        {"idle-timeout", "peer-gone"}},
@@ -214,7 +211,7 @@ TEST_F(HostileSessions, LeaveAGoodOneAlone) {
   const std::size_t hostile = kRounds * all.size();
 
   Server server({"--pipeline", "keep=filesink location=" + kept, "--max-sessions",
-                 std::to_string(hostile + 1), "--max-size", "20000000", "--idle-timeout", "15",
+                 std::to_string(hostile + 1), "--max-size", "20000000", "--idle-timeout", "20",
                  "--connect-timeout", "60"},
                 "decodebin ! fakesink");
   const pid_t pid = server.process().pid();

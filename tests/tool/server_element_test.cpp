@@ -266,6 +266,23 @@ TEST_F(ServerElement, APeerThatGoesBeforeItsUploadFreesThePlace) {
   EXPECT_EQ(bus_->count(GST_MESSAGE_WARNING), 0U);
 }
 
+TEST_F(ServerElement, RequestsThatCanBeReadInTwoWaysAreRefused) {
+  start("", "fakesink");
+  const std::string begin = "POST /upload HTTP/1.1\r\nHost: x\r\n";
+  const std::string hidden = "POST /initialise_webrtc_worker HTTP/1.1\r\nHost: x\r\n\r\n";
+  const auto status_of = [&](const std::string& request) {
+    return test::http_exchange(port(), request).substr(0, 12);
+  };
+  EXPECT_EQ(status_of(begin + "Content-Length: 0\r\nContent-Length: 60\r\n\r\n" + hidden),
+            "HTTP/1.1 400");
+  EXPECT_EQ(status_of(begin + "Content-Length: 60\r\nTransfer-Encoding: chunked\r\n\r\n0\r\n\r\n" +
+                      hidden),
+            "HTTP/1.1 400");
+  EXPECT_EQ(status_of(begin + "X: " + std::string(100'000, 'y') + "\r\n\r\n"), "HTTP/1.1 431");
+  WorkerClient client;
+  EXPECT_EQ(client.connect(port(), batch()), 200);
+}
+
 // Nothing of it stays, and the next one gets the place.
 TEST_F(ServerElement, APeerThatOpensTooManyChannelsLosesThePlace) {
   start("", "fakesink");

@@ -51,6 +51,10 @@ class WorkerClient {
     return results_.observer->wait_open() && upload_.observer->wait_open();
   }
 
+  // All that was sent for the upload so far has been stored.
+  [[nodiscard]] bool wait_stored() const {
+    return test::send_bytes(upload_.channel.get(), Bytes{1}) && upload_.observer->wait_messages(1);
+  }
   // For what no good client does.
   [[nodiscard]] GstWebRTCDataChannel* upload_channel() const { return upload_.channel.get(); }
   [[nodiscard]] GstWebRTCDataChannel* results_channel() const { return results_.channel.get(); }
