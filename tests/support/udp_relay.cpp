@@ -142,6 +142,7 @@ void UdpRelay::take(std::size_t to) {
   ssize_t size = 0;
   while ((size = recv(side.fd, buffer.data(), buffer.size(), 0)) >= 0) {
     const auto bytes = static_cast<std::size_t>(size);
+    count(&Counts::came);
     // For every packet all of them, so that the next one's do not depend on what becomes of it.
     const bool faults = faults_;
     std::uniform_real_distribution<> share(0, 1);

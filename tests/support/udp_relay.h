@@ -42,6 +42,7 @@ class UdpRelay {
     std::size_t queue_limit = 1 << 20;
   };
   struct Counts {
+    std::uint64_t came = 0;
     std::uint64_t forwarded = 0;  // With those that are duplicates.
     std::uint64_t lost = 0;       // By `loss`.
     std::uint64_t overflow = 0;   // By `queue_limit`.

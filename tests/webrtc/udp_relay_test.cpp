@@ -163,6 +163,7 @@ TEST(UdpRelay, ChangesTheOrder) {
 TEST(UdpRelay, ABlackoutTakesWhatComesAndWhatIsUnderWay) {
   Pair pair({.delay = milliseconds(1000)});
   pair.send(1);
+  EXPECT_TRUE(eventually([&] { return pair.relay.counts().came == 1; }));
   pair.relay.set_blackout(true);
   pair.send(2);
   pair.send_back(3);
