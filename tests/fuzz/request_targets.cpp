@@ -10,6 +10,7 @@
 #include "json/json_text.h"
 #include "signalling/allowed_origins.h"
 #include "signalling/ice_server.h"
+#include "signalling/request_framing.h"
 #include "signalling/whip.h"
 #include "signalling/worker_request.h"
 #include "target.h"
@@ -69,6 +70,30 @@ std::string check_outcome(const std::variant<WorkerRequest, HttpError>& outcome)
 }
 
 }  // namespace
+
+// A byte for the size of the pieces that it comes in, then what comes over a connection.
+std::string check_http_input(ByteView input) {
+  constexpr std::size_t kMaxBody = 100;
+  if (input.empty()) return "";
+  const std::size_t piece = std::size_t{input[0]} + 1;
+  const std::string_view text = text_of(input.subspan(1));
+  RequestFraming at_once(kMaxBody);
+  const std::size_t taken = at_once.feed(text);
+  RequestFraming in_pieces(kMaxBody);
+  std::size_t taken_in_pieces = 0;
+  for (std::size_t at = 0; at < text.size(); at += piece) {
+    taken_in_pieces += in_pieces.feed(text.substr(at, piece));
+  }
+  if (taken != taken_in_pieces || at_once.ended() != in_pieces.ended() ||
+      at_once.error().has_value() != in_pieces.error().has_value()) {
+    return "a request has another end in pieces of " + std::to_string(piece) + " bytes";
+  }
+  if (at_once.ended() && at_once.error()) return "a request that is whole and refused";
+  if (!at_once.ended() && !at_once.error() && taken < text.size()) return "bytes are left out";
+  if ((at_once.ended() || at_once.error()) && at_once.feed("x") != 0) return "it goes on";
+  at_once.finish();
+  return at_once.error() ? check_error(*at_once.error()) : "";
+}
 
 // The same bytes as a server's reply, too, which `send` reads.
 std::string check_worker_request_input(ByteView input) {

@@ -17,6 +17,7 @@ std::span<const Target> targets() {
       Target{"receiver", check_receiver_input, nullptr},
       Target{"offer", check_offer_input, mutate_lines},
       Target{"answer", check_answer_input, mutate_lines},
+      Target{"http", check_http_input, nullptr},
       Target{"worker_request", check_worker_request_input, nullptr},
       Target{"whip", check_whip_input, nullptr},
       Target{"origin", check_origin_input, nullptr},

@@ -30,6 +30,7 @@ struct Target {
 // The targets, by what they are about.
 [[nodiscard]] std::string check_offer_input(ByteView input);
 [[nodiscard]] std::string check_answer_input(ByteView input);
+[[nodiscard]] std::string check_http_input(ByteView input);
 [[nodiscard]] std::string check_worker_request_input(ByteView input);
 [[nodiscard]] std::string check_whip_input(ByteView input);
 [[nodiscard]] std::string check_origin_input(ByteView input);
