@@ -50,8 +50,9 @@ struct Fault {
   const char* name;
   // What the receiver may say of it; "" = nothing: the upload goes on.
   const char* code;
-  // Or this, for who closes a channel amid a message that SCTP has not taken all of: SCTP then has
-  // no way to tell that the channel is closed.
+  // Or this, where the receiver may not hear of it: SCTP cannot tell that a channel is closed amid
+  // a message that it has not taken all of, and the end of a connection is told by one packet,
+  // which may be lost.
   const char* other_code = "";
   UdpRelay::Options network{};
   const char* properties = "";
@@ -96,6 +97,8 @@ const Fault kFaults[] = {
      .strike = [](const Scene& scene) { gst_webrtc_data_channel_close(scene.channel); }},
     {.name = "connection closed",
      .code = "peer-gone",
+     .other_code = "idle-timeout",
+     .properties = kShortIdle,
      .strike = [](const Scene& scene) { scene.pair.close_connection(PeerPair::Side::kOfferer); },
      .told_to_sender = false},
     {.name = "malformed message",
