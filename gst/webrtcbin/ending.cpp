@@ -6,6 +6,8 @@
 #include <condition_variable>
 #include <memory>
 #include <mutex>
+#include <utility>
+#include <vector>
 
 #include "gst/elements_made_by.h"
 #include "gst/glib_ptr.h"
@@ -29,13 +31,30 @@ void on_answered(GstPromise*, gpointer data) {
   answered.changed.notify_all();
 }
 
+// By which the SCTP decoders get what has come.
+std::vector<GstPtr<GstPad>> incoming_pads(GstElement* webrtcbin) {
+  std::vector<GstPtr<GstPad>> pads;
+  if (!GST_IS_BIN(webrtcbin)) return pads;
+  for (const auto& sctpdec : elements_made_by(GST_BIN(webrtcbin), "sctpdec")) {
+    GstPtr<GstPad> pad(gst_element_get_static_pad(sctpdec.get(), "sink"));
+    if (pad) pads.push_back(std::move(pad));
+  }
+  return pads;
+}
+
 }  // namespace
 
+void drop_incoming(GstElement* webrtcbin) {
+  for (const auto& pad : incoming_pads(webrtcbin)) {
+    gst_pad_add_probe(
+        pad.get(),
+        static_cast<GstPadProbeType>(GST_PAD_PROBE_TYPE_BUFFER | GST_PAD_PROBE_TYPE_BUFFER_LIST),
+        [](GstPad*, GstPadProbeInfo*, gpointer) { return GST_PAD_PROBE_DROP; }, nullptr, nullptr);
+  }
+}
+
 void stop_receiving(GstElement* webrtcbin) {
-  if (!GST_IS_BIN(webrtcbin)) return;
-  for (const auto& sctpdec : elements_made_by(GST_BIN(webrtcbin), "sctpdec")) {
-    const GstPtr<GstPad> pad(gst_element_get_static_pad(sctpdec.get(), "sink"));
-    if (!pad) continue;
+  for (const auto& pad : incoming_pads(webrtcbin)) {
     gst_pad_send_event(pad.get(), gst_event_new_flush_start());
     GST_PAD_STREAM_LOCK(pad.get());
     GST_PAD_STREAM_UNLOCK(pad.get());

@@ -16,10 +16,15 @@ namespace webrtcupload {
 // Not on a thread that brings packets.
 void stop_receiving(GstElement* webrtcbin);
 
+// What comes for the data channels is lost from now on. Waits for nothing, and takes no lock of
+// webrtcbin's but its object lock.
+void drop_incoming(GstElement* webrtcbin);
+
 // Waits until webrtcbin's own thread has done what it was told to do before, such as the end of a
 // channel that has closed: it releases a pad of sctpenc's, which a stop would release as well, and
-// one of the two is an error in GLib's eyes. Waits for some seconds at most, since handlers of the
-// application's run on that thread. Not on that thread, and not under the PC lock.
+// GStreamer takes the second time for a mistake of the program (a critical warning). Waits for some
+// seconds at most, since handlers of the application's run on that thread. Not on that thread, and
+// not under the PC lock.
 void finish_tasks(GstElement* webrtcbin);
 
 // All that, and stop_sending(), in the order that it takes. Before a webrtcbin is stopped for good,

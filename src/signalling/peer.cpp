@@ -153,19 +153,6 @@ GstPromise* make_promise(GMainContext* context, std::shared_ptr<Promises> promis
       });
 }
 
-// What comes for the data channels is lost from now on. Takes no lock of webrtcbin's but its object
-// lock.
-void stop_listening_to(GstElement* webrtcbin) {
-  for (const auto& sctpdec : elements_made_by(GST_BIN(webrtcbin), "sctpdec")) {
-    const GstPtr<GstPad> pad(gst_element_get_static_pad(sctpdec.get(), "sink"));
-    if (!pad) continue;
-    gst_pad_add_probe(
-        pad.get(),
-        static_cast<GstPadProbeType>(GST_PAD_PROBE_TYPE_BUFFER | GST_PAD_PROBE_TYPE_BUFFER_LIST),
-        [](GstPad*, GstPadProbeInfo*, gpointer) { return GST_PAD_PROBE_DROP; }, nullptr, nullptr);
-  }
-}
-
 void stop(GstElement* pipeline, GstElement* webrtcbin) {
   prepare_stop(webrtcbin);
   gst_element_set_state(pipeline, GST_STATE_NULL);
@@ -327,7 +314,7 @@ struct Peer::Impl {
       if (const std::size_t count = announced->add(label); count > kMostChannels) {
         // Others may be on their way here.
         if (count == kMostChannels + 1) {
-          stop_listening_to(of);
+          drop_incoming(of);
           too_many();
         }
         return;

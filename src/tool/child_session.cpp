@@ -292,9 +292,8 @@ class ChildSession final : public SessionRunner {
         // Where the process could tell, it has said more.
         if (*what == Breach::kOther && g_subprocess_get_if_signaled(process.get())) {
           g_message(
-              "a session's process was ended by the kernel: the sandbox refused a system call, "
-              "made "
-              "with all signals blocked");
+              "the kernel ended a session's process: the sandbox refused a system call that was "
+              "made with all signals blocked");
         }
       } else if (g_subprocess_get_if_signaled(process.get()) &&
                  g_subprocess_get_term_sig(process.get()) == SIGXCPU) {
