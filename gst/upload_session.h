@@ -8,6 +8,7 @@
 #include <gst/gst.h>
 
 #include <condition_variable>
+#include <cstdint>
 #include <memory>
 #include <mutex>
 #include <optional>

@@ -9,6 +9,7 @@
 #include <gst/webrtc/webrtc.h>
 
 #include <atomic>
+#include <cstdint>
 #include <memory>
 #include <mutex>
 #include <string>

@@ -2,6 +2,7 @@
 
 #include "signalling/main_context.h"
 
+#include <cstdint>
 #include <memory>
 #include <utility>
 

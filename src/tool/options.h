@@ -7,6 +7,7 @@
 #include <glib.h>
 
 #include <chrono>
+#include <cstdint>
 #include <optional>
 #include <string>
 

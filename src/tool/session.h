@@ -8,6 +8,7 @@
 #include <glib.h>
 
 #include <chrono>
+#include <cstdint>
 #include <functional>
 #include <memory>
 #include <optional>
