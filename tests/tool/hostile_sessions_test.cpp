@@ -7,10 +7,8 @@
 #include <gtest/gtest.h>
 
 #include <algorithm>
-#include <atomic>
 #include <filesystem>
 #include <fstream>
-#include <functional>
 #include <iostream>
 #include <iterator>
 #include <memory>
@@ -18,165 +16,29 @@
 #include <thread>
 #include <vector>
 
-#include "sample_offers.h"
+#include "attacks.h"
+#include "memory_watch.h"
 #include "server.h"
-#include "signalling/worker_request.h"
 #include "worker_client.h"
 
 namespace webrtcupload {
 namespace {
 
 namespace fs = std::filesystem;
+using test::Attack;
 using test::Bytes;
 using test::Event;
 using test::eventually;
+using test::MemoryWatch;
 using test::Process;
 using test::Server;
 using test::WorkerClient;
-using ::testing::AnyOf;
-using ::testing::Eq;
 using ::testing::HasSubstr;
 
 std::size_t threads_of(pid_t pid) {
   std::error_code error;
   const fs::directory_iterator tasks("/proc/" + std::to_string(pid) + "/task", error);
   return static_cast<std::size_t>(std::distance(begin(tasks), end(tasks)));
-}
-
-// What it has alone, and its share of what others have too.
-std::size_t memory_of(pid_t pid) {
-  std::ifstream rollup("/proc/" + std::to_string(pid) + "/smaps_rollup");
-  std::string word;
-  std::size_t kilobytes = 0;
-  while (rollup >> word) {
-    if (word == "Pss:" && rollup >> kilobytes) return kilobytes * 1024;
-  }
-  return 0;
-}
-
-// The largest that a server and its sessions' processes had together.
-class MemoryWatch {
- public:
-  explicit MemoryWatch(pid_t server)
-      : thread_([this, server] {
-          while (!done_) {
-            std::size_t all = memory_of(server);
-            const auto children = test::children_of(server);
-            for (const pid_t child : children) all += memory_of(child);
-            if (all > peak_) {
-              peak_ = all;
-              sessions_ = children.size();
-            }
-            std::this_thread::sleep_for(std::chrono::milliseconds(50));
-          }
-        }) {}
-  ~MemoryWatch() {
-    done_ = true;
-    thread_.join();
-  }
-  MemoryWatch(const MemoryWatch&) = delete;
-  MemoryWatch& operator=(const MemoryWatch&) = delete;
-  [[nodiscard]] std::size_t peak() const { return peak_; }
-  [[nodiscard]] std::size_t sessions() const { return sessions_; }
-
- private:
-  std::atomic<bool> done_ = false;
-  std::atomic<std::size_t> peak_ = 0;
-  std::atomic<std::size_t> sessions_ = 0;
-  std::thread thread_;
-};
-
-// What a hostile client does, and with which of the documented codes its session then ends.
-struct Attack {
-  const char* name;
-  std::function<void(WorkerClient&)> act;
-  std::vector<std::string> codes;
-};
-
-void send_all(GstWebRTCDataChannel* channel, int count, const std::string& text) {
-  // Until it is closed.
-  for (int i = 0; i < count && test::send_text(channel, text); ++i) continue;
-}
-
-std::vector<Attack> attacks() {
-  const auto chunk = [](const WorkerClient& client, std::uint32_t index, std::uint32_t total,
-                        std::size_t size, std::uint32_t seed = 1) {
-    EXPECT_TRUE(
-        test::send_chunk(client.upload_channel(), index, total, test::random_bytes(size, seed)));
-  };
-  return {
-      {"short message",
-       [](WorkerClient& client) {
-         EXPECT_TRUE(test::send_bytes(client.upload_channel(), Bytes(3)));
-       },
-       {"malformed-message"}},
-      {"texts over both channels",
-       [](WorkerClient& client) {
-         send_all(client.results_channel(), 500, std::string(1000, '{'));
-         send_all(client.upload_channel(), 50, std::string(60'000, 'x'));
-       },
-       {"malformed-message"}},
-      {"keepalives and nothing else",
-       [](WorkerClient& client) {
-         for (int i = 0; i < 5000 && test::send_bytes(client.upload_channel(), Bytes{1}); ++i) {
-         }
-       },
-       {"idle-timeout"}},
-      {"channels",
-       [](WorkerClient& client) {
-         for (int i = 0; i < 80; ++i) EXPECT_TRUE(client.open("video_upload"));
-       },
-       {"too-many-channels"}},
-      {"another total",
-       [chunk](WorkerClient& client) {
-         chunk(client, 0, 3, 1000);
-         chunk(client, 1, 4, 1000);
-       },
-       {"total-changed"}},
-      {"acknowledgements of what was never sent, and a conflict",
-       [chunk](WorkerClient& client) {
-         for (const char* ack :
-              {R"({"ack": 1})", R"({"ack": 4294967295})", R"({"ack": 99999999999999999999})",
-               R"({"ack": -1})", R"({"ack": 1e300})", R"({"ack": [1]})", R"({"ack")", "null", "[]",
-               R"({"data_output": 7, "stream_output": {}})"}) {
-           send_all(client.results_channel(), 200, ack);
-         }
-         chunk(client, 2, 3, 1000);
-         chunk(client, 2, 3, 1000, 2);
-       },
-       {"conflicting-chunk"}},
-      {"more chunks than there may be",
-       [chunk](WorkerClient& client) { chunk(client, 0, G_MAXUINT32, 1); },
-       {"too-many-chunks"}},
-      {"a chunk that reserves all there may be, and the end of the connection",
-       [chunk](WorkerClient& client) {
-         chunk(client, 0, 300, 65'000);
-         EXPECT_TRUE(client.wait_stored());
-         client.hang_up();
-       },
-       {"peer-gone"}},
-      {"a chunk, and no word more",
-       [chunk](WorkerClient& client) {
-         chunk(client, 0, 300, 65'000);
-         EXPECT_TRUE(client.wait_stored());
-         client.vanish();
-       },
-       {"idle-timeout", "peer-gone"}},
-      {"a larger file than there may be",
-       [](WorkerClient& client) {
-         const Bytes payload = test::random_bytes(65'000);
-         for (std::uint32_t i = 0; i < 400; ++i) {
-           if (!test::send_chunk(client.upload_channel(), i, 400, payload)) break;
-         }
-       },
-       {"too-large"}},
-      {"no video",
-       [chunk](WorkerClient& client) {
-         chunk(client, 1, 2, 50'000, 7);
-         chunk(client, 0, 2, 50'000, 8);
-       },
-       {"not-a-video", "processing-failed"}},
-  };
 }
 
 class HostileSessions : public ::testing::Test {
@@ -207,7 +69,7 @@ TEST_F(HostileSessions, LeaveAGoodOneAlone) {
       .write(reinterpret_cast<const char*>(bytes.data()), static_cast<std::streamsize>(kFile));
   const std::string kept = directory_ + "/kept/film";
   fs::create_directory(directory_ + "/kept");
-  const auto all = attacks();
+  const auto all = test::attacks();
   const std::size_t hostile = kRounds * all.size();
 
   Server server({"--pipeline", "keep=filesink location=" + kept, "--max-sessions",
@@ -241,7 +103,7 @@ TEST_F(HostileSessions, LeaveAGoodOneAlone) {
         EXPECT_EQ(clients[i]->connect(server.port()), 200) << clients[i]->reply();
         paths[i] = clients[i]->location();
         EXPECT_TRUE(clients[i]->wait_open()) << attack.name;
-        attack.act(*clients[i]);
+        EXPECT_TRUE(attack.act(*clients[i])) << attack.name;
       });
     }
     Process good({test::program(), "send", film, "--to", server.url(), "--workflow", "keep"});

@@ -5,6 +5,7 @@
 #include <arpa/inet.h>
 #include <csignal>
 #include <fcntl.h>
+#include <cstdint>
 #include <filesystem>
 #include <fstream>
 #include <iterator>
