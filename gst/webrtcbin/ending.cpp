@@ -31,17 +31,6 @@ void on_answered(GstPromise*, gpointer data) {
   answered.changed.notify_all();
 }
 
-// For an answer by webrtcbin's own thread, in its turn, of something that changes nothing and may be
-// asked for at any time. From 1.24 on that is a candidate for a media section that no connection
-// has; 1.28.8 forgets to release an RTP session each time that it is asked for statistics.
-void ask(GstElement* webrtcbin, GstPromise* promise) {
-  if (g_signal_lookup("add-ice-candidate-full", G_OBJECT_TYPE(webrtcbin)) != 0) {
-    g_signal_emit_by_name(webrtcbin, "add-ice-candidate-full", G_MAXUINT, "", promise);
-  } else {
-    g_signal_emit_by_name(webrtcbin, "get-stats", nullptr, promise);
-  }
-}
-
 // By which the SCTP decoders get what has come.
 std::vector<GstPtr<GstPad>> incoming_pads(GstElement* webrtcbin) {
   std::vector<GstPtr<GstPad>> pads;
@@ -72,6 +61,14 @@ void stop_receiving(GstElement* webrtcbin) {
   }
 }
 
+void ask_in_turn(GstElement* webrtcbin, GstPromise* promise) {
+  if (g_signal_lookup("add-ice-candidate-full", G_OBJECT_TYPE(webrtcbin)) != 0) {
+    g_signal_emit_by_name(webrtcbin, "add-ice-candidate-full", G_MAXUINT, "", promise);
+  } else {
+    g_signal_emit_by_name(webrtcbin, "get-stats", nullptr, promise);
+  }
+}
+
 void finish_tasks(GstElement* webrtcbin) {
   if (!GST_IS_BIN(webrtcbin)) return;
   // A webrtcbin that has no such thread answers at once.
@@ -79,7 +76,7 @@ void finish_tasks(GstElement* webrtcbin) {
   GstPromise* promise = gst_promise_new_with_change_func(
       on_answered, new std::shared_ptr<Answered>(answered),
       [](gpointer data) { delete static_cast<std::shared_ptr<Answered>*>(data); });
-  ask(webrtcbin, promise);
+  ask_in_turn(webrtcbin, promise);
   gst_promise_unref(promise);
   std::unique_lock lock(answered->mutex);
   answered->changed.wait_for(lock, kTasksTimeout, [&] { return answered->answered; });

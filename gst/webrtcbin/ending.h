@@ -20,6 +20,11 @@ void stop_receiving(GstElement* webrtcbin);
 // webrtcbin's but its object lock.
 void drop_incoming(GstElement* webrtcbin);
 
+// webrtcbin's own thread replies to `promise` in its turn, whatever its state is. From 1.24 on it
+// is asked for a candidate of a media section that no connection has, before for statistics: 1.28.8
+// forgets to release an RTP session each time that it makes some.
+void ask_in_turn(GstElement* webrtcbin, GstPromise* promise);
+
 // Waits until webrtcbin's own thread has done what it was told to do before, such as the end of a
 // channel that has closed: it releases a pad of sctpenc's, which a stop would release as well, and
 // GStreamer takes the second time for a mistake of the program (a critical warning). Waits for some

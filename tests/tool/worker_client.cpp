@@ -60,16 +60,16 @@ std::string read_file(const std::string& path) {
 
 }  // namespace
 
-WorkerClient::WorkerClient() : pair_(PeerPair::Options{.observe_incoming = false}) {}
+WorkerClient::WorkerClient() { pair_.emplace(PeerPair::Options{.observe_incoming = false}); }
 
 int WorkerClient::connect(int port, WorkerRequest request, const std::string& more_headers) {
-  gst_element_set_state(pair_.pipeline(Side::kOfferer), GST_STATE_PLAYING);
+  gst_element_set_state(pair_->pipeline(Side::kOfferer), GST_STATE_PLAYING);
   for (auto [label, channel] :
        {std::pair("inference", &results_), std::pair("video_upload", &upload_)}) {
-    channel->channel = pair_.create_channel(label);
+    channel->channel = pair_->create_channel(label);
     channel->observer = std::make_shared<ChannelObserver>(channel->channel.get());
   }
-  request.offer_sdp = offer_with_candidates(pair_.offerer());
+  request.offer_sdp = offer_with_candidates(pair_->offerer());
   reply_ = http_exchange(port, post(write_worker_request(request), more_headers));
   const int status = reply_.size() > 12 ? std::atoi(reply_.c_str() + 9) : 0;
   const std::size_t body = reply_.find("\r\n\r\n");
@@ -81,7 +81,7 @@ int WorkerClient::connect(int port, WorkerRequest request, const std::string& mo
   GstSDPMessage* sdp = nullptr;
   EXPECT_EQ(gst_sdp_message_new_from_text(parsed.answer_sdp->c_str(), &sdp), GST_SDP_OK);
   const DescriptionPtr answer(gst_webrtc_session_description_new(GST_WEBRTC_SDP_TYPE_ANSWER, sdp));
-  ask(pair_.offerer(), "set-remote-description", answer.get(), nullptr);
+  ask(pair_->offerer(), "set-remote-description", answer.get(), nullptr);
   return status;
 }
 
@@ -141,10 +141,15 @@ bool WorkerClient::wait_end() {
          wait_closed();
 }
 
+void WorkerClient::hang_up() {
+  pair_->close_connection(Side::kOfferer);
+  pair_.reset();
+}
+
 void WorkerClient::vanish() {
   // Nothing more reaches the network, and nobody says good-bye.
   GstIterator* sinks =
-      gst_bin_iterate_all_by_element_factory_name(GST_BIN(pair_.offerer()), "nicesink");
+      gst_bin_iterate_all_by_element_factory_name(GST_BIN(pair_->offerer()), "nicesink");
   GValue item = G_VALUE_INIT;
   while (gst_iterator_next(sinks, &item) == GST_ITERATOR_OK) {
     const GstPtr<GstPad> pad(

@@ -8,6 +8,7 @@
 #include <chrono>
 #include <cstdint>
 #include <memory>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -59,18 +60,19 @@ class WorkerClient {
   [[nodiscard]] GstWebRTCDataChannel* upload_channel() const { return upload_.channel.get(); }
   [[nodiscard]] GstWebRTCDataChannel* results_channel() const { return results_.channel.get(); }
   // One more channel; kept until the connection ends.
-  [[nodiscard]] bool open(const char* label) { return pair_.create_channel(label) != nullptr; }
+  [[nodiscard]] bool open(const char* label) { return pair_->create_channel(label) != nullptr; }
   // Of its session: "/sessions/...", out of the reply.
   [[nodiscard]] std::string location() const;
 
-  // Closes the connection.
-  void hang_up() { pair_.close_connection(PeerPair::Side::kOfferer); }
+  // Closes the connection, for good: webrtcbin 1.26 leaks some of its parts when it is stopped and
+  // lives on until its ICE fails for want of answers, after 30 s.
+  void hang_up();
   // As a program that is killed: without a word.
   void vanish();
 
  private:
   // Lets the pair make channels of this one side, without its other one.
-  PeerPair pair_;
+  std::optional<PeerPair> pair_;
   struct Channel {
     GstPtr<GstWebRTCDataChannel> channel;
     std::shared_ptr<ChannelObserver> observer;

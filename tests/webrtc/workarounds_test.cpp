@@ -404,7 +404,7 @@ TEST(PrepareStop, WaitsForWhatWebrtcbinDoes) {
       [](GstPromise*, gpointer data) { (*static_cast<std::shared_ptr<Blocker>*>(data))->block(); },
       new std::shared_ptr<Blocker>(task),
       [](gpointer data) { delete static_cast<std::shared_ptr<Blocker>*>(data); });
-  g_signal_emit_by_name(pair.offerer(), "get-stats", nullptr, promise);
+  ask_in_turn(pair.offerer(), promise);
   gst_promise_unref(promise);
   ASSERT_TRUE(task->wait_blocked());
 
