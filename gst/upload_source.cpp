@@ -9,6 +9,7 @@
 #include "gst/find_webrtcbin.h"
 #include "gst/gstwebrtcupload.h"
 #include "gst/pipeline_end.h"
+#include "gst/plugging_wait.h"
 #include "gst/storage_factory.h"
 #include "gst/upload_debug.h"
 #include "gst/upload_origin.h"
@@ -389,6 +390,10 @@ bool UploadSource::answer(GstQuery* query, gboolean& answered) {
 GstFlowReturn UploadSource::create(std::uint64_t offset, guint length, GstBuffer** buffer) {
   const auto running = session();
   if (!running) return GST_FLOW_FLUSHING;
+  if (const auto reader = std::this_thread::get_id();
+      pull_mode() && reader_.exchange(reader) != reader) {
+    wait_until_plugged(GST_ELEMENT(element_));
+  }
   const UploadSession::Availability available = running->wait_for(offset);
   switch (available.status) {
     case UploadSession::Readable::kFlushing:

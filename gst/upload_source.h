@@ -13,6 +13,7 @@
 #include <memory>
 #include <mutex>
 #include <string>
+#include <thread>
 
 #include "core/film_limits.h"
 #include "gst/decoding_guard.h"
@@ -146,6 +147,9 @@ class UploadSource final : public UploadObserver {
   // Of the thread that starts and ends.
   std::unique_ptr<FilmWatch> film_watch_;
   DecodingGuard guard_;
+
+  // Which thread read last, by pulling: another one is a demuxer's that has just been plugged in.
+  std::atomic<std::thread::id> reader_;
 
   // EOS has gone out.
   std::atomic<bool> ended_ = false;

@@ -203,6 +203,16 @@ TEST_P(EachIsolation, FilesThatAreNoVideosFailWithAReason) {
   expect_success(send(server, file("video.mp4")));
 }
 
+// What the demuxer finds out with its first bytes, on its own thread, while decodebin has hardly
+// ended plugging it in.
+TEST_P(EachIsolation, AnErrorAtOnceIsNeverLost) {
+  Server server({"--isolation", GetParam()});
+  for (int session = 1; session <= 10; ++session) {
+    EXPECT_EQ(send(server, file("truncated.mp4")).status, 1);
+    ASSERT_EQ(server.wait_for_end(session).code, "processing-failed") << session;
+  }
+}
+
 TEST_P(EachIsolation, TwoSessionsAtOnceAreIndependent) {
   Server server({"--isolation", GetParam()});
   const auto good = start_send(server, file("video.mp4"));
