@@ -43,19 +43,21 @@ program "$scratch/bin/dpkg-query" <<'END_OF_PROGRAM'
 #!/bin/sh
 echo install ok installed
 END_OF_PROGRAM
-# The test in the build folder that TEST_FAILS or TEST_SKIPS names does that.
+# The test whose build folder and log TEST_FAILS or TEST_SKIPS names does that.
 program "$scratch/bin/meson" <<'END_OF_PROGRAM'
 #!/bin/sh
 case $1 in
   setup) mkdir -p "$2" && touch "$2/build.ninja" ;;
   test)
-    result=OK outcome=
-    [ "$3" != "${TEST_FAILS:-}" ] || result=FAIL outcome='<failure/>'
-    [ "$3" != "${TEST_SKIPS:-}" ] || outcome='<skipped/>'
+    log=testlog result=OK outcome=
+    case $* in *' --logbase testlog-tool '*) log=testlog-tool ;; esac
+    [ "$3 $log" != "${TEST_FAILS:-}" ] || result=FAIL outcome='<failure/>'
+    [ "$3 $log" != "${TEST_SKIPS:-}" ] || outcome='<skipped/>'
+    log=$3/meson-logs/$log
     mkdir -p "$3/meson-logs"
-    printf '{"name":"one","result":"%s"}\n' "$result" >"$3/meson-logs/testlog.json"
+    printf '{"name":"one","result":"%s"}\n' "$result" >"$log.json"
     printf '<testsuites><testsuite name="p.one.s"><testcase classname="p.one.s" name="case">%s</testcase>%s\n' \
-      "$outcome" '</testsuite></testsuites>' >"$3/meson-logs/testlog.junit.xml"
+      "$outcome" '</testsuite></testsuites>' >"$log.junit.xml"
     ;;
   configure) [ "$2" != "${BUILD_FAILS:-}" ] ;;
 esac
@@ -94,22 +96,23 @@ check() {
   fi
 }
 
-check 'tests on this system, with two sanitizers' 0 '3 passed, 0 failed' ./dev test
-check 'tests on this system, with two sanitizers and on Debian 13 are added up' 0 '4 passed, 0 failed' ./dev test-on trixie
-check 'a failure on Debian 13 is one' 1 '3 passed, 1 failed' TEST_FAILS=build-trixie ./dev test-on trixie
-check 'and says where' 1 'FAILED  one: case (build-trixie.*' TEST_FAILS=build-trixie ./dev test-on trixie
-check 'a skipped test there has not passed' 0 '3 passed, 0 failed, 1 skipped' TEST_SKIPS=build-trixie ./dev test-on trixie
-check 'so is a build that fails there' 1 'FAILED  trixie-build' BUILD_FAILS=build-trixie CI=true ./dev test-on trixie
-check 'no root of Debian 13 is a failure, whatever an earlier run has left' 1 'FAILED  on-trixie' NO_ROOT=trixie ./dev test-on trixie
-check 'and nothing of that run counts' 1 '3 passed, 2 failed' NO_ROOT=trixie ./dev test-on trixie
-check 'elsewhere it says what is left out' 0 '.*left out: the tests on trixie.*' OS_RELEASE="$ubuntu" ./dev test-on trixie
-check 'as it does without root' 0 '.*left out: the tests on trixie.*' USER_ID=1000 ./dev test-on trixie
-check 'and in CI that is a failure' 1 '3 passed, 1 failed' OS_RELEASE="$ubuntu" CI=true ./dev test-on trixie
+check 'tests on this system, with two sanitizers and on Debian 13 are added up, the last of them in two halves' 0 '5 passed, 0 failed' ./dev test
+for log in testlog testlog-tool; do
+  check "a failure on Debian 13 is one: $log" 1 '4 passed, 1 failed' TEST_FAILS="build-trixie $log" ./dev test
+  check 'and says where' 1 "FAILED  one: case (build-trixie/meson-logs/$log)" TEST_FAILS="build-trixie $log" ./dev test
+  check 'a skipped test there has not passed' 0 '4 passed, 0 failed, 1 skipped' TEST_SKIPS="build-trixie $log" ./dev test
+done
+check 'so is a build that fails there' 1 'FAILED  trixie-build' BUILD_FAILS=build-trixie CI=true ./dev test
+check 'no root of Debian 13 is a failure, whatever an earlier run has left' 1 'FAILED  on-trixie' NO_ROOT=trixie ./dev test
+check 'and nothing of that run counts' 1 '3 passed, 2 failed' NO_ROOT=trixie ./dev test
+check 'elsewhere it says what is left out' 0 '.*left out: the tests on trixie.*' OS_RELEASE="$ubuntu" ./dev test
+check 'as it does without root' 0 '.*left out: the tests on trixie.*' USER_ID=1000 ./dev test
+check 'and in CI that is a failure' 1 '3 passed, 1 failed' OS_RELEASE="$ubuntu" CI=true ./dev test
 check 'test-plain is one run' 0 '1 passed, 0 failed' ./dev test-plain
-check 'with a failure' 1 '0 passed, 1 failed' TEST_FAILS=build ./dev test-plain
-check 'who asks for a release gets that one alone, without sanitizers' 0 '1 passed, 0 failed' DEV_SUITE=trixie ./dev test-on trixie
+check 'with a failure' 1 '0 passed, 1 failed' TEST_FAILS='build testlog' ./dev test-plain
+check 'who asks for a release gets that one alone, without sanitizers' 0 '2 passed, 0 failed' DEV_SUITE=trixie ./dev test
 check 'test-all has Debian testing and the benchmarks' 1 'FAILED  benchmarks' ./dev test-all
-check 'added up' 1 '5 passed, 1 failed' ./dev test-all
+check 'added up' 1 '7 passed, 1 failed' ./dev test-all
 check 'on wants a command' 1 'dev: on needs a release.*' ./dev on trixie
 
 echo "1..$count"
