@@ -160,9 +160,11 @@ std::string check_ice_server_input(ByteView input) {
   const std::string_view text = text_of(input);
   if (const auto url = parse_ice_url(text); const auto* error = std::get_if<IceUrlError>(&url)) {
     if (std::string wrong = check_sentence(error->message); !wrong.empty()) return wrong;
-  } else if (std::string wrong = check_servers({IceServer{{std::get<std::string>(url)}, {}, {}}});
-             !wrong.empty()) {
-    return wrong;
+  } else if (const auto& checked = std::get<std::string>(url); !checked.empty()) {
+    // Nothing is what ICE cannot use here.
+    if (std::string wrong = check_servers({IceServer{{checked}, {}, {}}}); !wrong.empty()) {
+      return wrong;
+    }
   }
   const auto server = parse_ice_server_uri(text);
   if (const auto* error = std::get_if<IceUrlError>(&server)) return check_sentence(error->message);
