@@ -35,4 +35,51 @@ uploadTest('what is no film: the client is told why', {}, async (server, tab) =>
   assert.equal(completion.errors.length, 1);
 });
 
+// In the page: hands a whole film to its channel at once, and closes one of the two before anything was answered.
+async function sendAndClose({ url, film, closes }) {
+  const bytes = await (await fetch(film)).arrayBuffer();
+  const connection = new RTCPeerConnection();
+  const channel = connection.createDataChannel('video_upload');
+  const open = new Promise((resolve) => channel.addEventListener('open', resolve, { once: true }));
+  const gathered = new Promise((resolve) => {
+    connection.addEventListener('icecandidate', ({ candidate }) => candidate || resolve());
+  });
+  await connection.setLocalDescription();
+  await gathered;
+  const reply = await fetch(`${url}/initialise_webrtc_worker`, {
+    method: 'POST',
+    headers: { 'Content-Type': 'application/json' },
+    body: JSON.stringify({ webrtc_offer: { type: 'offer', sdp: connection.localDescription.sdp } }),
+  });
+  await connection.setRemoteDescription(await reply.json());
+  await open;
+  const size = 49152;
+  const total = Math.ceil(bytes.byteLength / size);
+  for (let index = 0; index < total; index += 1) {
+    const payload = new Uint8Array(bytes, index * size, Math.min(size, bytes.byteLength - index * size));
+    const message = new Uint8Array(8 + payload.length);
+    const header = new DataView(message.buffer);
+    header.setUint32(0, index, true);
+    header.setUint32(4, total, true);
+    message.set(payload, 8);
+    channel.send(message);
+  }
+  const waiting = channel.bufferedAmount;
+  ({ channel, connection })[closes].close();
+  return { total, waiting };
+}
+
+for (const closes of ['channel', 'connection']) {
+  uploadTest(`the ${closes} is closed with the film in its queue`, {}, async (server, tab) => {
+    const given = { url: server.url, film: '/films/large.mp4', closes };
+    const sent = await tab.page.evaluate(sendAndClose, given);
+    assert.ok(sent.waiting > 0);
+    const end = await server.end();
+    // Of a channel all is sent, and the last chunks may be lost even so; but no part of a film is taken for the whole.
+    const whole = closes === 'channel' && end.status === 'done';
+    assert.deepEqual([end.status, end.code], whole ? ['done', null] : ['failed', 'peer-gone']);
+    assert.equal(end.chunks === sent.total, whole);
+  });
+}
+
 await runAll();
