@@ -450,6 +450,9 @@ testing::AssertionResult PeerPair::start() {
 GstPtr<GstWebRTCDataChannel> PeerPair::create_channel(const char* label, Side side,
                                                       GstStructure* options) {
   EXPECT_TRUE(eventually([this] { return channels_->closed_on_both_sides(); }, kDeadline));
+  // Each webrtcbin's thread may still have to let go of the last one, whose number is used again.
+  finish_tasks(offerer());
+  finish_tasks(answerer());
   GstWebRTCDataChannel* channel = nullptr;
   g_signal_emit_by_name(webrtcbin(side), "create-data-channel", label, options, &channel);
   EXPECT_TRUE(channel) << "no data channel " << label;
