@@ -12,10 +12,11 @@ namespace {
 
 GstPtr<GstElement> topmost(GstElement* element) {
   GstPtr<GstElement> top = ref_gst(element);
-  while (GstObject* parent = gst_object_get_parent(GST_OBJECT(top.get()))) {
-    top.reset(GST_ELEMENT(parent));
+  while (true) {
+    GstPtr<GstObject> parent(gst_object_get_parent(GST_OBJECT(top.get())));
+    if (!parent || !GST_IS_ELEMENT(parent.get())) return top;
+    top.reset(GST_ELEMENT(parent.release()));
   }
-  return top;
 }
 
 // 0 (equal) for an element that is being started by the autoplugger that it is in.
@@ -40,10 +41,11 @@ bool is_plugged(GstElement* element) {
   return !starting;
 }
 
-void wait_until_plugged(GstElement* element, std::chrono::milliseconds longest) {
+void wait_until_plugged(GstElement* element, const std::function<bool()>& given_up,
+                        std::chrono::milliseconds longest) {
   // Nothing tells of a state that is unlocked. It is a matter of microseconds.
   const auto deadline = std::chrono::steady_clock::now() + longest;
-  while (!is_plugged(element) && std::chrono::steady_clock::now() < deadline) {
+  while (!is_plugged(element) && !given_up() && std::chrono::steady_clock::now() < deadline) {
     std::this_thread::sleep_for(std::chrono::milliseconds(1));
   }
 }

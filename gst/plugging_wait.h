@@ -10,15 +10,17 @@
 #include <gst/gst.h>
 
 #include <chrono>
+#include <functional>
 
 namespace webrtcupload {
 
 // No autoplugger in the pipeline of `element` is starting an element right now.
 [[nodiscard]] bool is_plugged(GstElement* element);
 
-// Waits until that is so. Not on a thread that an autoplugger may be waiting for, and for not
-// longer than that: an application may lock whatever it likes.
-void wait_until_plugged(GstElement* element,
-                        std::chrono::milliseconds longest = std::chrono::seconds(1));
+// Waits until that is so, or until `given_up` says so. Not on a thread that an autoplugger may be
+// waiting for, and for not longer than that: an application may lock whatever it likes.
+void wait_until_plugged(
+    GstElement* element, const std::function<bool()>& given_up = [] { return false; },
+    std::chrono::milliseconds longest = std::chrono::seconds(1));
 
 }  // namespace webrtcupload

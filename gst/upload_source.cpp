@@ -178,6 +178,7 @@ bool UploadSource::start() {
   // estimate; create() knows better.
   gst_base_src_set_automatic_eos(element_, FALSE);
   ended_ = false;
+  flushing_ = false;
   guard_decoding();
   const unsigned revision = with_settings([](const Settings& s) { return s.revision; });
   std::shared_ptr<UploadSession> running;
@@ -335,6 +336,9 @@ bool UploadSource::pull_mode() const {
 }
 
 void UploadSource::set_flushing(bool flushing) {
+  flushing_ = flushing;
+  // Whoever reads next may be another demuxer on the same thread of GStreamer's pool.
+  reader_ = std::thread::id();
   if (const auto running = session()) running->set_flushing(flushing);
 }
 
@@ -392,7 +396,7 @@ GstFlowReturn UploadSource::create(std::uint64_t offset, guint length, GstBuffer
   if (!running) return GST_FLOW_FLUSHING;
   if (const auto reader = std::this_thread::get_id();
       pull_mode() && reader_.exchange(reader) != reader) {
-    wait_until_plugged(GST_ELEMENT(element_));
+    wait_until_plugged(GST_ELEMENT(element_), [this] { return flushing_.load(); });
   }
   const UploadSession::Availability available = running->wait_for(offset);
   switch (available.status) {

@@ -150,6 +150,7 @@ class UploadSource final : public UploadObserver {
 
   // Which thread read last, by pulling: another one is a demuxer's that has just been plugged in.
   std::atomic<std::thread::id> reader_;
+  std::atomic<bool> flushing_ = false;
 
   // EOS has gone out.
   std::atomic<bool> ended_ = false;

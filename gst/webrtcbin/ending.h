@@ -20,9 +20,11 @@ void stop_receiving(GstElement* webrtcbin);
 // webrtcbin's but its object lock.
 void drop_incoming(GstElement* webrtcbin);
 
-// webrtcbin's own thread replies to `promise` in its turn, whatever its state is. From 1.24 on it
-// is asked for a candidate of a media section that no connection has, before for statistics: 1.28.8
-// forgets to release an RTP session each time that it makes some.
+// webrtcbin's own thread replies to `promise` in its turn; one that is stopped replies at once, on
+// the caller's. Whoever is told by the promise may be under the PC lock. From 1.24 on webrtcbin is
+// told that there are no more candidates for a media section that does not exist, which it keeps
+// in a list and never uses. Before, it is asked for statistics: 1.28.8 forgets to release an RTP
+// session each time that it makes some.
 void ask_in_turn(GstElement* webrtcbin, GstPromise* promise);
 
 // Waits until webrtcbin's own thread has done what it was told to do before, such as the end of a

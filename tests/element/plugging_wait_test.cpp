@@ -15,6 +15,8 @@ namespace {
 
 using std::chrono::milliseconds;
 
+bool never() { return false; }
+
 // A pipeline with a source, and an element in a bin of the given kind, which may be in another.
 class PluggingWait : public ::testing::TestWithParam<std::string> {
  protected:
@@ -53,16 +55,25 @@ TEST_P(PluggingWait, EndsWhenItIs) {
   ASSERT_NO_FATAL_FAILURE(make(GetParam()));
   gst_element_set_locked_state(plugged_, TRUE);
   auto waited =
-      std::async(std::launch::async, [&] { wait_until_plugged(source_, test::kDeadline); });
+      std::async(std::launch::async, [&] { wait_until_plugged(source_, never, test::kDeadline); });
   EXPECT_EQ(waited.wait_for(milliseconds(50)), std::future_status::timeout);
   gst_element_set_locked_state(plugged_, FALSE);
   EXPECT_EQ(waited.wait_for(test::kDeadline), std::future_status::ready);
 }
 
+TEST_P(PluggingWait, CanBeGivenUp) {
+  ASSERT_NO_FATAL_FAILURE(make(GetParam()));
+  gst_element_set_locked_state(plugged_, TRUE);
+  int asked = 0;
+  wait_until_plugged(
+      source_, [&asked] { return ++asked == 3; }, 10 * test::kDeadline);
+  EXPECT_EQ(asked, 3);
+}
+
 TEST_P(PluggingWait, DoesNotLastForEver) {
   ASSERT_NO_FATAL_FAILURE(make(GetParam()));
   gst_element_set_locked_state(plugged_, TRUE);
-  wait_until_plugged(source_, milliseconds(10));
+  wait_until_plugged(source_, never, milliseconds(10));
   EXPECT_FALSE(is_plugged(source_));
 }
 

@@ -161,7 +161,7 @@ std::string check_ice_server_input(ByteView input) {
   if (const auto url = parse_ice_url(text); const auto* error = std::get_if<IceUrlError>(&url)) {
     if (std::string wrong = check_sentence(error->message); !wrong.empty()) return wrong;
   } else if (const auto& checked = std::get<std::string>(url); !checked.empty()) {
-    // Nothing is what ICE cannot use here.
+    // An empty URL is one that is valid, and that libnice cannot use.
     if (std::string wrong = check_servers({IceServer{{checked}, {}, {}}}); !wrong.empty()) {
       return wrong;
     }

@@ -232,12 +232,17 @@ class LeakCheck : public testing::Environment {
     expect_typefinders_to_stay();
     // Threads of webrtcbin and GLib may still be letting go of the last objects, and the tracer
     // must not be asked while they do: it would take references to objects being finalised.
+    // One that sleeps amid that cannot be told from one that has done. The look that meets its
+    // object says so by a critical, which is no fault of what was tested; the next one counts.
     std::vector<std::string> left;
+    const GLogLevelFlags fatal = g_log_set_always_fatal(GLogLevelFlags(G_LOG_FATAL_MASK));
     for (int attempt = 0; attempt < 3; ++attempt) {
       wait_for_threads_to_settle();
       left = live_objects();
-      if (left.empty()) return;
+      if (left.empty()) break;
     }
+    g_log_set_always_fatal(fatal);
+    if (left.empty()) return;
     std::string text;
     constexpr std::size_t kShown = 30;
     constexpr std::size_t kWidth = 200;

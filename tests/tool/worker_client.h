@@ -64,8 +64,9 @@ class WorkerClient {
   // Of its session: "/sessions/...", out of the reply.
   [[nodiscard]] std::string location() const;
 
-  // Closes the connection, for good: webrtcbin 1.26 leaks some of its parts when it is stopped and
-  // lives on until its ICE fails for want of answers, after 30 s.
+  // Closes the connection, for good, after which only what has come can be read: webrtcbin 1.26
+  // leaks some of its parts when it is stopped and lives on until its ICE fails for want of
+  // answers, after 30 s.
   void hang_up();
   // As a program that is killed: without a word.
   void vanish();

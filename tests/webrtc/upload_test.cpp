@@ -6,6 +6,8 @@
 #include <gtest/gtest.h>
 
 #include <algorithm>
+#include <chrono>
+#include <future>
 #include <numeric>
 #include <random>
 
@@ -118,6 +120,42 @@ TEST_F(Upload, PulledFromIsDoneOnlyWhenAllWasRead) {
   EXPECT_EQ(state(), UploadState::kDone);
 
   EXPECT_EQ(gst_element_set_state(upload.get(), GST_STATE_NULL), GST_STATE_CHANGE_SUCCESS);
+}
+
+// Behind a decodebin that is just plugging an element in, whose errors it still drops.
+TEST_F(Upload, ANewReaderWaitsForTheAutoplugger) {
+  const Bytes file = random_bytes(10'000, 4);
+  const GstPtr<GstElement> pipeline(GST_ELEMENT(gst_object_ref_sink(gst_pipeline_new(nullptr))));
+  GstElement* upload = gst_element_factory_make("webrtcupload", nullptr);
+  GstElement* decodebin = gst_element_factory_make("decodebin", nullptr);
+  GstElement* plugged = gst_element_factory_make("identity", nullptr);
+  gst_bin_add(GST_BIN(decodebin), plugged);
+  gst_bin_add_many(GST_BIN(pipeline.get()), upload, decodebin, nullptr);
+  g_object_set(upload, "webrtcbin", pair_.answerer(), nullptr);
+  const GstPtr<GstPad> src(gst_element_get_static_pad(upload, "src"));
+  ASSERT_EQ(gst_element_set_state(upload, GST_STATE_READY), GST_STATE_CHANGE_SUCCESS);
+  ASSERT_TRUE(gst_pad_activate_mode(src.get(), GST_PAD_MODE_PULL, TRUE));
+  ASSERT_EQ(gst_element_set_state(upload, GST_STATE_PAUSED), GST_STATE_CHANGE_SUCCESS);
+  const auto channel = pair_.connect();
+  ASSERT_TRUE(send_file(channel.channel.get(), file));
+  const auto read = [&src] {
+    GstBuffer* buffer = nullptr;
+    const GstFlowReturn flow = gst_pad_get_range(src.get(), 0, 10, &buffer);
+    const GstBufferPtr owned(buffer);
+    return flow;
+  };
+  // Until all is there, and this thread has read.
+  ASSERT_EQ(read(), GST_FLOW_OK);
+
+  gst_element_set_locked_state(plugged, TRUE);
+  EXPECT_EQ(read(), GST_FLOW_OK) << "the autoplugger may be on this thread";
+  const auto start = std::chrono::steady_clock::now();
+  auto demuxer = std::async(std::launch::async, read);
+  EXPECT_EQ(demuxer.get(), GST_FLOW_OK);
+  EXPECT_GE(std::chrono::steady_clock::now() - start, std::chrono::seconds(1))
+      << "it did not wait, not even as long as it waits at most";
+  gst_element_set_locked_state(plugged, FALSE);
+  EXPECT_EQ(gst_element_set_state(pipeline.get(), GST_STATE_NULL), GST_STATE_CHANGE_SUCCESS);
 }
 
 // The protocol field will choose a later version; what it asks for must not be read as v1.
