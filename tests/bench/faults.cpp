@@ -30,6 +30,7 @@
 
 #include "clients/flow_support.h"
 #include "clients/upload_client.h"
+#include "support/checksum.h"
 #include "support/udp_relay.h"
 #include "tool/completion.h"
 #include "tool/server.h"
@@ -207,14 +208,6 @@ Plan plan_of(std::uint32_t seed, int number) {
   plan.fault = kind.fault;
   kind.make();
   return plan;
-}
-
-std::string sha256(const std::string& content) {
-  char* text = g_compute_checksum_for_data(
-      G_CHECKSUM_SHA256, reinterpret_cast<const guchar*>(content.data()), content.size());
-  std::string hash = text;
-  g_free(text);
-  return hash;
 }
 
 class Run {

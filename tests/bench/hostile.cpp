@@ -23,14 +23,13 @@
 #include <filesystem>
 #include <fstream>
 #include <functional>
-#include <iterator>
 #include <memory>
 #include <optional>
 #include <string>
 #include <thread>
 #include <vector>
 
-#include "gst/glib_ptr.h"
+#include "support/checksum.h"
 #include "tool/attacks.h"
 #include "tool/memory_watch.h"
 #include "tool/server.h"
@@ -46,14 +45,6 @@ constexpr double kMostMemory = 64;           // MiB,
 constexpr double kMostMemoryOfASession = 2;  // and as many for each.
 // Some end only when nothing has come for so long.
 constexpr std::chrono::seconds kIdle{60};
-
-std::string checksum_of(const std::string& path) {
-  std::ifstream in(path, std::ios::binary);
-  const std::string bytes{std::istreambuf_iterator<char>(in), std::istreambuf_iterator<char>()};
-  const GCharPtr text(g_compute_checksum_for_data(
-      G_CHECKSUM_SHA256, reinterpret_cast<const guchar*>(bytes.data()), bytes.size()));
-  return text.get();
-}
 
 // One for each client, at the same time.
 void for_each(std::size_t count, const std::function<void(std::size_t)>& act) {
@@ -207,7 +198,7 @@ class Bench {
     const auto end = end_of(*clients_.back());
     const std::chrono::duration<double> took = std::chrono::steady_clock::now() - start;
     if (!end || end->status != "done") fail(end ? end->text : "the good one has no end");
-    if (checksum_of(kept_) != checksum_of(film_)) fail("the file is another one");
+    if (sha256_of(kept_) != sha256_of(film_)) fail("the file is another one");
     fs::remove(kept_);
     return took.count();
   }

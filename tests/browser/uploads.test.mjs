@@ -75,6 +75,7 @@ for (const closes of ['channel', 'connection']) {
     const sent = await tab.page.evaluate(sendAndClose, given);
     assert.ok(sent.waiting > 0);
     const end = await server.end();
+    console.log(`# ${end.chunks} of ${sent.total} chunks came`);
     // Of a channel all is sent, and the last chunks may be lost even so; but no part of a film is taken for the whole.
     const whole = closes === 'channel' && end.status === 'done';
     assert.deepEqual([end.status, end.code], whole ? ['done', null] : ['failed', 'peer-gone']);

@@ -19,6 +19,7 @@
 #include "attacks.h"
 #include "memory_watch.h"
 #include "server.h"
+#include "support/checksum.h"
 #include "worker_client.h"
 
 namespace webrtcupload {
@@ -48,14 +49,6 @@ class HostileSessions : public ::testing::Test {
     directory_ = mkdtemp(name);
   }
   void TearDown() override { fs::remove_all(directory_); }
-
-  static std::string checksum_of(const std::string& path) {
-    std::ifstream in(path, std::ios::binary);
-    const std::string bytes{std::istreambuf_iterator<char>(in), std::istreambuf_iterator<char>()};
-    const GCharPtr text(g_compute_checksum_for_data(
-        G_CHECKSUM_SHA256, reinterpret_cast<const guchar*>(bytes.data()), bytes.size()));
-    return text.get();
-  }
 
   std::string directory_;
 };
@@ -125,7 +118,7 @@ TEST_F(HostileSessions, LeaveAGoodOneAlone) {
     peak = memory.peak();
     sessions = memory.sessions();
   }
-  EXPECT_EQ(checksum_of(kept), checksum_of(film));
+  EXPECT_EQ(test::sha256_of(kept), test::sha256_of(film));
   std::cout << "[ memory ] " << peak / 1'000'000 << " MB with " << sessions << " sessions, "
             << hostile << " hostile ones in all" << std::endl;
   // Each is a process with GStreamer in it.

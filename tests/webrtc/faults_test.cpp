@@ -11,6 +11,7 @@
 #include <string>
 #include <thread>
 
+#include "support/checksum.h"
 #include "support/peer_pair.h"
 #include "support/udp_relay.h"
 #include "webrtc/receiving_pipeline.h"
@@ -21,11 +22,6 @@ namespace {
 
 using std::chrono::milliseconds;
 using std::chrono::seconds;
-
-std::string sha256(const Bytes& bytes) {
-  const GCharPtr text(g_compute_checksum_for_data(G_CHECKSUM_SHA256, bytes.data(), bytes.size()));
-  return text.get();
-}
 
 // A sender and a receiver with a relay between them.
 class Upload {
