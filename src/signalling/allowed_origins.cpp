@@ -9,7 +9,7 @@
 #include <utility>
 #include <variant>
 
-#include "gst/glib_ptr.h"
+#include "glib/glib_ptr.h"
 #include "json/printable.h"
 
 namespace webrtcupload {

@@ -12,8 +12,8 @@
 #include <sys/socket.h>
 #include <utility>
 
-#include "gst/glib_ptr.h"
-#include "signalling/main_context.h"
+#include "glib/glib_ptr.h"
+#include "glib/main_context.h"
 #include "signalling/request_framing.h"
 #include "signalling/request_stream.h"
 #include "signalling/whip.h"

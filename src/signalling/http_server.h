@@ -20,7 +20,7 @@
 
 #include "signalling/allowed_origins.h"
 #include "signalling/http_error.h"
-#include "signalling/ice_server.h"
+#include "webrtc/ice_server.h"
 
 namespace webrtcupload {
 

@@ -10,7 +10,7 @@
 #include <functional>
 #include <memory>
 
-#include "gst/glib_ptr.h"
+#include "glib/glib_ptr.h"
 #include "signalling/request_framing.h"
 
 namespace webrtcupload {

@@ -9,7 +9,7 @@
 #include <utility>
 #include <vector>
 
-#include "gst/glib_ptr.h"
+#include "glib/glib_ptr.h"
 #include "json/json.h"
 
 namespace webrtcupload {

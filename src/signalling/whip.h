@@ -11,7 +11,7 @@
 #include <vector>
 
 #include "signalling/http_server.h"
-#include "signalling/ice_server.h"
+#include "webrtc/ice_server.h"
 #include "signalling/worker_request.h"
 
 namespace webrtcupload {

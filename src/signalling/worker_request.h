@@ -11,7 +11,7 @@
 #include <vector>
 
 #include "signalling/http_error.h"
-#include "signalling/ice_server.h"
+#include "webrtc/ice_server.h"
 
 namespace webrtcupload {
 

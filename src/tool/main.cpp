@@ -10,10 +10,10 @@
 #include <string_view>
 
 #include "build_config.h"
-#include "tool/options.h"
-#include "tool/send.h"
-#include "tool/serve.h"
-#include "tool/session_main.h"
+#include "tool/common/options.h"
+#include "tool/send/send.h"
+#include "tool/serve/serve.h"
+#include "tool/session/session_main.h"
 
 namespace {
 

@@ -32,7 +32,7 @@
 #include "clients/upload_client.h"
 #include "support/checksum.h"
 #include "support/udp_relay.h"
-#include "tool/completion.h"
+#include "tool/send/completion.h"
 #include "tool/server.h"
 
 namespace webrtcupload::test {

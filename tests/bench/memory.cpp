@@ -22,7 +22,7 @@
 #include <unistd.h>
 #include <vector>
 
-#include "gst/glib_ptr.h"
+#include "glib/glib_ptr.h"
 
 namespace webrtcupload {
 namespace {

@@ -19,7 +19,7 @@
 #include <functional>
 #include <vector>
 
-#include "gst/glib_ptr.h"
+#include "glib/glib_ptr.h"
 #include "support/peer_pair.h"
 
 namespace webrtcupload::test {

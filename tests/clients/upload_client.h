@@ -17,9 +17,9 @@
 #include <thread>
 #include <vector>
 
-#include "signalling/main_context.h"
-#include "signalling/peer.h"
-#include "tool/http_client.h"
+#include "glib/main_context.h"
+#include "webrtc/peer.h"
+#include "tool/common/http_client.h"
 
 namespace webrtcupload::test {
 

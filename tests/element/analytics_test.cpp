@@ -3,7 +3,7 @@
 // What neural networks and trackers say as GstAnalytics metas becomes detections: objects, tracks,
 // classes, turned boxes, and what is part of what. With metas made here, and out of a pipeline.
 
-#include "analysis/analytics.h"
+#include "results/analytics.h"
 
 #include <gst/analytics/analytics.h>
 #include <gtest/gtest.h>
@@ -13,8 +13,8 @@
 #include <string>
 #include <vector>
 
-#include "analysis/detections.h"
-#include "gst/glib_ptr.h"
+#include "results/detections.h"
+#include "glib/glib_ptr.h"
 #include "support/turned_box.h"
 
 namespace webrtcupload {

@@ -3,7 +3,7 @@
 // What analysers say becomes detections: with the real facedetect, zbar and motioncells, and with
 // messages and metas made by hand for what those never send but something else might.
 
-#include "analysis/detections.h"
+#include "results/detections.h"
 
 #include <gtest/gtest.h>
 

@@ -4,7 +4,7 @@
 // names all that are refused, and all that a file could bring about and that somebody has looked
 // at. A plugin that brings a new one fails this test until somebody has looked at that as well.
 
-#include "gst/element_kinds.h"
+#include "downstream/element_kinds.h"
 
 #include <gmock/gmock.h>
 #include <gst/gst.h>
@@ -19,7 +19,7 @@
 #include <string_view>
 #include <vector>
 
-#include "gst/glib_ptr.h"
+#include "glib/glib_ptr.h"
 #include "support/gst_test.h"
 
 namespace webrtcupload {

@@ -2,7 +2,7 @@
 //
 // Films above a limit, from a file, before both decodebins: what exceeds it reaches no decoder.
 
-#include "gst/film_watch.h"
+#include "downstream/film_watch.h"
 
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>

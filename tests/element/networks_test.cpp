@@ -12,8 +12,8 @@
 #include <string>
 #include <vector>
 
-#include "analysis/detections.h"
-#include "gst/glib_ptr.h"
+#include "results/detections.h"
+#include "glib/glib_ptr.h"
 
 namespace webrtcupload {
 namespace {

@@ -14,8 +14,8 @@
 #include <tuple>
 #include <vector>
 
-#include "gst/elements_made_by.h"
-#include "gst/upload_origin.h"
+#include "glib/elements_made_by.h"
+#include "downstream/upload_origin.h"
 #include "support/gst_test.h"
 #include "support/webm_film.h"
 

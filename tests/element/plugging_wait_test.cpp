@@ -1,13 +1,13 @@
 // SPDX-License-Identifier: LGPL-2.1-or-later
 
-#include "gst/plugging_wait.h"
+#include "downstream/plugging_wait.h"
 
 #include <gtest/gtest.h>
 
 #include <future>
 #include <string>
 
-#include "gst/glib_ptr.h"
+#include "glib/glib_ptr.h"
 #include "support/wait.h"
 
 namespace webrtcupload {

@@ -2,7 +2,7 @@
 //
 // The text of a result, field by field, and that it always is JSON.
 
-#include "analysis/result_document.h"
+#include "results/result_document.h"
 
 #include <gmock/gmock.h>
 

@@ -8,7 +8,7 @@
 
 #include <string>
 
-#include "gst/upstream.h"
+#include "glib/upstream.h"
 #include "support/gst_test.h"
 
 namespace webrtcupload::test {

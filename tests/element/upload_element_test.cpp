@@ -12,7 +12,7 @@
 #include <unistd.h>
 #include <vector>
 
-#include "gst/signal_connection.h"
+#include "glib/signal_connection.h"
 #include "support/gst_test.h"
 #include "support/odd_directory.h"
 

@@ -15,8 +15,8 @@
 #include "json/json_text.h"
 #include "signalling/session_status.h"
 #include "target.h"
-#include "tool/completion.h"
-#include "tool/session_types.h"
+#include "tool/send/completion.h"
+#include "tool/common/session_types.h"
 
 namespace webrtcupload::fuzz {
 

@@ -9,9 +9,9 @@
 #include <string>
 #include <variant>
 
-#include "signalling/fingerprint.h"
-#include "signalling/ice_candidates.h"
-#include "signalling/offer.h"
+#include "webrtc/fingerprint.h"
+#include "webrtc/sdp/ice_candidates.h"
+#include "webrtc/sdp/offer.h"
 #include "target.h"
 #include "tool/sample_offers.h"
 

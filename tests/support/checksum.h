@@ -10,7 +10,7 @@
 #include <iterator>
 #include <string>
 
-#include "gst/glib_ptr.h"
+#include "glib/glib_ptr.h"
 
 namespace webrtcupload::test {
 

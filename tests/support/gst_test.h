@@ -19,7 +19,7 @@
 #include <string>
 #include <vector>
 
-#include "gst/glib_ptr.h"
+#include "glib/glib_ptr.h"
 #include "support/wait.h"
 
 namespace webrtcupload::test {

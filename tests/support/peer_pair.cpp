@@ -12,9 +12,9 @@
 #include <variant>
 
 #include "core/wire_v1.h"
-#include "gst/webrtcbin/association.h"
-#include "gst/webrtcbin/channels.h"
-#include "gst/webrtcbin/ending.h"
+#include "webrtc/association.h"
+#include "webrtc/channels.h"
+#include "webrtc/ending.h"
 #include "support/lost_cause.h"
 
 namespace webrtcupload::test {

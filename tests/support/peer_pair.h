@@ -19,8 +19,8 @@
 #include <string_view>
 #include <vector>
 
-#include "gst/glib_ptr.h"
-#include "gst/signal_connection.h"
+#include "glib/glib_ptr.h"
+#include "glib/signal_connection.h"
 #include "support/gst_test.h"
 
 namespace webrtcupload::test {

@@ -11,7 +11,7 @@
 #include <string>
 #include <string_view>
 
-#include "gst/glib_ptr.h"
+#include "glib/glib_ptr.h"
 
 namespace webrtcupload::test {
 namespace {

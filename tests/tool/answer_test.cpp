@@ -18,9 +18,9 @@
 #include <vector>
 
 #include "sample_offers.h"
-#include "signalling/main_context.h"
-#include "signalling/offer.h"
-#include "signalling/peer.h"
+#include "glib/main_context.h"
+#include "webrtc/sdp/offer.h"
+#include "webrtc/peer.h"
 
 namespace webrtcupload {
 namespace {

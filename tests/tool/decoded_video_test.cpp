@@ -2,7 +2,7 @@
 //
 // What happens between decoding and analysis: videos stand upright, and real time is kept.
 
-#include "tool/decoded_video.h"
+#include "tool/session/decoded_video.h"
 
 #include <gst/gst.h>
 #include <gst/video/video.h>
@@ -17,8 +17,8 @@
 #include <string>
 #include <thread>
 
-#include "gst/glib_ptr.h"
-#include "tool/pacer.h"
+#include "glib/glib_ptr.h"
+#include "tool/session/pacer.h"
 
 namespace webrtcupload {
 namespace {

@@ -14,7 +14,7 @@
 #include <string>
 #include <vector>
 
-#include "gst/glib_ptr.h"
+#include "glib/glib_ptr.h"
 #include "process.h"
 #include "server.h"
 #include "support/sample_films.h"

@@ -8,7 +8,7 @@
 #include <unistd.h>
 #include <vector>
 
-#include "gst/signal_connection.h"
+#include "glib/signal_connection.h"
 #include "support/gst_test.h"
 #include "support/peer_pair.h"
 #include "webrtc/result_client.h"

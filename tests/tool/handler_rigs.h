@@ -9,7 +9,7 @@
 #include <memory>
 #include <string>
 
-#include "gst/glib_ptr.h"
+#include "glib/glib_ptr.h"
 
 namespace webrtcupload::test {
 

@@ -6,7 +6,7 @@
 
 #include <future>
 
-#include "signalling/main_context.h"
+#include "glib/main_context.h"
 
 namespace webrtcupload::test {
 

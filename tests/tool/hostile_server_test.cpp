@@ -19,12 +19,12 @@
 #include <vector>
 
 #include "core/result_framing.h"
-#include "gst/glib_ptr.h"
+#include "glib/glib_ptr.h"
 #include "server.h"
 #include "signalling/http_server.h"
-#include "signalling/main_context.h"
-#include "signalling/offer.h"
-#include "signalling/peer.h"
+#include "glib/main_context.h"
+#include "webrtc/sdp/offer.h"
+#include "webrtc/peer.h"
 #include "signalling/worker_request.h"
 
 namespace webrtcupload {

@@ -15,7 +15,7 @@
 #include <vector>
 
 #include "process.h"
-#include "signalling/main_context.h"
+#include "glib/main_context.h"
 
 namespace webrtcupload {
 namespace {

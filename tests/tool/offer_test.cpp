@@ -3,7 +3,7 @@
 // What becomes of offers: real clients' are rewritten as described, hostile ones refused with a
 // sentence that says why.
 
-#include "signalling/offer.h"
+#include "webrtc/sdp/offer.h"
 
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>

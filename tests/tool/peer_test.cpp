@@ -2,7 +2,7 @@
 //
 // A connection in its webrtcbin, and its end while the other side goes on sending.
 
-#include "signalling/peer.h"
+#include "webrtc/peer.h"
 
 #include <gmock/gmock.h>
 #include <gst/gst.h>
@@ -19,9 +19,9 @@
 #include <string>
 #include <variant>
 
-#include "gst/elements_made_by.h"
-#include "gst/webrtcbin/association.h"
-#include "signalling/main_context.h"
+#include "glib/elements_made_by.h"
+#include "webrtc/association.h"
+#include "glib/main_context.h"
 #include "support/wait.h"
 
 namespace webrtcupload {

@@ -3,7 +3,7 @@
 // Who may do what: keys, the operator's webhook and its replies (a real one over HTTP), the choice
 // of a pipeline, and what the command line makes of times and addresses.
 
-#include "tool/policy.h"
+#include "tool/serve/policy.h"
 
 #include <gmock/gmock.h>
 #include <gst/gst.h>
@@ -21,9 +21,9 @@
 
 #include "hook_server.h"
 #include "json/json.h"
-#include "signalling/main_context.h"
-#include "tool/pipelines.h"
-#include "tool/serve_options.h"
+#include "glib/main_context.h"
+#include "tool/serve/pipelines.h"
+#include "tool/serve/serve_options.h"
 
 namespace webrtcupload {
 namespace {

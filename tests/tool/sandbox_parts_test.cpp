@@ -21,13 +21,13 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
-#include "gst/glib_ptr.h"
-#include "tool/sandbox.h"
-#include "tool/sandbox_breach.h"
-#include "tool/sandbox_landlock.h"
-#include "tool/sandbox_limits.h"
-#include "tool/sandbox_paths.h"
-#include "tool/sandbox_ports.h"
+#include "glib/glib_ptr.h"
+#include "tool/sandbox/sandbox.h"
+#include "tool/sandbox/sandbox_breach.h"
+#include "tool/sandbox/sandbox_landlock.h"
+#include "tool/sandbox/sandbox_limits.h"
+#include "tool/sandbox/sandbox_paths.h"
+#include "tool/sandbox/sandbox_ports.h"
 
 namespace webrtcupload {
 namespace {

@@ -4,7 +4,7 @@
 // (tests/support/sandbox_prober.cpp): each time that session ends as documented, and its neighbour
 // goes on.
 
-#include "tool/sandbox.h"
+#include "tool/sandbox/sandbox.h"
 
 #include <gmock/gmock.h>
 #include <gst/gst.h>
@@ -24,7 +24,7 @@
 
 #include "process.h"
 #include "server.h"
-#include "tool/sandbox_landlock.h"
+#include "tool/sandbox/sandbox_landlock.h"
 #include "worker_client.h"
 
 namespace webrtcupload {

@@ -17,8 +17,8 @@
 #include <mutex>
 #include <string>
 
-#include "gst/glib_ptr.h"
-#include "gst/signal_connection.h"
+#include "glib/glib_ptr.h"
+#include "glib/signal_connection.h"
 #include "process.h"
 #include "sample_offers.h"
 #include "support/gst_test.h"

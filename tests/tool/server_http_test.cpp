@@ -24,8 +24,8 @@
 #include "sample_offers.h"
 #include "server.h"
 #include "signalling/worker_request.h"
-#include "tool/auth_hook.h"
-#include "tool/session_memory.h"
+#include "tool/serve/auth_hook.h"
+#include "tool/session/session_memory.h"
 
 namespace webrtcupload {
 namespace {

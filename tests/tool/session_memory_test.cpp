@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: LGPL-2.1-or-later
 
-#include "tool/session_memory.h"
+#include "tool/session/session_memory.h"
 
 #include <glib.h>
 #include <gtest/gtest.h>

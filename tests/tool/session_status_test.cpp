@@ -14,7 +14,7 @@
 
 #include "process.h"
 #include "signalling/http_server.h"
-#include "tool/session_watch.h"
+#include "tool/send/session_watch.h"
 
 namespace webrtcupload {
 namespace {

@@ -2,7 +2,7 @@
 //
 // Analysed frames on their way back as a track, over a real connection.
 
-#include "tool/video_track.h"
+#include "tool/session/video_track.h"
 
 #include <gst/video/video.h>
 #include <gst/webrtc/webrtc.h>
@@ -16,8 +16,8 @@
 #include <utility>
 #include <vector>
 
-#include "gst/glib_ptr.h"
-#include "gst/signal_connection.h"
+#include "glib/glib_ptr.h"
+#include "glib/signal_connection.h"
 #include "support/gst_test.h"
 #include "support/peer_pair.h"
 

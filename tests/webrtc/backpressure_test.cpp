@@ -16,7 +16,7 @@
 #include <string>
 #include <thread>
 
-#include "gst/inbox.h"
+#include "upload/inbox.h"
 #include "webrtc/receiving_pipeline.h"
 #include "webrtc/test_storage.h"
 #include "webrtc/upload_witness.h"

@@ -18,7 +18,7 @@
 #include <string>
 #include <vector>
 
-#include "gst/elements_made_by.h"
+#include "glib/elements_made_by.h"
 #include "webrtc/receiving_pipeline.h"
 #include "webrtc/upload_witness.h"
 

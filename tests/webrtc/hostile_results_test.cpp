@@ -15,7 +15,7 @@
 #include <string>
 #include <vector>
 
-#include "gst/result_sender.h"
+#include "results/result_sender.h"
 #include "support/peer_pair.h"
 #include "webrtc/result_client.h"
 

@@ -2,7 +2,7 @@
 //
 // ResultSender over a real connection: what arrives, what waits, and how it ends.
 
-#include "gst/result_sender.h"
+#include "results/result_sender.h"
 
 #include <gmock/gmock.h>
 #include <gst/video/video.h>
@@ -17,7 +17,7 @@
 #include <optional>
 #include <utility>
 
-#include "gst/receive_gate.h"
+#include "webrtc/receive_gate.h"
 #include "support/peer_pair.h"
 #include "webrtc/result_client.h"
 

@@ -16,7 +16,7 @@
 #include <set>
 #include <utility>
 
-#include "gst/receive_gate.h"
+#include "webrtc/receive_gate.h"
 #include "support/peer_pair.h"
 #include "webrtc/result_client.h"
 

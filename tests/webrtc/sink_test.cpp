@@ -14,7 +14,7 @@
 #include <thread>
 
 #include "core/wire_v1.h"
-#include "gst/sender_channel.h"
+#include "sending/sender_channel.h"
 #include "support/odd_directory.h"
 #include "support/peer_pair.h"
 

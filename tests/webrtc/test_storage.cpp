@@ -10,10 +10,10 @@
 #include <utility>
 
 #include "core/spool.h"
-#include "gst/glib_ptr.h"
-#include "gst/gstwebrtcupload.h"
-#include "gst/gstwebrtcuploadsink.h"
-#include "gst/storage_factory.h"
+#include "glib/glib_ptr.h"
+#include "gst/webrtcupload/gstwebrtcupload.h"
+#include "gst/webrtcupload/gstwebrtcuploadsink.h"
+#include "upload/storage_factory.h"
 
 namespace webrtcupload::test {
 namespace {

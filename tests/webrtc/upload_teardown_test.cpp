@@ -14,8 +14,8 @@
 #include <unistd.h>
 
 #include "core/spool.h"
-#include "gst/gstwebrtcupload.h"
-#include "gst/storage_factory.h"
+#include "gst/webrtcupload/gstwebrtcupload.h"
+#include "upload/storage_factory.h"
 #include "support/odd_directory.h"
 #include "webrtc/upload_witness.h"
 

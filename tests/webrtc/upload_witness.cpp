@@ -5,7 +5,7 @@
 #include <algorithm>
 #include <utility>
 
-#include "gst/elements_made_by.h"
+#include "glib/elements_made_by.h"
 
 namespace webrtcupload::test {
 namespace {

@@ -15,7 +15,7 @@
 #include <string>
 #include <vector>
 
-#include "gst/signal_connection.h"
+#include "glib/signal_connection.h"
 #include "support/peer_pair.h"
 #include "webrtc/receiving_pipeline.h"
 

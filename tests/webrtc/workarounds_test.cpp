@@ -3,7 +3,7 @@
 // What our workarounds for faults of webrtcbin rest on, in the GStreamer that is here, and what
 // they do. docs/threading.md has the table.
 
-#include "gst/webrtcbin/workarounds.h"
+#include "webrtc/workarounds.h"
 
 #include <gst/webrtc/webrtc.h>
 #include <gtest/gtest.h>
@@ -17,11 +17,11 @@
 #include <thread>
 #include <vector>
 
-#include "gst/elements_made_by.h"
-#include "gst/webrtcbin/association.h"
-#include "gst/webrtcbin/channels.h"
-#include "gst/webrtcbin/ending.h"
-#include "gst/webrtcbin/outgoing.h"
+#include "glib/elements_made_by.h"
+#include "webrtc/association.h"
+#include "webrtc/channels.h"
+#include "webrtc/ending.h"
+#include "webrtc/outgoing.h"
 #include "webrtc/upload_witness.h"
 
 namespace webrtcupload::test {

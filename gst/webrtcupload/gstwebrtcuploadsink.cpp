@@ -1,0 +1,446 @@
+// SPDX-License-Identifier: LGPL-2.1-or-later
+
+/**
+ * SECTION:element-webrtcuploadsink
+ * @title: webrtcuploadsink
+ * @short_description: uploads a file over a WebRTC data channel
+ * @see_also: webrtcupload, webrtcbin
+ *
+ * Sends the bytes it is given over a data channel of a #webrtcbin, cut into numbered chunks (wire
+ * format v1, see docs/protocol.md). At the other end `webrtcupload`, or any receiver of that
+ * format, puts the file together again.
+ *
+ * The channel is either made by the application and handed over (#webrtcuploadsink:data-channel),
+ * or made by this element on the webrtcbin it is given (#webrtcuploadsink:webrtcbin) or finds by
+ * name (#webrtcuploadsink:webrtcbin-name). In the latter case it is made when this element goes
+ * from READY to PAUSED. The webrtcbin has to be at least in READY then (it is, if both are in the
+ * same pipeline), and an application that negotiates has to create its offer after that, since the
+ * channel must exist for the offer to speak of it: in a handler of webrtcbin's
+ * `on-negotiation-needed`, for instance, or once the state change has returned.
+ *
+ * Sending begins in PLAYING as soon as the channel is open. What the channel buffers stays within
+ * #webrtcuploadsink:buffer-limit; PAUSED interrupts the upload and PLAYING continues it.
+ * The size of the upload has to be known from the start, as it is with filesrc. With sources that
+ * do not know it (a pipe, a live stream), set #webrtcuploadsink:size.
+ *
+ * On the bus:
+ *
+ * * `GST_MESSAGE_PROGRESS` with code "upload": start, continue (at most once per whole percent and
+ *   ten times a second), then one of complete, error and canceled.
+ * * `GST_MESSAGE_EOS` after complete: everything was handed over, the channel has drained and,
+ *   unless #webrtcuploadsink:confirm is off, the peer has confirmed that it has everything.
+ * * `GST_MESSAGE_ERROR` when the upload fails. Its details hold the string `code`: `peer-gone` (the
+ *   channel or the connection closed early, or refused a message), `empty-upload` (a file of 0
+ *   bytes), `unknown-size`, `size-mismatch` (the source brought more or fewer bytes than
+ *   announced), `too-many-chunks`. The channel is then closed, so that the receiver notices.
+ *
+ * ## Example launch line
+ * |[
+ * gst-launch-1.0 filesrc location=holiday.mp4 ! webrtcuploadsink webrtcbin-name=pc \
+ *     webrtcbin name=pc bundle-policy=max-bundle
+ * ]| Makes a webrtcbin whose data channel carries the file once an application has negotiated with
+ * a peer (gst-launch-1.0 itself cannot; `webrtc-upload send` does all of it).
+ */
+
+#include "gst/webrtcupload/gstwebrtcuploadsink.h"
+
+#include <gst/webrtc/webrtc.h>
+
+#include <memory>
+#include <string>
+#include <utility>
+
+#include "core/chunk_sender.h"
+#include "webrtc/find_webrtcbin.h"
+#include "glib/glib_ptr.h"
+#include "webrtc/pipeline_end.h"
+#include "sending/sender_channel.h"
+#include "sending/sender_session.h"
+#include "webrtc/channels.h"
+#include "webrtc/workarounds.h"
+
+GST_DEBUG_CATEGORY(gst_webrtc_upload_sink_debug);
+#define GST_CAT_DEFAULT gst_webrtc_upload_sink_debug
+
+namespace {
+
+using webrtcupload::GObjectPtr;
+using webrtcupload::GstPtr;
+using webrtcupload::SenderChannel;
+using webrtcupload::SenderSession;
+using webrtcupload::SenderSettings;
+
+constexpr const char* kDefaultLabel = "video_upload";
+// What the usual clients send.
+constexpr guint kDefaultChunkSize = 49152;
+// What the usual clients allow themselves: five chunks, enough to never leave SCTP without work.
+constexpr guint64 kDefaultBufferLimit = 262144;
+constexpr gboolean kDefaultConfirm = TRUE;
+constexpr guint64 kDefaultConfirmTimeout = 30 * GST_SECOND;
+
+enum {
+  PROP_0,
+  PROP_DATA_CHANNEL,
+  PROP_WEBRTCBIN,
+  PROP_WEBRTCBIN_NAME,
+  PROP_CHANNEL_LABEL,
+  PROP_CHUNK_SIZE,
+  PROP_BUFFER_LIMIT,
+  PROP_SIZE,
+  PROP_CONFIRM,
+  PROP_CONFIRM_TIMEOUT,
+  PROP_STATS,
+};
+
+// What the element is besides a GstBaseSink. The object lock protects all of it.
+struct SinkState {
+  GstPtr<GstWebRTCDataChannel> data_channel;
+  GstPtr<GstElement> webrtcbin;
+  std::string webrtcbin_name;
+  std::string channel_label = kDefaultLabel;
+  SenderSettings settings{kDefaultChunkSize, kDefaultBufferLimit, 0, kDefaultConfirm,
+                          std::chrono::nanoseconds(kDefaultConfirmTimeout)};
+  // From READY->PAUSED to PAUSED->READY.
+  std::shared_ptr<SenderSession> session;
+};
+
+GstStaticPadTemplate sink_template =
+    GST_STATIC_PAD_TEMPLATE("sink", GST_PAD_SINK, GST_PAD_ALWAYS, GST_STATIC_CAPS_ANY);
+
+}  // namespace
+
+struct _GstWebrtcUploadSink {
+  GstBaseSink parent;
+  SinkState* state;
+};
+
+#define gst_webrtc_upload_sink_parent_class parent_class
+G_DEFINE_FINAL_TYPE_WITH_CODE(GstWebrtcUploadSink, gst_webrtc_upload_sink, GST_TYPE_BASE_SINK,
+                              GST_DEBUG_CATEGORY_INIT(gst_webrtc_upload_sink_debug,
+                                                      "webrtcuploadsink", 0,
+                                                      "Sender of uploads over a data channel"))
+GST_ELEMENT_REGISTER_DEFINE(webrtcuploadsink, "webrtcuploadsink", GST_RANK_NONE,
+                            GST_TYPE_WEBRTC_UPLOAD_SINK)
+
+namespace {
+
+std::shared_ptr<SenderSession> current_session(GstWebrtcUploadSink* self) {
+  GST_OBJECT_LOCK(self);
+  auto session = self->state->session;
+  GST_OBJECT_UNLOCK(self);
+  return session;
+}
+
+// The webrtcbin that the properties name; null without an error when they name none.
+bool look_up_webrtcbin(GstWebrtcUploadSink* self, GstPtr<GstElement>& webrtcbin) {
+  GST_OBJECT_LOCK(self);
+  webrtcbin = webrtcupload::ref_gst(self->state->webrtcbin.get());
+  const std::string name = self->state->webrtcbin_name;
+  GST_OBJECT_UNLOCK(self);
+  return webrtcupload::resolve_webrtcbin(GST_ELEMENT(self), name, webrtcbin);
+}
+
+// READY->PAUSED, on the thread that changes the state: finds or makes the channel. False when an
+// error has been posted.
+bool start_session(GstWebrtcUploadSink* self) {
+  GstPtr<GstElement> webrtcbin;
+  if (!look_up_webrtcbin(self, webrtcbin)) return false;
+
+  GST_OBJECT_LOCK(self);
+  auto channel = webrtcupload::ref_gst(self->state->data_channel.get());
+  const std::string label = self->state->channel_label;
+  const SenderSettings settings = self->state->settings;
+  GST_OBJECT_UNLOCK(self);
+
+  const bool is_ours = !channel;
+  if (is_ours) {
+    if (!webrtcbin) {
+      GST_ELEMENT_ERROR(self, RESOURCE, SETTINGS,
+                        ("There is nothing to send over: set one of the properties "
+                         "\"data-channel\", \"webrtcbin\" and \"webrtcbin-name\"."),
+                        (nullptr));
+      return false;
+    }
+    std::string problem;
+    channel = SenderChannel::create(webrtcbin.get(), label.c_str(), problem);
+    if (!channel) {
+      GST_ELEMENT_ERROR(self, RESOURCE, OPEN_WRITE, ("%s", problem.c_str()), (nullptr));
+      return false;
+    }
+  }
+
+  auto session = std::make_shared<SenderSession>(
+      GST_BASE_SINK(self), settings,
+      std::make_unique<SenderChannel>(std::move(channel), std::move(webrtcbin)), is_ours);
+  GST_OBJECT_LOCK(self);
+  self->state->session = std::move(session);
+  GST_OBJECT_UNLOCK(self);
+  return true;
+}
+
+// PAUSED->READY, after the streaming thread has left.
+void stop_session(GstWebrtcUploadSink* self) {
+  GST_OBJECT_LOCK(self);
+  const auto session = std::exchange(self->state->session, nullptr);
+  GST_OBJECT_UNLOCK(self);
+  if (session) session->stop();
+}
+
+}  // namespace
+
+static GstStateChangeReturn gst_webrtc_upload_sink_change_state(GstElement* element,
+                                                                GstStateChange transition) {
+  auto* self = GST_WEBRTC_UPLOAD_SINK(element);
+  if (transition == GST_STATE_CHANGE_READY_TO_PAUSED && !start_session(self)) {
+    return GST_STATE_CHANGE_FAILURE;
+  }
+  const GstStateChangeReturn result =
+      GST_ELEMENT_CLASS(parent_class)->change_state(element, transition);
+  if (transition == GST_STATE_CHANGE_PLAYING_TO_PAUSED && webrtcupload::is_shutting_down(element)) {
+    // Before a webrtcbin in the same pipeline goes to READY.
+    if (const auto session = current_session(self)) session->prepare_stop();
+  }
+  if (transition == GST_STATE_CHANGE_PAUSED_TO_READY ||
+      (transition == GST_STATE_CHANGE_READY_TO_PAUSED && result == GST_STATE_CHANGE_FAILURE)) {
+    stop_session(self);
+  }
+  return result;
+}
+
+static GstFlowReturn gst_webrtc_upload_sink_render(GstBaseSink* sink, GstBuffer* buffer) {
+  const auto session = current_session(GST_WEBRTC_UPLOAD_SINK(sink));
+  return session ? session->render(buffer) : GST_FLOW_FLUSHING;
+}
+
+static gboolean gst_webrtc_upload_sink_event(GstBaseSink* sink, GstEvent* event) {
+  const auto session = current_session(GST_WEBRTC_UPLOAD_SINK(sink));
+  if (session && GST_EVENT_TYPE(event) == GST_EVENT_EOS && !session->end_of_stream()) {
+    gst_event_unref(event);
+    return FALSE;
+  }
+  if (session && GST_EVENT_TYPE(event) == GST_EVENT_FLUSH_STOP) session->flushed();
+  const bool ends = GST_EVENT_TYPE(event) == GST_EVENT_EOS;
+  const gboolean handled = GST_BASE_SINK_CLASS(parent_class)->event(sink, event);
+  if (ends && handled) webrtcupload::remind_that_it_plays(GST_ELEMENT(sink));
+  return handled;
+}
+
+// GstBaseSink calls this with the preroll lock held, when it pauses, flushes or stops. The call
+// before it, unlock, is for sinks that hold that lock while they wait.
+static gboolean gst_webrtc_upload_sink_unlock_stop(GstBaseSink* sink) {
+  if (const auto session = current_session(GST_WEBRTC_UPLOAD_SINK(sink))) session->interrupt();
+  return TRUE;
+}
+
+static void gst_webrtc_upload_sink_set_property(GObject* object, guint id, const GValue* value,
+                                                GParamSpec* pspec) {
+  auto* self = GST_WEBRTC_UPLOAD_SINK(object);
+  SinkState& state = *self->state;
+  // Whatever is replaced is let go after the lock.
+  GstPtr<GstWebRTCDataChannel> channel;
+  GstPtr<GstElement> element;
+  if (id == PROP_WEBRTCBIN && g_value_get_object(value)) {
+    webrtcupload::keep_channels(GST_ELEMENT(g_value_get_object(value)));
+  }
+  GST_OBJECT_LOCK(self);
+  switch (id) {
+    case PROP_DATA_CHANNEL:
+      channel = std::exchange(state.data_channel,
+                              GstPtr<GstWebRTCDataChannel>(
+                                  static_cast<GstWebRTCDataChannel*>(g_value_dup_object(value))));
+      break;
+    case PROP_WEBRTCBIN:
+      element = std::exchange(
+          state.webrtcbin, GstPtr<GstElement>(static_cast<GstElement*>(g_value_dup_object(value))));
+      break;
+    case PROP_WEBRTCBIN_NAME: {
+      const char* name = g_value_get_string(value);
+      state.webrtcbin_name = name ? name : "";
+      break;
+    }
+    case PROP_CHANNEL_LABEL: {
+      const char* label = g_value_get_string(value);
+      state.channel_label = label ? label : kDefaultLabel;
+      break;
+    }
+    case PROP_CHUNK_SIZE:
+      state.settings.chunk_size = g_value_get_uint(value);
+      break;
+    case PROP_BUFFER_LIMIT:
+      state.settings.buffer_limit = g_value_get_uint64(value);
+      break;
+    case PROP_SIZE:
+      state.settings.size = g_value_get_uint64(value);
+      break;
+    case PROP_CONFIRM:
+      state.settings.confirm = g_value_get_boolean(value);
+      break;
+    case PROP_CONFIRM_TIMEOUT:
+      state.settings.confirm_timeout = std::chrono::nanoseconds(g_value_get_uint64(value));
+      break;
+    default:
+      G_OBJECT_WARN_INVALID_PROPERTY_ID(object, id, pspec);
+      break;
+  }
+  GST_OBJECT_UNLOCK(self);
+}
+
+static void gst_webrtc_upload_sink_get_property(GObject* object, guint id, GValue* value,
+                                                GParamSpec* pspec) {
+  auto* self = GST_WEBRTC_UPLOAD_SINK(object);
+  if (id == PROP_STATS) {
+    const auto session = current_session(self);
+    GstStructure* stats = session ? session->stats()
+                                  : gst_structure_new_empty("application/x-webrtcuploadsink-stats");
+    webrtcupload::tell_workarounds(stats);
+    g_value_take_boxed(value, stats);
+    return;
+  }
+  const SinkState& state = *self->state;
+  GST_OBJECT_LOCK(self);
+  switch (id) {
+    case PROP_DATA_CHANNEL:
+      g_value_set_object(value, state.data_channel.get());
+      break;
+    case PROP_WEBRTCBIN:
+      g_value_set_object(value, state.webrtcbin.get());
+      break;
+    case PROP_WEBRTCBIN_NAME:
+      g_value_set_string(value,
+                         state.webrtcbin_name.empty() ? nullptr : state.webrtcbin_name.c_str());
+      break;
+    case PROP_CHANNEL_LABEL:
+      g_value_set_string(value, state.channel_label.c_str());
+      break;
+    case PROP_CHUNK_SIZE:
+      g_value_set_uint(value, state.settings.chunk_size);
+      break;
+    case PROP_BUFFER_LIMIT:
+      g_value_set_uint64(value, state.settings.buffer_limit);
+      break;
+    case PROP_SIZE:
+      g_value_set_uint64(value, state.settings.size);
+      break;
+    case PROP_CONFIRM:
+      g_value_set_boolean(value, state.settings.confirm);
+      break;
+    case PROP_CONFIRM_TIMEOUT:
+      g_value_set_uint64(value, static_cast<guint64>(state.settings.confirm_timeout.count()));
+      break;
+    default:
+      G_OBJECT_WARN_INVALID_PROPERTY_ID(object, id, pspec);
+      break;
+  }
+  GST_OBJECT_UNLOCK(self);
+}
+
+static void gst_webrtc_upload_sink_finalize(GObject* object) {
+  delete GST_WEBRTC_UPLOAD_SINK(object)->state;
+  G_OBJECT_CLASS(parent_class)->finalize(object);
+}
+
+static void gst_webrtc_upload_sink_init(GstWebrtcUploadSink* self) {
+  self->state = new SinkState;
+  // A file has no clock to follow, and the pipeline does not wait in PAUSED for a peer.
+  gst_base_sink_set_sync(GST_BASE_SINK(self), FALSE);
+  gst_base_sink_set_async_enabled(GST_BASE_SINK(self), FALSE);
+  gst_base_sink_set_last_sample_enabled(GST_BASE_SINK(self), FALSE);
+}
+
+static void install_properties(GObjectClass* object_class) {
+  constexpr auto kSettable = static_cast<GParamFlags>(G_PARAM_READWRITE | G_PARAM_STATIC_STRINGS |
+                                                      GST_PARAM_MUTABLE_READY);
+  constexpr auto kReadable = static_cast<GParamFlags>(G_PARAM_READABLE | G_PARAM_STATIC_STRINGS);
+
+  g_object_class_install_property(
+      object_class, PROP_DATA_CHANNEL,
+      g_param_spec_object("data-channel", "Data channel",
+                          "The data channel to send over, if the application has one. It has to be "
+                          "reliable and ordered. Setting \"webrtcbin\" as well lets the element "
+                          "notice also a peer that ends the whole connection",
+                          GST_TYPE_WEBRTC_DATA_CHANNEL, kSettable));
+  g_object_class_install_property(
+      object_class, PROP_WEBRTCBIN,
+      g_param_spec_object("webrtcbin", "webrtcbin",
+                          "The webrtcbin to create the data channel on, when going from READY to "
+                          "PAUSED, which has to be before the offer is created. It may be in "
+                          "another pipeline, and must be at least in READY",
+                          GST_TYPE_ELEMENT, kSettable));
+  g_object_class_install_property(
+      object_class, PROP_WEBRTCBIN_NAME,
+      g_param_spec_string("webrtcbin-name", "Name of the webrtcbin",
+                          "Like \"webrtcbin\", by the name it has in the same pipeline, at any "
+                          "depth. For gst-launch-1.0; \"webrtcbin\" wins over it",
+                          nullptr, kSettable));
+  g_object_class_install_property(
+      object_class, PROP_CHANNEL_LABEL,
+      g_param_spec_string("channel-label", "Label of the channel",
+                          "The label of the data channel that is created; receivers know an upload "
+                          "by it. Without effect on \"data-channel\"",
+                          kDefaultLabel, kSettable));
+  g_object_class_install_property(
+      object_class, PROP_CHUNK_SIZE,
+      g_param_spec_uint("chunk-size", "Chunk size",
+                        "Bytes of the file in each message; the last one may be shorter. Each also "
+                        "has a header of 8 bytes, and a message has at most 65536",
+                        1, webrtcupload::kMaxChunkPayload, kDefaultChunkSize, kSettable));
+  g_object_class_install_property(
+      object_class, PROP_BUFFER_LIMIT,
+      g_param_spec_uint64("buffer-limit", "Buffer limit",
+                          "Bytes that may wait in the channel before SCTP takes them. More does "
+                          "not make the upload faster. A limit below one message lets one message "
+                          "wait at a time",
+                          0, G_MAXUINT64, kDefaultBufferLimit, kSettable));
+  g_object_class_install_property(
+      object_class, PROP_SIZE,
+      g_param_spec_uint64("size", "Size",
+                          "Bytes that upstream is going to deliver, for sources that cannot say "
+                          "(pipes, live streams); it has to be exact. 0: ask upstream",
+                          0, G_MAXUINT64, 0, kSettable));
+  g_object_class_install_property(
+      object_class, PROP_CONFIRM,
+      g_param_spec_boolean(
+          "confirm", "Confirm",
+          "Whether EOS waits until the peer has everything: after the last chunk a "
+          "keepalive of one byte is sent, which receivers echo. Otherwise EOS "
+          "means that SCTP has taken everything, and closing the connection at "
+          "once can still lose the end of the file",
+          kDefaultConfirm, kSettable));
+  g_object_class_install_property(
+      object_class, PROP_CONFIRM_TIMEOUT,
+      g_param_spec_uint64("confirm-timeout", "Confirm timeout",
+                          "How long \"confirm\" waits, in nanoseconds, before a warning is posted "
+                          "and EOS follows without confirmation",
+                          0, G_MAXINT64 / 2, kDefaultConfirmTimeout, kSettable));
+  g_object_class_install_property(
+      object_class, PROP_STATS,
+      g_param_spec_boxed("stats", "Statistics",
+                         "Of the upload under way, or the last one until READY: size and bytes "
+                         "sent (guint64), percent, chunks and total-chunks (guint), bytes buffered "
+                         "in the channel now and at most (buffered, buffered-peak, guint64), and "
+                         "whether the peer has confirmed (confirmed, gboolean). What is done here "
+                         "because of faults of this GStreamer's webrtcbin (workarounds, string)",
+                         GST_TYPE_STRUCTURE, kReadable));
+}
+
+static void gst_webrtc_upload_sink_class_init(GstWebrtcUploadSinkClass* klass) {
+  auto* object_class = G_OBJECT_CLASS(klass);
+  object_class->set_property = GST_DEBUG_FUNCPTR(gst_webrtc_upload_sink_set_property);
+  object_class->get_property = GST_DEBUG_FUNCPTR(gst_webrtc_upload_sink_get_property);
+  object_class->finalize = GST_DEBUG_FUNCPTR(gst_webrtc_upload_sink_finalize);
+  install_properties(object_class);
+
+  auto* element_class = GST_ELEMENT_CLASS(klass);
+  element_class->change_state = GST_DEBUG_FUNCPTR(gst_webrtc_upload_sink_change_state);
+  gst_element_class_set_static_metadata(
+      element_class, "WebRTC upload sink", "Sink/Network/WebRTC",
+      "Uploads a file over a WebRTC data channel, to webrtcupload or another receiver of the same "
+      "protocol",
+      "The webrtcupload authors");
+  gst_element_class_add_static_pad_template(element_class, &sink_template);
+
+  auto* sink_class = GST_BASE_SINK_CLASS(klass);
+  sink_class->render = GST_DEBUG_FUNCPTR(gst_webrtc_upload_sink_render);
+  sink_class->event = GST_DEBUG_FUNCPTR(gst_webrtc_upload_sink_event);
+  sink_class->unlock_stop = GST_DEBUG_FUNCPTR(gst_webrtc_upload_sink_unlock_stop);
+}

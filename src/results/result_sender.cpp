@@ -1,0 +1,430 @@
+// SPDX-License-Identifier: LGPL-2.1-or-later
+
+#include "results/result_sender.h"
+
+#include <algorithm>
+#include <cstring>
+#include <utility>
+
+#include "results/result_document.h"
+#include "core/result_framing.h"
+#include "results/result_sender_impl.h"
+#include "webrtc/channels.h"
+#include "json/json_text.h"
+
+GST_DEBUG_CATEGORY(webrtc_results_debug);
+#define GST_CAT_DEFAULT webrtc_results_debug
+
+namespace webrtcupload {
+namespace {
+
+// From the peer, and waiting for the thread that hands them on. More is lost: what a peer may ask
+// for is little, and its acknowledgements do not go this way.
+constexpr std::size_t kMaxControlMessages = 64;
+constexpr std::size_t kMaxControlSize = 16 * 1024;
+// For a handler of the application's that runs while everything ends.
+constexpr std::chrono::milliseconds kHandlerPatience{200};
+
+GQuark owner_quark() {
+  static const GQuark quark = g_quark_from_static_string("webrtcupload-results-channel-owner");
+  return quark;
+}
+
+// Whether the channel took it.
+bool send_message(GstWebRTCDataChannel* channel, std::vector<std::uint8_t> message) {
+  // 1.22 never frees the buffer that it makes for a channel that is not open.
+  if (ready_state(channel) != GST_WEBRTC_DATA_CHANNEL_STATE_OPEN) return false;
+  auto* owned = new std::vector<std::uint8_t>(std::move(message));
+  const GBytesPtr bytes(g_bytes_new_with_free_func(
+      owned->data(), owned->size(),
+      [](gpointer data) { delete static_cast<std::vector<std::uint8_t>*>(data); }, owned));
+  const bool sent = gst_webrtc_data_channel_send_data_full(channel, bytes.get(), nullptr);
+  // Which may have been closed just now; then at least the text is freed.
+  if (!sent) std::vector<std::uint8_t>().swap(*owned);
+  return sent;
+}
+
+}  // namespace
+
+GstWebRTCDataChannelState ready_state(GstWebRTCDataChannel* channel) {
+  GstWebRTCDataChannelState state = GST_WEBRTC_DATA_CHANNEL_STATE_CONNECTING;
+  g_object_get(channel, "ready-state", &state, nullptr);
+  return state;
+}
+
+std::uint64_t buffered_amount(GstWebRTCDataChannel* channel) {
+  guint64 amount = 0;
+  g_object_get(channel, "buffered-amount", &amount, nullptr);
+  return amount;
+}
+
+bool send_text(GstWebRTCDataChannel* channel, std::uint32_t frame_id, std::string_view text) {
+  const std::uint32_t count = result_chunk_count(text.size());
+  for (std::uint32_t i = 0; i < count; ++i) {
+    if (!send_message(channel, result_message(frame_id, i, text))) return false;
+  }
+  return true;
+}
+
+void ResultSender::Impl::start() {
+  static std::once_flag once;
+  std::call_once(once, [] {
+    GST_DEBUG_CATEGORY_INIT(webrtc_results_debug, "webrtcresults", 0,
+                            "Results over a data channel");
+  });
+  worker_running_ = true;
+  worker_ = std::thread([self = shared_from_this()] {
+    self->run();
+    const std::lock_guard lock(self->mutex_);
+    self->worker_running_ = false;
+    self->worker_left_.notify_all();
+  });
+}
+
+void ResultSender::Impl::stop() {
+  std::vector<SignalConnection> connections;
+  std::unique_ptr<PeerWatch> channel_watch;
+  std::unique_ptr<PeerWatch> connection_watch;
+  GstPtr<GstElement> webrtcbin;
+  GstPtr<GstWebRTCDataChannel> channel;
+  {
+    const std::lock_guard lock(mutex_);
+    if (std::exchange(stopping_, true)) return;
+    finishing_ = true;
+    cancelled_ = true;
+    connections = std::move(connections_);
+    channel_watch = std::move(channel_watch_);
+    connection_watch = std::move(connection_watch_);
+    webrtcbin = ref_gst(webrtcbin_.get());
+    channel = ref_gst(channel_.get());
+    changed_.notify_all();
+    work_.notify_all();
+  }
+  if (channel) {
+    g_object_replace_qdata(G_OBJECT(channel.get()), owner_quark(), this, nullptr, nullptr, nullptr);
+  }
+  if (worker_.get_id() == std::this_thread::get_id()) {
+    worker_.detach();
+    return;
+  }
+  Lock lock(mutex_);
+  // In a handler it may be waiting for this very thread.
+  const bool left =
+      worker_left_.wait_for(lock, kHandlerPatience, [this] { return !worker_running_; });
+  lock.unlock();
+  if (left) {
+    worker_.join();
+  } else {
+    worker_.detach();
+  }
+}
+
+bool ResultSender::Impl::forget_peer() {
+  std::vector<SignalConnection> connections;
+  std::unique_ptr<PeerWatch> channel_watch;
+  std::unique_ptr<PeerWatch> connection_watch;
+  GstPtr<GstElement> webrtcbin;
+  GstPtr<GstWebRTCDataChannel> channel;
+  const std::lock_guard lock(mutex_);
+  if (frame_id_ > 0 || finishing_ || sending_) return false;
+  connections.swap(connections_);
+  channel_watch.swap(channel_watch_);
+  connection_watch.swap(connection_watch_);
+  webrtcbin.swap(webrtcbin_);
+  channel.swap(channel_);
+  if (channel) {
+    g_object_replace_qdata(G_OBJECT(channel.get()), owner_quark(), this, nullptr, nullptr, nullptr);
+  }
+  open_ = channel_closed_ = gone_ = connection_gone_ = gone_to_tell_ = false;
+  window_ = ResultWindow(settings_.realtime ? 0 : settings_.ack_window);
+  stats_.acked.reset();
+  control_.clear();
+  channel_deadline_.reset();
+  return true;
+}
+
+void ResultSender::Impl::attach(GstElement* webrtcbin) {
+  if (!forget_peer()) return;
+  keep_channels(webrtcbin);
+  SignalConnection connection(
+      webrtcbin, "on-data-channel",
+      G_CALLBACK(+[](GstElement*, GstWebRTCDataChannel* channel, Closure* closure) {
+        if (const auto self = closure->lock()) self->on_data_channel(channel);
+      }),
+      Closure(weak_from_this()));
+  auto watch = std::make_unique<PeerWatch>([weak = weak_from_this()](const std::string& why) {
+    if (const auto self = weak.lock()) self->on_gone(why, true);
+  });
+  watch->watch_connection(webrtcbin);
+  const std::lock_guard lock(mutex_);
+  if (stopping_) return;
+  webrtcbin_ = ref_gst(webrtcbin);
+  connections_.push_back(std::move(connection));
+  connection_watch_ = std::move(watch);
+}
+
+bool ResultSender::Impl::adopt(GstWebRTCDataChannel* channel) {
+  // Compare-and-swap: of two senders that are offered a channel one gets it.
+  if (!g_object_replace_qdata(G_OBJECT(channel), owner_quark(), nullptr, this, nullptr, nullptr)) {
+    return false;
+  }
+  {
+    const std::lock_guard lock(mutex_);
+    if (channel_ || stopping_) {
+      g_object_replace_qdata(G_OBJECT(channel), owner_quark(), this, nullptr, nullptr, nullptr);
+      return false;
+    }
+    channel_ = ref_gst(channel);
+  }
+  const Closure weak = weak_from_this();
+  std::vector<SignalConnection> connections;
+  const auto connect = [&](const char* signal, GCallback handler) {
+    connections.emplace_back(channel, signal, handler, weak);
+  };
+  connect("on-message-string",
+          G_CALLBACK(+[](GstWebRTCDataChannel*, const char* text, Closure* closure) {
+            if (const auto self = closure->lock()) self->on_text(text);
+          }));
+  connect("on-message-data", G_CALLBACK(+[](GstWebRTCDataChannel*, GBytes*, Closure* closure) {
+            if (const auto self = closure->lock()) self->on_binary();
+          }));
+  connect("on-open", G_CALLBACK(+[](GstWebRTCDataChannel* object, Closure* closure) {
+            if (const auto self = closure->lock()) self->on_channel_state(object);
+          }));
+  connect("notify::ready-state",
+          G_CALLBACK(+[](GstWebRTCDataChannel* object, GParamSpec*, Closure* closure) {
+            if (const auto self = closure->lock()) self->on_channel_state(object);
+          }));
+  // On the thread that sends and on the channel's own when SCTP takes a message; without locks, and
+  // after each change. (on-buffered-amount-low would come by way of the pc thread, and its
+  // threshold belongs to the application.)
+  connect("notify::buffered-amount",
+          G_CALLBACK(+[](GstWebRTCDataChannel*, GParamSpec*, Closure* closure) {
+            if (const auto self = closure->lock()) self->on_buffered();
+          }));
+  auto watch = std::make_unique<PeerWatch>([weak](const std::string& why) {
+    if (const auto self = weak.lock()) self->on_gone(why, false);
+  });
+  watch->watch_channel(channel);
+  on_channel_state(channel);
+  GST_DEBUG_OBJECT(channel, "taken for results");
+  const std::lock_guard lock(mutex_);
+  if (stopping_) return true;
+  for (auto& connection : connections) connections_.push_back(std::move(connection));
+  channel_watch_ = std::move(watch);
+  return true;
+}
+
+void ResultSender::Impl::on_data_channel(GstWebRTCDataChannel* channel) {
+  char* raw = nullptr;
+  g_object_get(channel, "label", &raw, nullptr);
+  const GCharPtr label(raw);
+  if (label && settings_.channel_label == label.get()) adopt(channel);
+}
+
+void ResultSender::Impl::on_text(const char* text) {
+  const std::size_t size = text ? std::strlen(text) : 0;
+  const std::string_view view(text ? text : "", size);
+  const auto ack = parse_ack(view);
+  const std::lock_guard lock(mutex_);
+  if (ack) {
+    if (window_.ack(*ack)) {
+      stats_.acked = window_.acked();
+      changed_.notify_all();
+    } else {
+      ++stats_.rejected;
+    }
+  } else if (size == 0 || size > kMaxControlSize || control_.size() >= kMaxControlMessages) {
+    ++stats_.rejected;
+  } else {
+    control_.emplace_back(view);
+    work_.notify_all();
+  }
+}
+
+void ResultSender::Impl::on_binary() {
+  const std::lock_guard lock(mutex_);
+  ++stats_.rejected;
+}
+
+void ResultSender::Impl::on_channel_state(GstWebRTCDataChannel* channel) {
+  const auto state = ready_state(channel);
+  const std::lock_guard lock(mutex_);
+  if (state == GST_WEBRTC_DATA_CHANNEL_STATE_OPEN) open_ = true;
+  if (state == GST_WEBRTC_DATA_CHANNEL_STATE_CLOSED) channel_closed_ = true;
+  changed_.notify_all();
+}
+
+void ResultSender::Impl::on_gone(const std::string& why, bool connection) {
+  const std::lock_guard lock(mutex_);
+  connection_gone_ = connection_gone_ || connection;
+  // What we have closed ourselves has not gone.
+  if (!closing_ && !gone_) {
+    gone_ = true;
+    why_gone_ = why;
+    gone_to_tell_ = !finishing_;
+  }
+  changed_.notify_all();
+  work_.notify_all();
+}
+
+void ResultSender::Impl::on_buffered() {
+  // An empty critical section: who has looked at the amount before is waiting by now.
+  { const std::lock_guard lock(mutex_); }
+  changed_.notify_all();
+}
+
+bool ResultSender::Impl::send_frame(GstBuffer* frame, const GstVideoInfo& info,
+                                    const std::vector<Detection>& detections) {
+  return send_result(maker_.arrived(frame),
+                     [&](const VideoMetadata& metadata, const ResultMaker::Names& wanted) {
+                       return maker_.of_frame(metadata, frame, info, detections, wanted);
+                     });
+}
+
+bool ResultSender::Impl::send_value(GstBuffer* timestamps, std::string_view name, ValueKind kind,
+                                    std::string_view value, std::string* problem) {
+  std::string quoted;
+  if (kind == ValueKind::kText) {
+    append_json_string(quoted, value);
+    value = quoted;
+  } else if (!g_utf8_validate(value.data(), static_cast<gssize>(value.size()), nullptr) ||
+             !is_json_value(value)) {
+    // It must not be able to break the message that it would become part of.
+    if (problem) *problem = "its " + std::to_string(value.size()) + " bytes are not one JSON value";
+    return false;
+  }
+  return send_result(maker_.arrived(timestamps),
+                     [&](const VideoMetadata& metadata, const ResultMaker::Names& wanted) {
+                       return maker_.of_value(metadata, name, value, wanted);
+                     });
+}
+
+// Waits for its turn, and keeps the order with what the worker and cancel() have to send.
+template <typename MakeText>
+bool ResultSender::Impl::send_result(VideoMetadata metadata, const MakeText& make_text) {
+  Lock lock(mutex_);
+  const auto turn = [&] {
+    if (finishing_) return Turn::kStop;
+    metadata.frame_id = ++frame_id_;
+    stats_.last_frame_id = frame_id_;
+    for (;;) {
+      if (finishing_ || flushing_ || gone_) return Turn::kStop;
+      if (open_) {
+        if (has_room()) return Turn::kSend;
+        if (settings_.realtime) return Turn::kDrop;
+        changed_.wait(lock);
+        continue;
+      }
+      // In real time as well: it is the beginning of a file, and nothing is late yet.
+      const auto now = Clock::now();
+      if (!channel_deadline_) channel_deadline_ = now + settings_.channel_timeout;
+      if (now >= *channel_deadline_) return Turn::kDrop;
+      changed_.wait_until(lock, *channel_deadline_);
+    }
+  }();
+  if (turn != Turn::kSend) {
+    ++stats_.dropped;
+    return turn == Turn::kDrop;
+  }
+  sending_ = true;
+  window_.sent(metadata.frame_id);
+  const ResultMaker::Names wanted = data_output_;
+  lock.unlock();
+  const std::string text = make_text(metadata, wanted);
+  const bool sent = send_text(channel_.get(), metadata.frame_id, text);
+  const std::uint64_t buffered = buffered_amount(channel_.get());
+  lock.lock();
+  sending_ = false;
+  if (sent) {
+    ++stats_.sent;
+    count_messages(text);
+  } else {
+    ++stats_.dropped;
+  }
+  stats_.buffered_peak = std::max(stats_.buffered_peak, buffered);
+  changed_.notify_all();
+  return sent;
+}
+
+bool ResultSender::Impl::has_room() const {
+  if (!window_.may_send()) return false;
+  const std::uint64_t buffered = buffered_amount(channel_.get());
+  return buffered == 0 || buffered < settings_.buffer_limit;
+}
+
+void ResultSender::Impl::set_data_output(std::vector<std::string> names) {
+  const std::lock_guard lock(mutex_);
+  data_output_ = std::move(names);
+}
+
+void ResultSender::Impl::set_flushing(bool flushing) {
+  const std::lock_guard lock(mutex_);
+  flushing_ = flushing;
+  changed_.notify_all();
+}
+
+void ResultSender::Impl::count_messages(std::string_view text) {
+  const std::uint32_t count = result_chunk_count(text.size());
+  stats_.messages += count;
+  stats_.bytes += text.size() + count * kResultHeaderSize;
+}
+
+bool ResultSender::Impl::has_channel() const {
+  const std::lock_guard lock(mutex_);
+  return channel_ != nullptr;
+}
+
+ResultStats ResultSender::Impl::stats() const {
+  const std::lock_guard lock(mutex_);
+  ResultStats stats = stats_;
+  stats.ending = finishing_;
+  if (channel_) stats.buffered = buffered_amount(channel_.get());
+  return stats;
+}
+
+std::shared_ptr<ResultSender> ResultSender::create(ResultSettings settings, ResultEvents events) {
+  auto impl = std::make_shared<Impl>(std::move(settings), std::move(events));
+  impl->start();
+  return std::shared_ptr<ResultSender>(new ResultSender(std::move(impl)));
+}
+
+ResultSender::ResultSender(std::shared_ptr<Impl> impl) : impl_(std::move(impl)) {}
+ResultSender::~ResultSender() { impl_->stop(); }
+void ResultSender::stop() { impl_->stop(); }
+
+void ResultSender::attach(GstElement* webrtcbin) { impl_->attach(webrtcbin); }
+bool ResultSender::adopt(GstWebRTCDataChannel* channel) { return impl_->adopt(channel); }
+
+bool ResultSender::send_frame(GstBuffer* frame, const GstVideoInfo& info,
+                              const std::vector<Detection>& detections) {
+  return impl_->send_frame(frame, info, detections);
+}
+
+bool ResultSender::send_value(GstBuffer* timestamps, std::string_view output_name, ValueKind kind,
+                              std::string_view value, std::string* problem) {
+  return impl_->send_value(timestamps, output_name, kind, value, problem);
+}
+
+void ResultSender::set_data_output(std::vector<std::string> names) {
+  impl_->set_data_output(std::move(names));
+}
+
+void ResultSender::set_flushing(bool flushing) { impl_->set_flushing(flushing); }
+
+void ResultSender::finish(std::string termination_reason, std::vector<std::string> errors) {
+  impl_->finish(std::move(termination_reason), std::move(errors));
+}
+
+void ResultSender::hurry() { impl_->hurry(); }
+
+void ResultSender::cancel(std::string termination_reason, std::vector<std::string> errors,
+                          std::chrono::milliseconds patience, bool abandon) {
+  impl_->cancel(std::move(termination_reason), std::move(errors), patience, abandon);
+}
+
+bool ResultSender::has_channel() const { return impl_->has_channel(); }
+
+ResultStats ResultSender::stats() const { return impl_->stats(); }
+
+}  // namespace webrtcupload

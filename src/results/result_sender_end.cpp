@@ -1,0 +1,227 @@
+// SPDX-License-Identifier: LGPL-2.1-or-later
+
+#include <algorithm>
+#include <chrono>
+#include <utility>
+#include <variant>
+
+#include "results/result_document.h"
+#include "results/result_sender_impl.h"
+#include "webrtc/channels.h"
+#include "webrtc/outgoing.h"
+#include "json/json.h"
+
+#define GST_CAT_DEFAULT webrtc_results_debug
+
+namespace webrtcupload {
+namespace {
+
+// A channel that does not drain at all for so long belongs to a peer that takes nothing any more.
+constexpr std::chrono::seconds kDrainPatience{15};
+// For the peer to close its side, once it has everything: what SCTP has taken and not delivered yet
+// may be some hundred kilobytes, over a slow line.
+constexpr std::chrono::seconds kClosePatience{15};
+// For a peer that has acknowledged the last result to read the completion behind it. It has kept up
+// so far, and some peers acknowledge the completion too.
+constexpr std::chrono::milliseconds kCompletionPatience{1000};
+// And in all, however often it acknowledges.
+constexpr std::chrono::minutes kReaderPatience{5};
+
+}  // namespace
+
+void ResultSender::Impl::finish(std::string reason, std::vector<std::string> errors) {
+  const std::lock_guard lock(mutex_);
+  if (finishing_) return;
+  finishing_ = true;
+  termination_reason_ = std::move(reason);
+  final_errors_ = std::move(errors);
+  changed_.notify_all();
+  work_.notify_all();
+}
+
+void ResultSender::Impl::hurry() {
+  const std::lock_guard lock(mutex_);
+  hurried_ = true;
+  changed_.notify_all();
+}
+
+void ResultSender::Impl::cancel(std::string reason, std::vector<std::string> errors,
+                                std::chrono::milliseconds patience, bool abandon) {
+  const auto until = Clock::now() + patience;
+  Lock lock(mutex_);
+  if (!finishing_) {
+    finishing_ = true;
+    termination_reason_ = std::move(reason);
+    final_errors_ = std::move(errors);
+  }
+  cancelled_ = true;
+  changed_.notify_all();
+  work_.notify_all();
+  if (!channel_ || !open_) return;
+  if (!changed_.wait_until(lock, until, [this] { return !sending_; })) return;
+  if (!gone_ && !completion_sent_) static_cast<void>(send_completion(lock));
+  const bool drained = changed_.wait_until(lock, gone_ ? Clock::now() : until, [this] {
+    return is_drained() || gone_ || connection_gone_;
+  }) && is_drained();
+  const bool was_closing = std::exchange(closing_, true);
+  const GstPtr<GstElement> webrtcbin = ref_gst(webrtcbin_.get());
+  lock.unlock();
+  if (abandon && webrtcbin && !drained) {
+    stop_sending(webrtcbin.get());
+  } else if (!was_closing) {
+    close_channel(channel_.get());
+  }
+}
+
+// By the worker or cancel(), whoever is first. Whether the channel took it.
+bool ResultSender::Impl::send_completion(Lock& lock) {
+  completion_sent_ = true;
+  sending_ = true;
+  const std::string text = completion_document(termination_reason_, final_errors_);
+  const std::uint32_t frame_id = frame_id_ + 1;
+  last_result_ = window_.last_sent();
+  window_.sent(frame_id);  // It may be acknowledged like a result.
+  lock.unlock();
+  const bool sent = send_text(channel_.get(), frame_id, text);
+  lock.lock();
+  sending_ = false;
+  if (sent) count_messages(text);
+  changed_.notify_all();
+  return sent;
+}
+
+void ResultSender::Impl::run() {
+  Lock lock(mutex_);
+  while (!stopping_) {
+    if (std::exchange(gone_to_tell_, false)) {
+      const std::string why = why_gone_;
+      lock.unlock();
+      GST_INFO("no more results: %s", why.c_str());
+      if (events_.gone) events_.gone(why);
+      lock.lock();
+    } else if (finishing_ && !concluded_ && !cancelled_) {
+      concluded_ = true;
+      const auto delivery = conclude(lock);
+      if (delivery && !cancelled_ && events_.finished) {
+        lock.unlock();
+        events_.finished(*delivery);
+        lock.lock();
+      }
+    } else if (!control_.empty()) {
+      // The least: a peer that never stops talking must not keep the end from coming.
+      hand_on_control(lock);
+    } else {
+      work_.wait(lock);
+    }
+  }
+}
+
+void ResultSender::Impl::hand_on_control(Lock& lock) {
+  const std::string text = std::move(control_.front());
+  control_.pop_front();
+  lock.unlock();
+  const auto parsed = parse_json_object(text);
+  const bool is_object = std::holds_alternative<JsonNodePtr>(parsed);
+  lock.lock();
+  if (!is_object) {
+    ++stats_.rejected;
+    return;
+  }
+  JsonObject* object = json_node_get_object(std::get<JsonNodePtr>(parsed).get());
+  // One that says more than that, or says it in another way.
+  if (const auto ack = json_integer(object, "ack"); ack && window_.ack(*ack)) {
+    stats_.acked = window_.acked();
+    changed_.notify_all();
+  }
+  ++stats_.control;
+  if (!events_.control) return;
+  lock.unlock();
+  events_.control(text);
+  lock.lock();
+}
+
+// Nothing when cancel() or the end came first.
+std::optional<Delivery> ResultSender::Impl::conclude(Lock& lock) {
+  Delivery delivery;
+  delivery.problem = deliver_the_rest(lock);
+  if (cancelled_) return std::nullopt;
+  delivery.complete = delivery.problem.empty();
+  GST_INFO("%u results: %s", frame_id_, delivery.complete ? "delivered" : delivery.problem.c_str());
+  if (!delivery.complete && open_ && !std::exchange(closing_, true)) {
+    // So that the peer notices, if it is still there.
+    lock.unlock();
+    close_channel(channel_.get());
+    lock.lock();
+  }
+  delivery.stats = stats_;
+  return delivery;
+}
+
+// What went wrong, or "".
+std::string ResultSender::Impl::deliver_the_rest(Lock& lock) {
+  if (!channel_deadline_) channel_deadline_ = Clock::now() + settings_.channel_timeout;
+  changed_.wait_until(lock, *channel_deadline_, [this] { return open_ || gone_ || cancelled_; });
+  if (cancelled_) return "cancelled";
+  if (gone_) return why_gone_;
+  if (!open_) return "the peer has opened no channel \"" + settings_.channel_label + "\"";
+
+  changed_.wait(lock, [this] { return !sending_ || cancelled_; });
+  if (cancelled_ || completion_sent_) return "cancelled";
+  if (!send_completion(lock)) return gone_ ? why_gone_ : "the channel takes no message";
+
+  for (std::uint64_t left = buffered_amount(channel_.get()); left > 0;) {
+    const bool better = changed_.wait_for(lock, kDrainPatience, [&] {
+      return buffered_amount(channel_.get()) < left || gone_ || cancelled_;
+    });
+    if (cancelled_) return "cancelled";
+    left = buffered_amount(channel_.get());
+    // A peer that has it all may have closed the channel by now.
+    if (left > 0 && gone_) return why_gone_;
+    if (left > 0 && !better) return "the peer does not take what is sent";
+  }
+  await_reader(lock);
+  if (cancelled_) return "cancelled";
+  // Who has acknowledged the last result has all of them, and may end its connection.
+  if (connection_gone_) return has_acked_all() ? "" : why_gone_;
+  if (!std::exchange(closing_, true)) {
+    lock.unlock();
+    close_channel(channel_.get());
+    lock.lock();
+  }
+  // SCTP lets a peer close its side only when that side has everything.
+  const bool closed = changed_.wait_for(
+      lock, kClosePatience, [this] { return channel_closed_ || connection_gone_ || cancelled_; });
+  if (cancelled_) return "cancelled";
+  if (channel_closed_ || has_acked_all()) return "";
+  return closed ? "the connection ended before the peer had everything"
+                : "the peer did not close its side of the channel";
+}
+
+// SCTP tells when the peer's stack has everything, and nobody tells when its program has read it:
+// only the peer does, by its acknowledgements or by closing the channel.
+void ResultSender::Impl::await_reader(Lock& lock) {
+  auto acked = window_.acked();
+  auto since = Clock::now();
+  const auto last = since + kReaderPatience;
+  for (;;) {
+    auto patience = settings_.linger;
+    if (has_acked_all()) {
+      patience = std::min(patience, kCompletionPatience);
+    } else if (acked) {
+      patience = settings_.ack_timeout;
+    }
+    if (hurried_) patience = std::min(patience, kHurriedLinger);
+    const auto waits_for = [&, hurried = hurried_] {
+      return gone_ || cancelled_ || window_.acked() != acked || hurried_ != hurried;
+    };
+    if (!changed_.wait_until(lock, std::min(since + patience, last), waits_for) || gone_ ||
+        cancelled_)
+      return;
+    if (window_.acked() == acked) continue;
+    acked = window_.acked();
+    since = Clock::now();
+    if (*acked > last_result_) return;  // The completion.
+  }
+}
+
+}  // namespace webrtcupload

@@ -1,0 +1,150 @@
+// SPDX-License-Identifier: LGPL-2.1-or-later
+//
+// What a ResultSender is inside. In two files: result_sender.cpp takes the channel and sends
+// results, result_sender_end.cpp has the worker and how everything ends.
+
+#pragma once
+
+#include <condition_variable>
+#include <cstdint>
+#include <deque>
+#include <memory>
+#include <mutex>
+#include <optional>
+#include <string>
+#include <string_view>
+#include <thread>
+#include <utility>
+#include <vector>
+
+#include "core/result_window.h"
+#include "glib/glib_ptr.h"
+#include "webrtc/peer_watch.h"
+#include "results/result_maker.h"
+#include "results/result_sender.h"
+#include "glib/signal_connection.h"
+
+GST_DEBUG_CATEGORY_EXTERN(webrtc_results_debug);
+
+namespace webrtcupload {
+
+// A channel's own getters, which take its lock alone.
+[[nodiscard]] GstWebRTCDataChannelState ready_state(GstWebRTCDataChannel* channel);
+[[nodiscard]] std::uint64_t buffered_amount(GstWebRTCDataChannel* channel);
+
+// All messages of one result, one after the other. Whether the channel took them.
+[[nodiscard]] bool send_text(GstWebRTCDataChannel* channel, std::uint32_t frame_id,
+                             std::string_view text);
+
+// Shared by the sender, its worker and the handlers of signals, of which each may be the last to
+// leave.
+class ResultSender::Impl : public std::enable_shared_from_this<Impl> {
+ public:
+  Impl(ResultSettings settings, ResultEvents events)
+      : settings_(std::move(settings)),
+        events_(std::move(events)),
+        window_(settings_.realtime ? 0 : settings_.ack_window),
+        data_output_(settings_.data_output),
+        maker_(settings_.output_name, settings_.declared_fps, settings_.jpeg_quality) {}
+
+  void start();
+  void stop();
+  void attach(GstElement* webrtcbin);
+  bool adopt(GstWebRTCDataChannel* channel);
+
+  bool send_frame(GstBuffer* frame, const GstVideoInfo& info,
+                  const std::vector<Detection>& detections);
+  bool send_value(GstBuffer* timestamps, std::string_view name, ValueKind kind,
+                  std::string_view value, std::string* problem);
+  void set_data_output(std::vector<std::string> names);
+  void set_flushing(bool flushing);
+  void finish(std::string reason, std::vector<std::string> errors);
+  void hurry();
+  void cancel(std::string reason, std::vector<std::string> errors,
+              std::chrono::milliseconds patience, bool abandon);
+  bool has_channel() const;
+  // False if it is too late for that.
+  bool forget_peer();
+  ResultStats stats() const;
+
+ private:
+  using Closure = std::weak_ptr<Impl>;
+  using Clock = std::chrono::steady_clock;
+  using Lock = std::unique_lock<std::mutex>;
+  enum class Turn { kSend, kDrop, kStop };
+
+  // Handlers; the first four on the pc thread with the PC lock held.
+  void on_data_channel(GstWebRTCDataChannel* channel);
+  void on_text(const char* text);
+  void on_binary();
+  void on_channel_state(GstWebRTCDataChannel* channel);
+  void on_gone(const std::string& why, bool connection);
+  void on_buffered();
+
+  // The streaming thread's.
+  template <typename MakeText>
+  bool send_result(VideoMetadata metadata, const MakeText& make_text);
+
+  // With the mutex held.
+  bool has_room() const;
+  bool is_drained() const { return !channel_ || buffered_amount(channel_.get()) == 0; }
+  bool has_acked_all() const { return window_.acked() && *window_.acked() >= last_result_; }
+  void count_messages(std::string_view text);
+  bool send_completion(Lock& lock);
+
+  // The worker's.
+  void run();
+  void hand_on_control(Lock& lock);
+  std::optional<Delivery> conclude(Lock& lock);
+  std::string deliver_the_rest(Lock& lock);
+  void await_reader(Lock& lock);
+
+  const ResultSettings settings_;
+  const ResultEvents events_;
+
+  // Only the channel's own lock is taken with this one held, by its getters, which call nobody.
+  mutable std::mutex mutex_;
+  // For whoever waits for the channel: the streaming thread, the worker at the end, cancel().
+  std::condition_variable changed_;
+  // For the worker: something to do.
+  std::condition_variable work_;
+
+  GstPtr<GstElement> webrtcbin_;
+  GstPtr<GstWebRTCDataChannel> channel_;  // The same from the first result on.
+  bool open_ = false;
+  bool channel_closed_ = false;  // On both sides.
+  bool gone_ = false;            // Nothing can be sent any more.
+  bool connection_gone_ = false;
+  bool gone_to_tell_ = false;
+  std::string why_gone_;
+  ResultWindow window_;
+  std::deque<std::string> control_;
+  std::vector<std::string> data_output_;
+  bool flushing_ = false;
+  bool sending_ = false;  // Somebody is handing messages to the channel, or about to.
+  std::optional<Clock::time_point> channel_deadline_;
+  bool finishing_ = false;  // finish() or cancel() has been called: no more results.
+  bool concluded_ = false;
+  bool completion_sent_ = false;
+  std::uint32_t last_result_ = 0;  // The last that was sent; known with the completion.
+  bool hurried_ = false;
+  bool closing_ = false;  // We have closed the channel.
+  bool cancelled_ = false;
+  bool stopping_ = false;
+  std::string termination_reason_;
+  std::vector<std::string> final_errors_;
+  std::uint32_t frame_id_ = 0;
+  ResultStats stats_;
+  std::vector<SignalConnection> connections_;
+  std::unique_ptr<PeerWatch> channel_watch_;
+  std::unique_ptr<PeerWatch> connection_watch_;
+
+  // The streaming thread's.
+  ResultMaker maker_;
+
+  std::thread worker_;
+  std::condition_variable worker_left_;
+  bool worker_running_ = false;  // Protected by the mutex.
+};
+
+}  // namespace webrtcupload

@@ -1,0 +1,110 @@
+// SPDX-License-Identifier: LGPL-2.1-or-later
+//
+// What a webrtcresultsink does from READY->PAUSED to PAUSED->READY: a ResultSender, and around it
+// what an element in a pipeline has besides: buffers, events, the bus.
+
+#pragma once
+
+#include <gst/base/gstbasesink.h>
+#include <gst/video/video.h>
+
+#include <atomic>
+#include <condition_variable>
+#include <memory>
+#include <mutex>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "results/detections.h"
+#include "glib/glib_ptr.h"
+#include "results/result_sender.h"
+#include "glib/signal_connection.h"
+
+namespace webrtcupload {
+
+class ResultSession : public std::enable_shared_from_this<ResultSession> {
+ public:
+  // `on_control` is told what the peer says, on a thread of the session's.
+  [[nodiscard]] static std::shared_ptr<ResultSession> create(
+      GstBaseSink* sink, const ResultSettings& settings,
+      std::function<void(const std::string& json_text)> on_control);
+  ~ResultSession();
+
+  // Before the connection is negotiated; not under the PC lock.
+  void attach(GstElement* webrtcbin);
+  // The peers of a webrtcuploadserver, one after the other until one uploads.
+  void follow(GstElement* server);
+  // May be under the PC lock.
+  bool adopt(GstWebRTCDataChannel* channel) { return sender_->adopt(channel); }
+  // After attach(): listens on the bus of the pipeline for analysers and errors.
+  void watch_bus();
+
+  // The streaming thread, with the preroll lock held, which is let go while anything is waited for.
+  [[nodiscard]] bool set_caps(GstCaps* caps);
+  [[nodiscard]] GstFlowReturn render(GstBuffer* buffer);
+  // Sends the completion and waits until it is delivered, or cannot be. False if a flush came
+  // first: EOS is not to be told then.
+  [[nodiscard]] bool end_of_stream();
+  // The streaming thread, after a flush.
+  void flushed();
+
+  // Any thread, with the preroll lock held: looks whether the pad is flushing.
+  void interrupt();
+  // Any thread.
+  void finish(const std::string& termination_reason, const std::string& message);
+  void set_data_output(std::vector<std::string> names);
+  [[nodiscard]] GstStructure* stats() const;
+
+  // When the pipeline goes down, before its elements do, if that can be told; again later does no
+  // harm. What the peer has not taken within a moment it will not get.
+  void cancel();
+  // When no streaming thread runs any more: cancel(), and the channel is free for another session,
+  // even if a handler of the application's keeps this one for a while.
+  void stop();
+
+ private:
+  // What the pad carries.
+  enum class Content { kNone, kVideo, kText, kJson };
+
+  ResultSession(GstBaseSink* sink, const ResultSettings& settings);
+  void on_error(GstMessage* message);
+  void on_element_message(GstMessage* message);
+  void on_control(const std::string& json_text);
+  void on_gone(const std::string& why);
+  void on_finished(const Delivery& delivery);
+  [[nodiscard]] GstFlowReturn render_value(GstBuffer* buffer, bool& taken);
+
+  // A strong reference, or null when the sink is on its way out. For threads that are not its own.
+  [[nodiscard]] GstPtr<GstElement> sink() const;
+
+  GstBaseSink* const sink_;  // Alive on the streaming thread and in state changes.
+  mutable GWeakRef weak_sink_;
+  const ResultSettings settings_;
+  std::function<void(const std::string&)> on_control_;
+  std::shared_ptr<ResultSender> sender_;
+  DetectionCollector detections_;
+  GstPtr<GstElement> webrtcbin_;
+  SignalConnection on_peer_added_;
+  bool follows_ = false;
+
+  // Signals of the outermost bin's bus.
+  GstPtr<GstBus> bus_;
+  std::vector<SignalConnection> bus_connections_;
+
+  // The streaming thread's.
+  Content content_ = Content::kNone;
+  GstVideoInfo video_info_{};
+  std::string value_problem_;
+  // Results were refused, because the peer was gone.
+  std::atomic<bool> cut_short_ = false;
+
+  // Protects what follows. A leaf.
+  std::mutex mutex_;
+  std::condition_variable changed_;
+  bool finished_ = false;
+  bool interrupted_ = false;
+  bool cancelled_ = false;
+};
+
+}  // namespace webrtcupload

@@ -1,0 +1,234 @@
+// SPDX-License-Identifier: LGPL-2.1-or-later
+
+#include "sending/sender_channel.h"
+
+#include <condition_variable>
+#include <mutex>
+#include <utility>
+
+#include "core/chunk_sender.h"
+#include "core/wire_v1.h"
+#include "webrtc/channels.h"
+#include "webrtc/outgoing.h"
+
+namespace webrtcupload {
+
+// Shared with the handlers, which can still run when the channel object is gone.
+struct SenderChannel::State {
+  // A leaf: nothing else is locked or called under it.
+  mutable std::mutex mutex;
+  std::condition_variable changed;
+  // Counts what happened on the channel, so that a wait can look at the channel without holding
+  // the mutex and still miss nothing.
+  std::uint64_t events = 0;
+  bool interrupted = false;
+  bool gone = false;
+  std::string why_gone;
+  bool awaits_echo = false;
+  bool echoed = false;
+
+  void something_happened() {
+    const std::lock_guard lock(mutex);
+    ++events;
+    changed.notify_all();
+  }
+};
+
+SenderChannel::SenderChannel(GstPtr<GstWebRTCDataChannel> channel, GstPtr<GstElement> webrtcbin)
+    : channel_(std::move(channel)),
+      webrtcbin_(std::move(webrtcbin)),
+      state_(std::make_shared<State>()),
+      peer_watch_([state = state_](const std::string& why) {
+        const std::lock_guard lock(state->mutex);
+        state->gone = true;
+        state->why_gone = why;
+        state->changed.notify_all();
+      }) {
+  using Closure = std::shared_ptr<State>;
+  if (webrtcbin_) {
+    keep_channels(webrtcbin_.get());
+    keep_channel(webrtcbin_.get(), channel_.get());
+  }
+  // On the pc thread, with the PC lock held.
+  connections_.emplace_back(
+      channel_.get(), "on-open",
+      G_CALLBACK(+[](GstWebRTCDataChannel*, Closure* state) { (*state)->something_happened(); }),
+      state_);
+  // On the thread that sends and on the channel's own when SCTP takes a message; without locks.
+  // on-buffered-amount-low would come by way of the pc thread, and its threshold belongs to the
+  // application.
+  connections_.emplace_back(channel_.get(), "notify::buffered-amount",
+                            G_CALLBACK(+[](GstWebRTCDataChannel*, GParamSpec*, Closure* state) {
+                              (*state)->something_happened();
+                            }),
+                            state_);
+  // On the pc thread, with the PC lock held. Nothing but echoes is expected on this channel.
+  connections_.emplace_back(channel_.get(), "on-message-data",
+                            G_CALLBACK(+[](GstWebRTCDataChannel*, GBytes* data, Closure* state) {
+                              if (data && g_bytes_get_size(data) > kV1MaxKeepaliveSize) return;
+                              const std::lock_guard lock((*state)->mutex);
+                              (*state)->echoed = (*state)->awaits_echo;
+                              (*state)->changed.notify_all();
+                            }),
+                            state_);
+  peer_watch_.watch_channel(channel_.get());
+  if (webrtcbin_) peer_watch_.watch_connection(webrtcbin_.get());
+}
+
+SenderChannel::~SenderChannel() = default;
+
+GstPtr<GstWebRTCDataChannel> SenderChannel::create(GstElement* webrtcbin, const char* label,
+                                                   std::string& problem) {
+  GstState current = GST_STATE_NULL;
+  gst_element_get_state(webrtcbin, &current, nullptr, 0);
+  if (current < GST_STATE_READY) {
+    problem = std::string("\"") + GST_OBJECT_NAME(webrtcbin) +
+              "\" is in state NULL, and a data channel can be created from READY on. Bring it (or "
+              "its pipeline) to READY first.";
+    return nullptr;
+  }
+  GstWebRTCDataChannel* channel = nullptr;
+  g_signal_emit_by_name(webrtcbin, "create-data-channel", label, nullptr, &channel);
+  if (!channel) {
+    problem = std::string("\"") + GST_OBJECT_NAME(webrtcbin) +
+              "\" did not create a data channel; GST_DEBUG=webrtcbin:5 says why (are the sctp "
+              "and dtls plugins installed?).";
+  }
+  return GstPtr<GstWebRTCDataChannel>(channel);
+}
+
+template <typename Condition>
+SenderChannel::Outcome SenderChannel::wait(Condition condition, bool condition_first,
+                                           Deadline deadline) {
+  State& state = *state_;
+  std::unique_lock lock(state.mutex);
+  for (;;) {
+    if (state.interrupted) return Outcome::kInterrupted;
+    if (state.gone && !condition_first) return Outcome::kGone;
+    const bool was_gone = state.gone;
+    const std::uint64_t seen = state.events;
+    // It takes the channel's own lock.
+    lock.unlock();
+    const bool holds = condition();
+    lock.lock();
+    if (holds) return Outcome::kDone;
+    if (was_gone) return Outcome::kGone;
+    const auto woken = [&] {
+      return state.events != seen || state.interrupted || state.gone || state.echoed;
+    };
+    if (!deadline) {
+      state.changed.wait(lock, woken);
+    } else if (!state.changed.wait_until(lock, *deadline, woken)) {
+      return Outcome::kTimedOut;
+    }
+  }
+}
+
+SenderChannel::Outcome SenderChannel::wait_open() {
+  return wait(
+      [this] {
+        GstWebRTCDataChannelState ready_state = GST_WEBRTC_DATA_CHANNEL_STATE_CONNECTING;
+        g_object_get(channel_.get(), "ready-state", &ready_state, nullptr);
+        return ready_state == GST_WEBRTC_DATA_CHANNEL_STATE_OPEN;
+      },
+      false);
+}
+
+SenderChannel::Outcome SenderChannel::wait_room(std::uint64_t message_size,
+                                                std::uint64_t buffer_limit) {
+  return wait([&] { return may_hand_over(message_size, buffered_amount(), buffer_limit); }, false);
+}
+
+SenderChannel::Outcome SenderChannel::wait_drained() {
+  // A channel that drained and then closed did drain.
+  return wait([this] { return buffered_amount() == 0; }, true);
+}
+
+SenderChannel::Outcome SenderChannel::wait_confirmed(std::chrono::nanoseconds timeout) {
+  if (!confirm_deadline_) {
+    {
+      const std::lock_guard lock(state_->mutex);
+      state_->awaits_echo = true;
+    }
+    std::string problem;
+    if (!send({0}, problem)) {
+      const std::lock_guard lock(state_->mutex);
+      if (!state_->gone) state_->why_gone = problem;
+      return Outcome::kGone;
+    }
+    confirm_deadline_ = std::chrono::steady_clock::now() +
+                        std::chrono::duration_cast<std::chrono::steady_clock::duration>(timeout);
+  }
+  return wait(
+      [this] {
+        const std::lock_guard lock(state_->mutex);
+        return state_->echoed;
+      },
+      true, confirm_deadline_);
+}
+
+bool SenderChannel::send(std::vector<std::uint8_t> message, std::string& problem) {
+  auto* owned = new std::vector<std::uint8_t>(std::move(message));
+  const GBytesPtr bytes(g_bytes_new_with_free_func(
+      owned->data(), owned->size(),
+      [](gpointer data) { delete static_cast<std::vector<std::uint8_t>*>(data); }, owned));
+  GError* raw_error = nullptr;
+  const bool sent = gst_webrtc_data_channel_send_data_full(channel_.get(), bytes.get(), &raw_error);
+  const GErrorPtr error(raw_error);
+  if (!sent) problem = error ? error->message : "the data channel refused a message";
+  return sent;
+}
+
+void SenderChannel::interrupt() {
+  const std::lock_guard lock(state_->mutex);
+  state_->interrupted = true;
+  state_->changed.notify_all();
+}
+
+void SenderChannel::calm() {
+  const std::lock_guard lock(state_->mutex);
+  state_->interrupted = false;
+}
+
+void SenderChannel::close() { close_channel(channel_.get()); }
+
+void SenderChannel::abandon() {
+  gint id = -1;
+  g_object_get(channel_.get(), "id", &id, nullptr);
+  // Without an id it has never been connected. Without a webrtcbin there is no more to be done than
+  // to close the channel, which waits for the peer to take what is queued.
+  const bool is_connected = webrtcbin_ && id >= 0;
+  if (is_connected) drop_outgoing(webrtcbin_.get(), id);
+  std::unique_lock lock(state_->mutex);
+  // Nothing drains any more when the peer is gone. (Closing makes it look gone, so this is first.)
+  const auto patience = state_->gone ? std::chrono::milliseconds(0) : kPatience;
+  lock.unlock();
+  close();
+  if (!is_connected) return;
+
+  const auto until = std::chrono::steady_clock::now() + patience;
+  lock.lock();
+  for (;;) {
+    const std::uint64_t seen = state_->events;
+    lock.unlock();
+    const bool drained = buffered_amount() == 0;
+    lock.lock();
+    if (drained) return;
+    if (!state_->changed.wait_until(lock, until, [&] { return state_->events != seen; })) break;
+  }
+  lock.unlock();
+  abandon_outgoing(webrtcbin_.get(), id);
+}
+
+std::uint64_t SenderChannel::buffered_amount() const {
+  guint64 amount = 0;
+  g_object_get(channel_.get(), "buffered-amount", &amount, nullptr);
+  return amount;
+}
+
+std::string SenderChannel::why_gone() const {
+  const std::lock_guard lock(state_->mutex);
+  return state_->why_gone;
+}
+
+}  // namespace webrtcupload

@@ -1,0 +1,446 @@
+// SPDX-License-Identifier: LGPL-2.1-or-later
+
+#include "signalling/upload_server.h"
+
+#include <future>
+#include <optional>
+#include <utility>
+#include <variant>
+
+#include "core/client_text.h"
+#include "results/result_sender.h"
+#include "signalling/http_server.h"
+#include "glib/main_context.h"
+#include "webrtc/sdp/offer.h"
+#include "webrtc/peer.h"
+#include "signalling/session_status.h"
+#include "signalling/whip.h"
+#include "signalling/worker_request.h"
+
+namespace webrtcupload {
+namespace {
+
+// For webrtcbin to answer an offer, which is our affair: a peer's time begins with its answer.
+constexpr std::chrono::milliseconds kAnswerTimeout{60000};
+// When the server stops: for its last word to the peer, and then for the good-bye, which takes less
+// as a rule. What is left of it goes on without the server.
+constexpr std::chrono::milliseconds kLastWordTimeout{3000};
+constexpr std::chrono::milliseconds kGoodbyeTimeout{3000};
+
+}  // namespace
+
+// Lives on the server's thread.
+class UploadServer::Worker : public std::enable_shared_from_this<Worker> {
+ public:
+  Worker(Settings settings, Events events, std::shared_ptr<Announcer> announcer,
+         GMainContext* context)
+      : settings_(std::move(settings)),
+        events_(std::move(events)),
+        announcer_(std::move(announcer)),
+        context_(context),
+        loop_(g_main_loop_new(context, FALSE)),
+        http_({.address = settings_.address,
+               .port = settings_.port,
+               .origins = settings_.origins,
+               // Credentials are for those who have shown the key.
+               .ice_servers =
+                   [this](const std::optional<std::string>& key) {
+                     return allows(key) ? settings_.ice_servers
+                                        : without_credentials(settings_.ice_servers);
+                   },
+               .limits =
+                   [this] { return limits_json(events_.max_size(), !settings_.api_key.empty()); }},
+              [this](HttpRequest request, HttpResponder responder) {
+                on_request(request, std::move(responder));
+              }),
+        timer_(context) {}
+  ~Worker() { g_main_loop_unref(loop_); }
+  Worker(const Worker&) = delete;
+  Worker& operator=(const Worker&) = delete;
+
+  [[nodiscard]] std::string listen() { return http_.start(); }
+  [[nodiscard]] const HttpServer& http() const { return http_; }
+  void run() {
+    g_main_loop_run(loop_);
+    // One whose good-bye was not waited for.
+    drop_peer();
+  }
+
+  void stop() {
+    stopping_ = true;
+    http_.stop_listening();
+    if (!peer_) return g_main_loop_quit(loop_);
+    // When the upload has begun, its peer waits for a last word, which a webrtcresultsink has said
+    // by now if there is one.
+    if (!leaving_ && results_ && results_->has_channel() && events_.upload_begun()) {
+      timer_.start(kLastWordTimeout, [this] { leave(); });
+      const UploadServer::Outcome outcome = events_.outcome();
+      results_->finish(outcome.code, outcome.code.empty()
+                                         ? std::vector<std::string>{}
+                                         : std::vector{text_for_client(outcome.message)});
+      // Whoever stops the element waits.
+      return results_->hurry();
+    }
+    leave();
+  }
+
+  // stop() for a server that is stopped on this very thread, by a handler of something that
+  // webrtcbin does here: what is to be done is done when that has returned, without the element,
+  // which may be used again by then.
+  void leave_behind() {
+    left_behind_ = events_.hold();
+    stopping_ = true;
+    http_.stop_listening();
+    post_to(context_, [weak = weak_from_this()] {
+      const auto self = weak.lock();
+      if (!self) return;
+      if (!self->peer_) return g_main_loop_quit(self->loop_);
+      self->leave();
+    });
+  }
+  [[nodiscard]] bool is_left_behind() const { return left_behind_ != nullptr; }
+
+ private:
+  void on_request(const HttpRequest& request, HttpResponder responder) {
+    if (request.method == "GET") return on_get(request, responder);
+    if (request.method == "DELETE") return on_delete(request, responder);
+    const bool whip = request.path == HttpServer::kUploadPath;
+    auto parsed = whip ? parse_whip_request(request) : parse_worker_request(request.body);
+    if (const auto* error = std::get_if<HttpError>(&parsed)) return responder.fail(*error);
+    const auto& worker = std::get<WorkerRequest>(parsed);
+    const auto key = request.bearer_token ? request.bearer_token : worker.api_key;
+    if (!allows(key)) return ask_for_key(responder, key.has_value());
+    answer(worker.offer_sdp, std::move(responder), whip);
+  }
+
+  [[nodiscard]] bool allows(const std::optional<std::string>& key) const {
+    return settings_.api_key.empty() || same_secret(key.value_or(""), settings_.api_key);
+  }
+
+  // Takes as long for every wrong key.
+  [[nodiscard]] static bool same_secret(const std::string& given, const std::string& wanted) {
+    const auto hash = [](const std::string& text) {
+      return GCharPtr(g_compute_checksum_for_data(
+          G_CHECKSUM_SHA256, reinterpret_cast<const guchar*>(text.data()), text.size()));
+    };
+    const GCharPtr a = hash(given);
+    const GCharPtr b = hash(wanted);
+    unsigned difference = 0;
+    for (int i = 0; i < 64; ++i) difference |= static_cast<unsigned>(a.get()[i] ^ b.get()[i]);
+    return difference == 0;
+  }
+
+  // RFC 9110 wants the header with every 401.
+  static void ask_for_key(const HttpResponder& responder, bool given) {
+    responder.fail({401,
+                    "Unauthorized",
+                    given ? "This server wants another key." : "This server wants a key.",
+                    {}},
+                   {{"WWW-Authenticate", "Bearer"}});
+  }
+
+  // Whether a request may speak of the session that it names. One that may not has its reply.
+  bool may_speak_of(const HttpRequest& request, const std::string& id,
+                    const HttpResponder& responder) const {
+    if (!allows(request.bearer_token)) {
+      ask_for_key(responder, request.bearer_token.has_value());
+    } else if (id.empty() || request.path != HttpServer::kSessionsPath + id) {
+      responder.fail({404, "NotFound", "There is no such session.", {}});
+    } else {
+      return true;
+    }
+    return false;
+  }
+
+  void on_delete(const HttpRequest& request, const HttpResponder& responder) {
+    if (!may_speak_of(request, peer_ ? id_ : "", responder)) return;
+    responder.reply_json(200, "");
+    leave();
+  }
+
+  // The session that is there, or the last one, unless its client has ended that. Once an upload
+  // has begun, its peer stays until stop(); then nobody can ask any more.
+  void on_get(const HttpRequest& request, const HttpResponder& responder) {
+    constexpr std::string_view kPrefix = HttpServer::kSessionsPath;
+    const std::string asked =
+        request.path.starts_with(kPrefix) ? request.path.substr(kPrefix.size()) : "";
+    const SessionStatus* ended = ended_.find(asked, "", std::chrono::steady_clock::now());
+    if (!may_speak_of(request, ended ? asked : peer_ && !leaving_ ? id_ : "", responder)) return;
+    SessionStatus status;
+    if (ended) {
+      status = *ended;
+    } else if (const Outcome outcome = events_.failure(); !outcome.code.empty()) {
+      status = {.ended = true, .code = outcome.code, .message = text_for_client(outcome.message)};
+    }
+    responder.reply_json(200, session_status_json(status), {{"Cache-Control", "no-store"}});
+  }
+
+  void answer(const std::string& offer_sdp, HttpResponder responder, bool whip) {
+    if (peer_ || announces_) {
+      return responder.fail({429, "TooManySessions", "The server takes one upload at a time.", {}});
+    }
+    const auto checked = check_offer(offer_sdp);
+    if (const auto* error = std::get_if<OfferError>(&checked)) {
+      return responder.fail({400, "InvalidOffer", error->message, {}});
+    }
+    auto id = make_session_id();
+    if (!id) {
+      return responder.fail({500, "InternalError", "The system gives no random numbers.", {}});
+    }
+    id_ = std::move(*id);
+    std::string problem;
+    peer_ = make_peer(problem);
+    if (!peer_) return responder.fail({500, "InternalError", text_for_client(problem), {}});
+    pending_ = Pending{std::get<Offer>(checked), responder, whip};
+    responder.on_gone([self = weak_from_this(), id = id_] {
+      const auto worker = self.lock();
+      if (worker && worker->peer_ && worker->id_ == id) worker->leave();
+    });
+    timer_.start(kAnswerTimeout, [this] { leave(); });
+    events_.attach(peer_->webrtcbin());
+    announce_peer();
+  }
+
+  // The application may connect what it likes before there is an answer.
+  void announce_peer() {
+    const std::shared_ptr<GMainContext> context(g_main_context_ref(context_), g_main_context_unref);
+    announces_ = true;
+    tell([added = events_.peer_added, webrtcbin = shared_webrtcbin(), self = weak_from_this(),
+          context, id = id_] {
+      added(webrtcbin.get());
+      post_to(context.get(), [self, id] {
+        const auto worker = self.lock();
+        if (!worker) return;
+        worker->announces_ = false;
+        if (worker->id_ == id) worker->answer_announced();
+      });
+    });
+  }
+
+  void answer_announced() {
+    if (!peer_ || leaving_ || stopping_ || !pending_) return;
+    const Pending pending = *std::exchange(pending_, std::nullopt);
+    make_results();
+    const bool started = peer_->start();
+    // A handler of what that has caused may have stopped the server.
+    if (stopping_) return;
+    if (!started) {
+      drop_peer();
+      return pending.responder.fail({500, "InternalError", "webrtcbin does not start.", {}});
+    }
+    peer_->answer(pending.offer,
+                  [self = weak_from_this(), responder = pending.responder,
+                   whip = pending.whip](const std::variant<std::string, PeerError>& result) {
+                    const auto worker = self.lock();
+                    if (worker) worker->on_answer(result, responder, whip);
+                  });
+  }
+
+  // Runs `what` where the application is told things, with the element held.
+  void tell(std::function<void()> what) {
+    const std::shared_ptr<GObject> held(events_.hold().release(), g_object_unref);
+    announcer_->tell([held, what = std::move(what)] { what(); });
+  }
+  [[nodiscard]] std::shared_ptr<GstElement> shared_webrtcbin() const {
+    return {ref_gst(peer_->webrtcbin()).release(), gst_object_unref};
+  }
+
+  void on_answer(const std::variant<std::string, PeerError>& result, const HttpResponder& responder,
+                 bool whip) {
+    if (const auto* error = std::get_if<PeerError>(&result)) {
+      if (error->busy) {
+        responder.fail(
+            {503,
+             "NoPortFree",
+             text_for_client("The server cannot take an upload now: " + error->message + "."),
+             {}});
+      } else {
+        responder.fail({400,
+                        "InvalidOffer",
+                        text_for_client("The offer could not be answered: " + error->message),
+                        {}});
+      }
+      return leave();
+    }
+    // Being stopped, it has another use for the timer.
+    if (!leaving_ && !stopping_) {
+      timer_.start(settings_.connect_timeout, [this] {
+        if (!events_.upload_begun()) give_up();
+      });
+    }
+    const auto& sdp = std::get<std::string>(result);
+    const std::string location = HttpServer::kSessionsPath + id_;
+    if (whip) return reply_whip(responder, sdp, location, settings_.ice_servers);
+    responder.reply_json(200, worker_reply(sdp), {{"Location", location}});
+  }
+
+  std::shared_ptr<Peer> make_peer(std::string& problem) {
+    const auto weak = weak_from_this();
+    Peer::Events events;
+    events.gone = [weak](const std::string& why) {
+      const auto self = weak.lock();
+      // Once it uploads, its leaving is the upload's affair.
+      if (self && !self->events_.upload_begun()) self->leave(Outcome{"peer-gone", why});
+    };
+    const auto distrust = [weak](const char* code) {
+      return [weak, code](const std::string& why) {
+        const auto self = weak.lock();
+        if (!self) return;
+        if (self->events_.upload_begun()) {
+          self->events_.give_up();
+          self->tell([distrusted = self->events_.distrusted, why] { distrusted(why); });
+        }
+        self->leave(Outcome{code, why});
+      };
+    };
+    events.untrusted = distrust("untrusted-peer");
+    events.too_many_channels = distrust("too-many-channels");
+    auto addresses = ice_addresses_for(settings_.address);
+    const bool this_machine = only_loopback(addresses);
+    return Peer::create(context_,
+                        PeerOptions{.local_addresses = std::move(addresses),
+                                    .this_machine = this_machine,
+                                    .network = settings_.network,
+                                    .ice_servers = settings_.ice_servers},
+                        std::move(events), problem);
+  }
+
+  // Takes the peer's channel for results if no webrtcresultsink does.
+  void make_results() {
+    ResultEvents events;
+    events.finished = [weak = weak_from_this(), context = context_](const Delivery&) {
+      post_to(context, [weak] {
+        if (const auto self = weak.lock()) self->leave();
+      });
+    };
+    results_ = ResultSender::create({}, std::move(events));
+    results_->attach(peer_->webrtcbin());
+  }
+
+  void remember(const Outcome& outcome) {
+    ended_.add(id_, "",
+               {.ended = true, .code = outcome.code, .message = text_for_client(outcome.message)},
+               std::chrono::steady_clock::now());
+  }
+
+  // The place is free when the peer is gone from here as well. `why` is for its client.
+  void leave(std::optional<Outcome> why = std::nullopt) {
+    if (!peer_) return;
+    if (!std::exchange(leaving_, true)) {
+      // Whoever waits for an answer is told that there is none.
+      pending_.reset();
+      if (why) remember(*why);
+      timer_.cancel();
+      peer_->close([weak = weak_from_this()] {
+        const auto self = weak.lock();
+        if (!self) return;
+        self->drop_peer();
+        if (self->stopping_) g_main_loop_quit(self->loop_);
+      });
+    }
+    if (stopping_ && !timer_.armed()) {
+      timer_.start(kGoodbyeTimeout, [this] { g_main_loop_quit(loop_); });
+    }
+  }
+
+  // The peer's time has passed.
+  void give_up() {
+    const std::string why =
+        "it did not begin to upload in time: " + peer_->why_no_upload(events_.upload_label());
+    tell([not_begun = events_.not_begun, why] { not_begun(why); });
+    remember({"connect-timeout", why});
+    if (!results_->has_channel()) return leave();
+    timer_.start(kLastWordTimeout, [this] { leave(); });
+    results_->finish("connect-timeout", {text_for_client(why)});
+  }
+
+  void drop_peer() {
+    if (!peer_) return;
+    tell([removed = events_.peer_removed, webrtcbin = shared_webrtcbin()] {
+      removed(webrtcbin.get());
+    });
+    pending_.reset();
+    results_.reset();
+    peer_.reset();
+    leaving_ = false;
+  }
+
+  // An offer whose peer the application is being told of.
+  struct Pending {
+    Offer offer;
+    HttpResponder responder;
+    bool whip;
+  };
+
+  const Settings settings_;
+  const Events events_;
+  const std::shared_ptr<Announcer> announcer_;
+  GMainContext* const context_;
+  GMainLoop* const loop_;
+  HttpServer http_;
+  Timer timer_;
+  std::shared_ptr<Peer> peer_;  // There is one from the offer on.
+  std::shared_ptr<ResultSender> results_;
+  std::string id_;
+  std::optional<Pending> pending_;
+  GObjectPtr<GObject> left_behind_;
+  // How sessions ended whose clients may want to know.
+  EndedSessions ended_;
+  // A peer is being announced. It may have left already: its client waits no longer than it likes,
+  // and a handler may take its time.
+  bool announces_ = false;
+  bool leaving_ = false;
+  bool stopping_ = false;
+};
+
+std::unique_ptr<UploadServer> UploadServer::start(Settings settings, Events events,
+                                                  std::string& problem) {
+  std::unique_ptr<UploadServer> self(new UploadServer());
+  self->context_ = g_main_context_new();
+  self->announcer_ = Announcer::start();
+  std::promise<std::string> listening;
+  auto listens = listening.get_future();
+  self->thread_ = std::thread([&, settings = std::move(settings), events = std::move(events),
+                               announcer = self->announcer_,
+                               context = g_main_context_ref(self->context_)]() mutable {
+    g_main_context_push_thread_default(context);
+    auto worker =
+        std::make_shared<Worker>(std::move(settings), std::move(events), announcer, context);
+    std::string why = worker->listen();
+    const bool runs = why.empty();
+    self->url_ = worker->http().url();
+    self->port_ = worker->http().port();
+    self->worker_ = worker;
+    // What start() has on its stack is not touched from here on.
+    listening.set_value(std::move(why));
+    if (runs) worker->run();
+    // Then nobody waits for this thread.
+    if (worker->is_left_behind()) announcer->finish();
+    worker.reset();
+    // What GIO has begun there holds the context, which would stay for ever if nobody heard of its
+    // end.
+    while (g_main_context_iteration(context, FALSE)) {
+    }
+    g_main_context_pop_thread_default(context);
+    g_main_context_unref(context);
+  });
+  problem = listens.get();
+  if (!problem.empty()) return nullptr;
+  return self;
+}
+
+UploadServer::~UploadServer() {
+  if (thread_.get_id() == std::this_thread::get_id()) {
+    if (const auto alive = worker_.lock()) alive->leave_behind();
+    thread_.detach();
+  } else if (thread_.joinable()) {
+    post_to(context_, [worker = worker_] {
+      if (const auto alive = worker.lock()) alive->stop();
+    });
+    thread_.join();
+    announcer_->finish();
+  }
+  if (context_) g_main_context_unref(context_);
+}
+
+}  // namespace webrtcupload

@@ -1,0 +1,217 @@
+// SPDX-License-Identifier: LGPL-2.1-or-later
+
+#include "tool/send/send.h"
+
+#include <glib-unix.h>
+#include <gst/gst.h>
+
+#include <algorithm>
+#include <cerrno>
+#include <cstdio>
+#include <cstring>
+#include <memory>
+#include <optional>
+#include <sys/stat.h>
+#include <unistd.h>
+#include <utility>
+
+#include "json/printable.h"
+#include "tool/common/options.h"
+#include "tool/send/progress_display.h"
+#include "tool/send/sender.h"
+
+namespace webrtcupload {
+namespace {
+
+constexpr std::chrono::milliseconds kRedraw{100};
+constexpr int kMaxChunkSize = 65536 - 8;
+
+struct RawOptions {
+  char* to = nullptr;
+  char* api_key = nullptr;
+  char* workflow = nullptr;
+  int chunk_size = 0;
+  gint64 buffer_limit = 0;
+  double connect_timeout = 30;
+
+  ~RawOptions() {
+    for (char* text : {to, api_key, workflow}) g_free(text);
+  }
+};
+
+// The file's size, or nothing and why it cannot be uploaded.
+std::optional<std::uint64_t> size_of(const std::string& file, std::string& problem) {
+  struct stat info {};
+  if (stat(file.c_str(), &info) != 0) {
+    problem = file + ": " + std::strerror(errno);
+  } else if (S_ISDIR(info.st_mode)) {
+    problem = file + " is a directory";
+  } else if (!S_ISREG(info.st_mode)) {
+    problem = file + " is not a regular file";
+  } else if (info.st_size == 0) {
+    problem = file + " is empty";
+  } else if (access(file.c_str(), R_OK) != 0) {
+    problem = file + ": " + std::strerror(errno);
+  } else {
+    return static_cast<std::uint64_t>(info.st_size);
+  }
+  return std::nullopt;
+}
+
+class Send {
+ public:
+  Send(SenderOptions options, std::uint64_t size) : size_(size) {
+    Sender::Events events;
+    events.connected = [this] { on_connected(); };
+    events.uploaded = [this] { on_uploaded(); };
+    events.ended = [this](const std::string& problem, const Completion& completion) {
+      on_ended(problem, completion);
+    };
+    sender_ = Sender::create(context_, std::move(options), std::move(events));
+  }
+  ~Send() { g_main_loop_unref(loop_); }
+  Send(const Send&) = delete;
+  Send& operator=(const Send&) = delete;
+
+  int run() {
+    const guint on_int = g_unix_signal_add(SIGINT, on_signal, this);
+    const guint on_term = g_unix_signal_add(SIGTERM, on_signal, this);
+    sender_->start();
+    if (!over_) g_main_loop_run(loop_);
+    g_source_remove(on_int);
+    g_source_remove(on_term);
+    sender_.reset();
+    return status_;
+  }
+
+ private:
+  static gboolean on_signal(gpointer data) {
+    auto* self = static_cast<Send*>(data);
+    // The second time without waiting for anything.
+    if (std::exchange(self->interrupted_, true)) _exit(kExitInterrupted);
+    self->sender_->stop("interrupted");
+    return G_SOURCE_CONTINUE;
+  }
+
+  void on_connected() {
+    begin_ = g_get_monotonic_time();
+    show();
+  }
+
+  [[nodiscard]] ProgressState state() const {
+    return {.bytes = sender_->bytes_sent(),
+            .total = size_,
+            .elapsed = std::chrono::milliseconds((g_get_monotonic_time() - begin_) / 1000)};
+  }
+
+  void show() {
+    display_.update(state());
+    redraw_.start(kRedraw, [this] { show(); });
+  }
+
+  void on_uploaded() {
+    redraw_.cancel();
+    ProgressState all = state();
+    all.bytes = size_;
+    display_.update(all);
+    display_.say(
+        "sent " + format_size(size_) + " in " + std::to_string(all.elapsed.count() / 1000) + "." +
+        std::to_string(all.elapsed.count() / 100 % 10) + " s; waiting for the server to finish");
+  }
+
+  void on_ended(const std::string& problem, const Completion& completion) {
+    over_ = true;
+    redraw_.cancel();
+    display_.clear();
+    if (interrupted_) {
+      g_printerr("webrtc-upload send: interrupted\n");
+      status_ = kExitInterrupted;
+    } else if (!problem.empty()) {
+      // It may be the server's words.
+      g_printerr("webrtc-upload send: %s\n", printable(problem).c_str());
+      status_ = kExitFailed;
+    } else {
+      display_.say("done: the server has analysed " +
+                   std::to_string(completion.frame_id > 0 ? completion.frame_id - 1 : 0) +
+                   " frames");
+    }
+    g_main_loop_quit(loop_);
+  }
+
+  const std::uint64_t size_;
+  GMainContext* const context_ = g_main_context_default();
+  GMainLoop* loop_ = g_main_loop_new(nullptr, FALSE);
+  ProgressDisplay display_{stdout};
+  Timer redraw_{context_};
+  std::shared_ptr<Sender> sender_;
+  gint64 begin_ = 0;
+  bool interrupted_ = false;
+  bool over_ = false;
+  int status_ = kExitOk;
+};
+
+}  // namespace
+
+int send_main(int argc, char** argv) {
+  RawOptions raw;
+  const GOptionEntry entries[] = {
+      {"to", 't', 0, G_OPTION_ARG_STRING, &raw.to, "The server, as http://HOST:PORT", "URL"},
+      {"api-key", 'k', 0, G_OPTION_ARG_STRING, &raw.api_key, "Key to show to the server", "KEY"},
+      {"workflow", 'w', 0, G_OPTION_ARG_STRING, &raw.workflow,
+       "Name of the server's pipeline to use (its default)", "NAME"},
+      {"chunk-size", 0, 0, G_OPTION_ARG_INT, &raw.chunk_size,
+       "Payload of each message, in bytes (49152)", "BYTES"},
+      {"buffer-limit", 0, 0, G_OPTION_ARG_INT64, &raw.buffer_limit,
+       "How much may wait in the data channel, in bytes (262144)", "BYTES"},
+      {"connect-timeout", 0, 0, G_OPTION_ARG_DOUBLE, &raw.connect_timeout,
+       "Give up when no connection comes about in so long (30)", "SECONDS"},
+      {nullptr, 0, 0, G_OPTION_ARG_NONE, nullptr, nullptr, nullptr},
+  };
+  if (const std::string problem = parse_options(
+          "send", "FILE --to URL - upload a video",
+          "Exits with 0 when the server has all of the file and is done with it, with 1 when\n"
+          "something failed, with 2 when the command line is wrong, with 130 after Ctrl-C.\n",
+          entries, argc, argv);
+      !problem.empty()) {
+    return usage_error("send", problem);
+  }
+  if (argc < 2) return usage_error("send", "which file?");
+  if (argc > 2) return usage_error("send", "one file at a time, please");
+  if (!raw.to) return usage_error("send", "where to? (--to URL is missing)");
+  if (raw.chunk_size < 0 || raw.chunk_size > kMaxChunkSize) {
+    return usage_error("send",
+                       "--chunk-size must be between 1 and " + std::to_string(kMaxChunkSize));
+  }
+  if (raw.buffer_limit < 0) return usage_error("send", "--buffer-limit must not be negative");
+  if (!(raw.connect_timeout > 0 && raw.connect_timeout < 1e6)) {
+    return usage_error("send", "--connect-timeout is out of range");
+  }
+  // A line end from the file it was read from, say. It could not be in a header.
+  if (raw.api_key && std::any_of(raw.api_key, raw.api_key + std::strlen(raw.api_key),
+                                 [](char c) { return g_ascii_iscntrl(c); })) {
+    return usage_error("send", "--api-key has a control character in it");
+  }
+
+  SenderOptions options;
+  options.file = argv[1];
+  std::string problem;
+  const auto server = parse_server_url(raw.to, problem);
+  if (!server) return usage_error("send", problem);
+  const auto size = size_of(options.file, problem);
+  // Before the server makes a session for nothing.
+  if (size) problem = missing_element("webrtcuploadsink");
+  if (!problem.empty()) {
+    g_printerr("webrtc-upload send: %s\n", problem.c_str());
+    return kExitFailed;
+  }
+  options.size = *size;
+  options.server = *server;
+  options.api_key = take_string(raw.api_key);
+  options.workflow = take_string(raw.workflow);
+  if (raw.chunk_size > 0) options.chunk_size = static_cast<unsigned>(raw.chunk_size);
+  if (raw.buffer_limit > 0) options.buffer_limit = static_cast<std::uint64_t>(raw.buffer_limit);
+  options.connect_timeout = from_seconds(raw.connect_timeout);
+  return Send(std::move(options), *size).run();
+}
+
+}  // namespace webrtcupload

@@ -1,0 +1,34 @@
+// SPDX-License-Identifier: LGPL-2.1-or-later
+//
+// A session in the server's own process (--isolation none).
+
+#include <utility>
+
+#include "tool/session/session.h"
+#include "tool/serve/session_runner.h"
+
+namespace webrtcupload {
+namespace {
+
+class LocalSession final : public SessionRunner {
+ public:
+  LocalSession(GMainContext* context, SessionConfig config, SessionObserver observer)
+      : session_(Session::create(context, std::move(config), std::move(observer))) {}
+
+  void start() override { session_->start(); }
+  void stop(const std::string& why) override { session_->stop(why); }
+  void kill() override { session_.reset(); }
+  void resume() override {}
+
+ private:
+  std::shared_ptr<Session> session_;
+};
+
+}  // namespace
+
+std::unique_ptr<SessionRunner> make_local_session(GMainContext* context, SessionConfig config,
+                                                  SessionObserver observer) {
+  return std::make_unique<LocalSession>(context, std::move(config), std::move(observer));
+}
+
+}  // namespace webrtcupload

@@ -1,0 +1,530 @@
+// SPDX-License-Identifier: LGPL-2.1-or-later
+
+#include "tool/serve/serve_options.h"
+
+#include <gio/gio.h>
+
+#include <cmath>
+#include <tuple>
+#include <utility>
+
+#include "core/film_limits.h"
+#include "core/spool.h"
+#include "downstream/element_kinds.h"
+#include "glib/glib_ptr.h"
+#include "webrtc/ice_network.h"
+#include "tool/common/options.h"
+#include "tool/sandbox/sandbox.h"
+#include "tool/sandbox/sandbox_user.h"
+#include "tool/session/session_memory.h"
+
+namespace webrtcupload {
+namespace {
+
+constexpr double kMaxSeconds = kLongestTime.count() / 1000;
+constexpr std::chrono::milliseconds kDefaultStallTimeout{60000};
+constexpr std::chrono::milliseconds kDefaultQuotaInterval{10000};
+
+// Where 0 means something.
+constexpr gint64 kNotGiven = G_MININT64;
+
+// What GOption fills in.
+struct RawOptions {
+  int port = 8080;
+  char* address = nullptr;
+  char** pipelines = nullptr;
+  char* isolation = nullptr;
+  char* sandbox = nullptr;
+  char** sandbox_read = nullptr;
+  char** sandbox_write = nullptr;
+  char* session_user = nullptr;
+  gboolean sandbox_network = FALSE;
+  char* spool_directory = nullptr;
+  char* video_codec = nullptr;
+  char** ice_servers = nullptr;
+  char* client_ice_servers = nullptr;
+  char* udp_port_range = nullptr;
+  char** announce_addresses = nullptr;
+  gint64 max_size = 0;
+  gint64 max_chunks = 0;
+  gint64 min_rate = kNotGiven;
+  gint64 session_memory = kNotGiven;
+  char* max_pixels = nullptr;
+  char* max_duration = nullptr;
+  gint64 max_frames = kNotGiven;
+  gint64 max_streams = kNotGiven;
+  char* idle_timeout = nullptr;
+  char* upload_timeout = nullptr;
+  char* connect_timeout = nullptr;
+  char* stall_timeout = nullptr;
+  char* max_processing_timeout = nullptr;
+  int max_sessions = 8;
+  char** api_keys = nullptr;
+  char** allowed_origins = nullptr;
+  char** allow_elements = nullptr;
+  char** deny_elements = nullptr;
+  char* api_key_file = nullptr;
+  char* auth_hook = nullptr;
+  char* auth_hook_timeout = nullptr;
+  char* quota_interval = nullptr;
+  gboolean auth_hook_forward_key = FALSE;
+  gboolean insecure = FALSE;
+
+  RawOptions() = default;
+  RawOptions(const RawOptions&) = delete;
+  RawOptions& operator=(const RawOptions&) = delete;
+  ~RawOptions() {
+    for (char* text : {address, isolation, sandbox, session_user, spool_directory, video_codec,
+                       client_ice_servers, udp_port_range, idle_timeout, upload_timeout,
+                       connect_timeout, stall_timeout, max_processing_timeout, api_key_file,
+                       auth_hook, auth_hook_timeout, quota_interval, max_pixels, max_duration}) {
+      g_free(text);
+    }
+    g_strfreev(pipelines);
+    g_strfreev(sandbox_read);
+    g_strfreev(sandbox_write);
+    g_strfreev(ice_servers);
+    g_strfreev(announce_addresses);
+    g_strfreev(api_keys);
+    g_strfreev(allowed_origins);
+    g_strfreev(allow_elements);
+    g_strfreev(deny_elements);
+  }
+};
+
+// Each of the following: empty, or what is wrong.
+
+std::string read_times(const RawOptions& raw, ServeOptions& options) {
+  SessionConfig& session = options.session;
+  session.stall_timeout = kDefaultStallTimeout;
+  session.quota_interval = kDefaultQuotaInterval;
+  std::optional<std::chrono::milliseconds> connect_timeout;
+  std::optional<std::chrono::milliseconds> hook_timeout;
+  struct Time {
+    const char* name;
+    const char* text;
+    double least;
+    std::optional<std::chrono::milliseconds>* value;
+  };
+  // Those that may be 0 know it as "never".
+  constexpr double kTick = 0.001;
+  for (const Time& time :
+       {Time{"--idle-timeout", raw.idle_timeout, 0, &session.idle_timeout},
+        Time{"--upload-timeout", raw.upload_timeout, 0, &session.upload_timeout},
+        Time{"--stall-timeout", raw.stall_timeout, 0, &session.stall_timeout},
+        Time{"--max-duration", raw.max_duration, 0, &session.max_duration},
+        Time{"--connect-timeout", raw.connect_timeout, kTick, &connect_timeout},
+        Time{"--max-processing-timeout", raw.max_processing_timeout, kTick,
+             &options.max_processing_timeout},
+        Time{"--auth-hook-timeout", raw.auth_hook_timeout, kTick, &hook_timeout},
+        Time{"--quota-interval", raw.quota_interval, kTick, &session.quota_interval}}) {
+    if (!time.text) continue;
+    if (auto problem = read_seconds(time.name, time.text, time.least, *time.value);
+        !problem.empty()) {
+      return problem;
+    }
+  }
+  if (session.stall_timeout->count() == 0) session.stall_timeout.reset();
+  if (connect_timeout) session.connect_timeout = *connect_timeout;
+  if (hook_timeout && options.hook) options.hook->timeout = *hook_timeout;
+  return "";
+}
+
+std::string read_access(RawOptions& raw, ServeOptions& options) {
+  for (char** key = raw.api_keys; key && *key; ++key) {
+    if (const std::string problem = options.keys.add(*key); !problem.empty()) {
+      return "--api-key: " + problem;
+    }
+  }
+  for (char** origin = raw.allowed_origins; origin && *origin; ++origin) {
+    if (const std::string problem = options.http.origins.add(*origin); !problem.empty()) {
+      return "--allow-origin: " + problem;
+    }
+  }
+  options.key_file = take_string(raw.api_key_file);
+  if (options.key_file) {
+    if (const std::string problem = options.keys.read_file(*options.key_file); !problem.empty()) {
+      return "--api-key-file: " + problem;
+    }
+  }
+  if (auto url = take_string(raw.auth_hook)) {
+    if (const std::string problem = check_hook_url(*url); !problem.empty()) {
+      return "--auth-hook: " + problem;
+    }
+    options.hook =
+        AuthHookOptions{.url = std::move(*url), .forward_key = raw.auth_hook_forward_key != FALSE};
+  } else if (raw.auth_hook_timeout || raw.quota_interval || raw.auth_hook_forward_key) {
+    return "--auth-hook-timeout, --auth-hook-forward-key and --quota-interval are about "
+           "--auth-hook, which is missing";
+  }
+  options.session.asks_policy = options.hook.has_value();
+  options.insecure = raw.insecure != FALSE;
+  if (!options.insecure && options.keys.empty() && !options.hook &&
+      !is_loopback(options.http.address)) {
+    return "anybody who can reach " + options.http.address +
+           " could use this server: give it keys (--api-key-file, --api-key) or an --auth-hook, "
+           "or say --insecure if that is meant";
+  }
+  return "";
+}
+
+std::string read_ice_servers(RawOptions& raw, ServeOptions& options) {
+  for (char** uri = raw.ice_servers; uri && *uri; ++uri) {
+    auto parsed = parse_ice_server_uri(*uri);
+    if (const auto* error = std::get_if<IceUrlError>(&parsed)) {
+      // Without the URI, which may hold a password.
+      return "--ice-server: the address " + error->message;
+    }
+    options.session.ice_servers.push_back(std::move(std::get<IceServer>(parsed)));
+  }
+  const auto clients = take_string(raw.client_ice_servers);
+  if (!clients || *clients == "ignore") return "";
+  if (*clients != "allow" && *clients != "refuse") {
+    return "--client-ice-servers is \"ignore\", \"allow\" or \"refuse\", not \"" + *clients + "\"";
+  }
+  options.client_ice_servers =
+      *clients == "allow" ? ClientIceServers::kAllow : ClientIceServers::kRefuse;
+  return "";
+}
+
+std::string read_ice_network(RawOptions& raw, ServeOptions& options) {
+  IceNetwork& network = options.session.ice_network;
+  if (const auto text = take_string(raw.udp_port_range)) {
+    const auto parsed = parse_udp_port_range(*text);
+    if (const auto* error = std::get_if<IceNetworkError>(&parsed)) {
+      return "--udp-port-range: " + error->message;
+    }
+    const auto range = std::get<UdpPortRange>(parsed);
+    // One for each session at each address; libnice takes the same one twice only if it must.
+    if (range.size() < options.max_sessions) {
+      return "--udp-port-range: " + to_string(range) + " is too small for --max-sessions " +
+             std::to_string(options.max_sessions) + ", since each needs a port";
+    }
+    network.udp_ports = range;
+  }
+  for (char** text = raw.announce_addresses; text && *text; ++text) {
+    auto parsed = parse_announced_address(*text);
+    if (const auto* error = std::get_if<IceNetworkError>(&parsed)) {
+      return "--announce-address: " + error->message;
+    }
+    if (is_loopback(options.http.address)) {
+      return "--announce-address is for clients on other machines, and with --address " +
+             options.http.address + " there are none: use another --address, such as 0.0.0.0";
+    }
+    network.announced_addresses.push_back(std::move(std::get<std::string>(parsed)));
+  }
+  return "";
+}
+
+std::string read_film_limits(const RawOptions& raw, SessionConfig& session) {
+  if (raw.max_pixels) {
+    const auto parsed = parse_pixels(raw.max_pixels);
+    const auto* pixels = std::get_if<std::uint64_t>(&parsed);
+    if (!pixels) return "--max-pixels: " + std::get<std::string>(parsed);
+    if (*pixels > G_MAXINT64) return "--max-pixels is too large";
+    session.max_pixels = *pixels;
+  }
+  if (raw.max_frames != kNotGiven) {
+    if (raw.max_frames < 0) return "--max-frames must not be negative";
+    session.max_frames = static_cast<std::uint64_t>(raw.max_frames);
+  }
+  if (raw.max_streams != kNotGiven) {
+    if (raw.max_streams < 0 || raw.max_streams > G_MAXUINT) {
+      return "--max-streams must be between 0 and " + std::to_string(G_MAXUINT);
+    }
+    session.max_streams = static_cast<std::uint32_t>(raw.max_streams);
+  }
+  return "";
+}
+
+// A name that means nothing is a mistake, and an element that was to be denied would be used.
+std::string read_elements(const char* option, char** lists, std::string& all) {
+  for (char** list = lists; list && *list; ++list) {
+    for (const std::string& name : split_names(*list)) {
+      const GstPtr<GstElementFactory> factory(gst_element_factory_find(name.c_str()));
+      if (!factory) return std::string(option) + ": there is no element \"" + name + "\" here";
+      all += (all.empty() ? "" : ",") + name;
+    }
+  }
+  return "";
+}
+
+std::string read_session_memory(const RawOptions& raw, ServeOptions& options) {
+  if (raw.session_memory == kNotGiven) {
+    if (options.isolate) {
+      options.session.memory_limit = default_session_memory(
+          {.memory = machine_memory(), .processors = g_get_num_processors()}, options.max_sessions);
+    }
+    return "";
+  }
+  if (raw.session_memory < 0) return "--session-memory must not be negative";
+  if (raw.session_memory == 0) return "";
+  if (!options.isolate) return "--session-memory needs --isolation process";
+  options.session.memory_limit = static_cast<std::uint64_t>(raw.session_memory);
+  return "";
+}
+
+// What the operator says belongs to a pipeline, and is not there, is a mistake.
+std::string read_paths(const char* option, char** paths, std::vector<std::string>& list) {
+  for (char** path = paths; path && *path; ++path) {
+    if (!g_file_test(*path, G_FILE_TEST_EXISTS)) {
+      return std::string(option) + ": there is no \"" + *path + "\"";
+    }
+    list.emplace_back(*path);
+  }
+  return "";
+}
+
+std::string read_sandbox(RawOptions& raw, ServeOptions& options) {
+  SandboxConfig& sandbox = options.session.sandbox;
+  const std::string wanted = take_string(raw.sandbox).value_or("auto");
+  const auto mode = parse_sandbox_mode(wanted);
+  if (!mode) return "--sandbox is \"auto\", \"strict\" or \"off\", not \"" + wanted + "\"";
+  sandbox.mode = options.isolate || *mode == SandboxMode::kStrict ? *mode : SandboxMode::kOff;
+  sandbox.network = raw.sandbox_network != FALSE;
+  std::string problem = read_paths("--sandbox-read", raw.sandbox_read, sandbox.paths.read);
+  if (problem.empty()) {
+    problem = read_paths("--sandbox-write", raw.sandbox_write, sandbox.paths.write);
+  }
+  if (!problem.empty()) return problem;
+  if (auto user = take_string(raw.session_user)) {
+    if (!options.isolate) return "--session-user needs --isolation process";
+    if (!sandbox_parts().root) return "--session-user is for a server that root has started";
+    if (problem = check_user(*user); !problem.empty()) return "--session-user: " + problem;
+    sandbox.user = std::move(*user);
+  }
+  if (sandbox.mode != SandboxMode::kStrict) return "";
+  problem = missing_for_strict(sandbox_parts(), sandbox, options.isolate);
+  return problem.empty() ? "" : "--sandbox strict is not possible: " + problem;
+}
+
+std::string convert(RawOptions& raw, ServeOptions& options) {
+  if (raw.port < 0 || raw.port > 65535) return "--port must be between 0 and 65535";
+  if (raw.max_size < 0) return "--max-size must not be negative";
+  if (raw.max_chunks < 0 || raw.max_chunks > G_MAXUINT) {
+    return "--max-chunks must be between 0 and " + std::to_string(G_MAXUINT);
+  }
+  if (raw.min_rate != kNotGiven && raw.min_rate < 0) return "--min-rate must not be negative";
+  if (raw.max_sessions < 1) return "--max-sessions must be at least 1";
+  options.http.port = static_cast<std::uint16_t>(raw.port);
+  if (auto address = take_string(raw.address)) {
+    options.http.address = *address == "localhost" ? "127.0.0.1" : std::move(*address);
+  }
+  const GObjectPtr<GInetAddress> address(
+      g_inet_address_new_from_string(options.http.address.c_str()));
+  if (!address) return "--address: \"" + options.http.address + "\" is not an IP address";
+  for (char** text = raw.pipelines; text && *text; ++text) {
+    if (const std::string problem = options.pipelines.add(*text); !problem.empty()) {
+      return "--pipeline: " + problem;
+    }
+  }
+  options.pipelines.add_default(default_pipeline());
+  if (const auto isolation = take_string(raw.isolation)) {
+    if (*isolation != "process" && *isolation != "none") {
+      return "--isolation is \"process\" or \"none\", not \"" + *isolation + "\"";
+    }
+    options.isolate = *isolation == "process";
+  }
+  options.max_sessions = static_cast<std::size_t>(raw.max_sessions);
+  SessionConfig& session = options.session;
+  if (const auto codec = take_string(raw.video_codec)) {
+    if (*codec != "VP8" && *codec != "H264") {
+      return "--video-codec is VP8 or H264, not \"" + *codec + "\"";
+    }
+    session.video_codec = *codec;
+  }
+  session.ice_addresses = ice_addresses_for(options.http.address);
+  if (raw.max_size > 0) session.max_size = static_cast<std::uint64_t>(raw.max_size);
+  if (raw.max_chunks > 0) session.max_chunks = static_cast<std::uint32_t>(raw.max_chunks);
+  if (raw.min_rate != kNotGiven) session.min_rate = static_cast<std::uint64_t>(raw.min_rate);
+  session.spool_directory = take_string(raw.spool_directory);
+  if (std::string problem = read_film_limits(raw, session); !problem.empty()) return problem;
+  if (std::string problem = read_session_memory(raw, options); !problem.empty()) return problem;
+  if (std::string problem = read_sandbox(raw, options); !problem.empty()) return problem;
+  for (const auto& [option, lists, all] :
+       {std::tuple{"--allow-elements", raw.allow_elements, &session.allow_elements},
+        std::tuple{"--deny-elements", raw.deny_elements, &session.deny_elements}}) {
+    if (std::string problem = read_elements(option, lists, *all); !problem.empty()) return problem;
+  }
+  if (std::string problem = read_access(raw, options); !problem.empty()) return problem;
+  if (std::string problem = read_ice_servers(raw, options); !problem.empty()) return problem;
+  if (std::string problem = read_ice_network(raw, options); !problem.empty()) return problem;
+  return read_times(raw, options);
+}
+
+}  // namespace
+
+std::string read_seconds(const char* name, const char* text, double least,
+                         std::optional<std::chrono::milliseconds>& value) {
+  char* end = nullptr;
+  const double seconds = g_ascii_strtod(text, &end);
+  if (end == text || *end != '\0' || !std::isfinite(seconds)) {
+    return std::string(name) + ": \"" + text + "\" is not a number of seconds";
+  }
+  if (seconds < 0) return std::string(name) + " must not be negative";
+  if (seconds < least) return std::string(name) + " must be above 0";
+  if (seconds > kMaxSeconds) {
+    return std::string(name) + " must be at most " + std::to_string(std::lround(kMaxSeconds)) +
+           " seconds";
+  }
+  // Something that small is still not "never".
+  value = std::chrono::milliseconds(static_cast<std::int64_t>(std::ceil(seconds * 1000)));
+  return "";
+}
+
+bool is_loopback(const std::string& address) {
+  if (address == "localhost") return true;
+  const GObjectPtr<GInetAddress> parsed(g_inet_address_new_from_string(address.c_str()));
+  return parsed && g_inet_address_get_is_loopback(parsed.get());
+}
+
+std::string default_pipeline() {
+  // Video only, upright, and people in it. The sizes are those of a person a few metres away.
+  return "decodebin caps=video/x-raw(ANY) expose-all-streams=false ! videoconvert "
+         "! facedetect profile=/usr/share/opencv4/haarcascades/haarcascade_fullbody.xml "
+         "display=false scale-factor=1.1 min-neighbors=3 min-size-width=28 min-size-height=56 "
+         "! fakesink";
+}
+
+std::optional<int> read_serve_options(int argc, char** argv, ServeOptions& options) {
+  RawOptions raw;
+  const GOptionEntry entries[] = {
+      {"port", 'p', 0, G_OPTION_ARG_INT, &raw.port, "Port for HTTP; 0 = any that is free (8080)",
+       "PORT"},
+      {"address", 'a', 0, G_OPTION_ARG_STRING, &raw.address,
+       "IP address to listen on (127.0.0.1: this machine only)", "ADDRESS"},
+      {"api-key", 0, 0, G_OPTION_ARG_STRING_ARRAY, &raw.api_keys,
+       "A key that clients may present; can be given more than once, and is seen by who can list "
+       "this machine's processes",
+       "KEY"},
+      {"api-key-file", 0, 0, G_OPTION_ARG_FILENAME, &raw.api_key_file,
+       "Keys that clients may present, one a line; read again on SIGHUP", "FILE"},
+      {"allow-origin", 0, 0, G_OPTION_ARG_STRING_ARRAY, &raw.allowed_origins,
+       "Web pages that may use this server: scheme://host[:port]; can be given more than once. "
+       "Pages of other origins are refused then, but for its own (*: all may)",
+       "ORIGIN"},
+      {"auth-hook", 0, 0, G_OPTION_ARG_STRING, &raw.auth_hook,
+       "Ask there, with a POST of JSON, what a client may do", "URL"},
+      {"auth-hook-timeout", 0, 0, G_OPTION_ARG_STRING, &raw.auth_hook_timeout,
+       "No reply in so long is a no (5)", "SECONDS"},
+      {"auth-hook-forward-key", 0, 0, G_OPTION_ARG_NONE, &raw.auth_hook_forward_key,
+       "Give the hook the client's key, in an Authorization header", nullptr},
+      {"quota-interval", 0, 0, G_OPTION_ARG_STRING, &raw.quota_interval,
+       "Ask the hook so often while an upload runs (10)", "SECONDS"},
+      {"insecure", 0, 0, G_OPTION_ARG_NONE, &raw.insecure,
+       "Listen on an address that others can reach without any of those", nullptr},
+      {"pipeline", 0, 0, G_OPTION_ARG_STRING_ARRAY, &raw.pipelines,
+       "What to do with an upload: the part of a GStreamer pipeline after \"webrtcupload !\" "
+       "(decode it and look for people). With NAME= before it, for the clients whose workflow_id "
+       "is "
+       "NAME; can be given more than once",
+       "[NAME=]DESCRIPTION"},
+      {"ice-server", 0, 0, G_OPTION_ARG_STRING_ARRAY, &raw.ice_servers,
+       "A STUN or TURN server to use and to tell clients, stun://HOST:PORT or "
+       "turn://USER:PASSWORD@HOST:PORT; can be given more than once",
+       "URI"},
+      {"client-ice-servers", 0, 0, G_OPTION_ARG_STRING, &raw.client_ice_servers,
+       "What to do with STUN and TURN servers that a client names: \"ignore\" them, \"allow\" them "
+       "(then this machine sends packets wherever clients want) or \"refuse\" the client (ignore)",
+       "WHAT"},
+      {"udp-port-range", 0, 0, G_OPTION_ARG_STRING, &raw.udp_port_range,
+       "UDP ports for WebRTC, at least one for each of --max-sessions; from 1024 on (any that are "
+       "free)",
+       "MIN-MAX"},
+      {"announce-address", 0, 0, G_OPTION_ARG_STRING_ARRAY, &raw.announce_addresses,
+       "IP address at which clients reach this machine over UDP, told to them in place of its own "
+       "of the same family (1:1 NAT, a container); can be given more than once",
+       "ADDRESS"},
+      {"video-codec", 0, 0, G_OPTION_ARG_STRING, &raw.video_codec,
+       "What a video track to a client is encoded as, VP8 or H264 (VP8)", "CODEC"},
+      {"allow-elements", 0, 0, G_OPTION_ARG_STRING_ARRAY, &raw.allow_elements,
+       "Elements that decodebin and its like may choose although they open what a file names, with "
+       "commas between; can be given more than once (none)",
+       "NAMES"},
+      {"deny-elements", 0, 0, G_OPTION_ARG_STRING_ARRAY, &raw.deny_elements,
+       "Elements that decodebin and its like must not choose, with commas between; can be given "
+       "more than once (none)",
+       "NAMES"},
+      {"max-size", 0, 0, G_OPTION_ARG_INT64, &raw.max_size,
+       "Largest file accepted, in bytes (524288000)", "BYTES"},
+      {"max-chunks", 0, 0, G_OPTION_ARG_INT64, &raw.max_chunks,
+       "Most chunks accepted; 0 = as many as a file of the largest size needs (0)", "NUMBER"},
+      {"max-pixels", 0, 0, G_OPTION_ARG_STRING, &raw.max_pixels,
+       "Most pixels of a picture: a number, or WIDTHxHEIGHT; 0 = no limit (8192x8192)", "PIXELS"},
+      {"max-duration", 0, 0, G_OPTION_ARG_STRING, &raw.max_duration,
+       "Longest film accepted; 0 = no limit (86400)", "SECONDS"},
+      {"max-frames", 0, 0, G_OPTION_ARG_INT64, &raw.max_frames,
+       "Most frames of a film accepted; 0 = no limit (12000000)", "NUMBER"},
+      {"max-streams", 0, 0, G_OPTION_ARG_INT64, &raw.max_streams,
+       "Most streams of a film accepted, video, audio and others; 0 = no limit (64)", "NUMBER"},
+      {"min-rate", 0, 0, G_OPTION_ARG_INT64, &raw.min_rate,
+       "End an upload that is slower than so many bytes a second, over a minute; 0 = never (4096)",
+       "BYTES"},
+      {"idle-timeout", 0, 0, G_OPTION_ARG_STRING, &raw.idle_timeout,
+       "End an upload from which nothing new comes for so long; 0 = never (30)", "SECONDS"},
+      {"upload-timeout", 0, 0, G_OPTION_ARG_STRING, &raw.upload_timeout,
+       "End an upload that takes longer; 0 = never (0)", "SECONDS"},
+      {"connect-timeout", 0, 0, G_OPTION_ARG_STRING, &raw.connect_timeout,
+       "Forget a client that does not connect, or does not begin to upload, in so long (30)",
+       "SECONDS"},
+      {"stall-timeout", 0, 0, G_OPTION_ARG_STRING, &raw.stall_timeout,
+       "End a session in which neither the upload nor the analysis gets on for so long; 0 = never "
+       "(60)",
+       "SECONDS"},
+      {"max-processing-timeout", 0, 0, G_OPTION_ARG_STRING, &raw.max_processing_timeout,
+       "End an analysis that takes longer, also if its client asked for more (no limit)",
+       "SECONDS"},
+      {"spool-directory", 0, 0, G_OPTION_ARG_FILENAME, &raw.spool_directory,
+       "Where uploads are kept until they are processed, in files without a name (the system's "
+       "directory for temporary files)",
+       "DIRECTORY"},
+      {"max-sessions", 0, 0, G_OPTION_ARG_INT, &raw.max_sessions,
+       "How many uploads at once; further ones are told to try later (8)", "NUMBER"},
+      {"isolation", 0, 0, G_OPTION_ARG_STRING, &raw.isolation,
+       "\"process\": each upload in a process of its own; \"none\": all in this one (process)",
+       "KIND"},
+      {"sandbox", 0, 0, G_OPTION_ARG_STRING, &raw.sandbox,
+       "What holds the process of an upload: \"auto\", all that this system has; \"strict\": do "
+       "not "
+       "start where a part is missing; \"off\" (auto)",
+       "KIND"},
+      {"sandbox-read", 0, 0, G_OPTION_ARG_FILENAME_ARRAY, &raw.sandbox_read,
+       "A file or directory that the pipelines read, beside those that they name; can be given "
+       "more "
+       "than once",
+       "PATH"},
+      {"sandbox-write", 0, 0, G_OPTION_ARG_FILENAME_ARRAY, &raw.sandbox_write,
+       "A file, directory or device that the pipelines write to; can be given more than once",
+       "PATH"},
+      {"sandbox-network", 0, 0, G_OPTION_ARG_NONE, &raw.sandbox_network,
+       "The pipelines have connections of their own: leave the network open to them", nullptr},
+      {"session-user", 0, 0, G_OPTION_ARG_STRING, &raw.session_user,
+       "Whose rights the process of an upload has, if root has started the server", "USER"},
+      {"session-memory", 0, 0, G_OPTION_ARG_INT64, &raw.session_memory,
+       "Most memory for the process of one upload, thread stacks included; 0 = no limit (three "
+       "quarters of this machine's memory divided by --max-sessions, but at least 1 GiB and 32 MiB "
+       "for each processor)",
+       "BYTES"},
+      {nullptr, 0, 0, G_OPTION_ARG_NONE, nullptr, nullptr, nullptr},
+  };
+  std::string problem =
+      parse_options("serve", "- take video uploads and analyse them",
+                    "Prints one JSON line when it listens, one for each session, one for each "
+                    "analysed frame and\n"
+                    "one for the end of each session. Ctrl-C ends it. Logs go to standard error.\n",
+                    entries, argc, argv);
+  if (problem.empty() && argc > 1) problem = std::string("unexpected argument ") + argv[1];
+  if (problem.empty()) problem = convert(raw, options);
+  if (!problem.empty()) return usage_error("serve", problem);
+
+  const std::string directory = options.session.spool_directory.value_or(g_get_tmp_dir());
+  if (const auto spool = Spool::open(directory); !spool) {
+    problem = "uploads cannot be kept: " + spool.error().message;
+  }
+  if (problem.empty()) problem = options.pipelines.check(options.session);
+  if (problem.empty()) return std::nullopt;
+  g_printerr("webrtc-upload serve: %s\n", problem.c_str());
+  return kExitFailed;
+}
+
+}  // namespace webrtcupload

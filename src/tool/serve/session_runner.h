@@ -1,0 +1,42 @@
+// SPDX-License-Identifier: LGPL-2.1-or-later
+//
+// The two places where a session can live, as the server sees them: a process of its own, or the
+// server's.
+
+#pragma once
+
+#include <glib.h>
+
+#include <memory>
+#include <string>
+
+#include "tool/common/session_types.h"
+
+namespace webrtcupload {
+
+class EventOutput;
+
+class SessionRunner {
+ public:
+  virtual ~SessionRunner() = default;
+
+  virtual void start() = 0;
+  // Ends it in order and tells the client why; `ended` (or `refused`) follows.
+  virtual void stop(const std::string& why) = 0;
+  // Ends it at once.
+  virtual void kill() = 0;
+  // The output's congestion is over.
+  virtual void resume() = 0;
+};
+
+// Observers are called on the context. `frame` and `ask` come there too for a child process; the
+// child waits while `output` is congested.
+[[nodiscard]] std::unique_ptr<SessionRunner> make_child_session(GMainContext* context,
+                                                                const EventOutput& output,
+                                                                SessionConfig config,
+                                                                SessionObserver observer);
+[[nodiscard]] std::unique_ptr<SessionRunner> make_local_session(GMainContext* context,
+                                                                SessionConfig config,
+                                                                SessionObserver observer);
+
+}  // namespace webrtcupload

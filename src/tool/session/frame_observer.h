@@ -1,0 +1,67 @@
+// SPDX-License-Identifier: LGPL-2.1-or-later
+//
+// Sees every analysed frame of a pipeline and what was found in it, whatever the operator's
+// pipeline looks like.
+
+#pragma once
+
+#include <gst/gst.h>
+#include <gst/video/video.h>
+
+#include <atomic>
+#include <cstdint>
+#include <functional>
+#include <memory>
+#include <mutex>
+#include <string>
+#include <utility>
+#include <vector>
+
+#include "results/detections.h"
+
+namespace webrtcupload {
+
+class FrameObserver : public std::enable_shared_from_this<FrameObserver> {
+ public:
+  struct Frame {
+    std::uint64_t number;  // From 1.
+    GstBuffer* buffer;
+    GstCaps* caps;
+    const GstVideoInfo& info;
+    const std::vector<Detection>& detections;
+  };
+  // On the streaming thread; may block.
+  using OnFrame = std::function<void(const Frame&)>;
+
+  explicit FrameObserver(OnFrame on_frame) : on_frame_(std::move(on_frame)) {}
+
+  // Before the pipeline starts. Looks at the last pad before each sink that carries raw video;
+  // whichever shows a frame first is the one that is followed.
+  void attach(GstElement* pipeline);
+  // From the bus' sync handler.
+  void add_message(GstMessage* message) { detections_.add_message(message); }
+
+  // Any thread.
+  [[nodiscard]] std::uint64_t frames() const { return frames_; }
+  // Everything that reached a sink, frame or not.
+  [[nodiscard]] std::uint64_t buffers() const { return buffers_; }
+  // From now on frames pass unseen.
+  void stop() { stopped_ = true; }
+
+ private:
+  void watch(GstPad* pad);
+  void count(GstElement* sink);
+  void on_buffer(GstPad* pad, GstBuffer* buffer);
+
+  const OnFrame on_frame_;
+  DetectionCollector detections_;
+  std::atomic<GstPad*> followed_ = nullptr;  // Never dereferenced.
+  std::atomic<std::uint64_t> frames_ = 0;
+  std::atomic<std::uint64_t> buffers_ = 0;
+  std::atomic<bool> stopped_ = false;
+};
+
+// The JSON line about a frame for whoever follows the server's output.
+[[nodiscard]] std::string frame_line(const std::string& session, const FrameObserver::Frame& frame);
+
+}  // namespace webrtcupload

@@ -1,0 +1,34 @@
+// SPDX-License-Identifier: LGPL-2.1-or-later
+
+#include "tool/session/pacer.h"
+
+namespace webrtcupload {
+
+bool Pacer::admit(GstClockTime pts) {
+  std::unique_lock lock(mutex_);
+  if (stopped_) return false;
+  if (!GST_CLOCK_TIME_IS_VALID(pts)) return true;
+  const Clock::time_point now = now_();
+  if (!start_ || pts < first_) {
+    start_ = last_admitted_ = now;
+    first_ = pts;
+    return true;
+  }
+  const auto due = *start_ + std::chrono::nanoseconds(pts - first_);
+  if (now > due + kMaxLateness && now < last_admitted_ + kMaxGap) return false;
+  waiting_ = now < due;
+  if (now < due) changed_.wait_until(lock, due, [this] { return stopped_; });
+  waiting_ = false;
+  last_admitted_ = now_();
+  return !stopped_;
+}
+
+void Pacer::stop() {
+  {
+    const std::lock_guard lock(mutex_);
+    stopped_ = true;
+  }
+  changed_.notify_all();
+}
+
+}  // namespace webrtcupload

@@ -1,0 +1,111 @@
+// SPDX-License-Identifier: LGPL-2.1-or-later
+//
+// One upload from the offer to the end: a peer connection, the pipeline that looks at what it
+// brings, and the decision when it is over and how.
+
+#pragma once
+
+#include <glib.h>
+
+#include <chrono>
+#include <cstdint>
+#include <functional>
+#include <memory>
+#include <optional>
+#include <string>
+
+#include "glib/main_context.h"
+#include "webrtc/sdp/offer.h"
+#include "webrtc/peer.h"
+#include "tool/session/session_pipeline.h"
+#include "tool/session/session_results.h"
+#include "tool/common/session_types.h"
+#include "tool/session/video_track.h"
+
+namespace webrtcupload {
+
+// Lives on one context's thread.
+class Session : public std::enable_shared_from_this<Session> {
+ public:
+  static std::shared_ptr<Session> create(GMainContext* context, SessionConfig config,
+                                         SessionObserver observer);
+  ~Session();
+
+  void start();
+  // Ends it, orderly but soon; an end that is under way is hurried.
+  void stop(const std::string& why);
+
+ private:
+  enum class Phase { kNegotiating, kConnecting, kWaitingForUpload, kRunning, kEnding, kEnded };
+
+  Session(GMainContext* context, SessionConfig config, SessionObserver observer);
+
+  [[nodiscard]] std::string for_client(const std::string& text) const;
+  void refuse(unsigned status, const char* type, const std::string& message);
+  [[nodiscard]] std::string make_peer();
+  [[nodiscard]] std::string make_pipeline();
+  [[nodiscard]] std::string start_pipeline();
+  void make_results();
+  void make_video_track(const Offer& offer);
+  void answer(const Offer& offer);
+  // On a streaming thread.
+  void on_frame(const FrameObserver::Frame& frame);
+  // A message of the client's on the results channel.
+  void on_control(const std::string& json);
+  void on_connected();
+  // The results have reached the client, or never will.
+  void on_delivered();
+  void on_peer_gone(const std::string& why);
+  void on_state_changed();
+  void fail(std::string code, std::string message);
+  // The one way to the end; `end_` says how.
+  void finish(SessionEnd end);
+  using Moment = std::chrono::steady_clock::time_point;
+  // Every now and then while it runs.
+  void watch();
+  // Likewise from the end on, until the client has been told.
+  void watch_delivery();
+  // Whether all results are sent and the client is waited for. A sink in the pipeline does that
+  // before the pipeline's end is known here.
+  [[nodiscard]] bool awaits_reader() const;
+  [[nodiscard]] std::optional<std::string> stalled_for(Moment now);
+  [[nodiscard]] bool is_silent(Moment now);
+  void end_if_silent(Moment now);
+  void stop_analysis();
+  [[nodiscard]] std::function<void()> step();
+  void step_down();
+  void disconnect();
+  void conclude();
+  void stop_pipeline();
+
+  GMainContext* context_;
+  const SessionConfig config_;
+  SessionObserver observer_;
+  Phase phase_ = Phase::kNegotiating;
+  Timer timer_;  // Of the phase: to connect, to begin the upload, to notice a lost peer.
+  Timer delivery_timer_;
+  std::shared_ptr<Peer> peer_;
+  std::unique_ptr<SessionPipeline> pipeline_;
+  // Used on streaming threads as well; both are made before the pipeline starts.
+  std::unique_ptr<SessionResults> results_;
+  std::unique_ptr<VideoTrack> video_;
+  Timer processing_timer_;
+  Timer watchdog_;
+  // The watchdog's memory: what was done, and when that last changed; what came from the peer and
+  // what was sent to it, and since when that has not been answered.
+  SessionPipeline::Counts progress_;
+  Moment progress_at_;
+  std::uint64_t packets_ = 0;
+  std::uint64_t sent_ = 0;
+  std::optional<Moment> unanswered_since_;
+  bool peer_gone_ = false;
+  bool awaits_delivery_ = false;
+  bool delivered_ = false;
+  bool cut_short_ = false;
+  bool pipeline_stops_ = false;
+  bool answered_ = false;
+  int steps_left_ = 0;  // Of stepping down: the pipeline, the results.
+  SessionEnd end_;
+};
+
+}  // namespace webrtcupload

@@ -1,0 +1,112 @@
+// SPDX-License-Identifier: LGPL-2.1-or-later
+//
+// `webrtcupload ! the operator's pipeline` of one session: built, watched, stopped.
+
+#pragma once
+
+#include <gst/gst.h>
+
+#include <cstdint>
+#include <functional>
+#include <memory>
+#include <string>
+
+#include "glib/glib_ptr.h"
+#include "glib/signal_connection.h"
+#include "tool/session/frame_observer.h"
+#include "tool/session/pacer.h"
+#include "tool/session/policy_gate.h"
+#include "tool/common/session_types.h"
+
+namespace webrtcupload {
+
+class SessionPipeline {
+ public:
+  struct Events {
+    // On the context. At most one of these two, once.
+    std::function<void()> finished;
+    std::function<void(std::string code, std::string message)> failed;
+    // On the context, some time after the upload's state changed.
+    std::function<void()> state_changed;
+    // On a streaming thread; may block.
+    FrameObserver::OnFrame frame;
+    // See SessionObserver::ask.
+    PolicyGate::Ask ask;
+    // See SessionObserver::feeding.
+    std::function<void()> feeding;
+  };
+
+  struct Counts {
+    std::uint64_t frames = 0;
+    std::uint64_t bytes = 0;
+    std::uint64_t chunks = 0;
+    // Buffers that reached the sinks, of whatever kind.
+    std::uint64_t buffers = 0;
+
+    bool operator==(const Counts&) const = default;
+  };
+
+  // Null, with `problem` set, if the description does not work.
+  static std::unique_ptr<SessionPipeline> create(GMainContext* context, const SessionConfig& config,
+                                                 GstElement* webrtcbin, Events events,
+                                                 std::string& problem);
+  ~SessionPipeline();
+
+  // Whether the operator's text makes a pipeline, and one that starts with this configuration as it
+  // will in a session; an empty string, or what is wrong with it.
+  [[nodiscard]] static std::string check(const std::string& description, SessionConfig config);
+  // The name of the output that a webrtcresultsink in it makes, or an empty string.
+  [[nodiscard]] static std::string output_name(const std::string& description);
+  // Adds what it needs of a sandbox: the files that it names, and graphics hardware.
+  static void add_needs(const std::string& description, SandboxConfig& sandbox);
+
+  // An empty string, or why it does not start.
+  [[nodiscard]] std::string start();
+  // No event follows. Stops on a thread of GStreamer's (elements may take their time), then calls
+  // `done` on the context.
+  void stop(std::function<void()> done);
+
+  // The webrtcresultsink that the operator has put in, or null.
+  [[nodiscard]] GstPtr<GstElement> result_sink() const;
+  // Whether chunks have arrived, and whether all have.
+  [[nodiscard]] bool upload_begun() const;
+  [[nodiscard]] bool upload_complete() const;
+  [[nodiscard]] Counts counts() const;
+  // Whether a frame is held until its time.
+  [[nodiscard]] bool is_pacing() const { return pacer_ && pacer_->is_waiting(); }
+  // What the no of SessionObserver::ask was, if there was one.
+  [[nodiscard]] std::optional<PolicyAnswer> denial() const {
+    return gate_ ? gate_->denial() : std::nullopt;
+  }
+
+ private:
+  SessionPipeline(GMainContext* context, Events events);
+
+  struct SyncHandler {
+    std::shared_ptr<FrameObserver> frames;
+    // Whether a webrtcresultsink listens to analysers on the bus.
+    bool keeps_element_messages = false;
+  };
+  static GstBusSyncReply on_sync_message(GstBus*, GstMessage* message, gpointer self);
+  void on_message(GstMessage* message);
+  void on_error(GstMessage* message);
+  [[nodiscard]] std::string upload_state() const;
+  void ask_before_storing();
+  [[nodiscard]] static std::uint64_t stored_bytes(GstElement* upload);
+
+  GMainContext* context_;
+  Events events_;
+  GstPtr<GstElement> pipeline_;
+  GstPtr<GstElement> upload_;
+  GSource* bus_source_ = nullptr;
+  SignalConnection state_connection_;
+  SignalConnection authorize_connection_;
+  SignalConnection feeding_connection_;
+  SignalConnection quota_connection_;
+  std::shared_ptr<FrameObserver> frames_;
+  std::shared_ptr<Pacer> pacer_;      // If realtime.
+  std::shared_ptr<PolicyGate> gate_;  // If somebody is to be asked.
+  bool over_ = false;
+};
+
+}  // namespace webrtcupload

@@ -1,0 +1,128 @@
+// SPDX-License-Identifier: LGPL-2.1-or-later
+
+#include "upload/inbox.h"
+
+#include <algorithm>
+#include <chrono>
+#include <utility>
+
+namespace webrtcupload {
+namespace {
+
+std::uint64_t cost_of(const Inbox::Item& item) {
+  const auto* received = std::get_if<Inbox::Received>(&item);
+  if (!received) return 0;
+  const std::uint64_t size = received->bytes ? g_bytes_get_size(received->bytes.get()) : 0;
+  return size + Inbox::kMessageCost;
+}
+
+}  // namespace
+
+Message Inbox::Received::message() const {
+  if (!bytes) return {kind, {}};
+  gsize size = 0;
+  const auto* data = static_cast<const std::uint8_t*>(g_bytes_get_data(bytes.get(), &size));
+  return {kind, ByteView(data, size)};
+}
+
+void Inbox::push(Item item) {
+  // Freed after the lock: the last reference to a message's bytes may be a large one.
+  std::deque<Item> dropped;
+  {
+    const std::lock_guard lock(mutex_);
+    if (closed_) return;
+    const std::uint64_t backlog = backlog_.now + cost_of(item);
+    if (backlog > std::max(kOverloadFactor * marks_.high, kOverloadFloor)) {
+      std::swap(dropped, items_);
+      items_.emplace_back(Overloaded{backlog});
+      backlog_.now = 0;
+      closed_ = true;
+    } else {
+      items_.push_back(std::move(item));
+      backlog_.now = backlog;
+    }
+    backlog_.peak = std::max(backlog_.peak, backlog);
+    update_gate();
+  }
+  filled_.notify_one();
+}
+
+std::optional<Inbox::Item> Inbox::pop(std::optional<TimePoint> until) {
+  std::unique_lock lock(mutex_);
+  const auto ready = [this] { return !items_.empty() || woken_; };
+  if (until) {
+    const std::chrono::steady_clock::time_point when(
+        std::chrono::duration_cast<std::chrono::steady_clock::duration>(*until));
+    filled_.wait_until(lock, when, ready);
+  } else {
+    filled_.wait(lock, ready);
+  }
+  woken_ = false;
+  if (items_.empty()) return std::nullopt;
+  Item item = std::move(items_.front());
+  items_.pop_front();
+  backlog_.now -= cost_of(item);
+  update_gate();
+  return item;
+}
+
+void Inbox::put_back(Item item) {
+  const std::lock_guard lock(mutex_);
+  if (closed_) return;
+  backlog_.now += cost_of(item);
+  items_.push_front(std::move(item));
+  update_gate();
+}
+
+void Inbox::wake() {
+  {
+    const std::lock_guard lock(mutex_);
+    woken_ = true;
+  }
+  filled_.notify_one();
+}
+
+void Inbox::set_marks(Marks marks) {
+  const std::lock_guard lock(mutex_);
+  marks_ = marks;
+  update_gate();
+}
+
+void Inbox::hold_back_with(std::unique_ptr<ReceiveGate> gate) {
+  const std::lock_guard lock(mutex_);
+  if (closed_) return;
+  gate_ = std::move(gate);
+  update_gate();
+}
+
+void Inbox::stop_holding_back() {
+  std::unique_ptr<ReceiveGate> gate;
+  const std::lock_guard lock(mutex_);
+  std::swap(gate, gate_);
+}
+
+void Inbox::close() {
+  std::deque<Item> dropped;
+  std::unique_ptr<ReceiveGate> gate;
+  const std::lock_guard lock(mutex_);
+  closed_ = true;
+  backlog_.now = 0;
+  std::swap(dropped, items_);
+  std::swap(gate, gate_);
+}
+
+Inbox::Backlog Inbox::backlog() const {
+  const std::lock_guard lock(mutex_);
+  return backlog_;
+}
+
+void Inbox::update_gate() {
+  if (!gate_) return;
+  if (!closed_ && backlog_.now > marks_.high) {
+    gate_->close();
+  } else if (closed_ || backlog_.now <= marks_.low) {
+    gate_->open();
+  }
+}
+
+}  // namespace webrtcupload

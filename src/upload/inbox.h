@@ -1,0 +1,106 @@
+// SPDX-License-Identifier: LGPL-2.1-or-later
+//
+// What a data channel brings, on its way from webrtcbin's thread to the worker's; and the place
+// where a peer that sends faster than its bytes can be stored is held back.
+
+#pragma once
+
+#include <condition_variable>
+#include <cstdint>
+#include <deque>
+#include <memory>
+#include <mutex>
+#include <optional>
+#include <string>
+#include <variant>
+
+#include "core/message.h"
+#include "core/time_point.h"
+#include "glib/glib_ptr.h"
+#include "webrtc/receive_gate.h"
+
+namespace webrtcupload {
+
+// Thread-safe. push() never waits, so it may be called under webrtcbin's PC lock.
+class Inbox {
+ public:
+  // In bytes of messages waiting.
+  struct Marks {
+    // From here on the peer is held back ...
+    std::uint64_t high = 4 * 1024 * 1024;
+    // ... until the backlog has shrunk to this.
+    std::uint64_t low = 1024 * 1024;
+  };
+  // The inbox gives up at this many times the high mark, but not below a floor. That happens only
+  // when the peer cannot be held back: a closed gate lets through what has entered webrtcbin's
+  // queues already, which is as much as arrived while its threads waited for a processor, however
+  // low the mark.
+  static constexpr std::uint64_t kOverloadFactor = 16;
+  static constexpr std::uint64_t kOverloadFloor = 16 * 1024 * 1024;
+  // Counted for each message beside its bytes: about what its objects take, so that tiny messages
+  // are bounded as well.
+  static constexpr std::uint64_t kMessageCost = 512;
+
+  struct Opened {};
+  // The channel or the connection is gone. `why` is a sentence.
+  struct Gone {
+    std::string why;
+    // Which channel's; never dereferenced.
+    const void* channel = nullptr;
+  };
+  // The backlog passed the limit. Nothing more comes after this.
+  struct Overloaded {
+    std::uint64_t backlog = 0;
+  };
+  struct Received {
+    Message::Kind kind = Message::Kind::kBinary;
+    // Null for an empty message.
+    GBytesPtr bytes;
+
+    [[nodiscard]] Message message() const;
+  };
+  using Item = std::variant<Opened, Gone, Overloaded, Received>;
+
+  struct Backlog {
+    std::uint64_t now = 0;
+    std::uint64_t peak = 0;
+  };
+
+  explicit Inbox(Marks marks) : marks_(marks) {}
+
+  void push(Item item);
+
+  // Waits for an item until `until` (without an end when there is none) or for wake().
+  [[nodiscard]] std::optional<Item> pop(std::optional<TimePoint> until);
+  // The item that pop() has just given comes again. By the thread that pops.
+  void put_back(Item item);
+  // Makes the pop() that waits, or the next one, return at once.
+  void wake();
+
+  void set_marks(Marks marks);
+  // From now on `gate` is closed while the backlog is high.
+  void hold_back_with(std::unique_ptr<ReceiveGate> gate);
+  // From now on nothing holds the peer back.
+  void stop_holding_back();
+  // Lets everything waiting go, and everything to come; opens the gate.
+  void close();
+
+  [[nodiscard]] Backlog backlog() const;
+
+ private:
+  // Where the gate belongs now.
+  void update_gate();
+
+  // The gate is moved under this lock, so that a push and a pop cannot leave it the wrong way; pad
+  // locks come after it.
+  mutable std::mutex mutex_;
+  std::condition_variable filled_;
+  Marks marks_;
+  std::deque<Item> items_;
+  std::unique_ptr<ReceiveGate> gate_;
+  Backlog backlog_;
+  bool woken_ = false;
+  bool closed_ = false;
+};
+
+}  // namespace webrtcupload

@@ -1,0 +1,104 @@
+// SPDX-License-Identifier: LGPL-2.1-or-later
+
+#include "upload/upload_channel.h"
+
+#include <cstring>
+#include <utility>
+
+#include "webrtc/channels.h"
+
+namespace webrtcupload {
+namespace {
+
+// Echoes waiting to be sent, in bytes, above which no more are made.
+constexpr guint64 kMaxEchoBacklog = 1024;
+
+using SharedInbox = std::shared_ptr<Inbox>;
+
+// The handlers run on webrtcbin's pc thread with the PC lock held.
+void on_open(GstWebRTCDataChannel*, SharedInbox* inbox) { (*inbox)->push(Inbox::Opened{}); }
+
+void on_message_data(GstWebRTCDataChannel*, GBytes* bytes, SharedInbox* inbox) {
+  (*inbox)->push(
+      Inbox::Received{Message::Kind::kBinary, GBytesPtr(bytes ? g_bytes_ref(bytes) : nullptr)});
+}
+
+void on_message_string(GstWebRTCDataChannel*, const char* text, SharedInbox* inbox) {
+  (*inbox)->push(Inbox::Received{Message::Kind::kText,
+                                 GBytesPtr(text ? g_bytes_new(text, std::strlen(text)) : nullptr)});
+}
+
+GQuark owner_quark() {
+  static const GQuark quark = g_quark_from_static_string("webrtcupload-channel-owner");
+  return quark;
+}
+
+std::string string_property(GstWebRTCDataChannel* channel, const char* property) {
+  g_autofree char* value = nullptr;
+  g_object_get(channel, property, &value, nullptr);
+  return value ? value : "";
+}
+
+}  // namespace
+
+std::unique_ptr<UploadChannel> UploadChannel::take(GstWebRTCDataChannel* channel,
+                                                   std::shared_ptr<Inbox> inbox) {
+  std::unique_ptr<UploadChannel> taken(new UploadChannel(channel, std::move(inbox)));
+  // Compare-and-swap: two elements that are offered the same channel at once get it only once.
+  if (!g_object_replace_qdata(G_OBJECT(channel), owner_quark(), nullptr, taken.get(), nullptr,
+                              nullptr)) {
+    return nullptr;
+  }
+  const SharedInbox& target = taken->inbox_;
+  taken->on_data_ =
+      SignalConnection(channel, "on-message-data", G_CALLBACK(on_message_data), target);
+  taken->on_string_ =
+      SignalConnection(channel, "on-message-string", G_CALLBACK(on_message_string), target);
+  taken->on_open_ = SignalConnection(channel, "on-open", G_CALLBACK(on_open), target);
+
+  GstWebRTCDataChannelState state{};
+  g_object_get(channel, "ready-state", &state, nullptr);
+  if (state == GST_WEBRTC_DATA_CHANNEL_STATE_OPEN) target->push(Inbox::Opened{});
+  taken->peer_watch_.watch_channel(channel);
+  return taken;
+}
+
+UploadChannel::UploadChannel(GstWebRTCDataChannel* channel, std::shared_ptr<Inbox> inbox)
+    : channel_(ref_gobject(channel)),
+      inbox_(std::move(inbox)),
+      label_(string_property(channel, "label")),
+      protocol_(string_property(channel, "protocol")),
+      peer_watch_([inbox = inbox_, channel](const std::string& why) {
+        inbox->push(Inbox::Gone{why, channel});
+      }) {}
+
+UploadChannel::~UploadChannel() {
+  g_object_replace_qdata(G_OBJECT(channel_.get()), owner_quark(), this, nullptr, nullptr, nullptr);
+}
+
+void UploadChannel::watch_connection(GstElement* webrtcbin) {
+  peer_watch_.watch_connection(webrtcbin);
+}
+
+void UploadChannel::echo(const Message& message) {
+  if (message.bytes.empty()) return;
+  // 1.22 never frees what it is given for a channel that is closing, and peers may go on sending
+  // keepalives over one that we have closed.
+  GstWebRTCDataChannelState state{};
+  g_object_get(channel_.get(), "ready-state", &state, nullptr);
+  if (state != GST_WEBRTC_DATA_CHANNEL_STATE_OPEN) return;
+  guint64 buffered = 0;
+  g_object_get(channel_.get(), "buffered-amount", &buffered, nullptr);
+  if (buffered > kMaxEchoBacklog) return;
+  if (message.kind == Message::Kind::kText) {
+    const std::string text(message.bytes.begin(), message.bytes.end());
+    gst_webrtc_data_channel_send_string_full(channel_.get(), text.c_str(), nullptr);
+  } else {
+    const GBytesPtr bytes(g_bytes_new(message.bytes.data(), message.bytes.size()));
+    gst_webrtc_data_channel_send_data_full(channel_.get(), bytes.get(), nullptr);
+  }
+}
+
+void UploadChannel::close() { close_channel(channel_.get()); }
+
+}  // namespace webrtcupload

@@ -1,0 +1,61 @@
+// SPDX-License-Identifier: LGPL-2.1-or-later
+//
+// The data channel that one upload has taken.
+
+#pragma once
+
+#include <gst/webrtc/webrtc.h>
+
+#include <memory>
+#include <string>
+
+#include "core/message.h"
+#include "glib/glib_ptr.h"
+#include "upload/inbox.h"
+#include "webrtc/peer_watch.h"
+#include "glib/signal_connection.h"
+
+namespace webrtcupload {
+
+// From its construction to its end everything the channel brings goes to the inbox. At most one
+// UploadChannel holds a channel.
+class UploadChannel {
+ public:
+  // Null when another UploadChannel has `channel`. May be called under the PC lock, and has to be
+  // when the channel comes from on-data-channel: messages that arrive before the handlers are
+  // connected are lost.
+  [[nodiscard]] static std::unique_ptr<UploadChannel> take(GstWebRTCDataChannel* channel,
+                                                           std::shared_ptr<Inbox> inbox);
+
+  ~UploadChannel();
+  UploadChannel(const UploadChannel&) = delete;
+  UploadChannel& operator=(const UploadChannel&) = delete;
+
+  // Notices the loss of the connection too, not only of the channel. Not under the PC lock.
+  void watch_connection(GstElement* webrtcbin);
+
+  // Sends a keepalive back. Silently does not when the peer does not read what it asked for, or
+  // when webrtcbin cannot (empty messages, in 1.22): an echo is a courtesy, and must not be a way
+  // to fill our memory.
+  void echo(const Message& message);
+  // So that the sender notices. What was queued before is still delivered.
+  void close();
+
+  [[nodiscard]] bool is(const void* channel) const { return channel_.get() == channel; }
+  [[nodiscard]] const std::string& label() const { return label_; }
+  [[nodiscard]] const std::string& protocol() const { return protocol_; }
+
+ private:
+  UploadChannel(GstWebRTCDataChannel* channel, std::shared_ptr<Inbox> inbox);
+
+  const GObjectPtr<GstWebRTCDataChannel> channel_;
+  const std::shared_ptr<Inbox> inbox_;
+  std::string label_;
+  std::string protocol_;
+  PeerWatch peer_watch_;
+  SignalConnection on_open_;
+  SignalConnection on_data_;
+  SignalConnection on_string_;
+};
+
+}  // namespace webrtcupload

@@ -1,0 +1,561 @@
+// SPDX-License-Identifier: LGPL-2.1-or-later
+
+#include "upload/upload_source.h"
+
+#include <algorithm>
+#include <limits>
+#include <utility>
+
+#include "webrtc/find_webrtcbin.h"
+#include "gst/webrtcupload/gstwebrtcupload.h"
+#include "webrtc/pipeline_end.h"
+#include "downstream/plugging_wait.h"
+#include "upload/storage_factory.h"
+#include "glib/upload_debug.h"
+#include "downstream/upload_origin.h"
+#include "webrtc/channels.h"
+#include "webrtcupload/gstwebrtcuploaderror.h"
+
+namespace webrtcupload {
+namespace {
+
+constexpr char kProgressCode[] = "upload";
+
+// The two enumerations are one: the public one in C, and the core's.
+static_assert(static_cast<int>(ErrorCode::kMalformedMessage) ==
+              GST_WEBRTC_UPLOAD_ERROR_MALFORMED_MESSAGE);
+static_assert(static_cast<int>(ErrorCode::kPeerGone) == GST_WEBRTC_UPLOAD_ERROR_PEER_GONE);
+static_assert(static_cast<int>(ErrorCode::kCancelled) == GST_WEBRTC_UPLOAD_ERROR_CANCELLED);
+static_assert(static_cast<int>(ErrorCode::kTooSlow) == GST_WEBRTC_UPLOAD_ERROR_TOO_SLOW);
+static_assert(static_cast<int>(ErrorCode::kTooMuchMetadata) ==
+              GST_WEBRTC_UPLOAD_ERROR_TOO_MUCH_METADATA);
+static_assert(static_cast<int>(ErrorCode::kNotAVideo) == GST_WEBRTC_UPLOAD_ERROR_NOT_A_VIDEO);
+
+// As near as GStreamer's own domains come to it.
+int resource_error(ErrorCode code) {
+  switch (code) {
+    case ErrorCode::kUnauthorized:
+    case ErrorCode::kQuotaExceeded:
+      return GST_RESOURCE_ERROR_NOT_AUTHORIZED;
+    case ErrorCode::kStorageFailed:
+      return GST_RESOURCE_ERROR_WRITE;
+    default:
+      return GST_RESOURCE_ERROR_READ;
+  }
+}
+
+void post_error(GstBaseSrc* element, const Error& error) {
+  const std::string code(to_string(error.code));
+  // The upload as such has not failed: it has brought something else than a video.
+  const bool is_refused = error.code == ErrorCode::kNotAVideo;
+  gst_element_message_full_with_details(
+      GST_ELEMENT(element), GST_MESSAGE_ERROR, is_refused ? GST_STREAM_ERROR : GST_RESOURCE_ERROR,
+      is_refused ? int{GST_STREAM_ERROR_WRONG_TYPE} : resource_error(error.code),
+      is_refused ? g_strdup(error.message.c_str())
+                 : g_strdup_printf("Upload failed (%s): %s.", code.c_str(), error.message.c_str()),
+      nullptr, __FILE__, GST_FUNCTION, __LINE__,
+      gst_structure_new("details", "code", G_TYPE_STRING, code.c_str(), nullptr));
+}
+
+// The handler runs on webrtcbin's pc thread with the PC lock held. Weak: the session owns the
+// worker, the worker must not be kept by a signal connection.
+void on_data_channel(GstElement*, GstWebRTCDataChannel* channel,
+                     std::weak_ptr<UploadSession>* session) {
+  if (const auto target = session->lock()) target->offer(channel);
+}
+
+}  // namespace
+
+UploadSource::UploadSource(GstBaseSrc* element, const Signals& signals, GParamSpec* state_property)
+    : element_(element),
+      signals_(signals),
+      state_property_(state_property),
+      guard_(GST_ELEMENT(element), [](GstElement* upload, const std::string& why) {
+        gst_webrtc_upload_refuse(GST_WEBRTC_UPLOAD(upload), why.c_str());
+      }) {}
+
+// -------------------------------------------------------------------------------------------------
+// starting and stopping
+
+UploadSource::~UploadSource() {
+  // An element that never got to PAUSED, though its pad did.
+  end_session();
+  drop(std::move(waiting_), settings_.webrtcbin.get());
+}
+
+void UploadSource::set_data_channel(GstWebRTCDataChannel* channel) {
+  Upload dropped;  // Let go after the lock.
+  GstPtr<GstElement> webrtcbin;
+  {
+    const std::lock_guard lock(settings_mutex_);
+    // What came over it is here already.
+    if (channel && waiting_.channel && waiting_.channel->is(channel)) return;
+    ++settings_.revision;
+    settings_.data_channel = ref_gobject(channel);
+    webrtcbin = ref_gst(settings_.webrtcbin.get());
+    dropped = std::exchange(waiting_, {});
+    if (channel) {
+      waiting_.inbox = std::make_shared<Inbox>(settings_.marks);
+      waiting_.channel = UploadChannel::take(channel, waiting_.inbox);
+    }
+  }
+  drop(std::move(dropped), webrtcbin.get());
+}
+
+void UploadSource::drop(Upload upload, GstElement* webrtcbin) {
+  const bool unfinished = upload.receiver && upload.receiver->state() == UploadState::kUploading;
+  if (!upload.channel || !unfinished || !webrtcbin) return;
+  // As a session does that is stopped. Not on this thread, which may be in on-data-channel and hold
+  // the PC lock.
+  using Channel = std::shared_ptr<UploadChannel>;
+  gst_element_call_async(
+      webrtcbin, [](GstElement*, gpointer channel) { (*static_cast<Channel*>(channel))->close(); },
+      new Channel(std::move(upload.channel)),
+      [](gpointer channel) { delete static_cast<Channel*>(channel); });
+}
+
+bool UploadSource::take_data_channel(Upload& upload) {
+  bool refused = false;
+  {
+    const std::lock_guard lock(settings_mutex_);
+    upload = std::exchange(waiting_, {});
+    if (!upload.inbox) upload.inbox = std::make_shared<Inbox>(settings_.marks);
+    upload.inbox->set_marks(settings_.marks);
+    if (settings_.data_channel && !upload.channel) {
+      upload.channel = UploadChannel::take(settings_.data_channel.get(), upload.inbox);
+      refused = !upload.channel;
+    }
+  }
+  if (refused) {
+    GST_ELEMENT_ERROR(element_, RESOURCE, BUSY,
+                      ("Another element receives the upload of this data channel already."),
+                      (nullptr));
+  }
+  return !refused;
+}
+
+bool UploadSource::find_source(GstPtr<GstElement>& webrtcbin) {
+  std::string name;
+  bool has_channel;
+  bool is_attached_later;
+  {
+    const std::lock_guard lock(settings_mutex_);
+    is_attached_later = settings_.is_attached_later;
+    has_channel = settings_.data_channel != nullptr;
+    webrtcbin = ref_gst(settings_.webrtcbin.get());
+    name = settings_.webrtcbin_name;
+  }
+  if (is_attached_later) return true;
+  std::string problem;
+  if (!webrtcbin && !name.empty()) {
+    webrtcbin = find_webrtcbin(GST_ELEMENT(element_), name.c_str(), problem);
+    // With a channel in hand the name only serves the back-pressure, but a wrong one is still a
+    // mistake to be told.
+    if (webrtcbin) return true;
+    GST_ELEMENT_ERROR(element_, RESOURCE, NOT_FOUND, ("%s", problem.c_str()), (nullptr));
+    return false;
+  }
+  if (webrtcbin && !is_webrtcbin(webrtcbin.get())) {
+    GST_ELEMENT_ERROR(element_, RESOURCE, SETTINGS,
+                      ("The property \"webrtcbin\" holds the element \"%s\", which is a %s and not "
+                       "a webrtcbin.",
+                       GST_OBJECT_NAME(webrtcbin.get()), G_OBJECT_TYPE_NAME(webrtcbin.get())),
+                      (nullptr));
+    return false;
+  }
+  if (!webrtcbin && !has_channel) {
+    GST_ELEMENT_ERROR(element_, RESOURCE, SETTINGS,
+                      ("Nothing to receive from: set one of the properties \"webrtcbin-name\", "
+                       "\"webrtcbin\" and \"data-channel\"."),
+                      (nullptr));
+    return false;
+  }
+  return true;
+}
+
+bool UploadSource::start() {
+  // The base class decides when a stream ends from the size it knows, which for us may be an
+  // estimate; create() knows better.
+  gst_base_src_set_automatic_eos(element_, FALSE);
+  ended_ = false;
+  flushing_ = false;
+  guard_decoding();
+  const unsigned revision = with_settings([](const Settings& s) { return s.revision; });
+  std::shared_ptr<UploadSession> running;
+  bool is_current;
+  {
+    const std::lock_guard lock(session_mutex_);
+    running = session_;
+    is_current = session_revision_ == revision;
+  }
+  // Settings count when they change below PAUSED.
+  if (running && (is_current || !may_change_settings())) {
+    running->set_flushing(false);
+    return true;
+  }
+  end_session();
+
+  GstPtr<GstElement> webrtcbin;
+  if (!find_source(webrtcbin)) return false;
+  if (webrtcbin) keep_channels(webrtcbin.get());
+
+  UploadSession::Settings session_settings;
+  std::string spool_directory;
+  int spool_fd;
+  bool listens;
+  bool keeps;
+  {
+    const std::lock_guard lock(settings_mutex_);
+    session_settings = {.limits = settings_.limits,
+                        .film = settings_.film,
+                        .socket_buffer_size = settings_.socket_buffer_size,
+                        .quota_interval = settings_.quota_interval,
+                        .progressive = settings_.progressive,
+                        .channel_label = settings_.channel_label,
+                        .outlives_idle_peers = settings_.is_attached_later};
+    spool_directory =
+        settings_.spool_directory.empty() ? g_get_tmp_dir() : settings_.spool_directory;
+    spool_fd = settings_.spool_fd;
+    listens = !settings_.data_channel && webrtcbin;
+    keeps = waiting_.storage != nullptr;
+  }
+  // Made in any case, so that one that does not work shows; but for a file that is given, which
+  // holds what has been stored of an upload that is kept, and would be emptied.
+  std::unique_ptr<Storage> storage;
+  const auto make_storage = [&] {
+    auto opened = open_storage(spool_directory, spool_fd);
+    if (!opened) {
+      post_error(element_, opened.error());
+      return false;
+    }
+    storage = std::move(opened.value());
+    return true;
+  };
+  if ((spool_fd < 0 || !keeps) && !make_storage()) return false;
+  Upload upload;
+  if (!take_data_channel(upload)) return false;
+  // Another channel may have been set meanwhile.
+  if (!upload.storage && !storage && !make_storage()) {
+    drop(std::move(upload), webrtcbin.get());
+    return false;
+  }
+  if (!upload.storage) upload.storage = std::move(storage);
+
+  {
+    const std::lock_guard lock(session_mutex_);
+    session_settings.known_state = std::exchange(last_state_, UploadState::kIdle);
+    last_stats_.reset();
+  }
+  film_watch_ = std::make_unique<FilmWatch>(GST_ELEMENT(element_), session_settings.film,
+                                            [this](const Error& error) { film_exceeds(error); });
+  auto session = UploadSession::start(std::move(session_settings), std::move(upload),
+                                      ref_gst(webrtcbin.get()), this);
+  if (listens) {
+    const std::lock_guard lock(attach_mutex_);
+    on_data_channel_ =
+        SignalConnection(webrtcbin.get(), "on-data-channel", G_CALLBACK(on_data_channel),
+                         std::weak_ptr<UploadSession>(session));
+  }
+  const std::lock_guard lock(session_mutex_);
+  session_ = std::move(session);
+  session_revision_ = revision;
+  webrtcbin_ = std::move(webrtcbin);
+  return true;
+}
+
+void UploadSource::attach(GstElement* webrtcbin) {
+  with_settings([](Settings& settings) { settings.is_attached_later = true; });
+  const std::lock_guard attach_lock(attach_mutex_);
+  const auto running = session();
+  if (!running || !webrtcbin) return;
+  keep_channels(webrtcbin);
+  on_data_channel_.disconnect();
+  running->attach(webrtcbin);
+  on_data_channel_ = SignalConnection(webrtcbin, "on-data-channel", G_CALLBACK(on_data_channel),
+                                      std::weak_ptr<UploadSession>(running));
+  GstPtr<GstElement> replaced = ref_gst(webrtcbin);
+  const std::lock_guard lock(session_mutex_);
+  webrtcbin_.swap(replaced);
+}
+
+bool UploadSource::may_change_settings() const {
+  GST_OBJECT_LOCK(element_);
+  const bool below_paused = GST_STATE(element_) < GST_STATE_PAUSED;
+  GST_OBJECT_UNLOCK(element_);
+  return below_paused;
+}
+
+// GStreamer has flushed, and no longer does: who was about to wait would wait for ever.
+void UploadSource::stop() { set_flushing(true); }
+
+void UploadSource::end() { end_session(); }
+
+// On a streaming thread, with a reference on the element held.
+void UploadSource::film_exceeds(const Error& error) {
+  if (const auto running = session()) running->reject_film(error);
+}
+
+void UploadSource::end_session() {
+  film_watch_.reset();
+  {
+    const std::lock_guard lock(attach_mutex_);
+    on_data_channel_.disconnect();
+  }
+  const auto running = session();
+  if (!running) return;
+  const bool keep = with_settings([&](const Settings& settings) {
+    return settings.data_channel && running->has_channel(settings.data_channel.get());
+  });
+  auto kept = running->stop(keep);
+  GstStructurePtr stats = running->stats();
+  if (kept) {
+    const std::lock_guard lock(settings_mutex_);
+    if (kept->channel->is(settings_.data_channel.get())) std::swap(waiting_, *kept);
+  }
+  const std::lock_guard lock(session_mutex_);
+  last_state_ = running->state();
+  last_stats_ = std::move(stats);
+  session_.reset();
+  webrtcbin_.reset();
+}
+
+// --------------------------------------------------------------------------------------------------------------
+// reading
+
+std::shared_ptr<UploadSession> UploadSource::session() const {
+  const std::lock_guard lock(session_mutex_);
+  return session_;
+}
+
+bool UploadSource::pull_mode() const {
+  GstPad* pad = GST_BASE_SRC_PAD(element_);
+  GST_OBJECT_LOCK(pad);
+  const bool pull = GST_PAD_MODE(pad) == GST_PAD_MODE_PULL;
+  GST_OBJECT_UNLOCK(pad);
+  return pull;
+}
+
+void UploadSource::set_flushing(bool flushing) {
+  flushing_ = flushing;
+  // Whoever reads next may be another demuxer on the same thread of GStreamer's pool.
+  reader_ = std::thread::id();
+  if (const auto running = session()) running->set_flushing(flushing);
+}
+
+std::optional<std::uint64_t> UploadSource::size() const {
+  const auto running = session();
+  return running ? running->size() : std::nullopt;
+}
+
+bool UploadSource::answer(GstQuery* query, gboolean& answered) {
+  if (asks_for_upload_origin(query)) {
+    answer_upload_origin(query, GST_ELEMENT(element_));
+    answered = TRUE;
+    return true;
+  }
+  const bool progressive = with_settings([](const Settings& s) { return s.progressive; });
+  if (GST_QUERY_TYPE(query) == GST_QUERY_SCHEDULING) {
+    // Never left to the base class, which would start and stop the element to find out: decodebin3
+    // asks when it is linked, when there may be nothing yet to receive from.
+    gst_query_set_scheduling(query, GST_SCHEDULING_FLAG_SEEKABLE, 1, -1, 0);
+    // In pull mode typefinders read the end of the file first, and would wait for the whole of it.
+    if (!progressive) gst_query_add_scheduling_mode(query, GST_PAD_MODE_PULL);
+    gst_query_add_scheduling_mode(query, GST_PAD_MODE_PUSH);
+    answered = TRUE;
+    return true;
+  }
+  if (GST_QUERY_TYPE(query) == GST_QUERY_DURATION) {
+    GstFormat format;
+    gst_query_parse_duration(query, &format, nullptr);
+    const auto running = session();
+    if (format != GST_FORMAT_BYTES || !running) return false;
+    // Whoever pulls asks on the thread that pulls, and can do nothing without knowing. Deactivating
+    // that thread's pad flushes ours first, so it is never stuck here.
+    const bool pulled = !progressive && pull_mode();
+    const auto size = pulled ? running->wait_for_size() : running->size();
+    gst_query_set_duration(query, GST_FORMAT_BYTES, size ? static_cast<gint64>(*size) : -1);
+    // Without an answer typefind posts an error, where the upload has failed and said so, or is
+    // being stopped. With an unknown size it goes on to read, and is told FLUSHING.
+    answered = size.has_value() || pulled;
+    return true;
+  }
+  if (GST_QUERY_TYPE(query) == GST_QUERY_SEEKING) {
+    GstFormat format;
+    gst_query_parse_seeking(query, &format, nullptr, nullptr, nullptr);
+    if (format != GST_FORMAT_BYTES) return false;
+    const auto size = this->size();
+    gst_query_set_seeking(query, GST_FORMAT_BYTES, TRUE, 0, size ? static_cast<gint64>(*size) : -1);
+    answered = TRUE;
+    return true;
+  }
+  return false;
+}
+
+GstFlowReturn UploadSource::create(std::uint64_t offset, guint length, GstBuffer** buffer) {
+  const auto running = session();
+  if (!running) return GST_FLOW_FLUSHING;
+  if (const auto reader = std::this_thread::get_id();
+      pull_mode() && reader_.exchange(reader) != reader) {
+    wait_until_plugged(GST_ELEMENT(element_), [this] { return flushing_.load(); });
+  }
+  const UploadSession::Availability available = running->wait_for(offset);
+  switch (available.status) {
+    case UploadSession::Readable::kFlushing:
+      // Also after a failure: the error is on the bus already, and FLUSHING stops this thread
+      // without a second one.
+      return GST_FLOW_FLUSHING;
+    case UploadSession::Readable::kEndOfFile:
+      if (pull_mode()) running->end_of_file_met();
+      return GST_FLOW_EOS;
+    case UploadSession::Readable::kYes:
+      break;
+  }
+  // Cut to what is there before anything is allocated: `length` can come from a number in the file.
+  const auto size = static_cast<gsize>(std::min<std::uint64_t>(length, available.bytes));
+  GstBufferPtr made;
+  GstBuffer* target = *buffer;
+  if (!target) {
+    made.reset(gst_buffer_new_allocate(nullptr, size, nullptr));
+    target = made.get();
+  }
+  GstMapInfo map;
+  if (!target || !gst_buffer_map(target, &map, GST_MAP_WRITE)) {
+    GST_ELEMENT_ERROR(element_, RESOURCE, NO_SPACE_LEFT,
+                      ("No memory for a buffer of %" G_GSIZE_FORMAT " bytes.", size), (nullptr));
+    return GST_FLOW_ERROR;
+  }
+  const gsize filled = std::min(size, map.size);
+  const std::optional<Error> error = running->read(offset, std::span(map.data, filled));
+  gst_buffer_unmap(target, &map);
+  if (error) {
+    // An upload that is done cannot fail any more, but whoever reads on has to be told.
+    if (running->state() == UploadState::kDone) post_error(element_, *error);
+    return GST_FLOW_FLUSHING;
+  }
+  gst_buffer_set_size(target, static_cast<gssize>(filled));
+  GST_BUFFER_OFFSET(target) = offset;
+  GST_BUFFER_OFFSET_END(target) = offset + filled;
+  if (made) *buffer = made.release();
+  return GST_FLOW_OK;
+}
+
+void UploadSource::end_of_stream_sent() {
+  if (const auto running = session()) running->reading_ended();
+  // Also an end that somebody else wanted (gst-launch-1.0 -e), before all bytes had come.
+  ended_ = true;
+  let_pipeline_end();
+}
+
+void UploadSource::let_pipeline_end() {
+  const UploadState reached = state();
+  if (!ended_ && reached != UploadState::kComplete && reached != UploadState::kProcessing &&
+      reached != UploadState::kDone) {
+    return;
+  }
+  GstPtr<GstElement> webrtcbin;
+  {
+    const std::lock_guard lock(session_mutex_);
+    webrtcbin = ref_gst(webrtcbin_.get());
+  }
+  post_eos_for_webrtcbin(GST_ELEMENT(element_), webrtcbin.get());
+}
+
+void UploadSource::cancel() {
+  if (const auto running = session()) running->cancel();
+}
+
+void UploadSource::guard_decoding() {
+  guard_.watch(with_settings([](const Settings& settings) {
+    return ElementPolicy{.allowed = split_names(settings.allow_elements),
+                         .denied = split_names(settings.deny_elements)};
+  }));
+}
+
+void UploadSource::refuse(const std::string& why) {
+  const Error error{ErrorCode::kNotAVideo, why};
+  const auto running = session();
+  if (running && running->refuse(error)) post_error(element_, error);
+}
+
+UploadState UploadSource::state() const {
+  if (const auto running = session()) return running->state();
+  const std::lock_guard lock(session_mutex_);
+  return last_state_;
+}
+
+GstStructurePtr UploadSource::stats() const {
+  if (const auto running = session()) return running->stats();
+  const std::lock_guard lock(session_mutex_);
+  if (last_stats_) return GstStructurePtr(gst_structure_copy(last_stats_.get()));
+  return GstStructurePtr(gst_structure_new_empty("application/x-webrtcupload-stats"));
+}
+
+// -------------------------------------------------------------------------------------------
+// telling the application
+
+bool UploadSource::shutting_down() { return is_shutting_down(GST_ELEMENT(element_)); }
+
+GObjectPtr<GObject> UploadSource::hold() { return ref_gobject(G_OBJECT(element_)); }
+
+void UploadSource::state_changed() {
+  g_object_notify_by_pspec(G_OBJECT(element_), state_property_);
+}
+
+bool UploadSource::authorize(const UploadRequest& request, const std::string& channel_label,
+                             const std::string& channel_protocol) {
+  const GstStructurePtr description(gst_structure_new(
+      "application/x-webrtcupload-request", "channel-label", G_TYPE_STRING, channel_label.c_str(),
+      "channel-protocol", G_TYPE_STRING, channel_protocol.c_str(), "chunks", G_TYPE_UINT,
+      request.total_chunks, "first-chunk-size", G_TYPE_UINT, request.first_chunk_size,
+      "estimated-size", G_TYPE_UINT64, request.estimated_size, nullptr));
+  gboolean allowed = TRUE;
+  g_signal_emit(element_, signals_.authorize, 0, description.get(), &allowed);
+  return allowed;
+}
+
+bool UploadSource::check_quota() {
+  gboolean within_quota = TRUE;
+  g_signal_emit(element_, signals_.check_quota, 0, &within_quota);
+  return within_quota;
+}
+
+void UploadSource::started() { post_progress(GST_PROGRESS_TYPE_START, "Upload started"); }
+
+void UploadSource::progressed(int percent, const ReceiverStatistics& statistics) {
+  post_progress(GST_PROGRESS_TYPE_CONTINUE,
+                std::to_string(percent) + " %: " + std::to_string(statistics.chunks) + " of " +
+                    std::to_string(statistics.chunks_announced) + " chunks, " +
+                    std::to_string(statistics.bytes) + " bytes");
+}
+
+void UploadSource::completed(const ReceiverStatistics& statistics) {
+  post_progress(GST_PROGRESS_TYPE_COMPLETE, "Upload complete: " + std::to_string(statistics.bytes) +
+                                                " bytes in " + std::to_string(statistics.chunks) +
+                                                " chunks");
+  post_stats();
+  g_signal_emit(element_, signals_.upload_complete, 0);
+  let_pipeline_end();
+}
+
+void UploadSource::failing(const Error& error) {
+  post_progress(GST_PROGRESS_TYPE_ERROR, std::string(to_string(error.code)) + ": " + error.message);
+  post_stats();
+  const GErrorPtr gerror(g_error_new_literal(GST_WEBRTC_UPLOAD_ERROR, static_cast<int>(error.code),
+                                             error.message.c_str()));
+  g_signal_emit(element_, signals_.upload_failed, 0, gerror.get());
+}
+
+void UploadSource::failed(const Error& error) { post_error(element_, error); }
+
+void UploadSource::post_progress(GstProgressType type, const std::string& text) {
+  gst_element_post_message(
+      GST_ELEMENT(element_),
+      gst_message_new_progress(GST_OBJECT(element_), type, kProgressCode, text.c_str()));
+}
+
+void UploadSource::post_stats() {
+  gst_element_post_message(GST_ELEMENT(element_),
+                           gst_message_new_element(GST_OBJECT(element_), stats().release()));
+}
+
+}  // namespace webrtcupload

@@ -1,0 +1,174 @@
+// SPDX-License-Identifier: LGPL-2.1-or-later
+//
+// What GstWebrtcUpload is inside: settings, the session while there is one, and how the session's
+// news become signals and messages. GstBaseSrc's virtual methods are one call each to this.
+
+#pragma once
+
+#include <gst/base/gstbasesrc.h>
+#include <gst/webrtc/webrtc.h>
+
+#include <atomic>
+#include <cstdint>
+#include <memory>
+#include <mutex>
+#include <string>
+#include <thread>
+
+#include "core/film_limits.h"
+#include "downstream/decoding_guard.h"
+#include "downstream/film_watch.h"
+#include "glib/glib_ptr.h"
+#include "glib/signal_connection.h"
+#include "upload/upload_session.h"
+
+namespace webrtcupload {
+
+class UploadSource final : public UploadObserver {
+ public:
+  // Changed by properties, which is allowed up to READY.
+  struct Settings {
+    GObjectPtr<GstWebRTCDataChannel> data_channel;
+    GstPtr<GstElement> webrtcbin;
+    std::string webrtcbin_name;
+    std::string channel_label = "video_upload";
+    Limits limits;
+    FilmLimits film;
+    Duration quota_interval = std::chrono::seconds(1);
+    // Empty: the system's directory for temporary files.
+    std::string spool_directory;
+    // An open file instead of one there; -1 = none.
+    int spool_fd = -1;
+    bool progressive = false;
+    Inbox::Marks marks;
+    int socket_buffer_size = 4 * 1024 * 1024;
+    // Names of factories, with commas between.
+    std::string allow_elements;
+    std::string deny_elements;
+    // Somebody calls attach().
+    bool is_attached_later = false;
+    // Another number whenever one of the above has changed.
+    unsigned revision = 0;
+  };
+
+  // Ids of the element's signals.
+  struct Signals {
+    guint authorize;
+    guint check_quota;
+    guint upload_complete;
+    guint upload_failed;
+  };
+
+  UploadSource(GstBaseSrc* element, const Signals& signals, GParamSpec* state_property);
+  ~UploadSource();
+
+  // Runs `change` on the settings, under their lock.
+  template <typename Change>
+  auto with_settings(Change change) {
+    const std::lock_guard lock(settings_mutex_);
+    return change(settings_);
+  }
+  // Messages of `channel` are kept from here on, so that an application may set the property inside
+  // on-data-channel and start the element later.
+  void set_data_channel(GstWebRTCDataChannel* channel);
+
+  // GstBaseSrc starts and stops its source with its pad, which whoever is downstream may activate,
+  // in one mode and then in the other, in any state. The upload is not concerned: it begins with
+  // the first start, and goes on until the element leaves PAUSED, which is when end() is called.
+  // Between stop() and start() nobody waits for its bytes. start() has posted why when it returns
+  // false.
+  bool start();
+  void stop();
+  void end();
+  // GstBaseSrc's virtual methods.
+  void set_flushing(bool flushing);
+  [[nodiscard]] std::optional<std::uint64_t> size() const;
+  // True when the answer is in `query` or there is none; false: the base class may answer.
+  [[nodiscard]] bool answer(GstQuery* query, gboolean& answered);
+  GstFlowReturn create(std::uint64_t offset, guint length, GstBuffer** buffer);
+  void end_of_stream_sent();
+  // Once all bytes are here or EOS is out, a webrtcbin in the same pipeline no longer keeps that
+  // from EOS.
+  void let_pipeline_end();
+
+  // For whoever makes the connections, and may have to make another while nothing is uploaded: the
+  // element starts without a webrtcbin, and gets one, and then others, here. Before start() once,
+  // with null.
+  void attach(GstElement* webrtcbin);
+
+  void cancel();
+  // What is in the pipeline by now is guarded: nothing is made behind the upload that opens
+  // sources.
+  void guard_decoding();
+  // The file is no video. On the thread that has found out.
+  void refuse(const std::string& why);
+  [[nodiscard]] UploadState state() const;
+  [[nodiscard]] GstStructurePtr stats() const;
+
+  // UploadObserver.
+  void state_changed() override;
+  bool authorize(const UploadRequest& request, const std::string& channel_label,
+                 const std::string& channel_protocol) override;
+  bool check_quota() override;
+  void started() override;
+  void progressed(int percent, const ReceiverStatistics& statistics) override;
+  void completed(const ReceiverStatistics& statistics) override;
+  void failing(const Error& error) override;
+  void failed(const Error& error) override;
+  bool shutting_down() override;
+  GObjectPtr<GObject> hold() override;
+
+ private:
+  using Upload = UploadSession::Upload;
+
+  [[nodiscard]] std::shared_ptr<UploadSession> session() const;
+  [[nodiscard]] bool pull_mode() const;
+  // Where the channel comes from, as the settings say. False: posted why not.
+  [[nodiscard]] bool find_source(GstPtr<GstElement>& webrtcbin);
+  [[nodiscard]] bool take_data_channel(Upload& upload);
+  // Lets go of an upload that nobody will go on with.
+  void drop(Upload upload, GstElement* webrtcbin);
+  void end_session();
+  void film_exceeds(const Error& error);
+  [[nodiscard]] bool may_change_settings() const;
+  void post_progress(GstProgressType type, const std::string& text);
+  void post_stats();
+
+  GstBaseSrc* const element_;
+  const Signals signals_;
+  GParamSpec* const state_property_;
+
+  mutable std::mutex settings_mutex_;
+  Settings settings_;
+  // Of the channel in the settings, what came over it while no session has it: before the first
+  // one, and also after one of which nothing was read. Under settings_mutex_.
+  Upload waiting_;
+
+  // Of the thread that starts and ends.
+  std::unique_ptr<FilmWatch> film_watch_;
+  DecodingGuard guard_;
+
+  // Which thread read last, by pulling: another one is a demuxer's that has just been plugged in.
+  std::atomic<std::thread::id> reader_;
+  std::atomic<bool> flushing_ = false;
+
+  // EOS has gone out.
+  std::atomic<bool> ended_ = false;
+
+  // Of start(), end() and attach(). The first two never run at once: the pad is not active any more
+  // when the element has left PAUSED.
+  std::mutex attach_mutex_;  // Taken before the others here.
+  SignalConnection on_data_channel_;
+
+  // A leaf: held only to copy or replace what follows.
+  mutable std::mutex session_mutex_;
+  std::shared_ptr<UploadSession> session_;
+  // Of the settings that it began with.
+  unsigned session_revision_ = 0;
+  GstPtr<GstElement> webrtcbin_;
+  // What the last session came to, once it is over.
+  UploadState last_state_ = UploadState::kIdle;
+  GstStructurePtr last_stats_;
+};
+
+}  // namespace webrtcupload

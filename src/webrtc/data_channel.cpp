@@ -1,0 +1,165 @@
+// SPDX-License-Identifier: LGPL-2.1-or-later
+
+#include "webrtc/data_channel.h"
+
+#include <atomic>
+#include <utility>
+#include <vector>
+
+#include "glib/signal_connection.h"
+#include "webrtc/channels.h"
+#include "glib/main_context.h"
+
+namespace webrtcupload {
+
+// What the signal handlers, on webrtcbin's threads, share with the object.
+struct DataChannel::Link {
+  GMainContext* context;
+  std::size_t max_pending;
+  std::atomic<std::size_t> pending = 0;
+  std::weak_ptr<DataChannel> target;  // Set before any handler is connected.
+  std::vector<SignalConnection> connections;
+
+  ~Link() { g_main_context_unref(context); }
+
+  // `deliver` runs on the context if the channel object is still there.
+  static void post(const std::shared_ptr<Link>& link, std::function<void(DataChannel&)> deliver) {
+    post_to(link->context, [link, deliver = std::move(deliver)] {
+      if (const auto channel = link->target.lock()) deliver(*channel);
+    });
+  }
+
+  static void post_message(const std::shared_ptr<Link>& link,
+                           std::function<void(DataChannel&)> deliver) {
+    if (link->pending.fetch_add(1) >= link->max_pending) {
+      link->pending.fetch_sub(1);
+      return;
+    }
+    post_to(link->context, [link, deliver = std::move(deliver)] {
+      link->pending.fetch_sub(1);
+      if (const auto channel = link->target.lock()) deliver(*channel);
+    });
+  }
+};
+
+namespace {
+
+// The last argument of each handler.
+struct Handler {
+  std::function<void()> notify;
+  std::function<void(const char*)> text;
+  std::function<void(GBytes*)> data;
+};
+
+void on_notify(GstWebRTCDataChannel*, Handler* handler) { handler->notify(); }
+void on_error(GstWebRTCDataChannel*, GError*, Handler* handler) { handler->notify(); }
+void on_text(GstWebRTCDataChannel*, const char* text, Handler* handler) { handler->text(text); }
+void on_data(GstWebRTCDataChannel*, GBytes* bytes, Handler* handler) { handler->data(bytes); }
+
+}  // namespace
+
+DataChannel::DataChannel(GstWebRTCDataChannel* channel, GMainContext* context)
+    : channel_(ref_gobject(channel)), context_(context) {}
+
+DataChannel::~DataChannel() { link_->connections.clear(); }
+
+std::shared_ptr<DataChannel> DataChannel::create(GstWebRTCDataChannel* channel,
+                                                 GMainContext* context, std::size_t max_pending) {
+  std::shared_ptr<DataChannel> self(new DataChannel(channel, context));
+  auto link = std::make_shared<Link>();
+  link->context = g_main_context_ref(context);
+  link->max_pending = max_pending;
+  link->target = self;
+  self->link_ = link;
+
+  // A handler keeps the link alive, not the connections in it: those end with the channel object.
+  const auto connect = [&](const char* signal, GCallback callback, Handler handler) {
+    link->connections.emplace_back(channel, signal, callback, std::move(handler));
+  };
+  std::weak_ptr<Link> weak = link;
+  const auto notify = [weak](void (*deliver)(DataChannel&)) {
+    return [weak, deliver] {
+      if (const auto alive = weak.lock()) Link::post(alive, deliver);
+    };
+  };
+  connect("on-open", G_CALLBACK(on_notify), {notify([](DataChannel& c) {
+            if (c.events_.open) c.events_.open();
+          })});
+  connect("on-close", G_CALLBACK(on_notify), {notify([](DataChannel& c) {
+            if (c.events_.closed) c.events_.closed();
+          })});
+  connect("on-error", G_CALLBACK(on_error), {notify([](DataChannel& c) {
+            if (c.events_.closed) c.events_.closed();
+          })});
+  connect("on-message-string", G_CALLBACK(on_text),
+          {nullptr, [weak](const char* text) {
+             const auto alive = weak.lock();
+             if (!alive) return;
+             Link::post_message(alive, [copy = std::string(text ? text : "")](DataChannel& c) {
+               if (c.events_.text) c.events_.text(copy);
+             });
+           }});
+  connect("on-message-data", G_CALLBACK(on_data),
+          {nullptr, nullptr, [weak](GBytes* bytes) {
+             const auto alive = weak.lock();
+             if (!alive || !bytes) return;
+             std::shared_ptr<GBytes> kept(g_bytes_ref(bytes), g_bytes_unref);
+             Link::post_message(alive, [kept](DataChannel& c) {
+               gsize size = 0;
+               const auto* data =
+                   static_cast<const std::uint8_t*>(g_bytes_get_data(kept.get(), &size));
+               if (c.events_.data) c.events_.data({data, size});
+             });
+           }});
+  return self;
+}
+
+void DataChannel::set_events(Events events) { events_ = std::move(events); }
+
+std::string DataChannel::label() const {
+  char* label = nullptr;
+  g_object_get(channel_.get(), "label", &label, nullptr);
+  std::string result = label ? label : "";
+  g_free(label);
+  return result;
+}
+
+namespace {
+
+GstWebRTCDataChannelState state_of(GstWebRTCDataChannel* channel) {
+  GstWebRTCDataChannelState state = GST_WEBRTC_DATA_CHANNEL_STATE_CLOSED;
+  g_object_get(channel, "ready-state", &state, nullptr);
+  return state;
+}
+
+}  // namespace
+
+bool DataChannel::is_open() const {
+  return state_of(channel_.get()) == GST_WEBRTC_DATA_CHANNEL_STATE_OPEN;
+}
+
+bool DataChannel::is_closed() const {
+  const auto state = state_of(channel_.get());
+  return state == GST_WEBRTC_DATA_CHANNEL_STATE_CLOSED ||
+         state == GST_WEBRTC_DATA_CHANNEL_STATE_CLOSING;
+}
+
+std::uint64_t DataChannel::buffered_amount() const {
+  guint64 amount = 0;
+  g_object_get(channel_.get(), "buffered-amount", &amount, nullptr);
+  return amount;
+}
+
+bool DataChannel::send(std::span<const std::uint8_t> bytes) {
+  if (!is_open()) return false;
+  GBytes* data = g_bytes_new(bytes.data(), bytes.size());
+  GError* error = nullptr;
+  const bool sent = gst_webrtc_data_channel_send_data_full(channel_.get(), data, &error);
+  g_clear_error(&error);
+  g_bytes_unref(data);
+  return sent;
+}
+
+void DataChannel::close() { close_channel(channel_.get()); }
+
+}  // namespace webrtcupload

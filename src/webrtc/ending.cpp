@@ -1,0 +1,93 @@
+// SPDX-License-Identifier: LGPL-2.1-or-later
+
+#include "webrtc/ending.h"
+
+#include <chrono>
+#include <condition_variable>
+#include <memory>
+#include <mutex>
+#include <utility>
+#include <vector>
+
+#include "glib/elements_made_by.h"
+#include "glib/glib_ptr.h"
+#include "webrtc/outgoing.h"
+
+namespace webrtcupload {
+namespace {
+
+constexpr std::chrono::seconds kTasksTimeout{5};
+
+struct Answered {
+  std::mutex mutex;
+  std::condition_variable changed;
+  bool answered = false;
+};
+
+void on_answered(GstPromise*, gpointer data) {
+  Answered& answered = **static_cast<std::shared_ptr<Answered>*>(data);
+  const std::lock_guard lock(answered.mutex);
+  answered.answered = true;
+  answered.changed.notify_all();
+}
+
+// By which the SCTP decoders get what has come.
+std::vector<GstPtr<GstPad>> incoming_pads(GstElement* webrtcbin) {
+  std::vector<GstPtr<GstPad>> pads;
+  if (!GST_IS_BIN(webrtcbin)) return pads;
+  for (const auto& sctpdec : elements_made_by(GST_BIN(webrtcbin), "sctpdec")) {
+    GstPtr<GstPad> pad(gst_element_get_static_pad(sctpdec.get(), "sink"));
+    if (pad) pads.push_back(std::move(pad));
+  }
+  return pads;
+}
+
+}  // namespace
+
+void drop_incoming(GstElement* webrtcbin) {
+  for (const auto& pad : incoming_pads(webrtcbin)) {
+    gst_pad_add_probe(
+        pad.get(),
+        static_cast<GstPadProbeType>(GST_PAD_PROBE_TYPE_BUFFER | GST_PAD_PROBE_TYPE_BUFFER_LIST),
+        [](GstPad*, GstPadProbeInfo*, gpointer) { return GST_PAD_PROBE_DROP; }, nullptr, nullptr);
+  }
+}
+
+void stop_receiving(GstElement* webrtcbin) {
+  for (const auto& pad : incoming_pads(webrtcbin)) {
+    gst_pad_send_event(pad.get(), gst_event_new_flush_start());
+    GST_PAD_STREAM_LOCK(pad.get());
+    GST_PAD_STREAM_UNLOCK(pad.get());
+  }
+}
+
+void ask_in_turn(GstElement* webrtcbin, GstPromise* promise) {
+  if (g_signal_lookup("add-ice-candidate-full", G_OBJECT_TYPE(webrtcbin)) != 0) {
+    g_signal_emit_by_name(webrtcbin, "add-ice-candidate-full", G_MAXUINT, "", promise);
+  } else {
+    g_signal_emit_by_name(webrtcbin, "get-stats", nullptr, promise);
+  }
+}
+
+void finish_tasks(GstElement* webrtcbin) {
+  if (!GST_IS_BIN(webrtcbin)) return;
+  // A webrtcbin that has no such thread answers at once.
+  auto answered = std::make_shared<Answered>();
+  GstPromise* promise = gst_promise_new_with_change_func(
+      on_answered, new std::shared_ptr<Answered>(answered),
+      [](gpointer data) { delete static_cast<std::shared_ptr<Answered>*>(data); });
+  ask_in_turn(webrtcbin, promise);
+  gst_promise_unref(promise);
+  std::unique_lock lock(answered->mutex);
+  answered->changed.wait_for(lock, kTasksTimeout, [&] { return answered->answered; });
+}
+
+void prepare_stop(GstElement* webrtcbin) {
+  // In this order: what is received may open channels, and each sends an acknowledgement; what is
+  // sent may close one.
+  stop_receiving(webrtcbin);
+  stop_sending(webrtcbin);
+  finish_tasks(webrtcbin);
+}
+
+}  // namespace webrtcupload

@@ -1,0 +1,117 @@
+// SPDX-License-Identifier: LGPL-2.1-or-later
+
+#include "webrtc/ice_setup.h"
+
+#include <algorithm>
+#include <array>
+#include <cerrno>
+#include <cstring>
+#include <sys/socket.h>
+#ifdef __linux__
+#include <linux/filter.h>
+#include <linux/if_arp.h>
+#endif
+
+#include "webrtc/ice_sockets.h"
+
+namespace webrtcupload {
+namespace {
+
+// Lets the socket `fd` hear of nothing but what comes over the loopback interface. That is how a
+// packet from this machine to any of its own addresses travels. Needs no privilege, unlike a
+// firewall; SO_BINDTODEVICE with "lo" does not do: a socket is told that such a packet came over
+// the interface which has the address.
+bool filter_to_this_machine(int fd) {
+#ifdef __linux__
+  std::array<sock_filter, 4> program = {{
+      // The kind of interface that the packet arrived at.
+      BPF_STMT(BPF_LD | BPF_W | BPF_ABS, static_cast<__u32>(SKF_AD_OFF + SKF_AD_HATYPE)),
+      BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, ARPHRD_LOOPBACK, 0, 1),
+      BPF_STMT(BPF_RET | BPF_K, 0xffffffff),
+      BPF_STMT(BPF_RET | BPF_K, 0),
+  }};
+  const sock_fprog filter = {.len = program.size(), .filter = program.data()};
+  return setsockopt(fd, SOL_SOCKET, SO_ATTACH_FILTER, &filter, sizeof filter) == 0;
+#else
+  (void)fd;
+  errno = ENOSYS;
+  return false;
+#endif
+}
+
+// Whether the system lets us filter: a sandbox may not.
+bool can_filter() {
+  const GObjectPtr<GSocket> socket(
+      g_socket_new(G_SOCKET_FAMILY_IPV4, G_SOCKET_TYPE_DATAGRAM, G_SOCKET_PROTOCOL_UDP, nullptr));
+  return socket && filter_to_this_machine(g_socket_get_fd(socket.get()));
+}
+
+GObjectPtr<GInetSocketAddress> local_address(GSocket* socket) {
+  GObjectPtr<GSocketAddress> address(g_socket_get_local_address(socket, nullptr));
+  if (!address || !G_IS_INET_SOCKET_ADDRESS(address.get())) return nullptr;
+  return GObjectPtr<GInetSocketAddress>(G_INET_SOCKET_ADDRESS(address.release()));
+}
+
+}  // namespace
+
+std::string set_up_ice(GstElement* webrtcbin, const IceSetup& setup) {
+  const auto agent = nice_agent_of(webrtcbin);
+  if (!agent) return "webrtcbin has no ICE agent; libnice's GStreamer plugin is needed";
+  // Without, a peer that vanishes is never noticed. And libnice's default is to ask the routers
+  // around to open ports.
+  g_object_set(agent.get(), "keepalive-conncheck", TRUE, "upnp", FALSE, nullptr);
+  GObject* object = nullptr;
+  g_object_get(webrtcbin, "ice-agent", &object, nullptr);
+  const GObjectPtr<GObject> ice(object);
+
+  std::vector<std::string> addresses = setup.local_addresses;
+  const bool others = setup.this_machine && only_loopback(addresses) && can_filter();
+  if (others) {
+    for (std::string& address : interface_addresses()) addresses.push_back(std::move(address));
+  }
+  for (const std::string& address : addresses) {
+    gboolean added = FALSE;
+    g_signal_emit_by_name(ice.get(), "add-local-ip-address", address.c_str(), &added);
+    if (!added) return "ICE does not take the local address " + address;
+  }
+  if (const auto& ports = setup.network.udp_ports) {
+    // In the order in which the range is never the wrong way round.
+    g_object_set(ice.get(), "max-rtp-port", guint{ports->last}, "min-rtp-port", guint{ports->first},
+                 nullptr);
+  }
+  // A TCP candidate listens where anybody may connect, on ports of the same range, and would tell
+  // the address in whose place others are announced.
+  if (others || setup.network.udp_ports || !setup.network.announced_addresses.empty()) {
+    g_object_set(agent.get(), "ice-tcp", FALSE, nullptr);
+  }
+  return "";
+}
+
+std::string restrict_to_this_machine(GstElement* webrtcbin) {
+  for (const auto& socket : ice_sockets(webrtcbin)) {
+    // A loopback address is nobody else's anyway.
+    if (const auto address = local_address(socket.get());
+        address &&
+        g_inet_address_get_is_loopback(g_inet_socket_address_get_address(address.get()))) {
+      continue;
+    }
+    if (!filter_to_this_machine(g_socket_get_fd(socket.get()))) {
+      return std::string("a socket cannot be kept to this machine: ") + std::strerror(errno);
+    }
+  }
+  return "";
+}
+
+std::vector<std::uint16_t> ice_ports(GstElement* webrtcbin) {
+  std::vector<std::uint16_t> ports;
+  for (const auto& socket : ice_sockets(webrtcbin)) {
+    if (g_socket_get_socket_type(socket.get()) != G_SOCKET_TYPE_DATAGRAM) continue;
+    const auto address = local_address(socket.get());
+    if (address) ports.push_back(g_inet_socket_address_get_port(address.get()));
+  }
+  std::ranges::sort(ports);
+  ports.erase(std::unique(ports.begin(), ports.end()), ports.end());
+  return ports;
+}
+
+}  // namespace webrtcupload

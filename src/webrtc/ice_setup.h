@@ -1,0 +1,39 @@
+// SPDX-License-Identifier: LGPL-2.1-or-later
+//
+// webrtcbin's ICE agent: which addresses and ports it uses, and who reaches it there.
+
+#pragma once
+
+#include <gst/gst.h>
+
+#include <cstdint>
+#include <string>
+#include <vector>
+
+#include "webrtc/ice_network.h"
+
+namespace webrtcupload {
+
+struct IceSetup {
+  // Where to listen; empty = every interface.
+  std::vector<std::string> local_addresses;
+  // Peers are on this machine, and no other machine may reach it. With loopback addresses it
+  // listens at the machine's other addresses as well, for browsers that leave loopback out (Firefox
+  // does). restrict_to_this_machine() keeps the others out.
+  bool this_machine = false;
+  IceNetwork network;
+};
+
+// Before webrtcbin leaves READY. An empty string, or what is wrong.
+[[nodiscard]] std::string set_up_ice(GstElement* webrtcbin, const IceSetup& setup);
+
+// The kernel throws away whatever the sockets are sent by other machines, from now on. Before
+// anybody knows the local description: without its password nothing that came earlier has any
+// effect. An empty string, or what is wrong. Not under the PC lock.
+[[nodiscard]] std::string restrict_to_this_machine(GstElement* webrtcbin);
+
+// The UDP ports on which ICE listens, each once, in order; none before it gathers candidates, or if
+// that failed. Not under the PC lock.
+[[nodiscard]] std::vector<std::uint16_t> ice_ports(GstElement* webrtcbin);
+
+}  // namespace webrtcupload

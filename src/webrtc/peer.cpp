@@ -1,0 +1,671 @@
+// SPDX-License-Identifier: LGPL-2.1-or-later
+
+#include "webrtc/peer.h"
+
+#include <gio/gio.h>
+#include <gst/webrtc/webrtc.h>
+
+#include <algorithm>
+#include <atomic>
+#include <chrono>
+#include <condition_variable>
+#include <map>
+#include <mutex>
+#include <optional>
+#include <set>
+#include <utility>
+
+#include "glib/elements_made_by.h"
+#include "glib/signal_connection.h"
+#include "webrtc/association.h"
+#include "webrtc/channels.h"
+#include "webrtc/ending.h"
+#include "webrtc/fingerprint.h"
+#include "webrtc/goodbye.h"
+#include "webrtc/sdp/ice_candidates.h"
+#include "webrtc/ice_setup.h"
+#include "glib/main_context.h"
+
+namespace webrtcupload {
+namespace {
+
+using DescriptionPtr = std::unique_ptr<GstWebRTCSessionDescription,
+                                       FunctionDeleter<gst_webrtc_session_description_free>>;
+
+DescriptionPtr parse_description(GstWebRTCSDPType type, const std::string& text) {
+  GstSDPMessage* message = nullptr;
+  if (text.empty()) return nullptr;  // Which GStreamer asserts.
+  if (gst_sdp_message_new_from_text(text.c_str(), &message) != GST_SDP_OK) {
+    if (message) gst_sdp_message_free(message);
+    return nullptr;
+  }
+  return DescriptionPtr(gst_webrtc_session_description_new(type, message));
+}
+
+// What a promise of webrtcbin came to.
+struct PromiseResult {
+  std::string problem;         // Empty if it went well.
+  DescriptionPtr description;  // Of create-offer and create-answer.
+};
+
+PromiseResult read_promise(GstPromise* promise, const char* field) {
+  PromiseResult result;
+  if (gst_promise_wait(promise) != GST_PROMISE_RESULT_REPLIED) {
+    result.problem = "webrtcbin was stopped";
+    return result;
+  }
+  const GstStructure* reply = gst_promise_get_reply(promise);
+  if (reply && gst_structure_has_field(reply, "error")) {
+    GError* error = nullptr;
+    gst_structure_get(reply, "error", G_TYPE_ERROR, &error, nullptr);
+    result.problem = error ? error->message : "webrtcbin failed";
+    g_clear_error(&error);
+  } else if (field) {
+    GstWebRTCSessionDescription* description = nullptr;
+    if (reply) {
+      gst_structure_get(reply, field, GST_TYPE_WEBRTC_SESSION_DESCRIPTION, &description, nullptr);
+    }
+    result.description.reset(description);
+    if (!description) result.problem = "webrtcbin made no session description";
+  }
+  return result;
+}
+
+struct DtlsStatus {
+  GstWebRTCDTLSTransportState state = GST_WEBRTC_DTLS_TRANSPORT_STATE_NEW;
+  std::string remote_certificate;  // Once connected.
+};
+
+DtlsStatus dtls_status(GstElement* webrtcbin) {
+  DtlsStatus status;
+  GObject* sctp = nullptr;
+  GObject* dtls = nullptr;
+  g_object_get(webrtcbin, "sctp-transport", &sctp, nullptr);
+  if (sctp) g_object_get(sctp, "transport", &dtls, nullptr);
+  if (dtls) {
+    char* certificate = nullptr;
+    g_object_get(dtls, "state", &status.state, "remote-certificate", &certificate, nullptr);
+    if (certificate) status.remote_certificate = certificate;
+    g_free(certificate);
+  }
+  g_clear_object(&dtls);
+  g_clear_object(&sctp);
+  return status;
+}
+
+// In webrtcbin's form, with the credentials before the host.
+std::string turn_uri(const std::string& scheme, const IceServer& server, const std::string& rest) {
+  const GCharPtr user(g_uri_escape_string(server.username.c_str(), nullptr, FALSE));
+  const GCharPtr password(g_uri_escape_string(server.credential.c_str(), nullptr, FALSE));
+  return scheme + "://" + user.get() + ":" + password.get() + "@" + rest;
+}
+
+// How many promises webrtcbin has still to fulfil. Stopped while it takes a description, it can
+// forget a transport that it is just adding, which then runs for ever.
+class Promises {
+ public:
+  void given() {
+    const std::lock_guard lock(mutex_);
+    ++open_;
+  }
+  void fulfilled() {
+    const std::lock_guard lock(mutex_);
+    --open_;
+    changed_.notify_all();
+  }
+  void wait() {
+    std::unique_lock lock(mutex_);
+    changed_.wait_for(lock, kTimeout, [this] { return open_ == 0; });
+  }
+
+ private:
+  static constexpr std::chrono::milliseconds kTimeout{5000};
+  std::mutex mutex_;
+  std::condition_variable changed_;
+  int open_ = 0;
+};
+
+// Calls `then` on `context` when webrtcbin fulfilled the promise, which it does on its own thread.
+GstPromise* make_promise(GMainContext* context, std::shared_ptr<Promises> promises,
+                         const char* field, std::function<void(PromiseResult)> then) {
+  struct Waiting {
+    GMainContext* context;
+    std::shared_ptr<Promises> promises;
+    const char* field;
+    std::function<void(PromiseResult)> then;
+  };
+  promises->given();
+  return gst_promise_new_with_change_func(
+      [](GstPromise* promise, gpointer data) {
+        auto* waiting = static_cast<Waiting*>(data);
+        auto result = std::make_shared<PromiseResult>(read_promise(promise, waiting->field));
+        gst_promise_unref(promise);
+        // Moved, since what is in it belongs to the context's thread, its end included.
+        post_to(waiting->context,
+                [result, then = std::move(waiting->then)] { then(std::move(*result)); });
+        waiting->promises->fulfilled();
+      },
+      new Waiting{g_main_context_ref(context), std::move(promises), field, std::move(then)},
+      [](gpointer data) {
+        auto* waiting = static_cast<Waiting*>(data);
+        g_main_context_unref(waiting->context);
+        delete waiting;
+      });
+}
+
+void stop(GstElement* pipeline, GstElement* webrtcbin) {
+  prepare_stop(webrtcbin);
+  gst_element_set_state(pipeline, GST_STATE_NULL);
+}
+
+}  // namespace
+
+struct Peer::Impl {
+  GMainContext* context;
+  PeerOptions options;
+  Events events;
+  std::weak_ptr<Peer> self;
+
+  GstPtr<GstElement> pipeline;  // Null from close() on: it is stopped there.
+  GstPtr<GstElement> webrtcbin;
+  GSource* bus_source = nullptr;
+  std::shared_ptr<Promises> promises = std::make_shared<Promises>();
+  std::vector<SignalConnection> connections;
+  SignalConnection dtls_connection;
+  Timer gather_timer;
+  SdpCallback waiting_for_candidates;
+  std::string remote_fingerprint;
+  bool certificate_checked = false;
+  // Shared with a probe, which may outlive this.
+  std::shared_ptr<std::atomic<std::uint64_t>> packets;
+  bool gone = false;
+  bool closed = false;
+
+  // The channels that the other side announced: how many, and the labels of the first ones. Filled
+  // on the pc thread; the mutex is a leaf.
+  struct Announced {
+    static constexpr std::size_t kMostLabels = 16;
+    std::mutex mutex;
+    std::size_t count = 0;
+    std::set<std::string> labels;
+
+    // How many there are with this one.
+    std::size_t add(const std::string& label) {
+      const std::lock_guard lock(mutex);
+      if (labels.size() < kMostLabels) labels.insert(label);
+      return ++count;
+    }
+  };
+  std::shared_ptr<Announced> announced = std::make_shared<Announced>();
+
+  // Label and how many messages may wait. Read in on-data-channel, on the pc thread; written
+  // before start().
+  using Labels = std::map<std::string, std::size_t>;
+  std::shared_ptr<Labels> watched_labels = std::make_shared<Labels>();
+
+  explicit Impl(GMainContext* owner) : context(g_main_context_ref(owner)), gather_timer(owner) {}
+
+  ~Impl() {
+    stop_listening();
+    if (pipeline) {
+      promises->wait();
+      stop(pipeline.get(), webrtcbin.get());
+    }
+    g_main_context_unref(context);
+  }
+
+  void stop_listening() {
+    connections.clear();
+    dtls_connection.disconnect();
+    gather_timer.cancel();
+    if (GSource* source = std::exchange(bus_source, nullptr)) {
+      g_source_destroy(source);
+      g_source_unref(source);
+    }
+  }
+
+  // Runs `function` on the context if the peer is still in use then.
+  std::function<void()> later(std::function<void(Impl&)> function) const {
+    return [context = context, self = self, function = std::move(function)] {
+      post_to(context, [self, function] {
+        const auto peer = self.lock();
+        if (peer && !peer->impl_->closed) function(*peer->impl_);
+      });
+    };
+  }
+
+  // For promises: as above, with the result.
+  template <typename Function>
+  std::function<void(PromiseResult)> when_done(Function function) const {
+    return [self = self, function = std::move(function)](PromiseResult result) {
+      const auto peer = self.lock();
+      if (peer && !peer->impl_->closed) function(*peer->impl_, std::move(result));
+    };
+  }
+
+  void set_gone(const std::string& why) {
+    if (std::exchange(gone, true) || closed) return;
+    if (auto callback = std::exchange(waiting_for_candidates, nullptr)) {
+      gather_timer.cancel();
+      callback(PeerError{why});
+    }
+    if (events.gone) events.gone(why);
+  }
+
+  bool build(std::string& problem) {
+    webrtcbin = ref_gst(gst_element_factory_make("webrtcbin", nullptr));
+    if (!webrtcbin) {
+      problem = "GStreamer has no webrtcbin; its \"bad\" plugins and libnice's are needed";
+      return false;
+    }
+    pipeline = GstPtr<GstElement>(GST_ELEMENT(gst_object_ref_sink(gst_pipeline_new(nullptr))));
+    gst_util_set_object_arg(G_OBJECT(webrtcbin.get()), "bundle-policy", "max-bundle");
+    gst_bin_add(GST_BIN(pipeline.get()), webrtcbin.get());
+    give_own_association(webrtcbin.get());
+    // For as long as there is a webrtcbin, beyond close(): channels come until it has stopped.
+    keep_channels(webrtcbin.get());
+    problem = set_up_ice(webrtcbin.get(), {.local_addresses = options.local_addresses,
+                                           .this_machine = options.this_machine,
+                                           .network = options.network});
+    if (!problem.empty()) return false;
+    if (!only_loopback(options.local_addresses)) add_ice_servers();
+    connect();
+    return true;
+  }
+
+  void add_ice_servers() {
+    bool has_stun = false;
+    for (const IceServer& server : options.ice_servers) {
+      for (const std::string& url : server.urls) {
+        const std::size_t colon = url.find(':');
+        const std::string scheme = url.substr(0, colon);
+        const std::string rest = colon == std::string::npos ? "" : url.substr(colon + 1);
+        if (scheme == "stun" && !std::exchange(has_stun, true)) {
+          g_object_set(webrtcbin.get(), "stun-server", ("stun://" + rest).c_str(), nullptr);
+        } else if (scheme == "turn" || scheme == "turns") {
+          gboolean added = FALSE;
+          g_signal_emit_by_name(webrtcbin.get(), "add-turn-server",
+                                turn_uri(scheme, server, rest).c_str(), &added);
+          if (!added) g_message("a TURN server was not understood");
+        }
+      }
+    }
+  }
+
+  using Notify = std::function<void()>;
+
+  void connect() {
+    const auto on_notify = G_CALLBACK(+[](GObject*, GParamSpec*, Notify* notify) { (*notify)(); });
+    connections.emplace_back(webrtcbin.get(), "notify::connection-state", on_notify,
+                             later([](Impl& impl) { impl.check_connection(); }));
+    connections.emplace_back(webrtcbin.get(), "notify::ice-gathering-state", on_notify,
+                             later([](Impl& impl) { impl.check_gathering(); }));
+
+    using OnChannel = std::function<void(GstElement*, GstWebRTCDataChannel*)>;
+    // On the pc thread, with the PC lock held: never owns the peer, whose end would deadlock here.
+    OnChannel on_channel = [context = context, self = self, labels = watched_labels,
+                            announced = announced,
+                            too_many = later([](Impl& impl) { impl.on_too_many_channels(); })](
+                               GstElement* of, GstWebRTCDataChannel* channel) {
+      char* raw = nullptr;
+      g_object_get(channel, "label", &raw, nullptr);
+      const std::string label = raw ? raw : "";
+      g_free(raw);
+      if (const std::size_t count = announced->add(label); count > kMostChannels) {
+        // Others may be on their way here.
+        if (count == kMostChannels + 1) {
+          drop_incoming(of);
+          too_many();
+        }
+        return;
+      }
+      const auto found = labels->find(label);
+      if (found == labels->end()) return;
+      auto wrapped = DataChannel::create(channel, context, found->second);
+      post_to(context, [self, wrapped = std::move(wrapped)] {
+        const auto peer = self.lock();
+        if (!peer || peer->impl_->closed) return;
+        if (peer->impl_->events.channel) peer->impl_->events.channel(wrapped);
+      });
+    };
+    connections.emplace_back(webrtcbin.get(), "on-data-channel",
+                             G_CALLBACK(+[](GstElement* of, GstWebRTCDataChannel* channel,
+                                            OnChannel* handler) { (*handler)(of, channel); }),
+                             std::move(on_channel));
+
+    GstBus* bus = gst_element_get_bus(pipeline.get());
+    bus_source = gst_bus_create_watch(bus);
+    // An error of webrtcbin's is an end. The commonest is sctpenc's when the other side closed the
+    // connection.
+    g_source_set_callback(
+        bus_source, G_SOURCE_FUNC(+[](GstBus*, GstMessage* message, gpointer data) -> gboolean {
+          if (GST_MESSAGE_TYPE(message) == GST_MESSAGE_ERROR) {
+            static_cast<Impl*>(data)->on_error(message);
+          }
+          return G_SOURCE_CONTINUE;
+        }),
+        this, nullptr);
+    g_source_attach(bus_source, context);
+    gst_object_unref(bus);
+  }
+
+  void on_error(GstMessage* message) {
+    GError* error = nullptr;
+    gst_message_parse_error(message, &error, nullptr);
+    const std::string text = error ? error->message : "unknown error";
+    g_clear_error(&error);
+    GstObject* source = GST_MESSAGE_SRC(message);
+    if (source != GST_OBJECT(webrtcbin.get()) &&
+        !gst_object_has_as_ancestor(source, GST_OBJECT(webrtcbin.get()))) {
+      // An encoder's, say. The connection does not depend on it.
+      g_message("%s: %s", GST_OBJECT_NAME(source), text.c_str());
+      return;
+    }
+    bool hung_up = false;
+    if (GST_IS_ELEMENT(GST_MESSAGE_SRC(message))) {
+      GstElementFactory* factory = gst_element_get_factory(GST_ELEMENT(GST_MESSAGE_SRC(message)));
+      hung_up = factory && g_strcmp0(GST_OBJECT_NAME(factory), "sctpenc") == 0;
+    }
+    const auto keep = self.lock();
+    set_gone(hung_up ? "the peer closed the connection" : "the connection failed: " + text);
+  }
+
+  void check_connection() {
+    GstWebRTCPeerConnectionState state = GST_WEBRTC_PEER_CONNECTION_STATE_NEW;
+    g_object_get(webrtcbin.get(), "connection-state", &state, nullptr);
+    if (state == GST_WEBRTC_PEER_CONNECTION_STATE_CONNECTED) {
+      count_packets();
+      if (events.connected) events.connected();
+    } else if (state == GST_WEBRTC_PEER_CONNECTION_STATE_FAILED) {
+      set_gone("the connection to the peer was lost");
+    }
+  }
+
+  void count_packets() {
+    if (packets) return;
+    packets = std::make_shared<std::atomic<std::uint64_t>>(0);
+    for (const auto& sctpdec : elements_made_by(GST_BIN(webrtcbin.get()), "sctpdec")) {
+      const GstPtr<GstPad> pad(gst_element_get_static_pad(sctpdec.get(), "sink"));
+      if (!pad) continue;
+      using Count = std::shared_ptr<std::atomic<std::uint64_t>>;
+      gst_pad_add_probe(
+          pad.get(), GST_PAD_PROBE_TYPE_BUFFER,
+          [](GstPad*, GstPadProbeInfo*, gpointer count) {
+            ++**static_cast<Count*>(count);
+            return GST_PAD_PROBE_OK;
+          },
+          new Count(packets), [](gpointer count) { delete static_cast<Count*>(count); });
+    }
+  }
+
+  // The DTLS transport exists once a description is set.
+  void watch_dtls() {
+    if (dtls_connection) return;
+    GObject* sctp = nullptr;
+    GObject* dtls = nullptr;
+    g_object_get(webrtcbin.get(), "sctp-transport", &sctp, nullptr);
+    if (sctp) g_object_get(sctp, "transport", &dtls, nullptr);
+    if (dtls) {
+      dtls_connection =
+          SignalConnection(dtls, "notify::state",
+                           G_CALLBACK(+[](GObject*, GParamSpec*, Notify* notify) { (*notify)(); }),
+                           later([](Impl& impl) { impl.check_dtls(); }));
+    }
+    g_clear_object(&dtls);
+    g_clear_object(&sctp);
+  }
+
+  void check_dtls() {
+    const DtlsStatus status = dtls_status(webrtcbin.get());
+    if (status.state == GST_WEBRTC_DTLS_TRANSPORT_STATE_CLOSED) {
+      set_gone("the peer closed the connection");
+    } else if (status.state == GST_WEBRTC_DTLS_TRANSPORT_STATE_FAILED) {
+      set_gone("the encrypted connection to the peer failed");
+    } else if (status.state == GST_WEBRTC_DTLS_TRANSPORT_STATE_CONNECTED &&
+               !std::exchange(certificate_checked, true) &&
+               !matches_fingerprint(status.remote_certificate, remote_fingerprint)) {
+      if (std::exchange(gone, true)) return;
+      if (events.untrusted) {
+        events.untrusted("the peer's certificate is not the one its session description announced");
+      }
+    }
+  }
+
+  void on_too_many_channels() {
+    if (gone || !events.too_many_channels) return;
+    const auto keep = self.lock();
+    events.too_many_channels("the client has opened more than " + std::to_string(kMostChannels) +
+                             " data channels");
+  }
+
+  void check_gathering() {
+    if (!waiting_for_candidates) return;
+    GstWebRTCICEGatheringState state = GST_WEBRTC_ICE_GATHERING_STATE_NEW;
+    g_object_get(webrtcbin.get(), "ice-gathering-state", &state, nullptr);
+    if (state == GST_WEBRTC_ICE_GATHERING_STATE_COMPLETE) finish_gathering();
+  }
+
+  // Hands out the local description with whatever candidates it holds by now.
+  void finish_gathering() {
+    gather_timer.cancel();
+    const auto callback = std::exchange(waiting_for_candidates, nullptr);
+    if (!callback) return;
+    GstWebRTCSessionDescription* description = nullptr;
+    g_object_get(webrtcbin.get(), "local-description", &description, nullptr);
+    if (!description) {
+      // An offer is not "the local description" before it is answered.
+      g_object_get(webrtcbin.get(), "pending-local-description", &description, nullptr);
+    }
+    const DescriptionPtr owned(description);
+    if (!owned) return callback(PeerError{"webrtcbin made no session description"});
+    char* text = gst_sdp_message_as_text(owned->sdp);
+    const std::string sdp(text);
+    g_free(text);
+    if (sdp.find("a=candidate:") == std::string::npos) return callback(no_candidates());
+    if (options.this_machine) {
+      const std::string problem = restrict_to_this_machine(webrtcbin.get());
+      if (!problem.empty()) return callback(PeerError{problem});
+    }
+    callback(announce_addresses(sdp, options.network.announced_addresses));
+  }
+
+  // For the end of a sentence about packets that do not get through.
+  [[nodiscard]] std::string listens_at() const {
+    std::string ports;
+    if (const auto& range = options.network.udp_ports) {
+      ports = to_string(*range);
+    } else {
+      for (const std::uint16_t port : ice_ports(webrtcbin.get())) {
+        ports += (ports.empty() ? "" : ", ") + std::to_string(port);
+      }
+    }
+    std::string text = "; this machine listens on UDP port " + ports;
+    const auto& addresses = options.network.announced_addresses;
+    for (const std::string& address : addresses) {
+      text += (&address == addresses.data() ? ", announced as that of " : " and ") + address;
+    }
+    return text;
+  }
+
+  [[nodiscard]] PeerError no_candidates() const {
+    if (const auto& ports = options.network.udp_ports) {
+      return PeerError{"none of the UDP ports " + to_string(*ports) + " is free", true};
+    }
+    return PeerError{"no network address was found to listen on"};
+  }
+
+  void set_local(DescriptionPtr description, SdpCallback callback) {
+    waiting_for_candidates = std::move(callback);
+    GstPromise* promise = make_promise(
+        context, promises, nullptr, when_done([](Impl& impl, PromiseResult result) {
+          if (!result.problem.empty()) {
+            const auto fail = std::exchange(impl.waiting_for_candidates, nullptr);
+            if (fail) fail(PeerError{result.problem});
+            return;
+          }
+          impl.watch_dtls();
+          // Gathering that has failed is never complete.
+          if (impl.options.network.udp_ports && ice_ports(impl.webrtcbin.get()).empty()) {
+            const auto fail = std::exchange(impl.waiting_for_candidates, nullptr);
+            if (fail) fail(impl.no_candidates());
+            return;
+          }
+          impl.gather_timer.start(impl.options.gather_timeout, [&impl] {
+            const auto keep = impl.self.lock();
+            impl.finish_gathering();
+          });
+          impl.check_gathering();
+        }));
+    g_signal_emit_by_name(webrtcbin.get(), "set-local-description", description.get(), promise);
+  }
+
+  // create-offer or create-answer, then on.
+  void create_description(const char* signal, const char* field, SdpCallback callback) {
+    GstPromise* promise =
+        make_promise(context, promises, field,
+                     when_done([callback = std::move(callback)](Impl& impl, PromiseResult result) {
+                       if (!result.problem.empty()) return callback(PeerError{result.problem});
+                       impl.set_local(std::move(result.description), callback);
+                     }));
+    g_signal_emit_by_name(webrtcbin.get(), signal, nullptr, promise);
+  }
+
+  // `then` gets an empty string if it worked.
+  void set_remote(GstWebRTCSDPType type, const std::string& sdp,
+                  std::function<void(Impl&, std::string)> then) {
+    const DescriptionPtr description = parse_description(type, sdp);
+    if (!description) return then(*this, "the session description could not be parsed");
+    remote_fingerprint = fingerprint_in(sdp);
+    GstPromise* promise =
+        make_promise(context, promises, nullptr,
+                     when_done([then = std::move(then)](Impl& impl, PromiseResult result) {
+                       then(impl, std::move(result.problem));
+                     }));
+    g_signal_emit_by_name(webrtcbin.get(), "set-remote-description", description.get(), promise);
+  }
+};
+
+Peer::Peer(std::unique_ptr<Impl> impl) : impl_(std::move(impl)) {}
+
+Peer::~Peer() { impl_->closed = true; }
+
+std::shared_ptr<Peer> Peer::create(GMainContext* context, PeerOptions options, Events events,
+                                   std::string& problem) {
+  auto impl = std::make_unique<Impl>(context);
+  impl->options = std::move(options);
+  impl->events = std::move(events);
+  std::shared_ptr<Peer> peer(new Peer(std::move(impl)));
+  peer->impl_->self = peer;
+  if (!peer->impl_->build(problem)) return nullptr;
+  return peer;
+}
+
+ConnectStage Peer::stage() const { return connect_stage(impl_->webrtcbin.get()); }
+
+std::string Peer::why_no_upload(const std::string& label) const {
+  const ConnectStage missing = stage();
+  if (missing == ConnectStage::kIce) return missing_at(missing, "client") + impl_->listens_at();
+  if (missing != ConnectStage::kChannel) return missing_at(missing, "client");
+  const std::lock_guard lock(impl_->announced->mutex);
+  const auto& labels = impl_->announced->labels;
+  if (labels.empty()) {
+    return "the client is connected, but announced no data channel (one that is made with "
+           "negotiated: true is never announced)";
+  }
+  if (!labels.contains(label)) {
+    return "the client is connected, but announced no data channel with the label \"" + label +
+           "\"";
+  }
+  return "the client opened its data channel \"" + label + "\", but sent no chunk over it";
+}
+
+std::uint64_t Peer::packets_received() const { return impl_->packets ? impl_->packets->load() : 0; }
+
+GstElement* Peer::webrtcbin() const { return impl_->webrtcbin.get(); }
+
+void Peer::watch_channel(std::string label, std::size_t max_pending) {
+  (*impl_->watched_labels)[std::move(label)] = max_pending;
+}
+
+bool Peer::start() {
+  return gst_element_set_state(impl_->pipeline.get(), GST_STATE_PLAYING) !=
+         GST_STATE_CHANGE_FAILURE;
+}
+
+void Peer::answer(const Offer& offer, SdpCallback callback) {
+  SdpCallback complete = [plan = offer.answer, callback = std::move(callback)](
+                             std::variant<std::string, PeerError> result) {
+    if (const auto* sdp = std::get_if<std::string>(&result)) {
+      auto whole = complete_answer(plan, *sdp);
+      if (!whole) return callback(PeerError{"webrtcbin's answer lacks a section"});
+      return callback(std::move(*whole));
+    }
+    callback(std::move(result));
+  };
+  // Where only this machine's peers are let in, nobody else is sent anything either.
+  const std::string seen =
+      impl_->options.this_machine ? keep_candidates(offer.sdp, is_of_this_machine) : offer.sdp;
+  impl_->set_remote(GST_WEBRTC_SDP_TYPE_OFFER, seen,
+                    [complete = std::move(complete)](Impl& impl, const std::string& problem) {
+                      if (!problem.empty()) return complete(PeerError{problem});
+                      impl.create_description("create-answer", "answer", complete);
+                    });
+}
+
+std::shared_ptr<DataChannel> Peer::create_channel(const std::string& label,
+                                                  std::size_t max_pending) {
+  GstWebRTCDataChannel* channel = nullptr;
+  g_signal_emit_by_name(impl_->webrtcbin.get(), "create-data-channel", label.c_str(), nullptr,
+                        &channel);
+  if (!channel) return nullptr;
+  auto wrapped = DataChannel::create(channel, impl_->context, max_pending);
+  g_object_unref(channel);
+  return wrapped;
+}
+
+void Peer::offer(SdpCallback callback) {
+  impl_->create_description("create-offer", "offer", std::move(callback));
+}
+
+void Peer::accept_answer(const std::string& answer_sdp, ErrorCallback callback) {
+  impl_->set_remote(GST_WEBRTC_SDP_TYPE_ANSWER, answer_sdp,
+                    [callback = std::move(callback)](Impl& impl, std::string problem) {
+                      impl.watch_dtls();
+                      callback(std::move(problem));
+                    });
+}
+
+void Peer::close(DoneCallback done) {
+  Impl& impl = *impl_;
+  if (std::exchange(impl.closed, true)) return post_to(impl.context, std::move(done));
+  impl.stop_listening();
+  impl.waiting_for_candidates = nullptr;
+  // On a thread of GStreamer's: the goodbye takes a moment, and so can webrtcbin.
+  struct Close {
+    GMainContext* context;
+    bool gone;
+    GstPtr<GstElement> webrtcbin;
+    std::shared_ptr<Promises> promises;
+    DoneCallback done;
+  };
+  // It has all it needs, also if the peer is destroyed and the context no longer run meanwhile.
+  const GstPtr<GstElement> pipeline = std::move(impl.pipeline);
+  gst_element_call_async(
+      pipeline.get(),
+      [](GstElement* stopping, gpointer data) {
+        auto* close = static_cast<Close*>(data);
+        close->promises->wait();
+        if (!close->gone) say_goodbye(close->webrtcbin.get());
+        stop(stopping, close->webrtcbin.get());
+        post_to(close->context, std::move(close->done));
+      },
+      new Close{g_main_context_ref(impl.context), impl.gone, ref_gst(impl.webrtcbin.get()),
+                impl.promises, std::move(done)},
+      [](gpointer data) {
+        auto* close = static_cast<Close*>(data);
+        g_main_context_unref(close->context);
+        delete close;
+      });
+}
+
+}  // namespace webrtcupload
