@@ -47,15 +47,15 @@
 #include <utility>
 #include <vector>
 
-#include "webrtc/find_webrtcbin.h"
+#include "glib/debug.h"
 #include "glib/glib_ptr.h"
-#include "webrtc/pipeline_end.h"
 #include "results/result_session.h"
 #include "webrtc/channels.h"
+#include "webrtc/find_webrtcbin.h"
+#include "webrtc/pipeline_end.h"
 #include "webrtc/workarounds.h"
 
-GST_DEBUG_CATEGORY(gst_webrtc_result_sink_debug);
-#define GST_CAT_DEFAULT gst_webrtc_result_sink_debug
+#define GST_CAT_DEFAULT webrtcupload::debug::result_sink()
 
 namespace {
 
@@ -113,10 +113,7 @@ struct _GstWebrtcResultSink {
 };
 
 #define gst_webrtc_result_sink_parent_class parent_class
-G_DEFINE_FINAL_TYPE_WITH_CODE(GstWebrtcResultSink, gst_webrtc_result_sink, GST_TYPE_BASE_SINK,
-                              GST_DEBUG_CATEGORY_INIT(gst_webrtc_result_sink_debug,
-                                                      "webrtcresultsink", 0,
-                                                      "Sender of results over a data channel"))
+G_DEFINE_FINAL_TYPE(GstWebrtcResultSink, gst_webrtc_result_sink, GST_TYPE_BASE_SINK)
 GST_ELEMENT_REGISTER_DEFINE(webrtcresultsink, "webrtcresultsink", GST_RANK_NONE,
                             GST_TYPE_WEBRTC_RESULT_SINK)
 

@@ -40,12 +40,12 @@
 #include <limits>
 #include <string>
 
+#include "glib/debug.h"
 #include "upload/upload_source.h"
 #include "webrtc/channels.h"
 #include "webrtc/workarounds.h"
 
-GST_DEBUG_CATEGORY(gst_webrtc_upload_debug);
-#define GST_CAT_DEFAULT gst_webrtc_upload_debug
+#define GST_CAT_DEFAULT webrtcupload::debug::upload()
 
 using webrtcupload::Duration;
 using webrtcupload::UploadSource;
@@ -515,6 +515,8 @@ void install_properties(GObjectClass* object_class) {
   g_object_class_install_properties(object_class, PROP_COUNT, properties);
 }
 
+void cancel(GstWebrtcUpload* self) { self->source->cancel(); }
+
 void install_signals(GObjectClass* object_class) {
   const GType type = G_OBJECT_CLASS_TYPE(object_class);
   /**
@@ -575,7 +577,7 @@ void install_signals(GObjectClass* object_class) {
    */
   cancel_signal = g_signal_new_class_handler(
       "cancel", type, static_cast<GSignalFlags>(G_SIGNAL_RUN_LAST | G_SIGNAL_ACTION),
-      G_CALLBACK(gst_webrtc_upload_cancel), nullptr, nullptr, nullptr, G_TYPE_NONE, 0);
+      G_CALLBACK(cancel), nullptr, nullptr, nullptr, G_TYPE_NONE, 0);
 }
 
 }  // namespace
@@ -595,8 +597,6 @@ GType gst_webrtc_upload_state_get_type(void) {
 }
 
 static void gst_webrtc_upload_class_init(GstWebrtcUploadClass* klass) {
-  GST_DEBUG_CATEGORY_INIT(gst_webrtc_upload_debug, "webrtcupload", 0,
-                          "Upload over a WebRTC data channel");
   auto* object_class = G_OBJECT_CLASS(klass);
   object_class->set_property = set_property;
   object_class->get_property = get_property;
@@ -633,11 +633,3 @@ static void gst_webrtc_upload_init(GstWebrtcUpload* self) {
   gst_pad_add_probe(GST_BASE_SRC_PAD(element), GST_PAD_PROBE_TYPE_EVENT_DOWNSTREAM, on_src_event,
                     self, nullptr);
 }
-
-void gst_webrtc_upload_attach(GstWebrtcUpload* self, GstElement* webrtcbin) {
-  self->source->attach(webrtcbin);
-}
-
-void gst_webrtc_upload_cancel(GstWebrtcUpload* self) { self->source->cancel(); }
-
-void gst_webrtc_upload_refuse(GstWebrtcUpload* self, const char* why) { self->source->refuse(why); }

@@ -51,16 +51,16 @@
 #include <utility>
 
 #include "core/chunk_sender.h"
-#include "webrtc/find_webrtcbin.h"
+#include "glib/debug.h"
 #include "glib/glib_ptr.h"
-#include "webrtc/pipeline_end.h"
 #include "sending/sender_channel.h"
 #include "sending/sender_session.h"
 #include "webrtc/channels.h"
+#include "webrtc/find_webrtcbin.h"
+#include "webrtc/pipeline_end.h"
 #include "webrtc/workarounds.h"
 
-GST_DEBUG_CATEGORY(gst_webrtc_upload_sink_debug);
-#define GST_CAT_DEFAULT gst_webrtc_upload_sink_debug
+#define GST_CAT_DEFAULT webrtcupload::debug::sink()
 
 namespace {
 
@@ -115,10 +115,7 @@ struct _GstWebrtcUploadSink {
 };
 
 #define gst_webrtc_upload_sink_parent_class parent_class
-G_DEFINE_FINAL_TYPE_WITH_CODE(GstWebrtcUploadSink, gst_webrtc_upload_sink, GST_TYPE_BASE_SINK,
-                              GST_DEBUG_CATEGORY_INIT(gst_webrtc_upload_sink_debug,
-                                                      "webrtcuploadsink", 0,
-                                                      "Sender of uploads over a data channel"))
+G_DEFINE_FINAL_TYPE(GstWebrtcUploadSink, gst_webrtc_upload_sink, GST_TYPE_BASE_SINK)
 GST_ELEMENT_REGISTER_DEFINE(webrtcuploadsink, "webrtcuploadsink", GST_RANK_NONE,
                             GST_TYPE_WEBRTC_UPLOAD_SINK)
 

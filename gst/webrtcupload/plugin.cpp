@@ -8,7 +8,6 @@
 #include "gst/webrtcupload/gstwebrtcresultsink.h"
 #include "gst/webrtcupload/gstwebrtcupload.h"
 #include "gst/webrtcupload/gstwebrtcuploadopaque.h"
-#include "gst/webrtcuploadserver/gstwebrtcuploadserver.h"
 #include "gst/webrtcupload/gstwebrtcuploadsink.h"
 #include "gst/webrtcupload/gstwebrtcuploadvpxdec.h"
 
@@ -16,7 +15,6 @@ static gboolean plugin_init(GstPlugin* plugin) {
   gboolean registered = FALSE;
   registered |= GST_ELEMENT_REGISTER(webrtcupload, plugin);
   registered |= GST_ELEMENT_REGISTER(webrtcuploadopaque, plugin);
-  registered |= GST_ELEMENT_REGISTER(webrtcuploadserver, plugin);
   registered |= GST_ELEMENT_REGISTER(webrtcuploadsink, plugin);
   registered |= GST_ELEMENT_REGISTER(webrtcuploadvp8dec, plugin);
   registered |= GST_ELEMENT_REGISTER(webrtcuploadvp9dec, plugin);

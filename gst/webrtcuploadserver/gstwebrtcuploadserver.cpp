@@ -40,8 +40,8 @@
 #include <variant>
 
 #include "core/upload_limits.h"
-#include "gst/webrtcupload/gstwebrtcupload.h"
 #include "signalling/upload_server.h"
+#include "upload/upload_source.h"
 
 GST_DEBUG_CATEGORY_STATIC(webrtc_upload_server_debug);
 #define GST_CAT_DEFAULT webrtc_upload_server_debug
@@ -53,6 +53,7 @@ using webrtcupload::IceNetworkError;
 using webrtcupload::IceServer;
 using webrtcupload::UdpPortRange;
 using webrtcupload::UploadServer;
+using webrtcupload::UploadSource;
 
 namespace {
 
@@ -103,7 +104,8 @@ guint signals[SIGNAL_COUNT];
 
 struct _GstWebrtcUploadServer {
   GstBin parent;
-  GstElement* upload;  // In the bin, unless the application has taken it out.
+  // In the bin, unless the application has taken it out. Null where the plugin webrtcupload is not.
+  GstElement* upload;
   ServerState* state;
 };
 
@@ -208,7 +210,7 @@ UploadServer::Events events_of(GstWebrtcUploadServer* self) {
   UploadServer::Events events;
   events.hold = [self] { return webrtcupload::ref_gobject(G_OBJECT(self)); };
   events.attach = [self](GstElement* webrtcbin) {
-    gst_webrtc_upload_attach(GST_WEBRTC_UPLOAD(self->upload), webrtcbin);
+    UploadSource::of(self->upload)->attach(webrtcbin);
   };
   events.peer_added = [self](GstElement* webrtcbin) {
     g_signal_emit(self, signals[SIGNAL_PEER_ADDED], 0, webrtcbin);
@@ -236,7 +238,7 @@ UploadServer::Events events_of(GstWebrtcUploadServer* self) {
     return webrtcupload::reachable_size(limits);
   };
   events.outcome = [self] { return upload_outcome(self->upload); };
-  events.give_up = [self] { gst_webrtc_upload_cancel(GST_WEBRTC_UPLOAD(self->upload)); };
+  events.give_up = [self] { UploadSource::of(self->upload)->cancel(); };
   events.failure = [self] { return upload_failure(self->upload); };
   events.distrusted = [self](const std::string& why) {
     GST_ELEMENT_WARNING(self, RESOURCE, NOT_AUTHORIZED,
@@ -332,6 +334,13 @@ void stop_server(GstWebrtcUploadServer* self) {
 static GstStateChangeReturn gst_webrtc_upload_server_change_state(GstElement* element,
                                                                   GstStateChange transition) {
   auto* self = GST_WEBRTC_UPLOAD_SERVER(element);
+  if (transition == GST_STATE_CHANGE_NULL_TO_READY && !self->upload) {
+    GST_ELEMENT_ERROR(self, CORE, MISSING_PLUGIN,
+                      ("The element webrtcupload is missing: it is in a plugin of the same name, "
+                       "beside this one's."),
+                      (nullptr));
+    return GST_STATE_CHANGE_FAILURE;
+  }
   if (transition == GST_STATE_CHANGE_PAUSED_TO_READY) stop_server(self);
   const GstStateChangeReturn result =
       GST_ELEMENT_CLASS(parent_class)->change_state(element, transition);
@@ -437,7 +446,7 @@ static void gst_webrtc_upload_server_get_property(GObject* object, guint id, GVa
 static void gst_webrtc_upload_server_finalize(GObject* object) {
   auto* self = GST_WEBRTC_UPLOAD_SERVER(object);
   delete self->state;
-  gst_object_unref(self->upload);
+  gst_clear_object(&self->upload);
   G_OBJECT_CLASS(parent_class)->finalize(object);
 }
 
@@ -561,12 +570,19 @@ static void gst_webrtc_upload_server_class_init(GstWebrtcUploadServerClass* klas
 
 static void gst_webrtc_upload_server_init(GstWebrtcUploadServer* self) {
   self->state = new ServerState;
-  self->upload = GST_ELEMENT(g_object_new(GST_TYPE_WEBRTC_UPLOAD, "name", "upload", nullptr));
-  gst_webrtc_upload_attach(GST_WEBRTC_UPLOAD(self->upload), nullptr);
-  gst_bin_add(GST_BIN(self), GST_ELEMENT(gst_object_ref(self->upload)));
+  GST_OBJECT_FLAG_SET(self, GST_ELEMENT_FLAG_SOURCE);
+  const GstPtr<GstPadTemplate> source_template(gst_static_pad_template_get(&src_template));
+  self->upload = gst_element_factory_make("webrtcupload", "upload");
+  if (!self->upload) {
+    // Said when it is to start.
+    gst_element_add_pad(GST_ELEMENT(self),
+                        gst_ghost_pad_new_no_target_from_template("src", source_template.get()));
+    return;
+  }
+  gst_object_ref_sink(self->upload);
+  UploadSource::of(self->upload)->attach(nullptr);
+  gst_bin_add(GST_BIN(self), self->upload);
   const GstPtr<GstPad> inner(gst_element_get_static_pad(self->upload, "src"));
   gst_element_add_pad(GST_ELEMENT(self),
-                      gst_ghost_pad_new_from_template("src", inner.get(),
-                                                      gst_static_pad_template_get(&src_template)));
-  GST_OBJECT_FLAG_SET(self, GST_ELEMENT_FLAG_SOURCE);
+                      gst_ghost_pad_new_from_template("src", inner.get(), source_template.get()));
 }

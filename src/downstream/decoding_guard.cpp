@@ -5,12 +5,12 @@
 #include <string_view>
 #include <utility>
 
-#include "webrtc/find_webrtcbin.h"
-#include "glib/upload_debug.h"
 #include "downstream/upload_origin.h"
+#include "glib/debug.h"
 #include "glib/upstream.h"
+#include "webrtc/find_webrtcbin.h"
 
-#define GST_CAT_DEFAULT gst_webrtc_upload_debug
+#define GST_CAT_DEFAULT webrtcupload::debug::upload()
 
 namespace webrtcupload {
 namespace {

@@ -10,9 +10,9 @@
 #include <vector>
 
 #include "core/picture_size.h"
-#include "webrtc/find_webrtcbin.h"
 #include "glib/glib_ptr.h"
 #include "glib/upstream.h"
+#include "webrtc/find_webrtcbin.h"
 
 namespace webrtcupload {
 namespace {

@@ -19,10 +19,10 @@
 #include <utility>
 #include <vector>
 
-#include "results/detections.h"
-#include "results/result_document.h"
 #include "glib/glib_ptr.h"
+#include "results/detections.h"
 #include "results/jpeg_encoder.h"
+#include "results/result_document.h"
 
 namespace webrtcupload {
 

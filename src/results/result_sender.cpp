@@ -6,14 +6,14 @@
 #include <cstring>
 #include <utility>
 
-#include "results/result_document.h"
 #include "core/result_framing.h"
+#include "glib/debug.h"
+#include "json/json_text.h"
+#include "results/result_document.h"
 #include "results/result_sender_impl.h"
 #include "webrtc/channels.h"
-#include "json/json_text.h"
 
-GST_DEBUG_CATEGORY(webrtc_results_debug);
-#define GST_CAT_DEFAULT webrtc_results_debug
+#define GST_CAT_DEFAULT webrtcupload::debug::results()
 
 namespace webrtcupload {
 namespace {
@@ -67,11 +67,6 @@ bool send_text(GstWebRTCDataChannel* channel, std::uint32_t frame_id, std::strin
 }
 
 void ResultSender::Impl::start() {
-  static std::once_flag once;
-  std::call_once(once, [] {
-    GST_DEBUG_CATEGORY_INIT(webrtc_results_debug, "webrtcresults", 0,
-                            "Results over a data channel");
-  });
   worker_running_ = true;
   worker_ = std::thread([self = shared_from_this()] {
     self->run();

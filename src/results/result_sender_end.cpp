@@ -5,13 +5,14 @@
 #include <utility>
 #include <variant>
 
+#include "glib/debug.h"
+#include "json/json.h"
 #include "results/result_document.h"
 #include "results/result_sender_impl.h"
 #include "webrtc/channels.h"
 #include "webrtc/outgoing.h"
-#include "json/json.h"
 
-#define GST_CAT_DEFAULT webrtc_results_debug
+#define GST_CAT_DEFAULT webrtcupload::debug::results()
 
 namespace webrtcupload {
 namespace {

@@ -19,12 +19,10 @@
 
 #include "core/result_window.h"
 #include "glib/glib_ptr.h"
-#include "webrtc/peer_watch.h"
+#include "glib/signal_connection.h"
 #include "results/result_maker.h"
 #include "results/result_sender.h"
-#include "glib/signal_connection.h"
-
-GST_DEBUG_CATEGORY_EXTERN(webrtc_results_debug);
+#include "webrtc/peer_watch.h"
 
 namespace webrtcupload {
 

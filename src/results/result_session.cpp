@@ -6,13 +6,13 @@
 #include <utility>
 
 #include "downstream/error_for_client.h"
-#include "webrtc/find_webrtcbin.h"
-#include "webrtc/pipeline_end.h"
+#include "glib/debug.h"
 #include "glib/upstream.h"
 #include "json/json.h"
+#include "webrtc/find_webrtcbin.h"
+#include "webrtc/pipeline_end.h"
 
-GST_DEBUG_CATEGORY_EXTERN(gst_webrtc_result_sink_debug);
-#define GST_CAT_DEFAULT gst_webrtc_result_sink_debug
+#define GST_CAT_DEFAULT webrtcupload::debug::result_sink()
 
 namespace webrtcupload {
 namespace {

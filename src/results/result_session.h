@@ -16,10 +16,10 @@
 #include <string>
 #include <vector>
 
-#include "results/detections.h"
 #include "glib/glib_ptr.h"
-#include "results/result_sender.h"
 #include "glib/signal_connection.h"
+#include "results/detections.h"
+#include "results/result_sender.h"
 
 namespace webrtcupload {
 

@@ -16,8 +16,8 @@
 #include <vector>
 
 #include "glib/glib_ptr.h"
-#include "webrtc/peer_watch.h"
 #include "glib/signal_connection.h"
+#include "webrtc/peer_watch.h"
 
 namespace webrtcupload {
 

@@ -6,11 +6,11 @@
 #include <string>
 #include <utility>
 
+#include "glib/debug.h"
 #include "webrtc/find_webrtcbin.h"
 #include "webrtc/pipeline_end.h"
 
-GST_DEBUG_CATEGORY_EXTERN(gst_webrtc_upload_sink_debug);
-#define GST_CAT_DEFAULT gst_webrtc_upload_sink_debug
+#define GST_CAT_DEFAULT webrtcupload::debug::sink()
 
 namespace webrtcupload {
 namespace {

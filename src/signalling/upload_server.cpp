@@ -8,14 +8,14 @@
 #include <variant>
 
 #include "core/client_text.h"
+#include "glib/main_context.h"
 #include "results/result_sender.h"
 #include "signalling/http_server.h"
-#include "glib/main_context.h"
-#include "webrtc/sdp/offer.h"
-#include "webrtc/peer.h"
 #include "signalling/session_status.h"
 #include "signalling/whip.h"
 #include "signalling/worker_request.h"
+#include "webrtc/peer.h"
+#include "webrtc/sdp/offer.h"
 
 namespace webrtcupload {
 namespace {

@@ -11,8 +11,8 @@
 #include <vector>
 
 #include "signalling/http_server.h"
-#include "webrtc/ice_server.h"
 #include "signalling/worker_request.h"
+#include "webrtc/ice_server.h"
 
 namespace webrtcupload {
 

@@ -11,9 +11,9 @@
 
 #include "core/message.h"
 #include "glib/glib_ptr.h"
+#include "glib/signal_connection.h"
 #include "upload/inbox.h"
 #include "webrtc/peer_watch.h"
-#include "glib/signal_connection.h"
 
 namespace webrtcupload {
 

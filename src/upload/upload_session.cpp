@@ -11,8 +11,10 @@
 
 #include "core/film_check.h"
 #include "core/wire_v1.h"
+#include "glib/debug.h"
 #include "webrtc/socket_buffers.h"
-#include "glib/upload_debug.h"
+
+#define GST_CAT_DEFAULT webrtcupload::debug::upload()
 
 namespace webrtcupload {
 namespace {

@@ -6,15 +6,16 @@
 #include <limits>
 #include <utility>
 
-#include "webrtc/find_webrtcbin.h"
-#include "gst/webrtcupload/gstwebrtcupload.h"
-#include "webrtc/pipeline_end.h"
 #include "downstream/plugging_wait.h"
-#include "upload/storage_factory.h"
-#include "glib/upload_debug.h"
 #include "downstream/upload_origin.h"
+#include "glib/debug.h"
+#include "upload/storage_factory.h"
 #include "webrtc/channels.h"
+#include "webrtc/find_webrtcbin.h"
+#include "webrtc/pipeline_end.h"
 #include "webrtcupload/gstwebrtcuploaderror.h"
+
+#define GST_CAT_DEFAULT webrtcupload::debug::upload()
 
 namespace webrtcupload {
 namespace {
@@ -64,6 +65,11 @@ void on_data_channel(GstElement*, GstWebRTCDataChannel* channel,
   if (const auto target = session->lock()) target->offer(channel);
 }
 
+GQuark source_quark() {
+  static const GQuark quark = g_quark_from_static_string("webrtcupload-source");
+  return quark;
+}
+
 }  // namespace
 
 UploadSource::UploadSource(GstBaseSrc* element, const Signals& signals, GParamSpec* state_property)
@@ -71,8 +77,14 @@ UploadSource::UploadSource(GstBaseSrc* element, const Signals& signals, GParamSp
       signals_(signals),
       state_property_(state_property),
       guard_(GST_ELEMENT(element), [](GstElement* upload, const std::string& why) {
-        gst_webrtc_upload_refuse(GST_WEBRTC_UPLOAD(upload), why.c_str());
-      }) {}
+        if (UploadSource* source = of(upload)) source->refuse(why);
+      }) {
+  g_object_set_qdata(G_OBJECT(element), source_quark(), this);
+}
+
+UploadSource* UploadSource::of(GstElement* element) {
+  return static_cast<UploadSource*>(g_object_get_qdata(G_OBJECT(element), source_quark()));
+}
 
 // -------------------------------------------------------------------------------------------------
 // starting and stopping

@@ -62,6 +62,9 @@ class UploadSource final : public UploadObserver {
   UploadSource(GstBaseSrc* element, const Signals& signals, GParamSpec* state_property);
   ~UploadSource();
 
+  // What is inside of a webrtcupload, or null if `element` is none. For as long as it lives.
+  [[nodiscard]] static UploadSource* of(GstElement* element);
+
   // Runs `change` on the settings, under their lock.
   template <typename Change>
   auto with_settings(Change change) {

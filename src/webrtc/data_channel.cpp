@@ -6,9 +6,9 @@
 #include <utility>
 #include <vector>
 
+#include "glib/main_context.h"
 #include "glib/signal_connection.h"
 #include "webrtc/channels.h"
-#include "glib/main_context.h"
 
 namespace webrtcupload {
 

@@ -16,15 +16,15 @@
 #include <utility>
 
 #include "glib/elements_made_by.h"
+#include "glib/main_context.h"
 #include "glib/signal_connection.h"
 #include "webrtc/association.h"
 #include "webrtc/channels.h"
 #include "webrtc/ending.h"
 #include "webrtc/fingerprint.h"
 #include "webrtc/goodbye.h"
-#include "webrtc/sdp/ice_candidates.h"
 #include "webrtc/ice_setup.h"
-#include "glib/main_context.h"
+#include "webrtc/sdp/ice_candidates.h"
 
 namespace webrtcupload {
 namespace {

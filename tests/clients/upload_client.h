@@ -18,8 +18,8 @@
 #include <vector>
 
 #include "glib/main_context.h"
-#include "webrtc/peer.h"
 #include "tool/common/http_client.h"
+#include "webrtc/peer.h"
 
 namespace webrtcupload::test {
 

@@ -10,7 +10,7 @@ trap 'rm -rf "$scratch"' EXIT
 project=$scratch/project
 mkdir -p "$scratch/bin" "$project/tests/support" "$project/tests/browser" "$project/tests/clients" "$project/src/web"
 cp dev "$project"
-cp tests/support/test_totals.py "$project/tests/support"
+cp tests/support/layers.py tests/support/test_totals.py "$project/tests/support"
 echo 1 >"$project/tests/browser/package-lock.json"
 echo 1 >"$project/tests/clients/package-lock.json"
 echo 1 >"$project/src/web/package-lock.json"

@@ -13,8 +13,8 @@
 #include <string>
 #include <vector>
 
-#include "results/detections.h"
 #include "glib/glib_ptr.h"
+#include "results/detections.h"
 #include "support/turned_box.h"
 
 namespace webrtcupload {

@@ -12,8 +12,8 @@
 #include <string>
 #include <vector>
 
-#include "results/detections.h"
 #include "glib/glib_ptr.h"
+#include "results/detections.h"
 
 namespace webrtcupload {
 namespace {

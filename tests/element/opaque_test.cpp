@@ -14,8 +14,8 @@
 #include <tuple>
 #include <vector>
 
-#include "glib/elements_made_by.h"
 #include "downstream/upload_origin.h"
+#include "glib/elements_made_by.h"
 #include "support/gst_test.h"
 #include "support/webm_film.h"
 

@@ -15,8 +15,8 @@
 #include "json/json_text.h"
 #include "signalling/session_status.h"
 #include "target.h"
-#include "tool/send/completion.h"
 #include "tool/common/session_types.h"
+#include "tool/send/completion.h"
 
 namespace webrtcupload::fuzz {
 

@@ -9,11 +9,11 @@
 #include <string>
 #include <variant>
 
+#include "target.h"
+#include "tool/sample_offers.h"
 #include "webrtc/fingerprint.h"
 #include "webrtc/sdp/ice_candidates.h"
 #include "webrtc/sdp/offer.h"
-#include "target.h"
-#include "tool/sample_offers.h"
 
 namespace webrtcupload::fuzz {
 namespace {

@@ -9,12 +9,12 @@
 
 #include "json/json_text.h"
 #include "signalling/allowed_origins.h"
-#include "webrtc/ice_server.h"
 #include "signalling/request_framing.h"
 #include "signalling/whip.h"
 #include "signalling/worker_request.h"
 #include "target.h"
 #include "tool/serve/auth_hook.h"
+#include "webrtc/ice_server.h"
 
 namespace webrtcupload::fuzz {
 namespace {

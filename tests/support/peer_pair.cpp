@@ -12,10 +12,10 @@
 #include <variant>
 
 #include "core/wire_v1.h"
+#include "support/lost_cause.h"
 #include "webrtc/association.h"
 #include "webrtc/channels.h"
 #include "webrtc/ending.h"
-#include "support/lost_cause.h"
 
 namespace webrtcupload::test {
 namespace {

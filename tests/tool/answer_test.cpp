@@ -17,10 +17,10 @@
 #include <variant>
 #include <vector>
 
-#include "sample_offers.h"
 #include "glib/main_context.h"
-#include "webrtc/sdp/offer.h"
+#include "sample_offers.h"
 #include "webrtc/peer.h"
+#include "webrtc/sdp/offer.h"
 
 namespace webrtcupload {
 namespace {

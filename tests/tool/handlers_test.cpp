@@ -352,7 +352,7 @@ std::string name_of(const testing::TestParamInfo<Case>& info) {
 
 INSTANTIATE_TEST_SUITE_P(, InHandler, testing::ValuesIn(cases()), name_of);
 
-// Whatever the plugin's elements have is among what is tried above: signals but for actions, which
+// Whatever the plugins' elements have is among what is tried above: signals but for actions, which
 // the application itself emits, and properties that an element changes by itself and notifies.
 TEST(Handlers, NothingThatElementsTellIsLeftOut) {
   const std::set<std::string> not_notified = {"stats"};
@@ -361,7 +361,9 @@ TEST(Handlers, NothingThatElementsTellIsLeftOut) {
     const auto rig = telling.rig();
     tried.insert(std::string(G_OBJECT_TYPE_NAME(rig->teller())) + " " + telling.signal);
   }
-  GList* features = gst_registry_get_feature_list_by_plugin(gst_registry_get(), "webrtcupload");
+  GList* features = g_list_concat(
+      gst_registry_get_feature_list_by_plugin(gst_registry_get(), "webrtcupload"),
+      gst_registry_get_feature_list_by_plugin(gst_registry_get(), "webrtcuploadserver"));
   int elements = 0;
   for (GList* item = features; item; item = item->next) {
     if (!GST_IS_ELEMENT_FACTORY(item->data)) continue;

@@ -20,12 +20,12 @@
 
 #include "core/result_framing.h"
 #include "glib/glib_ptr.h"
+#include "glib/main_context.h"
 #include "server.h"
 #include "signalling/http_server.h"
-#include "glib/main_context.h"
-#include "webrtc/sdp/offer.h"
-#include "webrtc/peer.h"
 #include "signalling/worker_request.h"
+#include "webrtc/peer.h"
+#include "webrtc/sdp/offer.h"
 
 namespace webrtcupload {
 namespace {

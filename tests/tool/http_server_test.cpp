@@ -14,8 +14,8 @@
 #include <thread>
 #include <vector>
 
-#include "process.h"
 #include "glib/main_context.h"
+#include "process.h"
 
 namespace webrtcupload {
 namespace {

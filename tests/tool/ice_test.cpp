@@ -10,8 +10,8 @@
 #include <variant>
 #include <vector>
 
-#include "webrtc/sdp/ice_candidates.h"
 #include "webrtc/ice_network.h"
+#include "webrtc/sdp/ice_candidates.h"
 
 namespace webrtcupload {
 namespace {

@@ -16,15 +16,15 @@
 #include <unistd.h>
 #include <vector>
 
-#include "results/result_document.h"
 #include "json/json.h"
 #include "process.h"
-#include "tool/send/completion.h"
+#include "results/result_document.h"
 #include "tool/common/event_output.h"
-#include "tool/session/frame_observer.h"
 #include "tool/common/http_client.h"
-#include "tool/send/progress_display.h"
 #include "tool/common/session_types.h"
+#include "tool/send/completion.h"
+#include "tool/send/progress_display.h"
+#include "tool/session/frame_observer.h"
 
 namespace webrtcupload {
 namespace {

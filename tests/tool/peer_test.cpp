@@ -20,9 +20,9 @@
 #include <variant>
 
 #include "glib/elements_made_by.h"
-#include "webrtc/association.h"
 #include "glib/main_context.h"
 #include "support/wait.h"
+#include "webrtc/association.h"
 
 namespace webrtcupload {
 namespace {

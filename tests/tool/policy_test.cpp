@@ -19,9 +19,9 @@
 #include <unistd.h>
 #include <vector>
 
+#include "glib/main_context.h"
 #include "hook_server.h"
 #include "json/json.h"
-#include "glib/main_context.h"
 #include "tool/serve/pipelines.h"
 #include "tool/serve/serve_options.h"
 

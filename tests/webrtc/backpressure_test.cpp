@@ -59,7 +59,6 @@ guint64 resident_bytes() {
 
 class BackPressure : public testing::Test {
  protected:
-  static void SetUpTestSuite() { use_own_elements(); }
   void TearDown() override { intercept_storage(nullptr); }
 
   // A pipeline that sends `size` bytes of noise to `webrtcbin`'s peer.

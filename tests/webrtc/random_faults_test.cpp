@@ -116,7 +116,6 @@ const Fault kFaults[] = {
 
 class RandomFaults : public testing::Test {
  protected:
-  static void SetUpTestSuite() { use_own_elements(); }
   void TearDown() override { intercept_storage(nullptr); }
 
   // Whether the fault had its way, rather than come too late.

@@ -17,8 +17,8 @@
 #include <optional>
 #include <utility>
 
-#include "webrtc/receive_gate.h"
 #include "support/peer_pair.h"
+#include "webrtc/receive_gate.h"
 #include "webrtc/result_client.h"
 
 namespace webrtcupload::test {

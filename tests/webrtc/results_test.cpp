@@ -16,8 +16,8 @@
 #include <set>
 #include <utility>
 
-#include "webrtc/receive_gate.h"
 #include "support/peer_pair.h"
+#include "webrtc/receive_gate.h"
 #include "webrtc/result_client.h"
 
 namespace webrtcupload::test {

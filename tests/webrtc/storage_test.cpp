@@ -19,8 +19,6 @@ const Error kBroken{ErrorCode::kStorageFailed, "cannot read: Input/output error"
 
 class BrokenDisk : public testing::Test {
  protected:
-  static void SetUpTestSuite() { use_own_elements(); }
-
   void SetUp() override { ASSERT_TRUE(pair_.connect("first").channel); }
   void TearDown() override { intercept_storage(nullptr); }
 

@@ -11,8 +11,6 @@
 
 #include "core/spool.h"
 #include "glib/glib_ptr.h"
-#include "gst/webrtcupload/gstwebrtcupload.h"
-#include "gst/webrtcupload/gstwebrtcuploadsink.h"
 #include "upload/storage_factory.h"
 
 namespace webrtcupload::test {
@@ -42,16 +40,6 @@ class InterceptedStorage final : public Storage {
 };
 
 }  // namespace
-
-void use_own_elements() {
-  ASSERT_TRUE(GST_ELEMENT_REGISTER(webrtcupload, nullptr));
-  ASSERT_TRUE(GST_ELEMENT_REGISTER(webrtcuploadsink, nullptr));
-  for (const char* name : {"webrtcupload", "webrtcuploadsink"}) {
-    // The registry's, for the life of the process.
-    const GstPtr<GstElementFactory> factory(gst_element_factory_find(name));
-    GST_OBJECT_FLAG_SET(factory.get(), GST_OBJECT_FLAG_MAY_BE_LEAKED);
-  }
-}
 
 void intercept_storage(Intercept intercept) {
   if (!intercept) return replace_storage_factory(nullptr);

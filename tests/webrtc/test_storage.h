@@ -13,10 +13,6 @@
 
 namespace webrtcupload::test {
 
-// The elements of this executable rather than the plugin's: only their storage can be replaced.
-// Once, before any of them is made.
-void use_own_elements();
-
 struct Access {
   bool is_write;
   std::uint64_t position;

@@ -14,9 +14,8 @@
 #include <unistd.h>
 
 #include "core/spool.h"
-#include "gst/webrtcupload/gstwebrtcupload.h"
-#include "upload/storage_factory.h"
 #include "support/odd_directory.h"
+#include "upload/storage_factory.h"
 #include "webrtc/upload_witness.h"
 
 namespace webrtcupload::test {
@@ -62,11 +61,6 @@ std::pair<SignalConnection, std::shared_ptr<Count>> count_channels(GstElement* w
 class Teardown : public testing::Test {
  protected:
   static void SetUpTestSuite() {
-    // The element of this executable rather than the plugin's: only its storage can be replaced.
-    ASSERT_TRUE(GST_ELEMENT_REGISTER(webrtcupload, nullptr));
-    // The registry's, for the life of the process.
-    const GstPtr<GstElementFactory> factory(gst_element_factory_find("webrtcupload"));
-    GST_OBJECT_FLAG_SET(factory.get(), GST_OBJECT_FLAG_MAY_BE_LEAKED);
     // The first pair opens what the process then keeps.
     PeerPair({.observe_incoming = false}).connect();
   }

@@ -10,8 +10,8 @@
 #include <vector>
 
 #include "glib/glib_ptr.h"
-#include "signalling/http_server.h"
 #include "glib/main_context.h"
+#include "signalling/http_server.h"
 
 namespace webrtcupload {
 namespace {

@@ -16,9 +16,9 @@
 #include <vector>
 
 #include "signalling/http_error.h"
+#include "tool/common/sandbox_config.h"
 #include "webrtc/ice_network.h"
 #include "webrtc/ice_server.h"
-#include "tool/common/sandbox_config.h"
 
 namespace webrtcupload {
 

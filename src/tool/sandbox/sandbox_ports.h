@@ -4,8 +4,8 @@
 
 #pragma once
 
-#include "tool/sandbox/sandbox_landlock.h"
 #include "tool/common/session_types.h"
+#include "tool/sandbox/sandbox_landlock.h"
 
 namespace webrtcupload {
 

@@ -17,10 +17,10 @@
 #include "core/result_framing.h"
 #include "glib/glib_ptr.h"
 #include "glib/main_context.h"
-#include "webrtc/peer.h"
-#include "tool/send/completion.h"
 #include "tool/common/http_client.h"
+#include "tool/send/completion.h"
 #include "tool/send/session_watch.h"
+#include "webrtc/peer.h"
 
 namespace webrtcupload {
 

@@ -15,8 +15,8 @@
 #include "glib/main_context.h"
 #include "tool/common/event_output.h"
 #include "tool/sandbox/sandbox_breach.h"
-#include "tool/session/session_memory.h"
 #include "tool/serve/session_runner.h"
+#include "tool/session/session_memory.h"
 
 namespace webrtcupload {
 namespace {

@@ -4,8 +4,8 @@
 
 #include <utility>
 
-#include "tool/session/session.h"
 #include "tool/serve/session_runner.h"
+#include "tool/session/session.h"
 
 namespace webrtcupload {
 namespace {

@@ -12,9 +12,9 @@
 #include <variant>
 
 #include "signalling/http_error.h"
+#include "tool/common/session_types.h"
 #include "tool/serve/api_keys.h"
 #include "tool/serve/auth_hook.h"
-#include "tool/common/session_types.h"
 
 namespace webrtcupload {
 

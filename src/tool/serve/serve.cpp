@@ -16,16 +16,16 @@
 #include <utility>
 
 #include "core/upload_limits.h"
+#include "glib/main_context.h"
 #include "json/json.h"
 #include "signalling/http_server.h"
-#include "glib/main_context.h"
 #include "signalling/session_status.h"
 #include "signalling/whip.h"
 #include "signalling/worker_request.h"
 #include "tool/common/event_output.h"
 #include "tool/common/options.h"
-#include "tool/serve/policy.h"
 #include "tool/sandbox/sandbox.h"
+#include "tool/serve/policy.h"
 #include "tool/serve/serve_options.h"
 #include "tool/serve/session_runner.h"
 

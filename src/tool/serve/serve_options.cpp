@@ -12,11 +12,11 @@
 #include "core/spool.h"
 #include "downstream/element_kinds.h"
 #include "glib/glib_ptr.h"
-#include "webrtc/ice_network.h"
 #include "tool/common/options.h"
 #include "tool/sandbox/sandbox.h"
 #include "tool/sandbox/sandbox_user.h"
 #include "tool/session/session_memory.h"
+#include "webrtc/ice_network.h"
 
 namespace webrtcupload {
 namespace {

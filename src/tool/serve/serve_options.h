@@ -11,10 +11,10 @@
 
 #include "signalling/http_server.h"
 #include "signalling/worker_request.h"
+#include "tool/common/session_types.h"
 #include "tool/serve/api_keys.h"
 #include "tool/serve/auth_hook.h"
 #include "tool/serve/pipelines.h"
-#include "tool/common/session_types.h"
 
 namespace webrtcupload {
 

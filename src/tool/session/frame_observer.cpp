@@ -7,8 +7,8 @@
 #include <utility>
 #include <vector>
 
-#include "results/result_document.h"
 #include "glib/glib_ptr.h"
+#include "results/result_document.h"
 
 namespace webrtcupload {
 namespace {

@@ -15,12 +15,12 @@
 #include <string>
 
 #include "glib/main_context.h"
-#include "webrtc/sdp/offer.h"
-#include "webrtc/peer.h"
+#include "tool/common/session_types.h"
 #include "tool/session/session_pipeline.h"
 #include "tool/session/session_results.h"
-#include "tool/common/session_types.h"
 #include "tool/session/video_track.h"
+#include "webrtc/peer.h"
+#include "webrtc/sdp/offer.h"
 
 namespace webrtcupload {
 

@@ -23,10 +23,10 @@
 #include "core/spool.h"
 #include "glib/main_context.h"
 #include "tool/common/event_output.h"
+#include "tool/common/session_types.h"
 #include "tool/sandbox/sandbox.h"
 #include "tool/session/session.h"
 #include "tool/session/session_memory.h"
-#include "tool/common/session_types.h"
 
 namespace webrtcupload {
 namespace {

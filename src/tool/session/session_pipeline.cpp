@@ -9,12 +9,12 @@
 #include <utility>
 
 #include "downstream/element_kinds.h"
-#include "glib/elements_made_by.h"
 #include "downstream/error_for_client.h"
+#include "glib/elements_made_by.h"
 #include "glib/main_context.h"
-#include "tool/session/decoded_video.h"
 #include "tool/common/options.h"
 #include "tool/sandbox/sandbox_paths.h"
+#include "tool/session/decoded_video.h"
 
 namespace webrtcupload {
 namespace {

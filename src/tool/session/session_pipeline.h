@@ -13,10 +13,10 @@
 
 #include "glib/glib_ptr.h"
 #include "glib/signal_connection.h"
+#include "tool/common/session_types.h"
 #include "tool/session/frame_observer.h"
 #include "tool/session/pacer.h"
 #include "tool/session/policy_gate.h"
-#include "tool/common/session_types.h"
 
 namespace webrtcupload {
 

@@ -5,8 +5,8 @@
 #include <chrono>
 #include <utility>
 
-#include "results/result_sender.h"
 #include "glib/signal_connection.h"
+#include "results/result_sender.h"
 
 namespace webrtcupload {
 namespace {

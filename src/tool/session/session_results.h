@@ -14,8 +14,8 @@
 #include <vector>
 
 #include "glib/glib_ptr.h"
-#include "tool/session/frame_observer.h"
 #include "tool/common/session_types.h"
+#include "tool/session/frame_observer.h"
 
 namespace webrtcupload {
 
