@@ -34,21 +34,6 @@ constexpr bool kSanitized = true;
 constexpr bool kSanitized = false;
 #endif
 
-// Every write to a spool made from now on is preceded by `wait`, which is told its size.
-void delay_storage(std::function<void(std::size_t)> wait) {
-  intercept_storage([wait = std::move(wait)](const Access& access) -> std::optional<Error> {
-    if (access.is_write) wait(access.size);
-    return std::nullopt;
-  });
-}
-
-// A disk at which everything stands still until it is let go.
-std::shared_ptr<Blocker> stop_storage() {
-  const auto blocker = std::make_shared<Blocker>();
-  delay_storage([blocker](std::size_t) { blocker->block(); });
-  return blocker;
-}
-
 guint64 resident_bytes() {
   std::ifstream status("/proc/self/status");
   for (std::string line; std::getline(status, line);) {
@@ -61,17 +46,7 @@ class BackPressure : public testing::Test {
  protected:
   void TearDown() override { intercept_storage(nullptr); }
 
-  // A pipeline that sends `size` bytes of noise to `webrtcbin`'s peer.
-  GstPtr<GstElement> make_sender(guint64 size) {
-    constexpr guint64 kBlock = 64 * 1024;
-    auto sender = parse_pipeline(
-        "fakesrc name=noise sizetype=fixed filltype=random sizemax=" + std::to_string(kBlock) +
-        " num-buffers=" + std::to_string(size / kBlock) +
-        " ! webrtcuploadsink name=sink size=" + std::to_string(size));
-    const auto sink = element_named(sender, "sink");
-    g_object_set(sink.get(), "webrtcbin", pair_.offerer(), nullptr);
-    return sender;
-  }
+  GstPtr<GstElement> make_sender(guint64 size) { return make_noise_sender(pair_.offerer(), size); }
 
   PeerPair pair_{{.observe_incoming = false}};
 };
@@ -182,36 +157,6 @@ TEST_F(BackPressure, ChannelMadeBeforeTheNegotiationIsHeldBackToo) {
   int granted = 0;
   gst_structure_get_int(receiver.stats().get(), "socket-buffer-size", &granted);
   EXPECT_GT(granted, 0);
-  stop_promptly(sender.get());
-}
-
-TEST_F(BackPressure, WithoutADecoderToHoldBackTheUploadFails) {
-  constexpr guint64 kSize = 64 * kMiB;
-  const auto storage = stop_storage();
-  ReceivingPipeline receiver(nullptr,
-                             "upload-timeout=0 idle-timeout=0 backlog-high=65536 backlog-low=0",
-                             "fakesink name=sink sync=false");
-  // Only the channel is known, so there is no webrtcbin whose SCTP decoder could be blocked.
-  SignalConnection on_channel(
-      pair_.answerer(), "on-data-channel",
-      G_CALLBACK(+[](GstElement*, GstWebRTCDataChannel* channel, GstElement** upload) {
-        g_object_set(*upload, "data-channel", channel, nullptr);
-        gst_element_set_state(GST_ELEMENT(GST_OBJECT_PARENT(*upload)), GST_STATE_PLAYING);
-      }),
-      receiver.upload());
-  const auto sender = make_sender(kSize);
-  BusLog sender_bus(sender.get());
-  ASSERT_TRUE(pair_.start());
-  ASSERT_NE(gst_element_set_state(sender.get(), GST_STATE_PLAYING), GST_STATE_CHANGE_FAILURE);
-  ASSERT_TRUE(pair_.negotiate());
-
-  // The worker, which is to say so, stands in the storage.
-  EXPECT_TRUE(storage->wait_blocked());
-  EXPECT_TRUE(eventually([&] { return receiver.stat_u64("backlog-peak") > Inbox::kOverloadFloor; },
-                         kDeadline));
-  storage->release();
-  EXPECT_EQ(receiver.wait_error().code, "overloaded");
-  EXPECT_NE(sender_bus.wait(GST_MESSAGE_ERROR), nullptr) << "the sender did not notice";
   stop_promptly(sender.get());
 }
 

@@ -81,4 +81,15 @@ bool ReceivingPipeline::wait_eos() {
   return false;
 }
 
+GstPtr<GstElement> make_noise_sender(GstElement* webrtcbin, guint64 size) {
+  constexpr guint64 kBlock = 64 * 1024;
+  auto sender = parse_pipeline(
+      "fakesrc name=noise sizetype=fixed filltype=random sizemax=" + std::to_string(kBlock) +
+      " num-buffers=" + std::to_string(size / kBlock) +
+      " ! webrtcuploadsink name=sink size=" + std::to_string(size));
+  const auto sink = element_named(sender, "sink");
+  g_object_set(sink.get(), "webrtcbin", webrtcbin, nullptr);
+  return sender;
+}
+
 }  // namespace webrtcupload::test

@@ -60,4 +60,8 @@ class ReceivingPipeline {
   SignalConnection on_handoff_;
 };
 
+// A pipeline that sends `size` bytes of noise, a multiple of 65,536, to `webrtcbin`'s peer. Its
+// webrtcuploadsink is called `sink`.
+[[nodiscard]] GstPtr<GstElement> make_noise_sender(GstElement* webrtcbin, guint64 size);
+
 }  // namespace webrtcupload::test

@@ -52,4 +52,17 @@ void intercept_storage(Intercept intercept) {
   });
 }
 
+void delay_storage(std::function<void(std::size_t)> wait) {
+  intercept_storage([wait = std::move(wait)](const Access& access) -> std::optional<Error> {
+    if (access.is_write) wait(access.size);
+    return std::nullopt;
+  });
+}
+
+std::shared_ptr<Blocker> stop_storage() {
+  const auto blocker = std::make_shared<Blocker>();
+  delay_storage([blocker](std::size_t) { blocker->block(); });
+  return blocker;
+}
+
 }  // namespace webrtcupload::test
