@@ -8,7 +8,7 @@ import fs from 'node:fs';
 import http from 'node:http';
 import { test } from 'node:test';
 
-import * as module from '../../src/web/upload.js';
+import { uploadJs as module } from './upload_js.mjs';
 import { resultMessage } from './fake_connection.mjs';
 
 const { encodeChunk, errorFromReply, getLimits, parseIceLinks, ProgressMeter, ResultAssembler } =

@@ -8,8 +8,10 @@ import { once } from 'node:events';
 import http from 'node:http';
 import { beforeEach, test } from 'node:test';
 
-import { CHUNK_BYTES, connect, dropIn, UploadError, whip } from '../../src/web/upload.js';
+import { uploadJs } from './upload_js.mjs';
 import { FakeConnection, resultMessage } from './fake_connection.mjs';
+
+const { CHUNK_BYTES, connect, dropIn, UploadError, whip } = uploadJs;
 
 globalThis.RTCPeerConnection = FakeConnection;
 

@@ -71,6 +71,13 @@ TEST(WebFile, ThePageIsLight) {
   EXPECT_LT(bytes, 65000u);
 }
 
+TEST(WebFile, TheClientIsOneFile) {
+  const auto bytes = web_file("/upload.js")->bytes;
+  EXPECT_EQ(bytes.find("import"), bytes.npos);
+  EXPECT_EQ(bytes.find(" from '"), bytes.npos);
+  EXPECT_FALSE(web_file("/upload/wire.js"));
+}
+
 TEST(WebFile, WhatIsServedIsPackedAndLicensed) {
   for (const char* path : {"/page.js", "/upload.js"}) {
     const auto bytes = web_file(path)->bytes;

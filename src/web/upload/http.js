@@ -1,0 +1,95 @@
+// SPDX-License-Identifier: LGPL-2.1-or-later
+//
+// Requests to the server, and what its replies mean.
+
+import { textOf, UploadError } from './errors.js';
+
+// Any other below 500 is a bad request.
+const STATUS_CODES = {
+  401: 'unauthorized',
+  402: 'payment-required',
+  403: 'forbidden',
+  404: 'not-found',
+  405: 'not-found',
+  408: 'request-timeout',
+  429: 'too-many-sessions',
+  503: 'unavailable',
+  504: 'unavailable',
+};
+
+/**
+ * The error that an HTTP reply means.
+ * @param {number} status
+ * @param {string} body JSON with `message` or `detail`, or anything
+ * @param {string | null} [retryAfter] the header: seconds, or a date
+ * @returns {UploadError}
+ */
+export function errorFromReply(status, body, retryAfter = null) {
+  let said = null;
+  let details = [];
+  try {
+    const { message, detail } = JSON.parse(body);
+    if (typeof message === 'string') said = message;
+    if (typeof detail === 'string') said ??= detail;
+    if (Array.isArray(detail)) {
+      details = detail.map(({ loc, msg }) => [[loc].flat().join('.'), msg].join(': '));
+    }
+  } catch {
+    // Not JSON: some server in between.
+  }
+  const code = STATUS_CODES[status] ?? (status >= 500 ? 'server-error' : 'bad-request');
+  const sentence = said || details[0] || `The server replied with status ${status}.`;
+  return new UploadError(code, sentence, { status, details, retryAfter: secondsOf(retryAfter) });
+}
+
+// RFC 9110, section 10.2.3: seconds, or a date, which ends in GMT.
+function secondsOf(retryAfter) {
+  if (/^\d+$/.test(retryAfter ?? '')) return Number(retryAfter);
+  const date = /GMT$/.test(retryAfter ?? '') ? Date.parse(retryAfter) : NaN;
+  return Number.isNaN(date) ? undefined : Math.max(0, Math.ceil((date - Date.now()) / 1000));
+}
+
+/** The address of something beside the server's base address. */
+export function addressOf(path, base) {
+  const url = new URL(base, globalThis.location?.href);
+  if (!url.pathname.endsWith('/')) url.pathname += '/';
+  return new URL(path, url);
+}
+
+export const bearer = (key) => (key ? { Authorization: `Bearer ${key}` } : {});
+
+export async function ask(url, options) {
+  let reply;
+  try {
+    reply = await fetch(url, options);
+  } catch (cause) {
+    if (options.signal?.aborted) throw options.signal.reason;
+    throw new UploadError('network-failed', `${url.host} could not be reached.`, { cause });
+  }
+  if (!reply.ok) {
+    const body = await reply.text().catch(() => '');
+    throw errorFromReply(reply.status, body, reply.headers.get('Retry-After'));
+  }
+  return reply;
+}
+
+/**
+ * What the server accepts, or null if it does not say.
+ * @param {string | URL} url the server's base address
+ * @param {{signal?: AbortSignal}} [options]
+ * @returns {Promise<{maxSize: number | null, keysRequired: boolean, formats: string[]} | null>}
+ */
+export async function getLimits(url, { signal } = {}) {
+  let said;
+  try {
+    said = await (await ask(addressOf('limits', url), { signal })).json();
+  } catch (error) {
+    if (error instanceof UploadError && error.code !== 'not-found') throw error;
+    return null;
+  }
+  return {
+    maxSize: Number.isFinite(said?.max_size) && said.max_size > 0 ? said.max_size : null,
+    keysRequired: said?.keys_required === true,
+    formats: Array.isArray(said?.formats) ? said.formats.map(textOf) : [],
+  };
+}

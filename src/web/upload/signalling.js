@@ -1,0 +1,105 @@
+// SPDX-License-Identifier: LGPL-2.1-or-later
+//
+// A signalling function gets an offer to the server and the answer back:
+//
+//   async ({ url, offer, wishes, key, signal }) =>
+//     ({ answer: sdp, end?: () => unknown, status?: (signal) => Promise<object> })
+//
+// `await offer(iceServers?)` makes the offer, with all candidates; `end` tells the server that the
+// session is over, and is called only when this side ends it early; `status` asks the server how
+// the session is, and resolves to what `GET` of its address says.
+
+import { addressOf, ask, bearer } from './http.js';
+
+/**
+ * Ice servers out of a Link header (RFC 9725, section 4.6).
+ * @param {string | null | undefined} header
+ * @returns {RTCIceServer[]}
+ */
+export function parseIceLinks(header) {
+  const servers = [];
+  for (const [, target, rest] of (header ?? '').matchAll(
+    /<([^>]*)>((?:"(?:\\.|[^"])*"|[^,"])*)/g,
+  )) {
+    const fields = {};
+    for (const [, name, quoted, token] of rest.matchAll(
+      /;\s*([\w-]+)\s*=\s*(?:"((?:\\.|[^"\\])*)"|([^\s;,"]+))/g,
+    )) {
+      fields[name.toLowerCase()] = quoted?.replace(/\\(.)/g, '$1') ?? token;
+    }
+    if (fields.rel !== 'ice-server' || !/^(stun|turn)s?:/.test(target)) continue;
+    const { username, credential } = fields;
+    servers.push(username ? { urls: target, username, credential } : { urls: target });
+  }
+  return servers;
+}
+
+/**
+ * Signalling as WHIP (RFC 9725) does it: an SDP offer is posted to `upload`, the reply is the
+ * answer, its Location is the session. The server names ICE servers before the offer is made, in
+ * reply to OPTIONS.
+ * @type {import('../upload.js').Signalling}
+ */
+export async function whip({ url, offer, wishes, key, signal }) {
+  const endpoint = addressOf('upload', url);
+  const headers = bearer(key);
+  let iceServers;
+  if (!wishes.iceServers) {
+    const options = await ask(endpoint, { method: 'OPTIONS', headers, signal }).catch((error) => {
+      if (![404, 405, 501].includes(error.status)) throw error;
+    });
+    iceServers = parseIceLinks(options?.headers.get('Link'));
+  }
+  const query = endpoint.searchParams;
+  query.set('realtime', String(wishes.realtime));
+  for (const name of wishes.dataOutput) query.append('data_output', name);
+  if (wishes.workflow) query.set('workflow_id', wishes.workflow);
+  if (wishes.processingTimeout) query.set('processing_timeout', wishes.processingTimeout);
+  const reply = await ask(endpoint, {
+    method: 'POST',
+    headers: { ...headers, 'Content-Type': 'application/sdp' },
+    body: await offer(iceServers),
+    signal,
+  });
+  return { answer: await reply.text(), ...sessionOf(reply, headers) };
+}
+
+// What can be done with the session that a reply has made, if it says which one that is.
+function sessionOf({ headers, url }, authorization) {
+  const location = headers.get('Location');
+  if (!location) return {};
+  const session = new URL(location, url);
+  return {
+    end: () => fetch(session, { method: 'DELETE', headers: authorization, keepalive: true }),
+    status: async (signal) =>
+      (await ask(session, { headers: authorization, cache: 'no-store', signal })).json(),
+  };
+}
+
+/**
+ * Signalling in one JSON request, as clients of the drop-in endpoint do it.
+ * @type {import('../upload.js').Signalling}
+ */
+export async function dropIn({ url, offer, wishes, key, signal }) {
+  const { iceServers } = wishes;
+  const headers = bearer(key);
+  const reply = await ask(addressOf('initialise_webrtc_worker', url), {
+    method: 'POST',
+    headers: { ...headers, 'Content-Type': 'application/json' },
+    body: JSON.stringify({
+      webrtc_offer: { type: 'offer', sdp: await offer() },
+      webrtc_config: iceServers ? { iceServers } : null,
+      webrtc_realtime_processing: wishes.realtime,
+      data_output: wishes.dataOutput,
+      stream_output: [],
+      processing_timeout: wishes.processingTimeout ?? null,
+      workflow_configuration: {
+        type: 'WorkflowConfiguration',
+        ...(wishes.workflow && { workflow_id: wishes.workflow }),
+      },
+    }),
+    signal,
+  });
+  const said = await reply.json().catch(() => null);
+  return { answer: said?.sdp, ...sessionOf(reply, headers) };
+}
