@@ -40,17 +40,18 @@
 
 #include <gst/webrtc/webrtc.h>
 
-#include <chrono>
 #include <memory>
 #include <string>
 #include <string_view>
 #include <utility>
 #include <vector>
 
+#include "core/channel_labels.h"
 #include "glib/debug.h"
 #include "glib/glib_ptr.h"
+#include "gst/webrtcupload/channel_properties.h"
+#include "gst/webrtcupload/result_settings.h"
 #include "results/result_session.h"
-#include "webrtc/channels.h"
 #include "webrtc/find_webrtcbin.h"
 #include "webrtc/pipeline_end.h"
 #include "webrtc/workarounds.h"
@@ -59,39 +60,33 @@
 
 namespace {
 
+using webrtcupload::ChannelSettings;
 using webrtcupload::GstPtr;
+using webrtcupload::kPlayingFlags;
+using webrtcupload::kReadFlags;
+using webrtcupload::kReadyFlags;
 using webrtcupload::ResultSession;
 using webrtcupload::ResultSettings;
+using SettingsProperties = webrtcupload::SettingsProperties<ResultSettings>;
 
 constexpr const char* kDefaultDataOutput = "*";
 
-enum {
-  PROP_0,
-  PROP_DATA_CHANNEL,
-  PROP_WEBRTCBIN,
-  PROP_WEBRTCBIN_NAME,
-  PROP_CHANNEL_LABEL,
-  PROP_DATA_OUTPUT,
-  PROP_OUTPUT_NAME,
+enum Property : guint {
+  PROP_DATA_OUTPUT = webrtcupload::PROP_AFTER_CHANNEL,
   PROP_REALTIME,
-  PROP_ACK_WINDOW,
-  PROP_BUFFER_LIMIT,
-  PROP_DECLARED_FPS,
-  PROP_IMAGE_QUALITY,
-  PROP_CHANNEL_TIMEOUT,
-  PROP_ACK_TIMEOUT,
-  PROP_LINGER,
   PROP_STATS,
+  // And from here on those that `settings_properties` has.
+  PROP_FIRST_SETTING,
 };
+
+SettingsProperties* settings_properties;
 
 enum { SIGNAL_CONTROL, SIGNAL_FINISH, N_SIGNALS };
 guint signals[N_SIGNALS];
 
 // What the element is besides a GstBaseSink. The object lock protects all of it, but for `paced`.
 struct SinkState {
-  GstPtr<GstWebRTCDataChannel> data_channel;
-  GstPtr<GstElement> webrtcbin;
-  std::string webrtcbin_name;
+  ChannelSettings channel{.channel_label = webrtcupload::kResultsLabel};
   std::string data_output = kDefaultDataOutput;
   ResultSettings settings;
   // From READY->PAUSED to PAUSED->READY.
@@ -143,10 +138,11 @@ std::vector<std::string> split_names(std::string_view text) {
 // READY->PAUSED, on the thread that changes the state. False when an error has been posted.
 bool start_session(GstWebrtcResultSink* self) {
   GST_OBJECT_LOCK(self);
-  GstPtr<GstElement> webrtcbin = webrtcupload::ref_gst(self->state->webrtcbin.get());
-  const auto channel = webrtcupload::ref_gst(self->state->data_channel.get());
-  const std::string name = self->state->webrtcbin_name;
+  GstPtr<GstElement> webrtcbin = webrtcupload::ref_gst(self->state->channel.webrtcbin.get());
+  const auto channel = webrtcupload::ref_gst(self->state->channel.data_channel.get());
+  const std::string name = self->state->channel.webrtcbin_name;
   ResultSettings settings = self->state->settings;
+  settings.channel_label = self->state->channel.channel_label;
   settings.data_output = split_names(self->state->data_output);
   GST_OBJECT_UNLOCK(self);
 
@@ -285,84 +281,30 @@ static void gst_webrtc_result_sink_set_property(GObject* object, guint id, const
                                                 GParamSpec* pspec) {
   auto* self = GST_WEBRTC_RESULT_SINK(object);
   SinkState& state = *self->state;
-  const auto text = [value](const char* unset) {
-    const char* given = g_value_get_string(value);
-    return std::string(given ? given : unset);
-  };
-  const auto milliseconds = [value] {
-    return std::chrono::duration_cast<std::chrono::milliseconds>(
-        std::chrono::nanoseconds(g_value_get_uint64(value)));
-  };
-  // Whatever is replaced is let go after the lock.
-  GstPtr<GstWebRTCDataChannel> channel;
-  GstPtr<GstElement> element;
-  std::shared_ptr<ResultSession> session;
-  if (id == PROP_WEBRTCBIN && g_value_get_object(value)) {
-    webrtcupload::keep_channels(GST_ELEMENT(g_value_get_object(value)));
-  }
+  webrtcupload::ChannelPropertyChange channel_change(id, value, pspec);
+  std::string data_output;
+  if (id == PROP_DATA_OUTPUT) webrtcupload::store_value(value, pspec, data_output);
+  bool is_known = true;
   GST_OBJECT_LOCK(self);
-  switch (id) {
-    case PROP_DATA_CHANNEL:
-      channel = std::exchange(state.data_channel,
-                              GstPtr<GstWebRTCDataChannel>(
-                                  static_cast<GstWebRTCDataChannel*>(g_value_dup_object(value))));
-      session = state.session;
-      break;
-    case PROP_WEBRTCBIN:
-      element = std::exchange(
-          state.webrtcbin, GstPtr<GstElement>(static_cast<GstElement*>(g_value_dup_object(value))));
-      break;
-    case PROP_WEBRTCBIN_NAME:
-      state.webrtcbin_name = text("");
-      break;
-    case PROP_CHANNEL_LABEL:
-      state.settings.channel_label = text(ResultSettings().channel_label.c_str());
-      break;
-    case PROP_DATA_OUTPUT:
-      state.data_output = text("");
-      session = state.session;
-      break;
-    case PROP_OUTPUT_NAME:
-      state.settings.output_name = text(ResultSettings().output_name.c_str());
-      break;
-    case PROP_REALTIME:
-      state.settings.realtime = g_value_get_boolean(value);
-      break;
-    case PROP_ACK_WINDOW:
-      state.settings.ack_window = g_value_get_uint(value);
-      break;
-    case PROP_BUFFER_LIMIT:
-      state.settings.buffer_limit = g_value_get_uint64(value);
-      break;
-    case PROP_DECLARED_FPS: {
-      const double fps = g_value_get_double(value);
-      state.settings.declared_fps = fps > 0 ? std::optional(fps) : std::nullopt;
-      break;
-    }
-    case PROP_IMAGE_QUALITY:
-      state.settings.jpeg_quality = g_value_get_int(value);
-      break;
-    case PROP_CHANNEL_TIMEOUT:
-      state.settings.channel_timeout = milliseconds();
-      break;
-    case PROP_ACK_TIMEOUT:
-      state.settings.ack_timeout = milliseconds();
-      break;
-    case PROP_LINGER:
-      state.settings.linger = milliseconds();
-      break;
-    default:
-      G_OBJECT_WARN_INVALID_PROPERTY_ID(object, id, pspec);
-      break;
+  if (id < webrtcupload::PROP_AFTER_CHANNEL) {
+    channel_change.apply(state.channel);
+  } else if (id == PROP_DATA_OUTPUT) {
+    state.data_output = data_output;
+  } else if (id == PROP_REALTIME) {
+    state.settings.realtime = g_value_get_boolean(value);
+  } else {
+    is_known = settings_properties->set(state.settings, id, value, pspec);
   }
+  const auto session = state.session;
   GST_OBJECT_UNLOCK(self);
 
+  if (!is_known) G_OBJECT_WARN_INVALID_PROPERTY_ID(object, id, pspec);
   if (id == PROP_REALTIME) {
     gst_base_sink_set_sync(GST_BASE_SINK(self), g_value_get_boolean(value));
     gst_base_sink_set_qos_enabled(GST_BASE_SINK(self), g_value_get_boolean(value));
   }
-  if (session && id == PROP_DATA_OUTPUT) session->set_data_output(split_names(text("")));
-  if (session && id == PROP_DATA_CHANNEL) {
+  if (session && id == PROP_DATA_OUTPUT) session->set_data_output(split_names(data_output));
+  if (session && id == webrtcupload::PROP_DATA_CHANNEL) {
     if (auto* given = static_cast<GstWebRTCDataChannel*>(g_value_get_object(value))) {
       session->adopt(given);
     }
@@ -380,60 +322,20 @@ static void gst_webrtc_result_sink_get_property(GObject* object, guint id, GValu
     g_value_take_boxed(value, stats);
     return;
   }
-  const auto nanoseconds = [](std::chrono::milliseconds time) {
-    return static_cast<guint64>(std::chrono::nanoseconds(time).count());
-  };
   const SinkState& state = *self->state;
+  bool is_known = true;
   GST_OBJECT_LOCK(self);
-  switch (id) {
-    case PROP_DATA_CHANNEL:
-      g_value_set_object(value, state.data_channel.get());
-      break;
-    case PROP_WEBRTCBIN:
-      g_value_set_object(value, state.webrtcbin.get());
-      break;
-    case PROP_WEBRTCBIN_NAME:
-      g_value_set_string(value,
-                         state.webrtcbin_name.empty() ? nullptr : state.webrtcbin_name.c_str());
-      break;
-    case PROP_CHANNEL_LABEL:
-      g_value_set_string(value, state.settings.channel_label.c_str());
-      break;
-    case PROP_DATA_OUTPUT:
-      g_value_set_string(value, state.data_output.c_str());
-      break;
-    case PROP_OUTPUT_NAME:
-      g_value_set_string(value, state.settings.output_name.c_str());
-      break;
-    case PROP_REALTIME:
-      g_value_set_boolean(value, state.settings.realtime);
-      break;
-    case PROP_ACK_WINDOW:
-      g_value_set_uint(value, state.settings.ack_window);
-      break;
-    case PROP_BUFFER_LIMIT:
-      g_value_set_uint64(value, state.settings.buffer_limit);
-      break;
-    case PROP_DECLARED_FPS:
-      g_value_set_double(value, state.settings.declared_fps.value_or(0));
-      break;
-    case PROP_IMAGE_QUALITY:
-      g_value_set_int(value, state.settings.jpeg_quality);
-      break;
-    case PROP_CHANNEL_TIMEOUT:
-      g_value_set_uint64(value, nanoseconds(state.settings.channel_timeout));
-      break;
-    case PROP_ACK_TIMEOUT:
-      g_value_set_uint64(value, nanoseconds(state.settings.ack_timeout));
-      break;
-    case PROP_LINGER:
-      g_value_set_uint64(value, nanoseconds(state.settings.linger));
-      break;
-    default:
-      G_OBJECT_WARN_INVALID_PROPERTY_ID(object, id, pspec);
-      break;
+  if (id < webrtcupload::PROP_AFTER_CHANNEL) {
+    webrtcupload::get_channel_property(state.channel, id, value);
+  } else if (id == PROP_DATA_OUTPUT) {
+    webrtcupload::load_value(state.data_output, value);
+  } else if (id == PROP_REALTIME) {
+    webrtcupload::load_value(state.settings.realtime, value);
+  } else {
+    is_known = settings_properties->get(state.settings, id, value);
   }
   GST_OBJECT_UNLOCK(self);
+  if (!is_known) G_OBJECT_WARN_INVALID_PROPERTY_ID(object, id, pspec);
 }
 
 static void gst_webrtc_result_sink_finalize(GObject* object) {
@@ -451,38 +353,12 @@ static void gst_webrtc_result_sink_init(GstWebrtcResultSink* self) {
 }
 
 static void install_properties(GObjectClass* object_class) {
-  constexpr auto kSettable = static_cast<GParamFlags>(G_PARAM_READWRITE | G_PARAM_STATIC_STRINGS |
-                                                      GST_PARAM_MUTABLE_READY);
-  constexpr auto kAnyTime = static_cast<GParamFlags>(G_PARAM_READWRITE | G_PARAM_STATIC_STRINGS |
-                                                     GST_PARAM_MUTABLE_PLAYING);
-  constexpr auto kReadable = static_cast<GParamFlags>(G_PARAM_READABLE | G_PARAM_STATIC_STRINGS);
   const ResultSettings defaults;
+  webrtcupload::install_channel_properties(object_class, webrtcupload::kResultsLabel,
+                                           GST_PARAM_MUTABLE_PLAYING);
+  settings_properties = new SettingsProperties(object_class, PROP_FIRST_SETTING);
+  webrtcupload::add_result_settings(*settings_properties);
 
-  g_object_class_install_property(
-      object_class, PROP_DATA_CHANNEL,
-      g_param_spec_object("data-channel", "Data channel",
-                          "The data channel to send over, if the application has it. Set it inside "
-                          "on-data-channel: messages that come before are lost. Set \"webrtcbin\" "
-                          "as well, so that the element notices a peer that ends the connection",
-                          GST_TYPE_WEBRTC_DATA_CHANNEL, kAnyTime));
-  g_object_class_install_property(
-      object_class, PROP_WEBRTCBIN,
-      g_param_spec_object("webrtcbin", "webrtcbin",
-                          "The webrtcbin on which the peer opens its results channel, in this "
-                          "pipeline or in another. Go to PAUSED before the offer is answered",
-                          GST_TYPE_ELEMENT, kSettable));
-  g_object_class_install_property(
-      object_class, PROP_WEBRTCBIN_NAME,
-      g_param_spec_string("webrtcbin-name", "Name of the webrtcbin",
-                          "Like \"webrtcbin\", by the name it has in the same pipeline, at any "
-                          "depth. For gst-launch-1.0; \"webrtcbin\" wins over it",
-                          nullptr, kSettable));
-  g_object_class_install_property(
-      object_class, PROP_CHANNEL_LABEL,
-      g_param_spec_string("channel-label", "Label of the channel",
-                          "The label under which the peer opens the results channel; the first one "
-                          "is taken that no other element has. Without effect on \"data-channel\"",
-                          defaults.channel_label.c_str(), kSettable));
   g_object_class_install_property(
       object_class, PROP_DATA_OUTPUT,
       g_param_spec_string("data-output", "Data output",
@@ -490,70 +366,14 @@ static void install_properties(GObjectClass* object_class) {
                           "\"image\" for the frame as a JPEG in base64, \"*\" for everything but "
                           "the image. Empty: only the frame's number, time and size. The peer can "
                           "change it with a message {\"data_output\": [...]}",
-                          kDefaultDataOutput, kAnyTime));
-  g_object_class_install_property(
-      object_class, PROP_OUTPUT_NAME,
-      g_param_spec_string("output-name", "Output name",
-                          "The name in the result under which detections stand, or the text or "
-                          "JSON that comes in instead of video",
-                          defaults.output_name.c_str(), kSettable));
+                          kDefaultDataOutput, kPlayingFlags));
   g_object_class_install_property(
       object_class, PROP_REALTIME,
       g_param_spec_boolean("realtime", "Realtime",
                            "Whether results are dropped rather than waited with when the peer does "
                            "not keep up, and frames are paced by their timestamps as a live stream "
                            "would be. Sets \"sync\" and \"qos\" too, which may be changed after",
-                           defaults.realtime, kSettable));
-  g_object_class_install_property(
-      object_class, PROP_ACK_WINDOW,
-      g_param_spec_uint("ack-window", "Acknowledgement window",
-                        "Results that may be sent ahead of the last one the peer has acknowledged, "
-                        "from its first {\"ack\": N} on. Without effect in realtime mode, and on "
-                        "peers that acknowledge nothing. 0: any number",
-                        0, 65536, defaults.ack_window, kSettable));
-  g_object_class_install_property(
-      object_class, PROP_BUFFER_LIMIT,
-      g_param_spec_uint64("buffer-limit", "Buffer limit",
-                          "Bytes waiting in the channel from which on no further result is sent. "
-                          "The one that crosses it is sent whole",
-                          0, G_MAXUINT64, defaults.buffer_limit, kSettable));
-  g_object_class_install_property(
-      object_class, PROP_DECLARED_FPS,
-      g_param_spec_double("declared-fps", "Declared frame rate",
-                          "The frames per second that results name as declared. 0: those of the "
-                          "video's caps",
-                          0, 10000, 0, kSettable));
-  g_object_class_install_property(
-      object_class, PROP_IMAGE_QUALITY,
-      g_param_spec_int("image-quality", "Image quality", "JPEG quality of images", 0, 100,
-                       defaults.jpeg_quality, kSettable));
-  g_object_class_install_property(
-      object_class, PROP_CHANNEL_TIMEOUT,
-      g_param_spec_uint64(
-          "channel-timeout", "Channel timeout",
-          "How long the first result, or the end, waits for the peer to open the "
-          "channel, in nanoseconds. Afterwards results are dropped until it does",
-          0, G_MAXINT64 / 2,
-          static_cast<guint64>(std::chrono::nanoseconds(defaults.channel_timeout).count()),
-          kSettable));
-  g_object_class_install_property(
-      object_class, PROP_ACK_TIMEOUT,
-      g_param_spec_uint64(
-          "ack-timeout", "Acknowledgement timeout",
-          "How long the end waits, in nanoseconds, for a peer that acknowledges: from the last "
-          "message or its last new acknowledgement on, until it has acknowledged all results or "
-          "closed the channel",
-          0, G_MAXINT64 / 2,
-          static_cast<guint64>(std::chrono::nanoseconds(defaults.ack_timeout).count()), kSettable));
-  g_object_class_install_property(
-      object_class, PROP_LINGER,
-      g_param_spec_uint64("linger", "Linger",
-                          "Nanoseconds between the last message and the closing of the channel, "
-                          "for a peer that has acknowledged nothing: some clients lose what they "
-                          "have not read when it closes. A peer that closes it ends the wait",
-                          0, G_MAXINT64 / 2,
-                          static_cast<guint64>(std::chrono::nanoseconds(defaults.linger).count()),
-                          kSettable));
+                           defaults.realtime, kReadyFlags));
   g_object_class_install_property(
       object_class, PROP_STATS,
       g_param_spec_boxed(
@@ -564,7 +384,7 @@ static void install_properties(GObjectClass* object_class) {
           "of the last frame (last-frame-id) and, once the peer has acknowledged any, of the last "
           "one acknowledged (acked), guint; whether the end has come (ending), gboolean; what is "
           "done here because of faults of this GStreamer's webrtcbin (workarounds), string",
-          GST_TYPE_STRUCTURE, kReadable));
+          GST_TYPE_STRUCTURE, kReadFlags));
 }
 
 static void install_signals(GObjectClass* object_class) {

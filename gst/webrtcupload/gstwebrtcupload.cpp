@@ -37,20 +37,20 @@
 
 #include <gst/webrtc/webrtc.h>
 
-#include <limits>
-#include <string>
-
+#include "core/channel_labels.h"
 #include "glib/debug.h"
+#include "gst/webrtcupload/channel_properties.h"
+#include "gst/webrtcupload/upload_settings.h"
 #include "upload/upload_source.h"
-#include "webrtc/channels.h"
 #include "webrtc/workarounds.h"
 
 #define GST_CAT_DEFAULT webrtcupload::debug::upload()
 
-using webrtcupload::Duration;
+using webrtcupload::kReadFlags;
 using webrtcupload::UploadSource;
 using webrtcupload::UploadState;
 using Settings = webrtcupload::UploadSource::Settings;
+using SettingsProperties = webrtcupload::SettingsProperties<Settings>;
 
 struct _GstWebrtcUpload {
   GstBaseSrc parent;
@@ -63,47 +63,18 @@ GST_ELEMENT_REGISTER_DEFINE(webrtcupload, "webrtcupload", GST_RANK_NONE, GST_TYP
 namespace {
 
 enum Property : guint {
-  PROP_0,
-  PROP_DATA_CHANNEL,
-  PROP_WEBRTCBIN,
-  PROP_WEBRTCBIN_NAME,
-  PROP_CHANNEL_LABEL,
-  PROP_MAX_SIZE,
-  PROP_MAX_CHUNKS,
-  PROP_MAX_CHUNK_SIZE,
-  PROP_UPLOAD_TIMEOUT,
-  PROP_IDLE_TIMEOUT,
-  PROP_MIN_RATE,
-  PROP_MAX_PIXELS,
-  PROP_MAX_DURATION,
-  PROP_MAX_FRAMES,
-  PROP_MAX_STREAMS,
-  PROP_QUOTA_INTERVAL,
-  PROP_SPOOL_DIRECTORY,
-  PROP_SPOOL_FD,
-  PROP_PROGRESSIVE,
-  PROP_BACKLOG_HIGH,
-  PROP_BACKLOG_LOW,
-  PROP_SOCKET_BUFFER_SIZE,
-  PROP_ALLOW_ELEMENTS,
-  PROP_DENY_ELEMENTS,
-  PROP_STATE,
+  PROP_STATE = webrtcupload::PROP_AFTER_CHANNEL,
   PROP_STATS,
-  PROP_COUNT,
+  // And from here on those that `settings_properties` has.
+  PROP_FIRST_SETTING,
 };
 
 // Bytes a read from `src` has by default. Larger ones would cost less, but decodebin gives up on a
 // small file that is pushed to it in two or three buffers ("all streams without buffers"; seen with
 // 48 KiB, from filesrc too).
 constexpr guint kDefaultBlockSize = 16 * 1024;
-// Lower marks would hold the peer back for single messages, higher ones would need their overload
-// limit, 16 times as much, beyond what a process can have.
-constexpr guint64 kMinBacklogMark = 64 * 1024;
-constexpr guint64 kMaxBacklogMark = 1024ULL * 1024 * 1024;
-// Durations are signed inside.
-constexpr guint64 kMaxTime = G_MAXINT64;
-
-GParamSpec* properties[PROP_COUNT];
+GParamSpec* state_property;
+SettingsProperties* settings_properties;
 UploadSource::Signals signals;
 guint cancel_signal;
 
@@ -112,95 +83,22 @@ GstStaticPadTemplate src_template =
 
 UploadSource& source_of(gpointer element) { return *GST_WEBRTC_UPLOAD(element)->source; }
 
-const char* or_empty(const char* text) { return text ? text : ""; }
-
-Duration to_duration(const GValue* value) {
-  return Duration(static_cast<Duration::rep>(g_value_get_uint64(value)));
-}
-
 void set_property(GObject* object, guint id, const GValue* value, GParamSpec* pspec) {
   UploadSource& source = source_of(object);
-  if (id == PROP_DATA_CHANNEL) {
+  if (id == webrtcupload::PROP_DATA_CHANNEL) {
     source.set_data_channel(GST_WEBRTC_DATA_CHANNEL(g_value_get_object(value)));
     return;
   }
-  if (id == PROP_WEBRTCBIN && g_value_get_object(value)) {
-    webrtcupload::keep_channels(GST_ELEMENT(g_value_get_object(value)));
-  }
-  source.with_settings([&](Settings& settings) {
+  webrtcupload::ChannelPropertyChange channel_change(id, value, pspec);
+  const bool is_known = source.with_settings([&](Settings& settings) {
     ++settings.revision;
-    switch (id) {
-      case PROP_WEBRTCBIN:
-        settings.webrtcbin = webrtcupload::ref_gst(GST_ELEMENT(g_value_get_object(value)));
-        break;
-      case PROP_WEBRTCBIN_NAME:
-        settings.webrtcbin_name = or_empty(g_value_get_string(value));
-        break;
-      case PROP_CHANNEL_LABEL:
-        settings.channel_label = or_empty(g_value_get_string(value));
-        break;
-      case PROP_MAX_SIZE:
-        settings.limits.max_size = g_value_get_uint64(value);
-        break;
-      case PROP_MAX_CHUNKS:
-        settings.limits.max_chunks = g_value_get_uint(value);
-        break;
-      case PROP_MAX_CHUNK_SIZE:
-        settings.limits.max_chunk_size = g_value_get_uint(value);
-        break;
-      case PROP_UPLOAD_TIMEOUT:
-        settings.limits.upload_timeout = to_duration(value);
-        break;
-      case PROP_IDLE_TIMEOUT:
-        settings.limits.idle_timeout = to_duration(value);
-        break;
-      case PROP_MIN_RATE:
-        settings.limits.min_rate = g_value_get_uint64(value);
-        break;
-      case PROP_MAX_PIXELS:
-        settings.film.max_pixels = g_value_get_uint64(value);
-        break;
-      case PROP_MAX_DURATION:
-        settings.film.max_duration = to_duration(value);
-        break;
-      case PROP_MAX_FRAMES:
-        settings.film.max_frames = g_value_get_uint64(value);
-        break;
-      case PROP_MAX_STREAMS:
-        settings.film.max_streams = g_value_get_uint(value);
-        break;
-      case PROP_QUOTA_INTERVAL:
-        settings.quota_interval = to_duration(value);
-        break;
-      case PROP_SPOOL_DIRECTORY:
-        settings.spool_directory = or_empty(g_value_get_string(value));
-        break;
-      case PROP_SPOOL_FD:
-        settings.spool_fd = g_value_get_int(value);
-        break;
-      case PROP_PROGRESSIVE:
-        settings.progressive = g_value_get_boolean(value);
-        break;
-      case PROP_BACKLOG_HIGH:
-        settings.marks.high = g_value_get_uint64(value);
-        break;
-      case PROP_BACKLOG_LOW:
-        settings.marks.low = g_value_get_uint64(value);
-        break;
-      case PROP_SOCKET_BUFFER_SIZE:
-        settings.socket_buffer_size = g_value_get_int(value);
-        break;
-      case PROP_ALLOW_ELEMENTS:
-        settings.allow_elements = or_empty(g_value_get_string(value));
-        break;
-      case PROP_DENY_ELEMENTS:
-        settings.deny_elements = or_empty(g_value_get_string(value));
-        break;
-      default:
-        G_OBJECT_WARN_INVALID_PROPERTY_ID(object, id, pspec);
-        break;
+    if (id >= webrtcupload::PROP_AFTER_CHANNEL) {
+      return settings_properties->set(settings, id, value, pspec);
     }
+    channel_change.apply(settings);
+    return true;
   });
+  if (!is_known) G_OBJECT_WARN_INVALID_PROPERTY_ID(object, id, pspec);
 }
 
 void get_property(GObject* object, guint id, GValue* value, GParamSpec* pspec) {
@@ -216,84 +114,14 @@ void get_property(GObject* object, guint id, GValue* value, GParamSpec* pspec) {
     g_value_take_boxed(value, stats);
     return;
   }
-  source.with_settings([&](const Settings& settings) {
-    switch (id) {
-      case PROP_DATA_CHANNEL:
-        g_value_set_object(value, settings.data_channel.get());
-        break;
-      case PROP_WEBRTCBIN:
-        g_value_set_object(value, settings.webrtcbin.get());
-        break;
-      case PROP_WEBRTCBIN_NAME:
-        g_value_set_string(value, settings.webrtcbin_name.c_str());
-        break;
-      case PROP_CHANNEL_LABEL:
-        g_value_set_string(value, settings.channel_label.c_str());
-        break;
-      case PROP_MAX_SIZE:
-        g_value_set_uint64(value, settings.limits.max_size);
-        break;
-      case PROP_MAX_CHUNKS:
-        g_value_set_uint(value, settings.limits.max_chunks);
-        break;
-      case PROP_MAX_CHUNK_SIZE:
-        g_value_set_uint(value, settings.limits.max_chunk_size);
-        break;
-      case PROP_UPLOAD_TIMEOUT:
-        g_value_set_uint64(value, static_cast<guint64>(settings.limits.upload_timeout.count()));
-        break;
-      case PROP_IDLE_TIMEOUT:
-        g_value_set_uint64(value, static_cast<guint64>(settings.limits.idle_timeout.count()));
-        break;
-      case PROP_MIN_RATE:
-        g_value_set_uint64(value, settings.limits.min_rate);
-        break;
-      case PROP_MAX_PIXELS:
-        g_value_set_uint64(value, settings.film.max_pixels);
-        break;
-      case PROP_MAX_DURATION:
-        g_value_set_uint64(value, static_cast<guint64>(settings.film.max_duration.count()));
-        break;
-      case PROP_MAX_FRAMES:
-        g_value_set_uint64(value, settings.film.max_frames);
-        break;
-      case PROP_MAX_STREAMS:
-        g_value_set_uint(value, static_cast<guint>(settings.film.max_streams));
-        break;
-      case PROP_QUOTA_INTERVAL:
-        g_value_set_uint64(value, static_cast<guint64>(settings.quota_interval.count()));
-        break;
-      case PROP_SPOOL_DIRECTORY:
-        g_value_set_string(value, settings.spool_directory.empty()
-                                      ? g_get_tmp_dir()
-                                      : settings.spool_directory.c_str());
-        break;
-      case PROP_SPOOL_FD:
-        g_value_set_int(value, settings.spool_fd);
-        break;
-      case PROP_PROGRESSIVE:
-        g_value_set_boolean(value, settings.progressive);
-        break;
-      case PROP_BACKLOG_HIGH:
-        g_value_set_uint64(value, settings.marks.high);
-        break;
-      case PROP_BACKLOG_LOW:
-        g_value_set_uint64(value, settings.marks.low);
-        break;
-      case PROP_SOCKET_BUFFER_SIZE:
-        g_value_set_int(value, settings.socket_buffer_size);
-        break;
-      case PROP_ALLOW_ELEMENTS:
-        g_value_set_string(value, settings.allow_elements.c_str());
-        break;
-      case PROP_DENY_ELEMENTS:
-        g_value_set_string(value, settings.deny_elements.c_str());
-        break;
-      default:
-        G_OBJECT_WARN_INVALID_PROPERTY_ID(object, id, pspec);
-        break;
+  const bool is_known = source.with_settings([&](const Settings& settings) {
+    if (id >= webrtcupload::PROP_AFTER_CHANNEL) {
+      return settings_properties->get(settings, id, value);
     }
+    webrtcupload::get_channel_property(settings, id, value);
+    return true;
   });
+  if (!is_known) G_OBJECT_WARN_INVALID_PROPERTY_ID(object, id, pspec);
 }
 
 void finalize(GObject* object) {
@@ -369,150 +197,29 @@ gboolean accumulate_agreement(GSignalInvocationHint*, GValue* result, const GVal
   return agrees;
 }
 
-// Of a property that may be set as long as the element is below PAUSED.
-constexpr auto kReadyFlags =
-    static_cast<GParamFlags>(G_PARAM_READWRITE | G_PARAM_STATIC_STRINGS | GST_PARAM_MUTABLE_READY);
-constexpr auto kReadFlags = static_cast<GParamFlags>(G_PARAM_READABLE | G_PARAM_STATIC_STRINGS);
-
 void install_properties(GObjectClass* object_class) {
-  const Settings defaults;
-  const auto nanoseconds = [](Duration duration) { return static_cast<guint64>(duration.count()); };
-
-  properties[PROP_DATA_CHANNEL] = g_param_spec_object(
-      "data-channel", "Data channel",
-      "The channel to receive from, for an application that has it already. May be set inside "
-      "on-data-channel, and has to be for nothing to be lost: messages are kept from then on, also "
-      "over a stop before the first byte has left src, until the property is set anew. "
-      "Takes precedence over webrtcbin and webrtcbin-name, which then only serve back-pressure and "
-      "noticing a lost connection",
-      GST_TYPE_WEBRTC_DATA_CHANNEL, kReadyFlags);
-  properties[PROP_WEBRTCBIN] = g_param_spec_object(
-      "webrtcbin", "webrtcbin",
-      "The webrtcbin whose first fitting channel is taken, in this pipeline or another",
-      GST_TYPE_ELEMENT, kReadyFlags);
-  properties[PROP_WEBRTCBIN_NAME] = g_param_spec_string(
-      "webrtcbin-name", "Name of the webrtcbin",
-      "Name of the webrtcbin whose first fitting channel is taken, looked up in the outermost bin "
-      "around this element; used when neither data-channel nor webrtcbin is set",
-      "", kReadyFlags);
-  properties[PROP_CHANNEL_LABEL] = g_param_spec_string(
-      "channel-label", "Channel label",
-      "Label of the data channel to take. Of several elements with the same label on one webrtcbin "
-      "each takes one channel",
-      defaults.channel_label.c_str(), kReadyFlags);
-  properties[PROP_MAX_SIZE] = g_param_spec_uint64(
-      "max-size", "Maximum size", "Largest file accepted, in bytes (error too-large)", 1,
-      G_MAXINT64, defaults.limits.max_size, kReadyFlags);
-  properties[PROP_MAX_CHUNKS] =
-      g_param_spec_uint("max-chunks", "Maximum number of chunks",
-                        "Largest number of chunks accepted (error too-many-chunks). 0 = what a "
-                        "file of max-size bytes needs in chunks of 16384 bytes, but at least 16384 "
-                        "and at most 4194304",
-                        0, G_MAXUINT, defaults.limits.max_chunks, kReadyFlags);
-  properties[PROP_MAX_CHUNK_SIZE] =
-      g_param_spec_uint("max-chunk-size", "Maximum size of a chunk",
-                        "Largest payload of one chunk accepted, in bytes (error "
-                        "chunk-too-large). More than 65528 never is, since a message with its "
-                        "header has at most 65536",
-                        1, G_MAXUINT, defaults.limits.max_chunk_size, kReadyFlags);
-  properties[PROP_UPLOAD_TIMEOUT] = g_param_spec_uint64(
-      "upload-timeout", "Upload time-out",
-      "Time from the channel's opening within which the upload has to be complete, in nanoseconds "
-      "(error upload-timeout; 0 = no limit)",
-      0, kMaxTime, nanoseconds(defaults.limits.upload_timeout), kReadyFlags);
-  properties[PROP_IDLE_TIMEOUT] = g_param_spec_uint64(
-      "idle-timeout", "Idle time-out",
-      "Time without a new valid chunk after which the upload fails, in nanoseconds; keepalives and "
-      "repeated chunks do not count (error idle-timeout; 0 = no limit)",
-      0, kMaxTime, nanoseconds(defaults.limits.idle_timeout), kReadyFlags);
-  properties[PROP_MIN_RATE] = g_param_spec_uint64(
-      "min-rate", "Minimum rate",
-      "Bytes a second that have to arrive in new chunks, on average over each minute from the "
-      "first chunk on (error too-slow; 0 = no limit). Time for which this side keeps the peer "
-      "waiting does not count",
-      0, G_MAXUINT64, defaults.limits.min_rate, kReadyFlags);
-  properties[PROP_MAX_PIXELS] = g_param_spec_uint64(
-      "max-pixels", "Maximum size of the picture",
-      "Most pixels of a picture, width times height, that a decoder behind this element is given "
-      "(error too-large-picture; 0 = no limit)",
-      0, G_MAXUINT64, defaults.film.max_pixels, kReadyFlags);
-  properties[PROP_MAX_DURATION] = g_param_spec_uint64(
-      "max-duration", "Maximum duration",
-      "Longest film accepted, in nanoseconds, by what it says and by its timestamps (error "
-      "too-long; 0 = no limit)",
-      0, kMaxTime, nanoseconds(defaults.film.max_duration), kReadyFlags);
-  properties[PROP_MAX_FRAMES] = g_param_spec_uint64(
-      "max-frames", "Maximum number of frames",
-      "Most frames of a stream of pictures accepted, by what the film says and by counting (error "
-      "too-many-frames; 0 = no limit)",
-      0, G_MAXUINT64, defaults.film.max_frames, kReadyFlags);
-  properties[PROP_MAX_STREAMS] = g_param_spec_uint(
-      "max-streams", "Maximum number of streams",
-      "Most streams of a film accepted: video, audio, text and others together (error "
-      "too-many-streams; 0 = no limit)",
-      0, G_MAXUINT, static_cast<guint>(defaults.film.max_streams), kReadyFlags);
-  properties[PROP_QUOTA_INTERVAL] =
-      g_param_spec_uint64("quota-interval", "Quota interval",
-                          "Time between two emissions of check-quota, in nanoseconds (0 = only "
-                          "before the first chunk is stored)",
-                          0, kMaxTime, nanoseconds(defaults.quota_interval), kReadyFlags);
-  properties[PROP_SPOOL_DIRECTORY] = g_param_spec_string(
-      "spool-directory", "Spool directory",
-      "Where the nameless spool file is made (error storage-failed when that fails); unset = the "
-      "system's directory for temporary files",
-      nullptr, kReadyFlags);
-  properties[PROP_SPOOL_FD] =
-      g_param_spec_int("spool-fd", "Spool file descriptor",
-                       "An open file to keep the upload in, instead of one made in "
-                       "spool-directory: for programs that "
-                       "open no more files. It is emptied at each start and stays open (-1 = none)",
-                       -1, G_MAXINT, -1, kReadyFlags);
-  properties[PROP_PROGRESSIVE] =
-      g_param_spec_boolean("progressive", "Progressive",
-                           "Send bytes out as soon as they and all before them have arrived, "
-                           "rather than when the upload "
-                           "is complete; src is then used in push mode only",
-                           defaults.progressive, kReadyFlags);
-  properties[PROP_BACKLOG_HIGH] = g_param_spec_uint64(
-      "backlog-high", "High mark of the backlog",
-      "Bytes of received messages waiting to be stored above which the peer is held back. At 16 "
-      "times as many, but not below 16 MiB, the upload fails, which can only be when the peer "
-      "cannot be held back (error overloaded)",
-      kMinBacklogMark, kMaxBacklogMark, defaults.marks.high, kReadyFlags);
-  properties[PROP_BACKLOG_LOW] = g_param_spec_uint64(
-      "backlog-low", "Low mark of the backlog",
-      "Bytes of received messages waiting to be stored down to which the peer is held back", 0,
-      kMaxBacklogMark, defaults.marks.low, kReadyFlags);
-  properties[PROP_SOCKET_BUFFER_SIZE] =
-      g_param_spec_int("socket-buffer-size", "Socket receive buffer",
-                       "SO_RCVBUF for the sockets of webrtcbin's streams, in bytes (0 = leave as "
-                       "they are). What the "
-                       "kernel granted is in stats",
-                       0, G_MAXINT / 2, defaults.socket_buffer_size, kReadyFlags);
-  properties[PROP_ALLOW_ELEMENTS] = g_param_spec_string(
-      "allow-elements", "Elements allowed",
-      "Names of element factories, with commas between, that decodebin and its like may choose for "
-      "the upload although they open sources of their own, such as hlsdemux: the peer then names "
-      "files and addresses that this program opens (otherwise error not-a-video)",
-      "", kReadyFlags);
-  properties[PROP_DENY_ELEMENTS] = g_param_spec_string(
-      "deny-elements", "Elements denied",
-      "Names of element factories, with commas between, that decodebin and its like never choose "
-      "for the upload",
-      "", kReadyFlags);
-  properties[PROP_STATE] = g_param_spec_enum("state", "State", "Where the upload is; notified",
-                                             GST_TYPE_WEBRTC_UPLOAD_STATE,
-                                             static_cast<gint>(UploadState::kIdle), kReadFlags);
-  properties[PROP_STATS] = g_param_spec_boxed(
-      "stats", "Statistics",
-      "application/x-webrtcupload-stats of the current upload, or of the last one. Bytes: bytes, "
-      "backlog, backlog-peak, socket-buffer-size (as the kernel tells it: twice what it granted); "
-      "counts: chunks-received, chunks-announced, duplicates, rejected, ignored, keepalives; "
-      "percent; throughput in bytes a second; nanoseconds: first-chunk-delay, transfer-time, "
-      "processing-time; state; error-code and error-message after a failure; workarounds (what is "
-      "done here because of faults of this GStreamer's webrtcbin)",
-      GST_TYPE_STRUCTURE, kReadFlags);
-  g_object_class_install_properties(object_class, PROP_COUNT, properties);
+  webrtcupload::install_channel_properties(object_class, webrtcupload::kUploadLabel,
+                                           GST_PARAM_MUTABLE_READY);
+  settings_properties = new SettingsProperties(object_class, PROP_FIRST_SETTING);
+  webrtcupload::add_upload_settings(*settings_properties);
+  state_property = g_param_spec_enum("state", "State", "Where the upload is; notified",
+                                     GST_TYPE_WEBRTC_UPLOAD_STATE,
+                                     static_cast<gint>(UploadState::kIdle), kReadFlags);
+  g_object_class_install_property(object_class, PROP_STATE, state_property);
+  g_object_class_install_property(
+      object_class, PROP_STATS,
+      g_param_spec_boxed(
+          "stats", "Statistics",
+          "application/x-webrtcupload-stats of the current upload, or of the last one. Bytes: "
+          "bytes, "
+          "backlog, backlog-peak, socket-buffer-size (as the kernel tells it: twice what it "
+          "granted); "
+          "counts: chunks-received, chunks-announced, duplicates, rejected, ignored, keepalives; "
+          "percent; throughput in bytes a second; nanoseconds: first-chunk-delay, transfer-time, "
+          "processing-time; state; error-code and error-message after a failure; workarounds (what "
+          "is "
+          "done here because of faults of this GStreamer's webrtcbin)",
+          GST_TYPE_STRUCTURE, kReadFlags));
 }
 
 void cancel(GstWebrtcUpload* self) { self->source->cancel(); }
@@ -627,7 +334,7 @@ static void gst_webrtc_upload_class_init(GstWebrtcUploadClass* klass) {
 
 static void gst_webrtc_upload_init(GstWebrtcUpload* self) {
   auto* element = GST_BASE_SRC(self);
-  self->source = new UploadSource(element, signals, properties[PROP_STATE]);
+  self->source = new UploadSource(element, signals, state_property);
   gst_base_src_set_format(element, GST_FORMAT_BYTES);
   gst_base_src_set_blocksize(element, kDefaultBlockSize);
   gst_pad_add_probe(GST_BASE_SRC_PAD(element), GST_PAD_PROBE_TYPE_EVENT_DOWNSTREAM, on_src_event,

@@ -50,12 +50,14 @@
 #include <string>
 #include <utility>
 
+#include "core/channel_labels.h"
 #include "core/chunk_sender.h"
 #include "glib/debug.h"
 #include "glib/glib_ptr.h"
+#include "gst/webrtcupload/channel_properties.h"
+#include "gst/webrtcupload/settings_properties.h"
 #include "sending/sender_channel.h"
 #include "sending/sender_session.h"
-#include "webrtc/channels.h"
 #include "webrtc/find_webrtcbin.h"
 #include "webrtc/pipeline_end.h"
 #include "webrtc/workarounds.h"
@@ -64,13 +66,15 @@
 
 namespace {
 
-using webrtcupload::GObjectPtr;
+using webrtcupload::ChannelSettings;
 using webrtcupload::GstPtr;
+using webrtcupload::kReadFlags;
+using webrtcupload::kReadyFlags;
 using webrtcupload::SenderChannel;
 using webrtcupload::SenderSession;
 using webrtcupload::SenderSettings;
+using SettingsProperties = webrtcupload::SettingsProperties<SenderSettings>;
 
-constexpr const char* kDefaultLabel = "video_upload";
 // What the usual clients send.
 constexpr guint kDefaultChunkSize = 49152;
 // What the usual clients allow themselves: five chunks, enough to never leave SCTP without work.
@@ -78,26 +82,17 @@ constexpr guint64 kDefaultBufferLimit = 262144;
 constexpr gboolean kDefaultConfirm = TRUE;
 constexpr guint64 kDefaultConfirmTimeout = 30 * GST_SECOND;
 
-enum {
-  PROP_0,
-  PROP_DATA_CHANNEL,
-  PROP_WEBRTCBIN,
-  PROP_WEBRTCBIN_NAME,
-  PROP_CHANNEL_LABEL,
-  PROP_CHUNK_SIZE,
-  PROP_BUFFER_LIMIT,
-  PROP_SIZE,
-  PROP_CONFIRM,
-  PROP_CONFIRM_TIMEOUT,
-  PROP_STATS,
+enum Property : guint {
+  PROP_STATS = webrtcupload::PROP_AFTER_CHANNEL,
+  // And from here on those that `settings_properties` has.
+  PROP_FIRST_SETTING,
 };
+
+SettingsProperties* settings_properties;
 
 // What the element is besides a GstBaseSink. The object lock protects all of it.
 struct SinkState {
-  GstPtr<GstWebRTCDataChannel> data_channel;
-  GstPtr<GstElement> webrtcbin;
-  std::string webrtcbin_name;
-  std::string channel_label = kDefaultLabel;
+  ChannelSettings channel{.channel_label = webrtcupload::kUploadLabel};
   SenderSettings settings{kDefaultChunkSize, kDefaultBufferLimit, 0, kDefaultConfirm,
                           std::chrono::nanoseconds(kDefaultConfirmTimeout)};
   // From READY->PAUSED to PAUSED->READY.
@@ -131,8 +126,8 @@ std::shared_ptr<SenderSession> current_session(GstWebrtcUploadSink* self) {
 // The webrtcbin that the properties name; null without an error when they name none.
 bool look_up_webrtcbin(GstWebrtcUploadSink* self, GstPtr<GstElement>& webrtcbin) {
   GST_OBJECT_LOCK(self);
-  webrtcbin = webrtcupload::ref_gst(self->state->webrtcbin.get());
-  const std::string name = self->state->webrtcbin_name;
+  webrtcbin = webrtcupload::ref_gst(self->state->channel.webrtcbin.get());
+  const std::string name = self->state->channel.webrtcbin_name;
   GST_OBJECT_UNLOCK(self);
   return webrtcupload::resolve_webrtcbin(GST_ELEMENT(self), name, webrtcbin);
 }
@@ -144,8 +139,8 @@ bool start_session(GstWebrtcUploadSink* self) {
   if (!look_up_webrtcbin(self, webrtcbin)) return false;
 
   GST_OBJECT_LOCK(self);
-  auto channel = webrtcupload::ref_gst(self->state->data_channel.get());
-  const std::string label = self->state->channel_label;
+  auto channel = webrtcupload::ref_gst(self->state->channel.data_channel.get());
+  const std::string label = self->state->channel.channel_label;
   const SenderSettings settings = self->state->settings;
   GST_OBJECT_UNLOCK(self);
 
@@ -233,53 +228,16 @@ static void gst_webrtc_upload_sink_set_property(GObject* object, guint id, const
                                                 GParamSpec* pspec) {
   auto* self = GST_WEBRTC_UPLOAD_SINK(object);
   SinkState& state = *self->state;
-  // Whatever is replaced is let go after the lock.
-  GstPtr<GstWebRTCDataChannel> channel;
-  GstPtr<GstElement> element;
-  if (id == PROP_WEBRTCBIN && g_value_get_object(value)) {
-    webrtcupload::keep_channels(GST_ELEMENT(g_value_get_object(value)));
-  }
+  webrtcupload::ChannelPropertyChange channel_change(id, value, pspec);
+  bool is_known = true;
   GST_OBJECT_LOCK(self);
-  switch (id) {
-    case PROP_DATA_CHANNEL:
-      channel = std::exchange(state.data_channel,
-                              GstPtr<GstWebRTCDataChannel>(
-                                  static_cast<GstWebRTCDataChannel*>(g_value_dup_object(value))));
-      break;
-    case PROP_WEBRTCBIN:
-      element = std::exchange(
-          state.webrtcbin, GstPtr<GstElement>(static_cast<GstElement*>(g_value_dup_object(value))));
-      break;
-    case PROP_WEBRTCBIN_NAME: {
-      const char* name = g_value_get_string(value);
-      state.webrtcbin_name = name ? name : "";
-      break;
-    }
-    case PROP_CHANNEL_LABEL: {
-      const char* label = g_value_get_string(value);
-      state.channel_label = label ? label : kDefaultLabel;
-      break;
-    }
-    case PROP_CHUNK_SIZE:
-      state.settings.chunk_size = g_value_get_uint(value);
-      break;
-    case PROP_BUFFER_LIMIT:
-      state.settings.buffer_limit = g_value_get_uint64(value);
-      break;
-    case PROP_SIZE:
-      state.settings.size = g_value_get_uint64(value);
-      break;
-    case PROP_CONFIRM:
-      state.settings.confirm = g_value_get_boolean(value);
-      break;
-    case PROP_CONFIRM_TIMEOUT:
-      state.settings.confirm_timeout = std::chrono::nanoseconds(g_value_get_uint64(value));
-      break;
-    default:
-      G_OBJECT_WARN_INVALID_PROPERTY_ID(object, id, pspec);
-      break;
+  if (id < webrtcupload::PROP_AFTER_CHANNEL) {
+    channel_change.apply(state.channel);
+  } else {
+    is_known = settings_properties->set(state.settings, id, value, pspec);
   }
   GST_OBJECT_UNLOCK(self);
+  if (!is_known) G_OBJECT_WARN_INVALID_PROPERTY_ID(object, id, pspec);
 }
 
 static void gst_webrtc_upload_sink_get_property(GObject* object, guint id, GValue* value,
@@ -294,41 +252,15 @@ static void gst_webrtc_upload_sink_get_property(GObject* object, guint id, GValu
     return;
   }
   const SinkState& state = *self->state;
+  bool is_known = true;
   GST_OBJECT_LOCK(self);
-  switch (id) {
-    case PROP_DATA_CHANNEL:
-      g_value_set_object(value, state.data_channel.get());
-      break;
-    case PROP_WEBRTCBIN:
-      g_value_set_object(value, state.webrtcbin.get());
-      break;
-    case PROP_WEBRTCBIN_NAME:
-      g_value_set_string(value,
-                         state.webrtcbin_name.empty() ? nullptr : state.webrtcbin_name.c_str());
-      break;
-    case PROP_CHANNEL_LABEL:
-      g_value_set_string(value, state.channel_label.c_str());
-      break;
-    case PROP_CHUNK_SIZE:
-      g_value_set_uint(value, state.settings.chunk_size);
-      break;
-    case PROP_BUFFER_LIMIT:
-      g_value_set_uint64(value, state.settings.buffer_limit);
-      break;
-    case PROP_SIZE:
-      g_value_set_uint64(value, state.settings.size);
-      break;
-    case PROP_CONFIRM:
-      g_value_set_boolean(value, state.settings.confirm);
-      break;
-    case PROP_CONFIRM_TIMEOUT:
-      g_value_set_uint64(value, static_cast<guint64>(state.settings.confirm_timeout.count()));
-      break;
-    default:
-      G_OBJECT_WARN_INVALID_PROPERTY_ID(object, id, pspec);
-      break;
+  if (id < webrtcupload::PROP_AFTER_CHANNEL) {
+    webrtcupload::get_channel_property(state.channel, id, value);
+  } else {
+    is_known = settings_properties->get(state.settings, id, value);
   }
   GST_OBJECT_UNLOCK(self);
+  if (!is_known) G_OBJECT_WARN_INVALID_PROPERTY_ID(object, id, pspec);
 }
 
 static void gst_webrtc_upload_sink_finalize(GObject* object) {
@@ -345,70 +277,45 @@ static void gst_webrtc_upload_sink_init(GstWebrtcUploadSink* self) {
 }
 
 static void install_properties(GObjectClass* object_class) {
-  constexpr auto kSettable = static_cast<GParamFlags>(G_PARAM_READWRITE | G_PARAM_STATIC_STRINGS |
-                                                      GST_PARAM_MUTABLE_READY);
-  constexpr auto kReadable = static_cast<GParamFlags>(G_PARAM_READABLE | G_PARAM_STATIC_STRINGS);
+  webrtcupload::install_channel_properties(object_class, webrtcupload::kUploadLabel,
+                                           GST_PARAM_MUTABLE_READY);
+  settings_properties = new SettingsProperties(object_class, PROP_FIRST_SETTING);
+  SettingsProperties& properties = *settings_properties;
 
-  g_object_class_install_property(
-      object_class, PROP_DATA_CHANNEL,
-      g_param_spec_object("data-channel", "Data channel",
-                          "The data channel to send over, if the application has one. It has to be "
-                          "reliable and ordered. Setting \"webrtcbin\" as well lets the element "
-                          "notice also a peer that ends the whole connection",
-                          GST_TYPE_WEBRTC_DATA_CHANNEL, kSettable));
-  g_object_class_install_property(
-      object_class, PROP_WEBRTCBIN,
-      g_param_spec_object("webrtcbin", "webrtcbin",
-                          "The webrtcbin to create the data channel on, when going from READY to "
-                          "PAUSED, which has to be before the offer is created. It may be in "
-                          "another pipeline, and must be at least in READY",
-                          GST_TYPE_ELEMENT, kSettable));
-  g_object_class_install_property(
-      object_class, PROP_WEBRTCBIN_NAME,
-      g_param_spec_string("webrtcbin-name", "Name of the webrtcbin",
-                          "Like \"webrtcbin\", by the name it has in the same pipeline, at any "
-                          "depth. For gst-launch-1.0; \"webrtcbin\" wins over it",
-                          nullptr, kSettable));
-  g_object_class_install_property(
-      object_class, PROP_CHANNEL_LABEL,
-      g_param_spec_string("channel-label", "Label of the channel",
-                          "The label of the data channel that is created; receivers know an upload "
-                          "by it. Without effect on \"data-channel\"",
-                          kDefaultLabel, kSettable));
-  g_object_class_install_property(
-      object_class, PROP_CHUNK_SIZE,
+  properties.add(
       g_param_spec_uint("chunk-size", "Chunk size",
                         "Bytes of the file in each message; the last one may be shorter. Each also "
                         "has a header of 8 bytes, and a message has at most 65536",
-                        1, webrtcupload::kMaxChunkPayload, kDefaultChunkSize, kSettable));
-  g_object_class_install_property(
-      object_class, PROP_BUFFER_LIMIT,
+                        1, webrtcupload::kMaxChunkPayload, kDefaultChunkSize, kReadyFlags),
+      [](auto& s) -> auto& { return s.chunk_size; });
+  properties.add(
       g_param_spec_uint64("buffer-limit", "Buffer limit",
                           "Bytes that may wait in the channel before SCTP takes them. More does "
                           "not make the upload faster. A limit below one message lets one message "
                           "wait at a time",
-                          0, G_MAXUINT64, kDefaultBufferLimit, kSettable));
-  g_object_class_install_property(
-      object_class, PROP_SIZE,
+                          0, G_MAXUINT64, kDefaultBufferLimit, kReadyFlags),
+      [](auto& s) -> auto& { return s.buffer_limit; });
+  properties.add(
       g_param_spec_uint64("size", "Size",
                           "Bytes that upstream is going to deliver, for sources that cannot say "
                           "(pipes, live streams); it has to be exact. 0: ask upstream",
-                          0, G_MAXUINT64, 0, kSettable));
-  g_object_class_install_property(
-      object_class, PROP_CONFIRM,
+                          0, G_MAXUINT64, 0, kReadyFlags),
+      [](auto& s) -> auto& { return s.size; });
+  properties.add(
       g_param_spec_boolean(
           "confirm", "Confirm",
           "Whether EOS waits until the peer has everything: after the last chunk a "
           "keepalive of one byte is sent, which receivers echo. Otherwise EOS "
           "means that SCTP has taken everything, and closing the connection at "
           "once can still lose the end of the file",
-          kDefaultConfirm, kSettable));
-  g_object_class_install_property(
-      object_class, PROP_CONFIRM_TIMEOUT,
+          kDefaultConfirm, kReadyFlags),
+      [](auto& s) -> auto& { return s.confirm; });
+  properties.add(
       g_param_spec_uint64("confirm-timeout", "Confirm timeout",
                           "How long \"confirm\" waits, in nanoseconds, before a warning is posted "
                           "and EOS follows without confirmation",
-                          0, G_MAXINT64 / 2, kDefaultConfirmTimeout, kSettable));
+                          0, G_MAXINT64 / 2, kDefaultConfirmTimeout, kReadyFlags),
+      [](auto& s) -> auto& { return s.confirm_timeout; });
   g_object_class_install_property(
       object_class, PROP_STATS,
       g_param_spec_boxed("stats", "Statistics",
@@ -417,7 +324,7 @@ static void install_properties(GObjectClass* object_class) {
                          "in the channel now and at most (buffered, buffered-peak, guint64), and "
                          "whether the peer has confirmed (confirmed, gboolean). What is done here "
                          "because of faults of this GStreamer's webrtcbin (workarounds, string)",
-                         GST_TYPE_STRUCTURE, kReadable));
+                         GST_TYPE_STRUCTURE, kReadFlags));
 }
 
 static void gst_webrtc_upload_sink_class_init(GstWebrtcUploadSinkClass* klass) {

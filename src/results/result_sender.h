@@ -19,13 +19,14 @@
 #include <string_view>
 #include <vector>
 
+#include "core/channel_labels.h"
 #include "results/detections.h"
 
 namespace webrtcupload {
 
 struct ResultSettings {
   // The channel that is taken: the first one the peer opens under this label.
-  std::string channel_label = "inference";
+  std::string channel_label = kResultsLabel;
   // Nothing is sent while more bytes than these wait in the channel, so that a peer that reads
   // slowly costs this and one result.
   std::uint64_t buffer_limit = 1024 * 1024;

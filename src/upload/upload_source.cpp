@@ -158,23 +158,9 @@ bool UploadSource::find_source(GstPtr<GstElement>& webrtcbin) {
     name = settings_.webrtcbin_name;
   }
   if (is_attached_later) return true;
-  std::string problem;
-  if (!webrtcbin && !name.empty()) {
-    webrtcbin = find_webrtcbin(GST_ELEMENT(element_), name.c_str(), problem);
-    // With a channel in hand the name only serves the back-pressure, but a wrong one is still a
-    // mistake to be told.
-    if (webrtcbin) return true;
-    GST_ELEMENT_ERROR(element_, RESOURCE, NOT_FOUND, ("%s", problem.c_str()), (nullptr));
-    return false;
-  }
-  if (webrtcbin && !is_webrtcbin(webrtcbin.get())) {
-    GST_ELEMENT_ERROR(element_, RESOURCE, SETTINGS,
-                      ("The property \"webrtcbin\" holds the element \"%s\", which is a %s and not "
-                       "a webrtcbin.",
-                       GST_OBJECT_NAME(webrtcbin.get()), G_OBJECT_TYPE_NAME(webrtcbin.get())),
-                      (nullptr));
-    return false;
-  }
+  // With a channel in hand the name only serves the back-pressure, but a wrong one is still a
+  // mistake to be told.
+  if (!resolve_webrtcbin(GST_ELEMENT(element_), name, webrtcbin)) return false;
   if (!webrtcbin && !has_channel) {
     GST_ELEMENT_ERROR(element_, RESOURCE, SETTINGS,
                       ("Nothing to receive from: set one of the properties \"webrtcbin-name\", "

@@ -15,23 +15,23 @@
 #include <string>
 #include <thread>
 
+#include "core/channel_labels.h"
 #include "core/film_limits.h"
 #include "downstream/decoding_guard.h"
 #include "downstream/film_watch.h"
 #include "glib/glib_ptr.h"
 #include "glib/signal_connection.h"
 #include "upload/upload_session.h"
+#include "webrtc/channel_settings.h"
 
 namespace webrtcupload {
 
 class UploadSource final : public UploadObserver {
  public:
   // Changed by properties, which is allowed up to READY.
-  struct Settings {
-    GObjectPtr<GstWebRTCDataChannel> data_channel;
-    GstPtr<GstElement> webrtcbin;
-    std::string webrtcbin_name;
-    std::string channel_label = "video_upload";
+  struct Settings : ChannelSettings {
+    Settings() { channel_label = kUploadLabel; }
+
     Limits limits;
     FilmLimits film;
     Duration quota_interval = std::chrono::seconds(1);

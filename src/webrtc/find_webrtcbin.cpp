@@ -47,8 +47,9 @@ bool resolve_webrtcbin(GstElement* self, const std::string& name, GstPtr<GstElem
   if (webrtcbin) {
     if (is_webrtcbin(webrtcbin.get())) return true;
     GST_ELEMENT_ERROR(self, RESOURCE, SETTINGS,
-                      ("The property \"webrtcbin\" is set to a %s and not to a webrtcbin.",
-                       G_OBJECT_TYPE_NAME(webrtcbin.get())),
+                      ("The property \"webrtcbin\" holds the element \"%s\", which is a %s and not "
+                       "a webrtcbin.",
+                       GST_OBJECT_NAME(webrtcbin.get()), G_OBJECT_TYPE_NAME(webrtcbin.get())),
                       (nullptr));
     return false;
   }

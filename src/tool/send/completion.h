@@ -13,9 +13,6 @@
 
 namespace webrtcupload {
 
-// The label under which clients open the channel for results.
-inline constexpr const char* kResultsLabel = "inference";
-
 struct Completion {
   std::uint32_t frame_id = 1;      // The last frame's plus 1.
   std::string termination_reason;  // Empty for null.

@@ -4,13 +4,13 @@
 
 #include <utility>
 
+#include "core/channel_labels.h"
 #include "signalling/worker_request.h"
 #include "tool/common/options.h"
 
 namespace webrtcupload {
 namespace {
 
-constexpr const char* kUploadLabel = "video_upload";
 // Results come one message per frame, and are only looked at for the last one.
 constexpr std::size_t kMaxPendingResults = 1 << 16;
 // For the other side to say why, when the upload failed first. It does, or it goes.

@@ -7,6 +7,7 @@
 #include <memory>
 #include <utility>
 
+#include "core/channel_labels.h"
 #include "core/client_text.h"
 #include "json/json.h"
 #include "signalling/worker_request.h"
@@ -17,7 +18,6 @@ namespace {
 // When the connection is lost before the upload is complete, what has arrived may still be on its
 // way through the element, which then completes, or reports the loss itself.
 constexpr std::chrono::milliseconds kLossGrace{5000};
-constexpr const char* kUploadLabel = "video_upload";
 // How often progress is looked at.
 constexpr std::chrono::milliseconds kLook{500};
 // SCTP acknowledges within a quarter of a second: who is sent results and says nothing at all for
