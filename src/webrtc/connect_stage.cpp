@@ -4,24 +4,15 @@
 
 #include <gst/webrtc/webrtc.h>
 
-#include "glib/glib_ptr.h"
+#include "webrtc/transports.h"
 
 namespace webrtcupload {
-namespace {
-
-GObjectPtr<GObject> get_object(gpointer owner, const char* property) {
-  GObject* value = nullptr;
-  g_object_get(owner, property, &value, nullptr);
-  return GObjectPtr<GObject>(value);
-}
-
-}  // namespace
 
 // From the transports: webrtcbin's own "ice-connection-state" speaks of media only.
 ConnectStage connect_stage(GstElement* webrtcbin) {
-  const auto sctp = get_object(webrtcbin, "sctp-transport");
-  const auto dtls = sctp ? get_object(sctp.get(), "transport") : nullptr;
-  const auto ice = dtls ? get_object(dtls.get(), "transport") : nullptr;
+  const auto sctp = sctp_transport_of(webrtcbin);
+  const auto dtls = transport_below(sctp.get());
+  const auto ice = transport_below(dtls.get());
   if (!ice) return ConnectStage::kIce;
   GstWebRTCICEConnectionState ice_state = GST_WEBRTC_ICE_CONNECTION_STATE_NEW;
   g_object_get(ice.get(), "state", &ice_state, nullptr);

@@ -7,6 +7,7 @@
 #include <cerrno>
 #include <cstring>
 #include <sys/socket.h>
+#include <utility>
 #ifdef __linux__
 #include <linux/filter.h>
 #include <linux/if_arp.h>
@@ -52,6 +53,13 @@ GObjectPtr<GInetSocketAddress> local_address(GSocket* socket) {
   return GObjectPtr<GInetSocketAddress>(G_INET_SOCKET_ADDRESS(address.release()));
 }
 
+// In webrtcbin's form, with the credentials before the host.
+std::string turn_uri(const std::string& scheme, const IceServer& server, const std::string& rest) {
+  const GCharPtr user(g_uri_escape_string(server.username.c_str(), nullptr, FALSE));
+  const GCharPtr password(g_uri_escape_string(server.credential.c_str(), nullptr, FALSE));
+  return scheme + "://" + user.get() + ":" + password.get() + "@" + rest;
+}
+
 }  // namespace
 
 std::string set_up_ice(GstElement* webrtcbin, const IceSetup& setup) {
@@ -85,6 +93,25 @@ std::string set_up_ice(GstElement* webrtcbin, const IceSetup& setup) {
     g_object_set(agent.get(), "ice-tcp", FALSE, nullptr);
   }
   return "";
+}
+
+void add_ice_servers(GstElement* webrtcbin, const std::vector<IceServer>& servers) {
+  bool has_stun = false;
+  for (const IceServer& server : servers) {
+    for (const std::string& url : server.urls) {
+      const std::size_t colon = url.find(':');
+      const std::string scheme = url.substr(0, colon);
+      const std::string rest = colon == std::string::npos ? "" : url.substr(colon + 1);
+      if (scheme == "stun" && !std::exchange(has_stun, true)) {
+        g_object_set(webrtcbin, "stun-server", ("stun://" + rest).c_str(), nullptr);
+      } else if (scheme == "turn" || scheme == "turns") {
+        gboolean added = FALSE;
+        g_signal_emit_by_name(webrtcbin, "add-turn-server", turn_uri(scheme, server, rest).c_str(),
+                              &added);
+        if (!added) g_message("a TURN server was not understood");
+      }
+    }
+  }
 }
 
 std::string restrict_to_this_machine(GstElement* webrtcbin) {

@@ -11,6 +11,7 @@
 #include <vector>
 
 #include "webrtc/ice_network.h"
+#include "webrtc/ice_server.h"
 
 namespace webrtcupload {
 
@@ -26,6 +27,9 @@ struct IceSetup {
 
 // Before webrtcbin leaves READY. An empty string, or what is wrong.
 [[nodiscard]] std::string set_up_ice(GstElement* webrtcbin, const IceSetup& setup);
+
+// The first STUN server is used, and every TURN server. Before webrtcbin leaves READY.
+void add_ice_servers(GstElement* webrtcbin, const std::vector<IceServer>& servers);
 
 // The kernel throws away whatever the sockets are sent by other machines, from now on. Before
 // anybody knows the local description: without its password nothing that came earlier has any

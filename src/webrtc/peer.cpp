@@ -5,153 +5,28 @@
 #include <gio/gio.h>
 #include <gst/webrtc/webrtc.h>
 
-#include <algorithm>
-#include <atomic>
-#include <chrono>
-#include <condition_variable>
 #include <map>
 #include <mutex>
-#include <optional>
 #include <set>
 #include <utility>
 
-#include "glib/elements_made_by.h"
 #include "glib/main_context.h"
 #include "glib/signal_connection.h"
 #include "webrtc/association.h"
 #include "webrtc/channels.h"
+#include "webrtc/dtls_check.h"
 #include "webrtc/ending.h"
 #include "webrtc/fingerprint.h"
 #include "webrtc/goodbye.h"
 #include "webrtc/ice_setup.h"
+#include "webrtc/packet_count.h"
+#include "webrtc/peer_gone.h"
+#include "webrtc/promises.h"
 #include "webrtc/sdp/ice_candidates.h"
+#include "webrtc/transports.h"
 
 namespace webrtcupload {
 namespace {
-
-using DescriptionPtr = std::unique_ptr<GstWebRTCSessionDescription,
-                                       FunctionDeleter<gst_webrtc_session_description_free>>;
-
-DescriptionPtr parse_description(GstWebRTCSDPType type, const std::string& text) {
-  GstSDPMessage* message = nullptr;
-  if (text.empty()) return nullptr;  // Which GStreamer asserts.
-  if (gst_sdp_message_new_from_text(text.c_str(), &message) != GST_SDP_OK) {
-    if (message) gst_sdp_message_free(message);
-    return nullptr;
-  }
-  return DescriptionPtr(gst_webrtc_session_description_new(type, message));
-}
-
-// What a promise of webrtcbin came to.
-struct PromiseResult {
-  std::string problem;         // Empty if it went well.
-  DescriptionPtr description;  // Of create-offer and create-answer.
-};
-
-PromiseResult read_promise(GstPromise* promise, const char* field) {
-  PromiseResult result;
-  if (gst_promise_wait(promise) != GST_PROMISE_RESULT_REPLIED) {
-    result.problem = "webrtcbin was stopped";
-    return result;
-  }
-  const GstStructure* reply = gst_promise_get_reply(promise);
-  if (reply && gst_structure_has_field(reply, "error")) {
-    GError* error = nullptr;
-    gst_structure_get(reply, "error", G_TYPE_ERROR, &error, nullptr);
-    result.problem = error ? error->message : "webrtcbin failed";
-    g_clear_error(&error);
-  } else if (field) {
-    GstWebRTCSessionDescription* description = nullptr;
-    if (reply) {
-      gst_structure_get(reply, field, GST_TYPE_WEBRTC_SESSION_DESCRIPTION, &description, nullptr);
-    }
-    result.description.reset(description);
-    if (!description) result.problem = "webrtcbin made no session description";
-  }
-  return result;
-}
-
-struct DtlsStatus {
-  GstWebRTCDTLSTransportState state = GST_WEBRTC_DTLS_TRANSPORT_STATE_NEW;
-  std::string remote_certificate;  // Once connected.
-};
-
-DtlsStatus dtls_status(GstElement* webrtcbin) {
-  DtlsStatus status;
-  GObject* sctp = nullptr;
-  GObject* dtls = nullptr;
-  g_object_get(webrtcbin, "sctp-transport", &sctp, nullptr);
-  if (sctp) g_object_get(sctp, "transport", &dtls, nullptr);
-  if (dtls) {
-    char* certificate = nullptr;
-    g_object_get(dtls, "state", &status.state, "remote-certificate", &certificate, nullptr);
-    if (certificate) status.remote_certificate = certificate;
-    g_free(certificate);
-  }
-  g_clear_object(&dtls);
-  g_clear_object(&sctp);
-  return status;
-}
-
-// In webrtcbin's form, with the credentials before the host.
-std::string turn_uri(const std::string& scheme, const IceServer& server, const std::string& rest) {
-  const GCharPtr user(g_uri_escape_string(server.username.c_str(), nullptr, FALSE));
-  const GCharPtr password(g_uri_escape_string(server.credential.c_str(), nullptr, FALSE));
-  return scheme + "://" + user.get() + ":" + password.get() + "@" + rest;
-}
-
-// How many promises webrtcbin has still to fulfil. Stopped while it takes a description, it can
-// forget a transport that it is just adding, which then runs for ever.
-class Promises {
- public:
-  void given() {
-    const std::lock_guard lock(mutex_);
-    ++open_;
-  }
-  void fulfilled() {
-    const std::lock_guard lock(mutex_);
-    --open_;
-    changed_.notify_all();
-  }
-  void wait() {
-    std::unique_lock lock(mutex_);
-    changed_.wait_for(lock, kTimeout, [this] { return open_ == 0; });
-  }
-
- private:
-  static constexpr std::chrono::milliseconds kTimeout{5000};
-  std::mutex mutex_;
-  std::condition_variable changed_;
-  int open_ = 0;
-};
-
-// Calls `then` on `context` when webrtcbin fulfilled the promise, which it does on its own thread.
-GstPromise* make_promise(GMainContext* context, std::shared_ptr<Promises> promises,
-                         const char* field, std::function<void(PromiseResult)> then) {
-  struct Waiting {
-    GMainContext* context;
-    std::shared_ptr<Promises> promises;
-    const char* field;
-    std::function<void(PromiseResult)> then;
-  };
-  promises->given();
-  return gst_promise_new_with_change_func(
-      [](GstPromise* promise, gpointer data) {
-        auto* waiting = static_cast<Waiting*>(data);
-        auto result = std::make_shared<PromiseResult>(read_promise(promise, waiting->field));
-        gst_promise_unref(promise);
-        // Moved, since what is in it belongs to the context's thread, its end included.
-        post_to(waiting->context,
-                [result, then = std::move(waiting->then)] { then(std::move(*result)); });
-        waiting->promises->fulfilled();
-      },
-      new Waiting{g_main_context_ref(context), std::move(promises), field, std::move(then)},
-      [](gpointer data) {
-        auto* waiting = static_cast<Waiting*>(data);
-        g_main_context_unref(waiting->context);
-        delete waiting;
-      });
-}
 
 void stop(GstElement* pipeline, GstElement* webrtcbin) {
   prepare_stop(webrtcbin);
@@ -174,10 +49,8 @@ struct Peer::Impl {
   SignalConnection dtls_connection;
   Timer gather_timer;
   SdpCallback waiting_for_candidates;
-  std::string remote_fingerprint;
-  bool certificate_checked = false;
-  // Shared with a probe, which may outlive this.
-  std::shared_ptr<std::atomic<std::uint64_t>> packets;
+  DtlsCheck dtls_check;
+  PacketCount packets;
   bool gone = false;
   bool closed = false;
 
@@ -268,28 +141,11 @@ struct Peer::Impl {
                                            .this_machine = options.this_machine,
                                            .network = options.network});
     if (!problem.empty()) return false;
-    if (!only_loopback(options.local_addresses)) add_ice_servers();
+    if (!only_loopback(options.local_addresses)) {
+      add_ice_servers(webrtcbin.get(), options.ice_servers);
+    }
     connect();
     return true;
-  }
-
-  void add_ice_servers() {
-    bool has_stun = false;
-    for (const IceServer& server : options.ice_servers) {
-      for (const std::string& url : server.urls) {
-        const std::size_t colon = url.find(':');
-        const std::string scheme = url.substr(0, colon);
-        const std::string rest = colon == std::string::npos ? "" : url.substr(colon + 1);
-        if (scheme == "stun" && !std::exchange(has_stun, true)) {
-          g_object_set(webrtcbin.get(), "stun-server", ("stun://" + rest).c_str(), nullptr);
-        } else if (scheme == "turn" || scheme == "turns") {
-          gboolean added = FALSE;
-          g_signal_emit_by_name(webrtcbin.get(), "add-turn-server",
-                                turn_uri(scheme, server, rest).c_str(), &added);
-          if (!added) g_message("a TURN server was not understood");
-        }
-      }
-    }
   }
 
   using Notify = std::function<void()>;
@@ -350,84 +206,48 @@ struct Peer::Impl {
   }
 
   void on_error(GstMessage* message) {
-    GError* error = nullptr;
-    gst_message_parse_error(message, &error, nullptr);
-    const std::string text = error ? error->message : "unknown error";
-    g_clear_error(&error);
     GstObject* source = GST_MESSAGE_SRC(message);
     if (source != GST_OBJECT(webrtcbin.get()) &&
         !gst_object_has_as_ancestor(source, GST_OBJECT(webrtcbin.get()))) {
       // An encoder's, say. The connection does not depend on it.
-      g_message("%s: %s", GST_OBJECT_NAME(source), text.c_str());
+      GError* error = nullptr;
+      gst_message_parse_error(message, &error, nullptr);
+      g_message("%s: %s", GST_OBJECT_NAME(source), error ? error->message : "unknown error");
+      g_clear_error(&error);
       return;
     }
-    bool hung_up = false;
-    if (GST_IS_ELEMENT(GST_MESSAGE_SRC(message))) {
-      GstElementFactory* factory = gst_element_get_factory(GST_ELEMENT(GST_MESSAGE_SRC(message)));
-      hung_up = factory && g_strcmp0(GST_OBJECT_NAME(factory), "sctpenc") == 0;
-    }
     const auto keep = self.lock();
-    set_gone(hung_up ? "the peer closed the connection" : "the connection failed: " + text);
+    set_gone(why_gone_by_error(message));
   }
 
   void check_connection() {
     GstWebRTCPeerConnectionState state = GST_WEBRTC_PEER_CONNECTION_STATE_NEW;
     g_object_get(webrtcbin.get(), "connection-state", &state, nullptr);
     if (state == GST_WEBRTC_PEER_CONNECTION_STATE_CONNECTED) {
-      count_packets();
+      packets.begin(webrtcbin.get());
       if (events.connected) events.connected();
-    } else if (state == GST_WEBRTC_PEER_CONNECTION_STATE_FAILED) {
-      set_gone("the connection to the peer was lost");
-    }
-  }
-
-  void count_packets() {
-    if (packets) return;
-    packets = std::make_shared<std::atomic<std::uint64_t>>(0);
-    for (const auto& sctpdec : elements_made_by(GST_BIN(webrtcbin.get()), "sctpdec")) {
-      const GstPtr<GstPad> pad(gst_element_get_static_pad(sctpdec.get(), "sink"));
-      if (!pad) continue;
-      using Count = std::shared_ptr<std::atomic<std::uint64_t>>;
-      gst_pad_add_probe(
-          pad.get(), GST_PAD_PROBE_TYPE_BUFFER,
-          [](GstPad*, GstPadProbeInfo*, gpointer count) {
-            ++**static_cast<Count*>(count);
-            return GST_PAD_PROBE_OK;
-          },
-          new Count(packets), [](gpointer count) { delete static_cast<Count*>(count); });
+    } else if (const auto why = why_gone(state)) {
+      set_gone(*why);
     }
   }
 
   // The DTLS transport exists once a description is set.
   void watch_dtls() {
     if (dtls_connection) return;
-    GObject* sctp = nullptr;
-    GObject* dtls = nullptr;
-    g_object_get(webrtcbin.get(), "sctp-transport", &sctp, nullptr);
-    if (sctp) g_object_get(sctp, "transport", &dtls, nullptr);
-    if (dtls) {
-      dtls_connection =
-          SignalConnection(dtls, "notify::state",
-                           G_CALLBACK(+[](GObject*, GParamSpec*, Notify* notify) { (*notify)(); }),
-                           later([](Impl& impl) { impl.check_dtls(); }));
-    }
-    g_clear_object(&dtls);
-    g_clear_object(&sctp);
+    const auto dtls = dtls_transport_of(webrtcbin.get());
+    if (!dtls) return;
+    dtls_connection =
+        SignalConnection(dtls.get(), "notify::state",
+                         G_CALLBACK(+[](GObject*, GParamSpec*, Notify* notify) { (*notify)(); }),
+                         later([](Impl& impl) { impl.check_dtls(); }));
   }
 
   void check_dtls() {
     const DtlsStatus status = dtls_status(webrtcbin.get());
-    if (status.state == GST_WEBRTC_DTLS_TRANSPORT_STATE_CLOSED) {
-      set_gone("the peer closed the connection");
-    } else if (status.state == GST_WEBRTC_DTLS_TRANSPORT_STATE_FAILED) {
-      set_gone("the encrypted connection to the peer failed");
-    } else if (status.state == GST_WEBRTC_DTLS_TRANSPORT_STATE_CONNECTED &&
-               !std::exchange(certificate_checked, true) &&
-               !matches_fingerprint(status.remote_certificate, remote_fingerprint)) {
-      if (std::exchange(gone, true)) return;
-      if (events.untrusted) {
-        events.untrusted("the peer's certificate is not the one its session description announced");
-      }
+    if (const auto why = why_gone(status.state)) return set_gone(*why);
+    if (dtls_check.passes(status) || std::exchange(gone, true)) return;
+    if (events.untrusted) {
+      events.untrusted("the peer's certificate is not the one its session description announced");
     }
   }
 
@@ -535,7 +355,7 @@ struct Peer::Impl {
                   std::function<void(Impl&, std::string)> then) {
     const DescriptionPtr description = parse_description(type, sdp);
     if (!description) return then(*this, "the session description could not be parsed");
-    remote_fingerprint = fingerprint_in(sdp);
+    dtls_check.expect(fingerprint_in(sdp));
     GstPromise* promise =
         make_promise(context, promises, nullptr,
                      when_done([then = std::move(then)](Impl& impl, PromiseResult result) {
@@ -579,7 +399,7 @@ std::string Peer::why_no_upload(const std::string& label) const {
   return "the client opened its data channel \"" + label + "\", but sent no chunk over it";
 }
 
-std::uint64_t Peer::packets_received() const { return impl_->packets ? impl_->packets->load() : 0; }
+std::uint64_t Peer::packets_received() const { return impl_->packets.value(); }
 
 GstElement* Peer::webrtcbin() const { return impl_->webrtcbin.get(); }
 

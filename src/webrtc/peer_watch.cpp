@@ -3,10 +3,13 @@
 #include "webrtc/peer_watch.h"
 
 #include <mutex>
+#include <optional>
 #include <utility>
 #include <vector>
 
 #include "glib/signal_connection.h"
+#include "webrtc/peer_gone.h"
+#include "webrtc/transports.h"
 
 namespace webrtcupload {
 
@@ -21,14 +24,17 @@ struct PeerWatch::State : std::enable_shared_from_this<PeerWatch::State> {
   bool ended = false;
   std::vector<SignalConnection> connections;
 
-  void report(const std::string& why) {
+  void report(const std::optional<std::string>& why) {
+    if (!why) {
+      return;
+    }
     OnGone callback;
     {
       const std::lock_guard lock(mutex);
       callback = std::exchange(on_gone, nullptr);
     }
     if (callback) {
-      callback(why);
+      callback(*why);
     }
   }
 
@@ -60,54 +66,29 @@ Enum get_enum(gpointer object, const char* property) {
 
 }  // namespace
 
-// The channel's own getters take no webrtcbin lock. CLOSING counts: no more data can be sent or
-// will arrive then, and CLOSED may never follow when the transport died.
+// The channel's own getters take no webrtcbin lock.
 void PeerWatch::State::check_channel(GstWebRTCDataChannel* channel) {
-  const auto state = get_enum<GstWebRTCDataChannelState>(channel, "ready-state");
-  if (state == GST_WEBRTC_DATA_CHANNEL_STATE_CLOSING ||
-      state == GST_WEBRTC_DATA_CHANNEL_STATE_CLOSED) {
-    report("the data channel was closed");
-  }
+  report(why_gone(get_enum<GstWebRTCDataChannelState>(channel, "ready-state")));
 }
 
 void PeerWatch::State::check_connection(GstElement* webrtcbin) {
-  const auto state = get_enum<GstWebRTCPeerConnectionState>(webrtcbin, "connection-state");
-  if (state == GST_WEBRTC_PEER_CONNECTION_STATE_FAILED) {
-    report("the connection to the peer failed");
-  } else if (state == GST_WEBRTC_PEER_CONNECTION_STATE_CLOSED) {
-    report("the peer connection was closed");
-  }
+  report(why_gone(get_enum<GstWebRTCPeerConnectionState>(webrtcbin, "connection-state")));
 }
 
 void PeerWatch::State::check_sctp(GObject* sctp) {
-  if (get_enum<GstWebRTCSCTPTransportState>(sctp, "state") ==
-      GST_WEBRTC_SCTP_TRANSPORT_STATE_CLOSED) {
-    report("the peer closed the connection");
-  }
+  report(why_gone(get_enum<GstWebRTCSCTPTransportState>(sctp, "state")));
 }
 
 void PeerWatch::State::check_dtls(GObject* dtls) {
-  const auto state = get_enum<GstWebRTCDTLSTransportState>(dtls, "state");
-  if (state == GST_WEBRTC_DTLS_TRANSPORT_STATE_CLOSED) {
-    report("the peer closed the connection");
-  } else if (state == GST_WEBRTC_DTLS_TRANSPORT_STATE_FAILED) {
-    report("the DTLS transport failed");
-  }
+  report(why_gone(get_enum<GstWebRTCDTLSTransportState>(dtls, "state")));
 }
 
 // The transports appear during negotiation and have no notification of their own, so this is tried
 // again at every change of the connection's state (they exist when it reaches "connected", before
 // which no peer can have said goodbye over them).
 void PeerWatch::State::watch_transports(GstElement* webrtcbin) {
-  GObject* raw_sctp = nullptr;
-  g_object_get(webrtcbin, "sctp-transport", &raw_sctp, nullptr);
-  const GObjectPtr<GObject> sctp(raw_sctp);
-  if (!sctp) {
-    return;
-  }
-  GObject* raw_dtls = nullptr;
-  g_object_get(sctp.get(), "transport", &raw_dtls, nullptr);
-  const GObjectPtr<GObject> dtls(raw_dtls);
+  const auto sctp = sctp_transport_of(webrtcbin);
+  const auto dtls = transport_below(sctp.get());
   if (!dtls) {
     return;
   }
