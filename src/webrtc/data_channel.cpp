@@ -16,6 +16,7 @@ namespace webrtcupload {
 struct DataChannel::Link {
   GMainContext* context;
   std::size_t max_pending;
+  std::function<bool()> is_trusted;
   std::atomic<std::size_t> pending = 0;
   std::weak_ptr<DataChannel> target;  // Set before any handler is connected.
   std::vector<SignalConnection> connections;
@@ -23,10 +24,16 @@ struct DataChannel::Link {
   ~Link() { g_main_context_unref(context); }
 
   // `deliver` runs on the context if the channel object is still there.
-  static void post(const std::shared_ptr<Link>& link, std::function<void(DataChannel&)> deliver) {
+  static void post_end(const std::shared_ptr<Link>& link,
+                       std::function<void(DataChannel&)> deliver) {
     post_to(link->context, [link, deliver = std::move(deliver)] {
       if (const auto channel = link->target.lock()) deliver(*channel);
     });
+  }
+
+  // The same, if the peer is trusted.
+  static void post(const std::shared_ptr<Link>& link, std::function<void(DataChannel&)> deliver) {
+    post_to(link->context, [link, deliver = std::move(deliver)] { deliver_to(link, deliver); });
   }
 
   static void post_message(const std::shared_ptr<Link>& link,
@@ -37,8 +44,15 @@ struct DataChannel::Link {
     }
     post_to(link->context, [link, deliver = std::move(deliver)] {
       link->pending.fetch_sub(1);
-      if (const auto channel = link->target.lock()) deliver(*channel);
+      deliver_to(link, deliver);
     });
+  }
+
+ private:
+  static void deliver_to(const std::shared_ptr<Link>& link,
+                         const std::function<void(DataChannel&)>& deliver) {
+    const auto channel = link->target.lock();
+    if (channel && link->is_trusted()) deliver(*channel);
   }
 };
 
@@ -64,11 +78,13 @@ DataChannel::DataChannel(GstWebRTCDataChannel* channel, GMainContext* context)
 DataChannel::~DataChannel() { link_->connections.clear(); }
 
 std::shared_ptr<DataChannel> DataChannel::create(GstWebRTCDataChannel* channel,
-                                                 GMainContext* context, std::size_t max_pending) {
+                                                 GMainContext* context, std::size_t max_pending,
+                                                 std::function<bool()> is_trusted) {
   std::shared_ptr<DataChannel> self(new DataChannel(channel, context));
   auto link = std::make_shared<Link>();
   link->context = g_main_context_ref(context);
   link->max_pending = max_pending;
+  link->is_trusted = std::move(is_trusted);
   link->target = self;
   self->link_ = link;
 
@@ -77,20 +93,22 @@ std::shared_ptr<DataChannel> DataChannel::create(GstWebRTCDataChannel* channel,
     link->connections.emplace_back(channel, signal, callback, std::move(handler));
   };
   std::weak_ptr<Link> weak = link;
-  const auto notify = [weak](void (*deliver)(DataChannel&)) {
-    return [weak, deliver] {
-      if (const auto alive = weak.lock()) Link::post(alive, deliver);
-    };
+  const auto tell_end = [weak] {
+    const auto alive = weak.lock();
+    if (!alive) return;
+    Link::post_end(alive, [](DataChannel& c) {
+      if (c.events_.closed) c.events_.closed();
+    });
   };
-  connect("on-open", G_CALLBACK(on_notify), {notify([](DataChannel& c) {
-            if (c.events_.open) c.events_.open();
-          })});
-  connect("on-close", G_CALLBACK(on_notify), {notify([](DataChannel& c) {
-            if (c.events_.closed) c.events_.closed();
-          })});
-  connect("on-error", G_CALLBACK(on_error), {notify([](DataChannel& c) {
-            if (c.events_.closed) c.events_.closed();
-          })});
+  connect("on-open", G_CALLBACK(on_notify), {[weak] {
+            const auto alive = weak.lock();
+            if (!alive) return;
+            Link::post(alive, [](DataChannel& c) {
+              if (c.events_.open) c.events_.open();
+            });
+          }});
+  connect("on-close", G_CALLBACK(on_notify), {tell_end});
+  connect("on-error", G_CALLBACK(on_error), {tell_end});
   connect("on-message-string", G_CALLBACK(on_text),
           {nullptr, [weak](const char* text) {
              const auto alive = weak.lock();

@@ -30,9 +30,11 @@ class DataChannel : public std::enable_shared_from_this<DataChannel> {
 
   // Connects to the channel's signals at once, so that nothing is missed: may be called in
   // on-data-channel, under webrtcbin's PC lock. While `max_pending` messages wait for the context,
-  // further ones are dropped: a peer that floods the channel must not fill our memory.
+  // further ones are dropped: a peer that floods the channel must not fill our memory. `is_trusted`
+  // is asked, on the context's thread, before the channel's opening or any message is told.
   static std::shared_ptr<DataChannel> create(GstWebRTCDataChannel* channel, GMainContext* context,
-                                             std::size_t max_pending);
+                                             std::size_t max_pending,
+                                             std::function<bool()> is_trusted);
   ~DataChannel();
 
   // Everything below, and every event, on the context's thread only.

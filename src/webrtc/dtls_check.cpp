@@ -2,6 +2,9 @@
 
 #include "webrtc/dtls_check.h"
 
+#include <algorithm>
+#include <utility>
+
 #include "webrtc/fingerprint.h"
 #include "webrtc/transports.h"
 
@@ -18,10 +21,38 @@ DtlsStatus dtls_status(GstElement* webrtcbin) {
   return status;
 }
 
-bool DtlsCheck::passes(const DtlsStatus& status) {
-  if (status.state != GST_WEBRTC_DTLS_TRANSPORT_STATE_CONNECTED) return true;
-  if (std::exchange(checked_, true)) return true;
-  return matches_fingerprint(status.remote_certificate, fingerprint_);
+void DtlsCheck::expect(std::vector<std::string> fingerprints) {
+  fingerprints_ = std::move(fingerprints);
+}
+
+DtlsCheck::Verdict DtlsCheck::look(const DtlsStatus& status) {
+  switch (status.state) {
+    case GST_WEBRTC_DTLS_TRANSPORT_STATE_NEW:
+    case GST_WEBRTC_DTLS_TRANSPORT_STATE_CONNECTING:
+      // A certificate that is there already proves nothing: its owner has not shown the key.
+      return verdict_;
+    case GST_WEBRTC_DTLS_TRANSPORT_STATE_FAILED:
+      // Amid the handshake, as a rule; then there was no connection that anything came over.
+      if (status.remote_certificate.empty()) return verdict_;
+      break;
+    case GST_WEBRTC_DTLS_TRANSPORT_STATE_CONNECTED:
+    case GST_WEBRTC_DTLS_TRANSPORT_STATE_CLOSED:
+      break;
+  }
+  return compare(status.remote_certificate);
+}
+
+DtlsCheck::Verdict DtlsCheck::data_came(const DtlsStatus& status) {
+  return compare(status.remote_certificate);
+}
+
+DtlsCheck::Verdict DtlsCheck::compare(const std::string& certificate) {
+  if (verdict_ != Verdict::kOpen) return verdict_;
+  const bool announced = std::ranges::any_of(fingerprints_, [&](const std::string& fingerprint) {
+    return matches_fingerprint(certificate, fingerprint);
+  });
+  verdict_ = announced ? Verdict::kTrusted : Verdict::kUntrusted;
+  return verdict_;
 }
 
 }  // namespace webrtcupload

@@ -1,38 +1,55 @@
 // SPDX-License-Identifier: LGPL-2.1-or-later
 //
 // Whether whoever has connected is who has sent the session description: the certificate that the
-// peer shows in DTLS has to have the fingerprint that its description announced.
+// peer shows in DTLS has to have a fingerprint that its description announced.
 
 #pragma once
 
 #include <gst/webrtc/webrtc.h>
 
 #include <string>
-#include <utility>
+#include <vector>
 
 namespace webrtcupload {
 
 // What a webrtcbin shows of its DTLS at one moment.
 struct DtlsStatus {
   GstWebRTCDTLSTransportState state = GST_WEBRTC_DTLS_TRANSPORT_STATE_NEW;
-  std::string remote_certificate;  // In PEM; empty before the peer has shown it.
+  std::string remote_certificate;  // In PEM; empty before the peer has shown it. It stays.
 };
 
 // Reads webrtcbin's properties: not under the PC lock.
 [[nodiscard]] DtlsStatus dtls_status(GstElement* webrtcbin);
 
-// Of one connection. Takes values, so that every order of events can be tried.
+// Of one connection. Takes values, so that every order of events can be tried. The first verdict
+// but kOpen is the last.
 class DtlsCheck {
  public:
-  // Of the remote description, as in SDP ("sha-256 AB:CD:...").
-  void expect(std::string fingerprint) { fingerprint_ = std::move(fingerprint); }
+  enum class Verdict {
+    kOpen,  // DTLS has not come about. So nothing has come from the peer.
+    kTrusted,
+    kUntrusted,
+  };
+  static constexpr const char* kWhyUntrusted =
+      "the peer's certificate is not the one its session description announced";
 
-  // False when the peer is not who it should be. That is said once.
-  [[nodiscard]] bool passes(const DtlsStatus& status);
+  // Of the remote description, as in SDP ("sha-256 AB:CD:..."). The certificate has to have one of
+  // them.
+  void expect(std::vector<std::string> fingerprints);
+
+  // The state has changed, or may have. One that has gone past "connected" before anybody looked
+  // means a certificate to compare all the same, and without one the peer is not trusted.
+  Verdict look(const DtlsStatus& status);
+  // Something has come over the connection. So DTLS is or was up, whatever the state says by now.
+  Verdict data_came(const DtlsStatus& status);
+
+  [[nodiscard]] Verdict verdict() const { return verdict_; }
 
  private:
-  std::string fingerprint_;
-  bool checked_ = false;
+  Verdict compare(const std::string& certificate);
+
+  std::vector<std::string> fingerprints_;
+  Verdict verdict_ = Verdict::kOpen;
 };
 
 }  // namespace webrtcupload

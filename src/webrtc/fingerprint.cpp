@@ -4,6 +4,7 @@
 
 #include <glib.h>
 
+#include <algorithm>
 #include <array>
 #include <string_view>
 #include <utility>
@@ -28,12 +29,16 @@ std::vector<guchar> decode_pem(std::string_view pem) {
 
 }  // namespace
 
-std::string fingerprint_in(const std::string& sdp) {
+std::vector<std::string> fingerprints_in(const std::string& sdp) {
   constexpr std::string_view kKey = "\na=fingerprint:";
-  const std::size_t at = sdp.find(kKey);
-  if (at == std::string::npos) return "";
-  const std::size_t begin = at + kKey.size();
-  return sdp.substr(begin, sdp.find_first_of("\r\n", begin) - begin);
+  std::vector<std::string> found;
+  std::size_t at = 0;
+  while ((at = sdp.find(kKey, at)) != std::string::npos) {
+    at += kKey.size();
+    std::string value = sdp.substr(at, sdp.find_first_of("\r\n", at) - at);
+    if (std::ranges::find(found, value) == found.end()) found.push_back(std::move(value));
+  }
+  return found;
 }
 
 bool matches_fingerprint(const std::string& certificate, const std::string& fingerprint) {

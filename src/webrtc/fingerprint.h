@@ -7,11 +7,12 @@
 #pragma once
 
 #include <string>
+#include <vector>
 
 namespace webrtcupload {
 
-// The value of the first a=fingerprint line of a session description, or an empty string.
-[[nodiscard]] std::string fingerprint_in(const std::string& sdp);
+// The values of the a=fingerprint lines of a session description, each once.
+[[nodiscard]] std::vector<std::string> fingerprints_in(const std::string& sdp);
 
 // `certificate` in PEM, `fingerprint` as in SDP ("sha-256 AB:CD:...", SHA-1, -256, -384 or -512).
 [[nodiscard]] bool matches_fingerprint(const std::string& certificate,

@@ -6,12 +6,11 @@
 #include <gst/webrtc/webrtc.h>
 
 #include <map>
-#include <mutex>
-#include <set>
 #include <utility>
 
 #include "glib/main_context.h"
 #include "glib/signal_connection.h"
+#include "webrtc/announced_channels.h"
 #include "webrtc/association.h"
 #include "webrtc/channels.h"
 #include "webrtc/dtls_check.h"
@@ -54,22 +53,7 @@ struct Peer::Impl {
   bool gone = false;
   bool closed = false;
 
-  // The channels that the other side announced: how many, and the labels of the first ones. Filled
-  // on the pc thread; the mutex is a leaf.
-  struct Announced {
-    static constexpr std::size_t kMostLabels = 16;
-    std::mutex mutex;
-    std::size_t count = 0;
-    std::set<std::string> labels;
-
-    // How many there are with this one.
-    std::size_t add(const std::string& label) {
-      const std::lock_guard lock(mutex);
-      if (labels.size() < kMostLabels) labels.insert(label);
-      return ++count;
-    }
-  };
-  std::shared_ptr<Announced> announced = std::make_shared<Announced>();
+  std::shared_ptr<AnnouncedChannels> announced = std::make_shared<AnnouncedChannels>();
 
   // Label and how many messages may wait. Read in on-data-channel, on the pc thread; written
   // before start().
@@ -116,7 +100,9 @@ struct Peer::Impl {
     };
   }
 
+  // Whoever has gone may have left something behind that nobody has looked at yet.
   void set_gone(const std::string& why) {
+    if (!check_certificate(something_came())) return;
     if (std::exchange(gone, true) || closed) return;
     if (auto callback = std::exchange(waiting_for_candidates, nullptr)) {
       gather_timer.cancel();
@@ -177,10 +163,10 @@ struct Peer::Impl {
       }
       const auto found = labels->find(label);
       if (found == labels->end()) return;
-      auto wrapped = DataChannel::create(channel, context, found->second);
+      auto wrapped = DataChannel::create(channel, context, found->second, is_trusted_peer(self));
       post_to(context, [self, wrapped = std::move(wrapped)] {
         const auto peer = self.lock();
-        if (!peer || peer->impl_->closed) return;
+        if (!peer || peer->impl_->closed || !peer->impl_->is_trusted()) return;
         if (peer->impl_->events.channel) peer->impl_->events.channel(wrapped);
       });
     };
@@ -225,7 +211,7 @@ struct Peer::Impl {
     g_object_get(webrtcbin.get(), "connection-state", &state, nullptr);
     if (state == GST_WEBRTC_PEER_CONNECTION_STATE_CONNECTED) {
       packets.begin(webrtcbin.get());
-      if (events.connected) events.connected();
+      if (check_certificate(false) && events.connected) events.connected();
     } else if (const auto why = why_gone(state)) {
       set_gone(*why);
     }
@@ -240,15 +226,45 @@ struct Peer::Impl {
         SignalConnection(dtls.get(), "notify::state",
                          G_CALLBACK(+[](GObject*, GParamSpec*, Notify* notify) { (*notify)(); }),
                          later([](Impl& impl) { impl.check_dtls(); }));
+    // It may have connected before.
+    check_dtls();
   }
 
   void check_dtls() {
     const DtlsStatus status = dtls_status(webrtcbin.get());
-    if (const auto why = why_gone(status.state)) return set_gone(*why);
-    if (dtls_check.passes(status) || std::exchange(gone, true)) return;
-    if (events.untrusted) {
-      events.untrusted("the peer's certificate is not the one its session description announced");
+    if (!check_certificate(false)) return;
+    if (const auto why = why_gone(status.state)) set_gone(*why);
+  }
+
+  // False if the peer is not who it should be, which is told once. `data_came`: something of what
+  // it has sent is about to be used, or has been.
+  bool check_certificate(bool data_came) {
+    using Verdict = DtlsCheck::Verdict;
+    if (dtls_check.verdict() == Verdict::kOpen) {
+      const DtlsStatus status = dtls_status(webrtcbin.get());
+      if (data_came) {
+        dtls_check.data_came(status);
+      } else {
+        dtls_check.look(status);
+      }
     }
+    if (dtls_check.verdict() != Verdict::kUntrusted) return true;
+    if (!std::exchange(gone, true) && !closed && events.untrusted) {
+      const auto keep = self.lock();
+      events.untrusted(DtlsCheck::kWhyUntrusted);
+    }
+    return false;
+  }
+  bool is_trusted() { return check_certificate(true); }
+
+  bool something_came() { return packets.value() > 0 || announced->count() > 0; }
+
+  // For a channel, which may outlive the peer.
+  static std::function<bool()> is_trusted_peer(const std::weak_ptr<Peer>& self) {
+    return [self] {
+      const auto peer = self.lock();
+      return peer && peer->impl_->is_trusted();
+    };
   }
 
   void on_too_many_channels() {
@@ -355,7 +371,7 @@ struct Peer::Impl {
                   std::function<void(Impl&, std::string)> then) {
     const DescriptionPtr description = parse_description(type, sdp);
     if (!description) return then(*this, "the session description could not be parsed");
-    dtls_check.expect(fingerprint_in(sdp));
+    dtls_check.expect(fingerprints_in(sdp));
     GstPromise* promise =
         make_promise(context, promises, nullptr,
                      when_done([then = std::move(then)](Impl& impl, PromiseResult result) {
@@ -386,17 +402,7 @@ std::string Peer::why_no_upload(const std::string& label) const {
   const ConnectStage missing = stage();
   if (missing == ConnectStage::kIce) return missing_at(missing, "client") + impl_->listens_at();
   if (missing != ConnectStage::kChannel) return missing_at(missing, "client");
-  const std::lock_guard lock(impl_->announced->mutex);
-  const auto& labels = impl_->announced->labels;
-  if (labels.empty()) {
-    return "the client is connected, but announced no data channel (one that is made with "
-           "negotiated: true is never announced)";
-  }
-  if (!labels.contains(label)) {
-    return "the client is connected, but announced no data channel with the label \"" + label +
-           "\"";
-  }
-  return "the client opened its data channel \"" + label + "\", but sent no chunk over it";
+  return impl_->announced->why_nothing_came(label);
 }
 
 std::uint64_t Peer::packets_received() const { return impl_->packets.value(); }
@@ -438,7 +444,8 @@ std::shared_ptr<DataChannel> Peer::create_channel(const std::string& label,
   g_signal_emit_by_name(impl_->webrtcbin.get(), "create-data-channel", label.c_str(), nullptr,
                         &channel);
   if (!channel) return nullptr;
-  auto wrapped = DataChannel::create(channel, impl_->context, max_pending);
+  auto wrapped = DataChannel::create(channel, impl_->context, max_pending,
+                                     Impl::is_trusted_peer(weak_from_this()));
   g_object_unref(channel);
   return wrapped;
 }
