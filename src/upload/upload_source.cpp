@@ -188,7 +188,7 @@ bool UploadSource::start() {
   }
   // Settings count when they change below PAUSED.
   if (running && (is_current || !may_change_settings())) {
-    running->set_flushing(false);
+    running->reader().set_flushing(false);
     return true;
   }
   end_session();
@@ -206,10 +206,10 @@ bool UploadSource::start() {
     const std::lock_guard lock(settings_mutex_);
     session_settings = {.limits = settings_.limits,
                         .film = settings_.film,
-                        .socket_buffer_size = settings_.socket_buffer_size,
+                        .connection = {.channel_label = settings_.channel_label,
+                                       .socket_buffer_size = settings_.socket_buffer_size},
                         .quota_interval = settings_.quota_interval,
                         .progressive = settings_.progressive,
-                        .channel_label = settings_.channel_label,
                         .outlives_idle_peers = settings_.is_attached_later};
     spool_directory =
         settings_.spool_directory.empty() ? g_get_tmp_dir() : settings_.spool_directory;
@@ -337,7 +337,7 @@ void UploadSource::set_flushing(bool flushing) {
   flushing_ = flushing;
   // Whoever reads next may be another demuxer on the same thread of GStreamer's pool.
   reader_ = std::thread::id();
-  if (const auto running = session()) running->set_flushing(flushing);
+  if (const auto running = session()) running->reader().set_flushing(flushing);
 }
 
 std::optional<std::uint64_t> UploadSource::size() const {
@@ -396,16 +396,16 @@ GstFlowReturn UploadSource::create(std::uint64_t offset, guint length, GstBuffer
       pull_mode() && reader_.exchange(reader) != reader) {
     wait_until_plugged(GST_ELEMENT(element_), [this] { return flushing_.load(); });
   }
-  const UploadSession::Availability available = running->wait_for(offset);
+  const UploadReader::Availability available = running->reader().wait_for(offset);
   switch (available.status) {
-    case UploadSession::Readable::kFlushing:
+    case UploadReader::Readable::kFlushing:
       // Also after a failure: the error is on the bus already, and FLUSHING stops this thread
       // without a second one.
       return GST_FLOW_FLUSHING;
-    case UploadSession::Readable::kEndOfFile:
-      if (pull_mode()) running->end_of_file_met();
+    case UploadReader::Readable::kEndOfFile:
+      if (pull_mode()) running->reader().end_of_file_met();
       return GST_FLOW_EOS;
-    case UploadSession::Readable::kYes:
+    case UploadReader::Readable::kYes:
       break;
   }
   // Cut to what is there before anything is allocated: `length` can come from a number in the file.
@@ -423,7 +423,7 @@ GstFlowReturn UploadSource::create(std::uint64_t offset, guint length, GstBuffer
     return GST_FLOW_ERROR;
   }
   const gsize filled = std::min(size, map.size);
-  const std::optional<Error> error = running->read(offset, std::span(map.data, filled));
+  const std::optional<Error> error = running->reader().read(offset, std::span(map.data, filled));
   gst_buffer_unmap(target, &map);
   if (error) {
     // An upload that is done cannot fail any more, but whoever reads on has to be told.
@@ -438,7 +438,7 @@ GstFlowReturn UploadSource::create(std::uint64_t offset, guint length, GstBuffer
 }
 
 void UploadSource::end_of_stream_sent() {
-  if (const auto running = session()) running->reading_ended();
+  if (const auto running = session()) running->reader().reading_ended();
   // Also an end that somebody else wanted (gst-launch-1.0 -e), before all bytes had come.
   ended_ = true;
   let_pipeline_end();

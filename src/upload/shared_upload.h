@@ -1,0 +1,55 @@
+// SPDX-License-Identifier: LGPL-2.1-or-later
+//
+// What the threads of one upload share: the worker that stores it, whoever reads it, and
+// webrtcbin's thread, which brings it.
+
+#pragma once
+
+#include <condition_variable>
+#include <memory>
+#include <mutex>
+#include <optional>
+#include <thread>
+#include <utility>
+
+#include "core/error.h"
+#include "core/receiver.h"
+#include "core/storage.h"
+#include "upload/inbox.h"
+
+namespace webrtcupload {
+
+struct SharedUpload {
+  // A failure found on another thread than the worker, which carries it out soon.
+  void request_failure(Error error) {
+    {
+      const std::lock_guard lock(mutex);
+      if (!requested_failure) requested_failure = std::move(error);
+    }
+    inbox->wake();
+  }
+
+  // Under the mutex: all bytes are here, and the application knows.
+  [[nodiscard]] bool finished() const { return receiver->complete() && completion_told; }
+
+  // This and the receiver are here until they are given back.
+  std::unique_ptr<Storage> storage;
+  std::shared_ptr<Inbox> inbox;
+
+  // Protects what follows. Never held while calling out, writing or reading the storage; inbox and
+  // pad locks are not taken under it.
+  mutable std::mutex mutex;
+  std::condition_variable changed;
+  std::unique_ptr<Receiver> receiver;
+  // What the observer has been told last, and the thread that tells it.
+  UploadState told_state = UploadState::kIdle;
+  std::thread::id worker;
+  std::optional<Error> requested_failure;
+  // The application knows that the upload is complete; only then are its last bytes given out.
+  bool completion_told = false;
+  // Nobody waits for bytes.
+  bool flushing = false;
+  bool stopping = false;
+};
+
+}  // namespace webrtcupload

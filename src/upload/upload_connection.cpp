@@ -1,0 +1,114 @@
+// SPDX-License-Identifier: LGPL-2.1-or-later
+
+#include "upload/upload_connection.h"
+
+#include <utility>
+
+#include "glib/debug.h"
+#include "webrtc/socket_buffers.h"
+
+#define GST_CAT_DEFAULT webrtcupload::debug::upload()
+
+namespace webrtcupload {
+
+UploadConnection::UploadConnection(SharedUpload& upload, Settings settings,
+                                   GstPtr<GstElement> webrtcbin)
+    : upload_(upload), settings_(std::move(settings)), webrtcbin_(std::move(webrtcbin)) {}
+
+void UploadConnection::offer(GstWebRTCDataChannel* channel) {
+  g_autofree char* label = nullptr;
+  g_object_get(channel, "label", &label, nullptr);
+  if (settings_.channel_label != (label ? label : "")) return;
+  g_autofree char* protocol = nullptr;
+  g_object_get(channel, "protocol", &protocol, nullptr);
+  if (protocol && *protocol) {
+    GST_WARNING("left a channel \"%s\" alone: its protocol \"%s\" is not known", label, protocol);
+    return;
+  }
+  if (this->channel()) return;
+  if (auto taken = UploadChannel::take(channel, upload_.inbox)) adopt(std::move(taken));
+}
+
+void UploadConnection::adopt(std::shared_ptr<UploadChannel> late) {
+  {
+    const std::lock_guard lock(upload_.mutex);
+    // One that comes too late is let go when `late` goes out of scope, after the lock.
+    if (upload_.stopping || channel_) return;
+    channel_.swap(late);
+    adopted_ = true;
+  }
+  upload_.inbox->wake();
+}
+
+void UploadConnection::attach(GstElement* webrtcbin) {
+  forget_idle_channel();
+  GstPtr<GstElement> replaced = ref_gst(webrtcbin);
+  const std::lock_guard lock(upload_.mutex);
+  if (upload_.receiver->state() == UploadState::kIdle && !channel_) webrtcbin_.swap(replaced);
+}
+
+bool UploadConnection::forget_idle_channel(const void* gone) {
+  std::shared_ptr<UploadChannel> forgotten;
+  const std::lock_guard lock(upload_.mutex);
+  if (upload_.receiver->state() != UploadState::kIdle || !channel_) return false;
+  if (gone && !channel_->is(gone)) return false;
+  forgotten.swap(channel_);
+  adopted_ = false;
+  return true;
+}
+
+std::shared_ptr<UploadChannel> UploadConnection::channel() const {
+  const std::lock_guard lock(upload_.mutex);
+  return channel_;
+}
+
+GstPtr<GstElement> UploadConnection::webrtcbin() const {
+  const std::lock_guard lock(upload_.mutex);
+  return ref_gst(webrtcbin_.get());
+}
+
+std::function<void()> UploadConnection::plumbing(bool is_open) {
+  auto taken = channel();
+  if (!taken) return nullptr;
+  if (plumbed_.lock() != taken) {
+    plumbed_ = taken;
+    holds_back_ = watches_connection_ = has_sockets_ = false;
+  }
+  // The channel may have opened before it was adopted, which then brings us here again. And amid
+  // the negotiation there is a decoder, but no socket yet.
+  const bool wants_sockets = settings_.socket_buffer_size > 0 && !has_sockets_;
+  if (holds_back_ && !wants_sockets) return nullptr;
+  std::shared_ptr<GstElement> webrtcbin(this->webrtcbin());
+  if (!webrtcbin) {
+    if (is_open) {
+      GST_WARNING("no webrtcbin is known for this data channel: its peer cannot be held back");
+    }
+    return nullptr;
+  }
+  return [=, this, taken = std::move(taken), webrtcbin = std::move(webrtcbin)] {
+    plumb(*taken, webrtcbin.get(), is_open, wants_sockets);
+  };
+}
+
+// All of this reads properties of webrtcbin.
+void UploadConnection::plumb(UploadChannel& taken, GstElement* webrtcbin, bool is_open,
+                             bool wants_sockets) {
+  auto gate = holds_back_ ? nullptr : ReceiveGate::find(webrtcbin);
+  if (gate) {
+    holds_back_ = true;
+    upload_.inbox->hold_back_with(std::move(gate));
+  } else if (!holds_back_ && is_open) {
+    GST_WARNING("%" GST_PTR_FORMAT " has no sctpdec: its peer cannot be held back",
+                static_cast<void*>(webrtcbin));
+  }
+  if (!std::exchange(watches_connection_, true)) taken.watch_connection(webrtcbin);
+  if (wants_sockets) {
+    const auto granted = grow_receive_buffers(webrtcbin, settings_.socket_buffer_size);
+    GST_INFO("receive buffers: %d bytes granted", granted.value_or(0));
+    has_sockets_ = granted.has_value();
+    const std::lock_guard lock(upload_.mutex);
+    socket_buffer_granted_ = granted.value_or(0);
+  }
+}
+
+}  // namespace webrtcupload

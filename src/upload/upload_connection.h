@@ -1,0 +1,80 @@
+// SPDX-License-Identifier: LGPL-2.1-or-later
+//
+// Where an upload comes from: the data channel that it has taken or will take, and what is done
+// about the connection below it (holding the peer back, noticing its end, sockets).
+
+#pragma once
+
+#include <gst/gst.h>
+
+#include <functional>
+#include <memory>
+#include <string>
+
+#include "glib/glib_ptr.h"
+#include "upload/shared_upload.h"
+#include "upload/upload_channel.h"
+
+namespace webrtcupload {
+
+class UploadConnection {
+ public:
+  struct Settings {
+    std::string channel_label;
+    // Of webrtcbin's sockets, in bytes; 0 leaves them alone.
+    int socket_buffer_size = 0;
+  };
+
+  // `webrtcbin` may be null: there is no back-pressure then.
+  UploadConnection(SharedUpload& upload, Settings settings, GstPtr<GstElement> webrtcbin);
+
+  // Of any thread.
+
+  // A channel that this upload could take: it does if it has none, the label fits and nobody else
+  // has it. May be called under the PC lock.
+  void offer(GstWebRTCDataChannel* channel);
+  void adopt(std::shared_ptr<UploadChannel> channel);
+  // From now on the peer is one of this webrtcbin, whose channels are to be offered. Does nothing
+  // when the upload has begun.
+  void attach(GstElement* webrtcbin);
+  // Lets go of the channel if nothing has come over it. With `gone` only if it is that one.
+  bool forget_idle_channel(const void* gone = nullptr);
+  [[nodiscard]] std::shared_ptr<UploadChannel> channel() const;
+  [[nodiscard]] GstPtr<GstElement> webrtcbin() const;
+
+  // Under the upload's mutex.
+
+  [[nodiscard]] const std::shared_ptr<UploadChannel>& current_channel() const { return channel_; }
+  [[nodiscard]] GstElement* current_webrtcbin() const { return webrtcbin_.get(); }
+  // Nobody has it then.
+  [[nodiscard]] std::shared_ptr<UploadChannel> release_channel() { return std::move(channel_); }
+  // Whether the channel is new since the last call.
+  [[nodiscard]] bool take_news() { return std::exchange(adopted_, false); }
+  [[nodiscard]] int socket_buffer_granted() const { return socket_buffer_granted_; }
+
+  // Of the worker: what can be done about the connection as soon as it is there, which for a
+  // channel that was made before the negotiation is when the channel opens. Empty if nothing is to
+  // be done; otherwise it waits for webrtcbin's PC lock.
+  [[nodiscard]] std::function<void()> plumbing(bool is_open);
+
+ private:
+  void plumb(UploadChannel& taken, GstElement* webrtcbin, bool is_open, bool wants_sockets);
+
+  SharedUpload& upload_;
+  const Settings settings_;
+
+  // Of the worker only: what has been done about the channel's connection, and for which channel.
+  bool watches_connection_ = false;
+  bool has_sockets_ = false;
+  bool holds_back_ = false;
+  std::weak_ptr<UploadChannel> plumbed_;
+
+  // Under the upload's mutex.
+  GstPtr<GstElement> webrtcbin_;
+  std::shared_ptr<UploadChannel> channel_;
+  // The channel is new, and the worker has not seen to its connection yet.
+  bool adopted_ = false;
+  int socket_buffer_granted_ = 0;
+};
+
+}  // namespace webrtcupload

@@ -1,0 +1,21 @@
+// SPDX-License-Identifier: LGPL-2.1-or-later
+//
+// The figures of one upload as the application sees them.
+
+#pragma once
+
+#include "core/receiver.h"
+#include "glib/glib_ptr.h"
+#include "upload/inbox.h"
+#include "upload/upload_reader.h"
+
+namespace webrtcupload {
+
+// A structure application/x-webrtcupload-stats; docs/elements.md names its fields. `error` is what
+// the upload or the work on it has failed with, if anything.
+[[nodiscard]] GstStructurePtr make_upload_stats(const Receiver& receiver, Inbox::Backlog backlog,
+                                                UploadReader::Times processing,
+                                                int socket_buffer_size,
+                                                const std::optional<Error>& error);
+
+}  // namespace webrtcupload

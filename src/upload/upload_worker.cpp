@@ -1,0 +1,80 @@
+// SPDX-License-Identifier: LGPL-2.1-or-later
+
+#include "upload/upload_worker.h"
+
+#include <chrono>
+#include <utility>
+
+namespace webrtcupload {
+namespace {
+
+TimePoint now() { return std::chrono::steady_clock::now().time_since_epoch(); }
+
+// How long join() waits for an application's handler before it leaves it behind.
+constexpr std::chrono::milliseconds kHandlerGrace(200);
+
+}  // namespace
+
+UploadWorker::UploadWorker(SharedUpload& upload, std::function<GObjectPtr<GObject>()> hold)
+    : upload_(upload), hold_(std::move(hold)) {}
+
+void UploadWorker::start(std::function<void()> run) {
+  thread_ = std::thread([this, run = std::move(run)] {
+    {
+      const std::lock_guard lock(upload_.mutex);
+      upload_.worker = std::this_thread::get_id();
+    }
+    run();
+    {
+      const std::lock_guard lock(upload_.mutex);
+      ended_ = true;
+    }
+    upload_.changed.notify_all();
+  });
+}
+
+bool UploadWorker::join() {
+  if (!thread_.joinable()) return false;
+  if (is_this_thread()) {
+    thread_.detach();
+    return false;
+  }
+  bool ended;
+  {
+    std::unique_lock lock(upload_.mutex);
+    ended = upload_.changed.wait_for(lock, kHandlerGrace, [this] { return ended_; });
+    if (!ended) {
+      upload_.changed.wait(lock, [this] { return ended_ || detachable_; });
+      ended = ended_;
+    }
+  }
+  if (ended) {
+    thread_.join();
+  } else {
+    thread_.detach();
+  }
+  return ended;
+}
+
+bool UploadWorker::call_out(const std::function<void()>& work) {
+  GObjectPtr<GObject> held;
+  // What is called may bring the worker here once more.
+  bool outer;
+  {
+    const std::lock_guard lock(upload_.mutex);
+    if (upload_.stopping) return false;
+    outer = std::exchange(detachable_, true);
+    // Before stop() can return, and with it the element go.
+    held = hold_();
+  }
+  // join() may have begun to wait before.
+  upload_.changed.notify_all();
+  const TimePoint begin = now();
+  work();
+  const std::lock_guard lock(upload_.mutex);
+  detachable_ = outer;
+  if (!outer) upload_.receiver->kept_waiting(now() - begin);
+  return true;
+}
+
+}  // namespace webrtcupload

@@ -1,0 +1,46 @@
+// SPDX-License-Identifier: LGPL-2.1-or-later
+//
+// The thread of one upload's worker, and what lets an element stop although the application's
+// handler, which the worker has called, does not return.
+
+#pragma once
+
+#include <functional>
+#include <thread>
+
+#include "glib/glib_ptr.h"
+#include "upload/shared_upload.h"
+
+namespace webrtcupload {
+
+class UploadWorker {
+ public:
+  // `hold` gives a reference on what the worker calls; called under the upload's mutex.
+  UploadWorker(SharedUpload& upload, std::function<GObjectPtr<GObject>()> hold);
+
+  // Of the thread that starts and stops.
+
+  // `run` has to keep the upload: it may outlast join().
+  void start(std::function<void()> run);
+  // Waits for the end of `run`, but not long for what it calls out to (which may be waiting for
+  // this very thread, or be what calls this): the worker is then left behind. False: it is.
+  bool join();
+  [[nodiscard]] bool is_this_thread() const {
+    return thread_.get_id() == std::this_thread::get_id();
+  }
+
+  // Of the worker.
+
+  // Runs `work` so that join() need not wait for it. False: stop() has begun, and it did nothing.
+  bool call_out(const std::function<void()>& work);
+
+ private:
+  SharedUpload& upload_;
+  const std::function<GObjectPtr<GObject>()> hold_;
+  std::thread thread_;
+  // Under the upload's mutex.
+  bool detachable_ = false;
+  bool ended_ = false;
+};
+
+}  // namespace webrtcupload
