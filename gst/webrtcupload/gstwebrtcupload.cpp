@@ -27,7 +27,8 @@
  * they and all before them have arrived.
  *
  * ## Messages
- * GST_MESSAGE_PROGRESS with code "upload" tells the start, the progress, and how the upload ended.
+ * GST_MESSAGE_PROGRESS with code "upload" tells one start, the progress, and one end: complete,
+ * error or canceled.
  * When it has ended, an element message `application/x-webrtcupload-stats` holds the final
  * #webrtcupload:stats. A failed upload is one GST_MESSAGE_ERROR, whose details hold the string
  * `code`; the data channel is closed then, so that the sender notices.

@@ -7,6 +7,8 @@
 #include <string>
 #include <utility>
 
+#include "core/film_check.h"
+
 namespace webrtcupload {
 namespace {
 
@@ -85,6 +87,25 @@ std::optional<Error> UploadReader::look(std::uint64_t offset, std::span<std::uin
     out = out.subspan(piece.size());
   }
   return std::nullopt;
+}
+
+std::optional<Error> UploadReader::check_film(const FilmLimits& limits) const {
+  std::uint64_t size;
+  {
+    const std::lock_guard lock(upload_.mutex);
+    size = upload_.receiver->statistics().bytes;
+  }
+  FilmReader film(
+      [this](std::uint64_t offset, std::span<std::uint8_t> out) {
+        {
+          const std::lock_guard lock(upload_.mutex);
+          if (upload_.stopping) return false;
+        }
+        // Whoever needs these bytes will find that out as well.
+        return !look(offset, out);
+      },
+      size);
+  return webrtcupload::check_film(film, limits);
 }
 
 void UploadReader::end_of_file_met() {

@@ -10,6 +10,7 @@
 #include <span>
 
 #include "core/error.h"
+#include "core/film_limits.h"
 #include "core/read_coverage.h"
 #include "core/time_point.h"
 #include "upload/shared_upload.h"
@@ -44,6 +45,8 @@ class UploadReader {
   [[nodiscard]] std::optional<Error> read(std::uint64_t offset, std::span<std::uint8_t> out);
   // The same for one who only looks: it does not count as reading.
   [[nodiscard]] std::optional<Error> look(std::uint64_t offset, std::span<std::uint8_t> out) const;
+  // What is wrong with the film, if it is one that asks for more than it may.
+  [[nodiscard]] std::optional<Error> check_film(const FilmLimits& limits) const;
   // A read met the end of the file. Whether that is the end of reading is known only by the reader,
   // who does not say, and demuxers look there first: it is taken for one when every byte has been
   // read.

@@ -4,12 +4,9 @@
 
 #include <algorithm>
 #include <chrono>
-#include <pthread.h>
-#include <signal.h>
 #include <utility>
 #include <vector>
 
-#include "core/film_check.h"
 #include "core/wire_v1.h"
 #include "upload/upload_stats.h"
 
@@ -19,14 +16,6 @@ namespace {
 TimePoint now() { return std::chrono::steady_clock::now().time_since_epoch(); }
 
 Error over_quota() { return {ErrorCode::kQuotaExceeded, "the quota is used up"}; }
-
-// Writing past RLIMIT_FSIZE has to end in EFBIG for one upload and not in the death of the process.
-void block_file_size_signal() {
-  sigset_t signals;
-  sigemptyset(&signals);
-  sigaddset(&signals, SIGXFSZ);
-  pthread_sigmask(SIG_BLOCK, &signals, nullptr);
-}
 
 }  // namespace
 
@@ -47,7 +36,6 @@ UploadSession::UploadSession(Settings settings, Upload upload, GstPtr<GstElement
                              UploadObserver* observer)
     : settings_(std::move(settings)),
       observer_(observer),
-      told_start_(upload.start_told),
       shared_{.storage = std::move(upload.storage),
               .inbox = std::move(upload.inbox),
               .receiver = std::move(upload.receiver),
@@ -55,15 +43,17 @@ UploadSession::UploadSession(Settings settings, Upload upload, GstPtr<GstElement
               .completion_told = upload.completion_told},
       connection_(shared_, settings_.connection, std::move(webrtcbin)),
       worker_(shared_, [observer] { return observer->hold(); }),
-      reader_(shared_, settings_.progressive, [this] { tell_state(); }) {
+      reader_(shared_, settings_.progressive, [this] { tell_state(); }),
+      progress_(upload.progress) {
   if (shared_.receiver) {
     shared_.receiver->resume(settings_.limits, now());
   } else {
     shared_.receiver = std::make_unique<Receiver>(settings_.limits, std::make_unique<V1Parser>());
+    owes_end_ = progress_.has_begun();
   }
 }
 
-std::optional<UploadSession::Upload> UploadSession::stop(bool keep) {
+std::optional<UploadSession::Upload> UploadSession::stop(bool keep, bool tells) {
   std::shared_ptr<UploadChannel> channel;
   GstPtr<GstElement> webrtcbin;
   bool unfinished;
@@ -75,6 +65,7 @@ std::optional<UploadSession::Upload> UploadSession::stop(bool keep) {
     unfinished = state == UploadState::kUploading || refusal_;
     keep = keep && connection_.current_channel() && !reader_.was_read() &&
            !shared_.requested_failure && state != UploadState::kError && !worker_.is_this_thread();
+    tells_stop_ = tells && !keep;
     webrtcbin = ref_gst(connection_.current_webrtcbin());
   }
   shared_.changed.notify_all();
@@ -109,8 +100,8 @@ std::optional<UploadSession::Upload> UploadSession::give_back() {
   Upload upload{.inbox = shared_.inbox,
                 .channel = connection_.release_channel(),
                 .storage = std::move(shared_.storage),
-                .start_told = told_start_,
-                .completion_told = shared_.completion_told};
+                .completion_told = shared_.completion_told,
+                .progress = progress_};
   // What is moved from still says how far it came.
   upload.receiver = std::make_unique<Receiver>(std::move(*shared_.receiver));
   return upload;
@@ -149,9 +140,13 @@ bool UploadSession::refuse(Error error) {
 // the worker
 
 void UploadSession::run() {
-  block_file_size_signal();
   // Of the upload before, if there was one.
   tell_state();
+  if (owes_end_) {
+    tell_progress(ProgressEvent::kStop);
+    const std::lock_guard lock(shared_.mutex);
+    if (!progress_.is_underway()) progress_ = {};
+  }
   while (true) {
     std::optional<Error> requested;
     std::optional<Error> rejection;
@@ -173,6 +168,7 @@ void UploadSession::run() {
     check_timers();
     report_progress();
   }
+  tell_stop();
 }
 
 bool UploadSession::handle(const Inbox::Item& item) {
@@ -240,7 +236,7 @@ Action UploadSession::carry_out(const Action& action) {
     shared_.changed.notify_all();
     if (const auto taken = connection_.channel()) taken->close();
     tell_state();
-    worker_.call_out([this, failure] { observer_->failing(failure->error); });
+    tell_end(failure->error);
     // Not when the application has stopped the element meanwhile.
     worker_.call_out([this, failure] { observer_->failed(failure->error); });
   }
@@ -335,7 +331,7 @@ void UploadSession::tell_refusal() {
   // The error is on the bus already.
   if (const auto taken = connection_.channel()) taken->close();
   tell_state();
-  worker_.call_out([&] { observer_->failing(*refusal); });
+  tell_end(*refusal);
 }
 
 void UploadSession::check_timers() {
@@ -374,58 +370,85 @@ void UploadSession::check_quota(TimePoint moment) {
 
 void UploadSession::report_progress() {
   tell_state();
-  ReceiverStatistics statistics;
+  bool begins;
+  bool is_complete;
+  bool is_underway;
   int percent;
   {
     const std::lock_guard lock(shared_.mutex);
-    statistics = shared_.receiver->statistics();
-    percent = shared_.receiver->percent();
+    const Receiver& receiver = *shared_.receiver;
+    begins = receiver.statistics().first_chunk_at && !progress_.has_begun();
+    is_complete = receiver.complete();
+    is_underway = receiver.state() == UploadState::kUploading;
+    percent = receiver.percent();
   }
-  if (statistics.first_chunk_at && !told_start_) {
-    told_start_ = worker_.call_out([this] { observer_->started(); });
-  }
-  if (statistics.completed_at) {
-    tell_completion(statistics);
-  } else if (told_start_ && state() == UploadState::kUploading && progress_.due(percent, now())) {
-    worker_.call_out([&] { observer_->progressed(percent, statistics); });
+  if (begins && !tell_progress(ProgressEvent::kFirstChunk)) return;
+  if (is_complete) {
+    tell_completion();
+  } else if (is_underway && throttle_.due(percent, now())) {
+    tell_progress(ProgressEvent::kMoreChunks);
   }
 }
 
-void UploadSession::tell_completion(const ReceiverStatistics& statistics) {
+bool UploadSession::tell_progress(ProgressEvent event, const std::optional<Error>& error,
+                                  bool is_last_word) {
+  std::optional<UploadProgress> told;
+  const auto advance = [&] {
+    told.reset();
+    const auto message = progress_.next(event);
+    if (!message) return;
+    told = {.message = *message,
+            .percent = shared_.receiver->percent(),
+            .statistics = shared_.receiver->statistics(),
+            .error = error};
+  };
+  const auto tell = [&] {
+    if (told) observer_->progressed(*told);
+  };
+  do {
+    const bool ran =
+        is_last_word ? worker_.call_out_at_the_end(tell, advance) : worker_.call_out(tell, advance);
+    if (!ran) return false;
+  } while (told && told->message == ProgressMessage::kStart);
+  return true;
+}
+
+void UploadSession::tell_end(const Error& error) {
+  const bool cancelled = error.code == ErrorCode::kCancelled;
+  tell_progress(cancelled ? ProgressEvent::kCancel : ProgressEvent::kFailure, error);
+  worker_.call_out([&] { observer_->failing(error); });
+}
+
+void UploadSession::tell_stop() {
+  {
+    const std::lock_guard lock(shared_.mutex);
+    if (!tells_stop_ || !progress_.is_underway()) return;
+  }
+  tell_progress(ProgressEvent::kStop, std::nullopt, true);
+}
+
+ProgressSequence UploadSession::progress() const {
+  const std::lock_guard lock(shared_.mutex);
+  return progress_;
+}
+
+void UploadSession::tell_completion() {
   {
     const std::lock_guard lock(shared_.mutex);
     if (shared_.completion_told || !shared_.receiver->complete()) return;
   }
-  if (auto error = check_film()) {
+  // Before anybody can read it, unless bytes go out as they come.
+  if (auto error = reader_.check_film(settings_.film)) {
     carry_out(fail(std::move(*error)));
     return;
   }
-  if (!worker_.call_out([&] { observer_->completed(statistics); })) return;
+  if (!tell_progress(ProgressEvent::kComplete)) return;
+  if (!worker_.call_out([this] { observer_->completed(); })) return;
   {
     const std::lock_guard lock(shared_.mutex);
     shared_.completion_told = true;
   }
   shared_.changed.notify_all();
-}
-
-// Before anybody can read it, unless bytes go out as they come.
-std::optional<Error> UploadSession::check_film() {
-  std::uint64_t size;
-  {
-    const std::lock_guard lock(shared_.mutex);
-    size = shared_.receiver->statistics().bytes;
-  }
-  FilmReader film(
-      [this](std::uint64_t offset, std::span<std::uint8_t> out) {
-        {
-          const std::lock_guard lock(shared_.mutex);
-          if (shared_.stopping) return false;
-        }
-        // Whoever needs these bytes will find that out as well.
-        return !reader_.look(offset, out);
-      },
-      size);
-  return webrtcupload::check_film(film, settings_.film);
 }
 
 std::optional<TimePoint> UploadSession::next_wake_up() const {

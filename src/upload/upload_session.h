@@ -13,6 +13,7 @@
 #include <string>
 
 #include "core/film_limits.h"
+#include "core/progress_sequence.h"
 #include "core/progress_throttle.h"
 #include "core/receiver.h"
 #include "core/storage.h"
@@ -25,6 +26,15 @@
 #include "upload/upload_worker.h"
 
 namespace webrtcupload {
+
+// How an upload gets on.
+struct UploadProgress {
+  ProgressMessage message;
+  int percent = 0;
+  ReceiverStatistics statistics;
+  // Why it has failed, or was cancelled; nothing when the element stops.
+  std::optional<Error> error;
+};
 
 // What an upload tells its element. All of it runs on the worker thread without a lock, so a
 // handler may take its time, and may stop the element.
@@ -39,9 +49,9 @@ class UploadObserver {
                          const std::string& channel_protocol) = 0;
   // Whether the upload, or the work on it, may go on.
   virtual bool check_quota() = 0;
-  virtual void started() = 0;
-  virtual void progressed(int percent, const ReceiverStatistics& statistics) = 0;
-  virtual void completed(const ReceiverStatistics& statistics) = 0;
+  // How the upload gets on, in the order that ProgressSequence makes.
+  virtual void progressed(const UploadProgress& progress) = 0;
+  virtual void completed() = 0;
   // The upload has failed; and then, unless failing() or anybody else has stopped the element.
   virtual void failing(const Error& error) = 0;
   virtual void failed(const Error& error) = 0;
@@ -77,8 +87,9 @@ class UploadSession : public std::enable_shared_from_this<UploadSession> {
     // Null, all of these, as long as no run has had the upload.
     std::unique_ptr<Storage> storage;
     std::unique_ptr<Receiver> receiver;
-    bool start_told = false;
     bool completion_told = false;
+    // How far the one before it came in telling, if there is no receiver.
+    ProgressSequence progress;
   };
 
   // `upload` has an inbox and a storage. `webrtcbin` may be null: there is no back-pressure then.
@@ -90,8 +101,11 @@ class UploadSession : public std::enable_shared_from_this<UploadSession> {
   // very thread, or be what calls stop()): the worker then ends by itself when that returns, and
   // calls no other.
   // With `keep` an upload that can go on is given back, if nothing of it has been read and the
-  // worker has ended. Of all others the channel is closed when the peer is still sending.
-  [[nodiscard]] std::optional<Upload> stop(bool keep);
+  // worker has ended. Of all others the channel is closed when the peer is still sending, and with
+  // `tells` the observer is told of their end.
+  [[nodiscard]] std::optional<Upload> stop(bool keep, bool tells);
+  // What has been told. Underway after stop(): nobody could be told of the end.
+  [[nodiscard]] ProgressSequence progress() const;
   // Which channel it has; never to be dereferenced.
   [[nodiscard]] bool has_channel(const void* wanted) const;
 
@@ -141,8 +155,12 @@ class UploadSession : public std::enable_shared_from_this<UploadSession> {
   void check_timers();
   void check_quota(TimePoint now);
   void report_progress();
-  void tell_completion(const ReceiverStatistics& statistics);
-  [[nodiscard]] std::optional<Error> check_film();
+  // What `event` owes of the progress. False: stop() has begun.
+  bool tell_progress(ProgressEvent event, const std::optional<Error>& error = std::nullopt,
+                     bool is_last_word = false);
+  void tell_end(const Error& error);
+  void tell_stop();
+  void tell_completion();
   [[nodiscard]] std::optional<TimePoint> next_wake_up() const;
   // Tells the observer of a new state.
   void tell_state();
@@ -152,8 +170,7 @@ class UploadSession : public std::enable_shared_from_this<UploadSession> {
 
   // Of the worker only.
   std::optional<TimePoint> next_quota_check_;
-  ProgressThrottle progress_;
-  bool told_start_ = false;
+  ProgressThrottle throttle_;
   // An answer of the application was needed, and stop() came first.
   bool unanswered_ = false;
 
@@ -162,6 +179,11 @@ class UploadSession : public std::enable_shared_from_this<UploadSession> {
   UploadConnection connection_;
   UploadWorker worker_;
   UploadReader reader_;
+  ProgressSequence progress_;
+  // The sequence is that of an upload before this one.
+  bool owes_end_ = false;
+  // stop() wants a last word.
+  bool tells_stop_ = false;
   std::optional<Error> rejection_;
   // What came of one when the upload was done.
   std::optional<Error> rejected_;

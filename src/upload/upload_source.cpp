@@ -90,8 +90,8 @@ UploadSource* UploadSource::of(GstElement* element) {
 // starting and stopping
 
 UploadSource::~UploadSource() {
-  // An element that never got to PAUSED, though its pad did.
-  end_session();
+  // An element that never got to PAUSED, though its pad did. There is nobody left to tell.
+  end_session(false);
   drop(std::move(waiting_), settings_.webrtcbin.get());
 }
 
@@ -106,6 +106,7 @@ void UploadSource::set_data_channel(GstWebRTCDataChannel* channel) {
     settings_.data_channel = ref_gobject(channel);
     webrtcbin = ref_gst(settings_.webrtcbin.get());
     dropped = std::exchange(waiting_, {});
+    waiting_.progress = dropped.progress;
     if (channel) {
       waiting_.inbox = std::make_shared<Inbox>(settings_.marks);
       waiting_.channel = UploadChannel::take(channel, waiting_.inbox);
@@ -191,7 +192,7 @@ bool UploadSource::start() {
     running->reader().set_flushing(false);
     return true;
   }
-  end_session();
+  end_session(true);
 
   GstPtr<GstElement> webrtcbin;
   if (!find_source(webrtcbin)) return false;
@@ -234,6 +235,7 @@ bool UploadSource::start() {
   if (!take_data_channel(upload)) return false;
   // Another channel may have been set meanwhile.
   if (!upload.storage && !storage && !make_storage()) {
+    with_settings([&](const Settings&) { waiting_.progress = upload.progress; });
     drop(std::move(upload), webrtcbin.get());
     return false;
   }
@@ -286,14 +288,14 @@ bool UploadSource::may_change_settings() const {
 // GStreamer has flushed, and no longer does: who was about to wait would wait for ever.
 void UploadSource::stop() { set_flushing(true); }
 
-void UploadSource::end() { end_session(); }
+void UploadSource::end() { end_session(true); }
 
 // On a streaming thread, with a reference on the element held.
 void UploadSource::film_exceeds(const Error& error) {
   if (const auto running = session()) running->reject_film(error);
 }
 
-void UploadSource::end_session() {
+void UploadSource::end_session(bool tells) {
   film_watch_.reset();
   {
     const std::lock_guard lock(attach_mutex_);
@@ -304,11 +306,12 @@ void UploadSource::end_session() {
   const bool keep = with_settings([&](const Settings& settings) {
     return settings.data_channel && running->has_channel(settings.data_channel.get());
   });
-  auto kept = running->stop(keep);
+  auto kept = running->stop(keep, tells);
   GstStructurePtr stats = running->stats();
-  if (kept) {
+  {
     const std::lock_guard lock(settings_mutex_);
-    if (kept->channel->is(settings_.data_channel.get())) std::swap(waiting_, *kept);
+    if (kept && kept->channel->is(settings_.data_channel.get())) std::swap(waiting_, *kept);
+    waiting_.progress = running->progress();
   }
   const std::lock_guard lock(session_mutex_);
   last_state_ = running->state();
@@ -517,26 +520,47 @@ bool UploadSource::check_quota() {
   return within_quota;
 }
 
-void UploadSource::started() { post_progress(GST_PROGRESS_TYPE_START, "Upload started"); }
-
-void UploadSource::progressed(int percent, const ReceiverStatistics& statistics) {
-  post_progress(GST_PROGRESS_TYPE_CONTINUE,
-                std::to_string(percent) + " %: " + std::to_string(statistics.chunks) + " of " +
-                    std::to_string(statistics.chunks_announced) + " chunks, " +
-                    std::to_string(statistics.bytes) + " bytes");
+void UploadSource::progressed(const UploadProgress& progress) {
+  GstProgressType type{};
+  std::string text;
+  const ReceiverStatistics& statistics = progress.statistics;
+  const std::string bytes = std::to_string(statistics.bytes) + " bytes";
+  const std::string chunks = std::to_string(statistics.chunks);
+  switch (progress.message) {
+    case ProgressMessage::kStart:
+      type = GST_PROGRESS_TYPE_START;
+      text = "Upload started";
+      break;
+    case ProgressMessage::kContinue:
+      type = GST_PROGRESS_TYPE_CONTINUE;
+      text = std::to_string(progress.percent) + " %: " + chunks + " of " +
+             std::to_string(statistics.chunks_announced) + " chunks, " + bytes;
+      break;
+    case ProgressMessage::kComplete:
+      type = GST_PROGRESS_TYPE_COMPLETE;
+      text = "Upload complete: " + bytes + " in " + chunks + " chunks";
+      break;
+    case ProgressMessage::kError:
+    case ProgressMessage::kCanceled:
+      type = progress.message == ProgressMessage::kError ? GST_PROGRESS_TYPE_ERROR
+                                                         : GST_PROGRESS_TYPE_CANCELED;
+      text = progress.error
+                 ? std::string(to_string(progress.error->code)) + ": " + progress.error->message
+                 : "The element stopped before the upload was complete";
+      break;
+  }
+  gst_element_post_message(
+      GST_ELEMENT(element_),
+      gst_message_new_progress(GST_OBJECT(element_), type, kProgressCode, text.c_str()));
 }
 
-void UploadSource::completed(const ReceiverStatistics& statistics) {
-  post_progress(GST_PROGRESS_TYPE_COMPLETE, "Upload complete: " + std::to_string(statistics.bytes) +
-                                                " bytes in " + std::to_string(statistics.chunks) +
-                                                " chunks");
+void UploadSource::completed() {
   post_stats();
   g_signal_emit(element_, signals_.upload_complete, 0);
   let_pipeline_end();
 }
 
 void UploadSource::failing(const Error& error) {
-  post_progress(GST_PROGRESS_TYPE_ERROR, std::string(to_string(error.code)) + ": " + error.message);
   post_stats();
   const GErrorPtr gerror(g_error_new_literal(GST_WEBRTC_UPLOAD_ERROR, static_cast<int>(error.code),
                                              error.message.c_str()));
@@ -544,12 +568,6 @@ void UploadSource::failing(const Error& error) {
 }
 
 void UploadSource::failed(const Error& error) { post_error(element_, error); }
-
-void UploadSource::post_progress(GstProgressType type, const std::string& text) {
-  gst_element_post_message(
-      GST_ELEMENT(element_),
-      gst_message_new_progress(GST_OBJECT(element_), type, kProgressCode, text.c_str()));
-}
 
 void UploadSource::post_stats() {
   gst_element_post_message(GST_ELEMENT(element_),

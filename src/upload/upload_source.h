@@ -113,9 +113,8 @@ class UploadSource final : public UploadObserver {
   bool authorize(const UploadRequest& request, const std::string& channel_label,
                  const std::string& channel_protocol) override;
   bool check_quota() override;
-  void started() override;
-  void progressed(int percent, const ReceiverStatistics& statistics) override;
-  void completed(const ReceiverStatistics& statistics) override;
+  void progressed(const UploadProgress& progress) override;
+  void completed() override;
   void failing(const Error& error) override;
   void failed(const Error& error) override;
   bool shutting_down() override;
@@ -131,10 +130,10 @@ class UploadSource final : public UploadObserver {
   [[nodiscard]] bool take_data_channel(Upload& upload);
   // Lets go of an upload that nobody will go on with.
   void drop(Upload upload, GstElement* webrtcbin);
-  void end_session();
+  // With `tells` the application is told of the upload's end, if need be.
+  void end_session(bool tells);
   void film_exceeds(const Error& error);
   [[nodiscard]] bool may_change_settings() const;
-  void post_progress(GstProgressType type, const std::string& text);
   void post_stats();
 
   GstBaseSrc* const element_;

@@ -3,6 +3,8 @@
 #include "upload/upload_worker.h"
 
 #include <chrono>
+#include <pthread.h>
+#include <signal.h>
 #include <utility>
 
 namespace webrtcupload {
@@ -13,6 +15,14 @@ TimePoint now() { return std::chrono::steady_clock::now().time_since_epoch(); }
 // How long join() waits for an application's handler before it leaves it behind.
 constexpr std::chrono::milliseconds kHandlerGrace(200);
 
+// Writing past RLIMIT_FSIZE has to end in EFBIG for one upload and not in the death of the process.
+void block_file_size_signal() {
+  sigset_t signals;
+  sigemptyset(&signals);
+  sigaddset(&signals, SIGXFSZ);
+  pthread_sigmask(SIG_BLOCK, &signals, nullptr);
+}
+
 }  // namespace
 
 UploadWorker::UploadWorker(SharedUpload& upload, std::function<GObjectPtr<GObject>()> hold)
@@ -20,6 +30,7 @@ UploadWorker::UploadWorker(SharedUpload& upload, std::function<GObjectPtr<GObjec
 
 void UploadWorker::start(std::function<void()> run) {
   thread_ = std::thread([this, run = std::move(run)] {
+    block_file_size_signal();
     {
       const std::lock_guard lock(upload_.mutex);
       upload_.worker = std::this_thread::get_id();
@@ -36,6 +47,8 @@ void UploadWorker::start(std::function<void()> run) {
 bool UploadWorker::join() {
   if (!thread_.joinable()) return false;
   if (is_this_thread()) {
+    const std::lock_guard lock(upload_.mutex);
+    left_behind_ = true;
     thread_.detach();
     return false;
   }
@@ -47,6 +60,7 @@ bool UploadWorker::join() {
       upload_.changed.wait(lock, [this] { return ended_ || detachable_; });
       ended = ended_;
     }
+    left_behind_ = !ended;
   }
   if (ended) {
     thread_.join();
@@ -56,16 +70,28 @@ bool UploadWorker::join() {
   return ended;
 }
 
-bool UploadWorker::call_out(const std::function<void()>& work) {
+bool UploadWorker::call_out(const std::function<void()>& work,
+                            const std::function<void()>& before) {
+  return run_detachable(upload_.stopping, work, before);
+}
+
+bool UploadWorker::call_out_at_the_end(const std::function<void()>& work,
+                                       const std::function<void()>& before) {
+  return run_detachable(left_behind_, work, before);
+}
+
+bool UploadWorker::run_detachable(const bool& forbidden, const std::function<void()>& work,
+                                  const std::function<void()>& before) {
   GObjectPtr<GObject> held;
   // What is called may bring the worker here once more.
   bool outer;
   {
     const std::lock_guard lock(upload_.mutex);
-    if (upload_.stopping) return false;
+    if (forbidden) return false;
     outer = std::exchange(detachable_, true);
     // Before stop() can return, and with it the element go.
     held = hold_();
+    if (before) before();
   }
   // join() may have begun to wait before.
   upload_.changed.notify_all();

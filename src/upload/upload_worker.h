@@ -31,15 +31,23 @@ class UploadWorker {
 
   // Of the worker.
 
-  // Runs `work` so that join() need not wait for it. False: stop() has begun, and it did nothing.
-  bool call_out(const std::function<void()>& work);
+  // Runs `work` so that join() need not wait for it, and `before` just before, under the upload's
+  // mutex. False: stop() has begun, and it did nothing.
+  bool call_out(const std::function<void()>& work, const std::function<void()>& before = nullptr);
+  // The same as a last word, when stop() has begun. False: the worker has been left behind.
+  bool call_out_at_the_end(const std::function<void()>& work,
+                           const std::function<void()>& before = nullptr);
 
  private:
+  bool run_detachable(const bool& forbidden, const std::function<void()>& work,
+                      const std::function<void()>& before);
+
   SharedUpload& upload_;
   const std::function<GObjectPtr<GObject>()> hold_;
   std::thread thread_;
   // Under the upload's mutex.
   bool detachable_ = false;
+  bool left_behind_ = false;
   bool ended_ = false;
 };
 

@@ -6,6 +6,7 @@
 #include <gtest/gtest.h>
 
 #include <algorithm>
+#include <functional>
 #include <future>
 #include <set>
 #include <string>
@@ -50,6 +51,50 @@ class UploadSignals : public testing::Test {
   PeerPair::Channel channel_;
   std::unique_ptr<ReceivingPipeline> receiver_;
   std::unique_ptr<UploadWitness> witness_;
+};
+
+// What the progress comes to. Of `continue` there may be any number.
+class UploadProgress : public UploadSignals {
+ protected:
+  [[nodiscard]] std::vector<GstProgressType> progress() const {
+    std::vector<GstProgressType> types;
+    for (const auto& message : progress_messages(receiver_->bus())) {
+      if (message.type != GST_PROGRESS_TYPE_CONTINUE) types.push_back(message.type);
+    }
+    return types;
+  }
+  // After what follows it on the bus: nothing more comes when the pipeline has stopped.
+  void expect_progress(const std::vector<GstProgressType>& expected) {
+    if (GST_STATE(receiver_->pipeline()) > GST_STATE_READY) {
+      ASSERT_EQ(set_state(receiver_->pipeline(), GST_STATE_READY), GST_STATE_CHANGE_SUCCESS);
+    }
+    EXPECT_EQ(progress(), expected);
+  }
+  // `meanwhile` happens while the application thinks about it, and then it agrees.
+  void authorize_slowly(const std::function<void()>& meanwhile) {
+    make_receiver();
+    const auto blocker = std::make_shared<Blocker>();
+    on_authorize_ = on_authorize(upload(), [blocker](auto*) {
+      blocker->block();
+      return true;
+    });
+    receiver_->play();
+    connect();
+    ASSERT_TRUE(send_chunk(channel(), 0, 2, Bytes(10)));
+    ASSERT_TRUE(blocker->wait_blocked());
+    meanwhile();
+    blocker->release();
+  }
+  // On the same connection, and with the same element.
+  void upload_another() {
+    receiver_->play();
+    const auto another = open_channel(pair_);
+    ASSERT_TRUE(another.channel);
+    ASSERT_TRUE(send_file(another.channel.get(), random_bytes(100'000)));
+    ASSERT_TRUE(receiver_->wait_eos());
+  }
+
+  SignalConnection on_authorize_;
 };
 
 // -------------------------------------------------------------------------------------------------
@@ -493,6 +538,104 @@ TEST_F(UploadSignals, StatisticsAreCompleteAndTyped) {
   for (const auto& [field, type] : fields) {
     EXPECT_EQ(gst_structure_get_field_type(messages[0].get(), field), type) << field;
   }
+}
+
+// -------------------------------------------------------------------------------------------------
+// the progress: one start, then one end
+
+// A handler that takes longer than the upload may: the failure comes before the first chunk is
+// told.
+TEST_F(UploadProgress, EndsOnceWhenAuthorizeOutlastsTheUploadTimeout) {
+  make_receiver("upload-timeout=200000000 idle-timeout=0 min-rate=0");
+  const auto connection = on_authorize(upload(), [](auto*) {
+    const auto over = std::chrono::steady_clock::now() + milliseconds(400);
+    return eventually([&] { return std::chrono::steady_clock::now() >= over; });
+  });
+  receiver_->play();
+  connect();
+  ASSERT_TRUE(send_chunk(channel(), 0, 2, Bytes(10)));
+  EXPECT_EQ(receiver_->wait_error().code, "upload-timeout");
+  expect_progress({GST_PROGRESS_TYPE_START, GST_PROGRESS_TYPE_ERROR});
+}
+
+TEST_F(UploadProgress, EndsOnceWhenAuthorizeDenies) {
+  make_receiver();
+  const auto connection = on_authorize(upload(), [](auto*) { return false; });
+  receiver_->play();
+  connect();
+  ASSERT_TRUE(send_chunk(channel(), 0, 2, Bytes(10)));
+  EXPECT_EQ(receiver_->wait_error().code, "unauthorized");
+  expect_progress({GST_PROGRESS_TYPE_START, GST_PROGRESS_TYPE_ERROR});
+}
+
+TEST_F(UploadProgress, EndsOnceWhenTheUploadIsCancelledDuringAuthorize) {
+  authorize_slowly([this] { g_signal_emit_by_name(upload(), "cancel"); });
+  EXPECT_EQ(receiver_->wait_error().code, "cancelled");
+  expect_progress({GST_PROGRESS_TYPE_START, GST_PROGRESS_TYPE_CANCELED});
+}
+
+TEST_F(UploadProgress, EndsOnceWhenThePeerLeavesDuringAuthorize) {
+  authorize_slowly([this] {
+    gst_webrtc_data_channel_close(channel());
+    ASSERT_TRUE(channel_.observer->wait_closed());
+  });
+  EXPECT_EQ(receiver_->wait_error().code, "peer-gone");
+  expect_progress({GST_PROGRESS_TYPE_START, GST_PROGRESS_TYPE_ERROR});
+}
+
+// What goes wrong with a file that is complete is no matter of its upload.
+TEST_F(UploadProgress, IsOverWhenTheUploadIsComplete) {
+  make_receiver();
+  pause();
+  connect();
+  ASSERT_TRUE(send_file(channel(), random_bytes(1'000'000)));
+  ASSERT_TRUE(witness_->wait_state("processing"));
+  g_signal_emit_by_name(upload(), "cancel");
+  expect_cancelled();
+  expect_progress({GST_PROGRESS_TYPE_START, GST_PROGRESS_TYPE_COMPLETE});
+}
+
+TEST_F(UploadProgress, EndsWithTheElementAndBeginsAnew) {
+  make_receiver();
+  receiver_->play();
+  connect();
+  ASSERT_TRUE(send_chunk(channel(), 0, 2, Bytes(10)));
+  ASSERT_TRUE(eventually([&] { return progress().size() == 1; }));
+  ASSERT_EQ(set_state(receiver_->pipeline(), GST_STATE_READY), GST_STATE_CHANGE_SUCCESS);
+  expect_progress({GST_PROGRESS_TYPE_START, GST_PROGRESS_TYPE_CANCELED});
+  upload_another();
+  expect_progress({GST_PROGRESS_TYPE_START, GST_PROGRESS_TYPE_CANCELED, GST_PROGRESS_TYPE_START,
+                   GST_PROGRESS_TYPE_COMPLETE});
+}
+
+// Nobody can be told while a handler does not return: the next start makes up for it.
+TEST_F(UploadProgress, EndsWithTheNextStartWhenTheElementStopsAmidAHandler) {
+  make_receiver("quota-interval=1");
+  const auto blocker = std::make_shared<Blocker>();
+  const auto connection = on_check_quota(upload(), [this, blocker] {
+    if (!progress().empty()) blocker->block();
+    return true;
+  });
+  receiver_->play();
+  connect();
+  ASSERT_TRUE(send_chunk(channel(), 0, 2, Bytes(10)));
+  ASSERT_TRUE(blocker->wait_blocked());
+  ASSERT_EQ(set_state(receiver_->pipeline(), GST_STATE_READY), GST_STATE_CHANGE_SUCCESS);
+  expect_progress({GST_PROGRESS_TYPE_START});
+  blocker->release();
+  upload_another();
+  expect_progress({GST_PROGRESS_TYPE_START, GST_PROGRESS_TYPE_CANCELED, GST_PROGRESS_TYPE_START,
+                   GST_PROGRESS_TYPE_COMPLETE});
+}
+
+// A stop that interrupts nothing says nothing.
+TEST_F(UploadProgress, IsNoneWithoutAnUpload) {
+  make_receiver();
+  receiver_->play();
+  connect();
+  ASSERT_TRUE(ping_until(channel_, [&] { return receiver_->stat_u64("keepalives") > 0; }));
+  ASSERT_EQ(set_state(receiver_->pipeline(), GST_STATE_READY), GST_STATE_CHANGE_SUCCESS);
+  expect_progress({});
 }
 
 }  // namespace
