@@ -179,7 +179,9 @@ export interface ConnectOptions extends Partial<Wishes> {
   disconnectTimeout?: number;
   /** So many results wait to be taken; then the oldest are dropped. 1,000. */
   maxQueuedResults?: number;
-  /** The longest result that is accepted; 32 MiB. */
+  /** And they have so much text in all; 256 MiB. */
+  maxQueuedBytes?: number;
+  /** The longest result that is accepted, and so much of unfinished ones; 32 MiB. */
   maxResultBytes?: number;
   /** Labels of the data channels: "video_upload" and "inference". */
   uploadLabel?: string;

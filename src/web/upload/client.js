@@ -22,6 +22,7 @@ const DEFAULTS = {
   gatherTimeout: 3000,
   disconnectTimeout: 15000,
   maxQueuedResults: 1000,
+  maxQueuedBytes: 256 * 1024 * 1024,
   uploadLabel: 'video_upload',
   resultsLabel: 'inference',
 };

@@ -49,6 +49,29 @@ function secondsOf(retryAfter) {
   return Number.isNaN(date) ? undefined : Math.max(0, Math.ceil((date - Date.now()) / 1000));
 }
 
+// No reply is longer that has a use here.
+const MAX_REPLY_BYTES = 1024 * 1024;
+
+/** The text of a reply, which may have no end. */
+export async function readText({ body, url }) {
+  if (!body) return '';
+  const reader = body.getReader();
+  const decoder = new TextDecoder();
+  let text = '';
+  let bytes = 0;
+  for (;;) {
+    const { done, value } = await reader.read();
+    if (done) return text + decoder.decode();
+    bytes += value.byteLength;
+    if (bytes > MAX_REPLY_BYTES) {
+      reader.cancel().catch(() => {});
+      const { host } = new URL(url);
+      throw new UploadError('bad-answer', `The reply of ${host} has more than 1 MiB.`);
+    }
+    text += decoder.decode(value, { stream: true });
+  }
+}
+
 /** The address of something beside the server's base address. */
 export function addressOf(path, base) {
   const url = new URL(base, globalThis.location?.href);
@@ -67,7 +90,7 @@ export async function ask(url, options) {
     throw new UploadError('network-failed', `${url.host} could not be reached.`, { cause });
   }
   if (!reply.ok) {
-    const body = await reply.text().catch(() => '');
+    const body = await readText(reply).catch(() => '');
     throw errorFromReply(reply.status, body, reply.headers.get('Retry-After'));
   }
   return reply;
@@ -82,9 +105,10 @@ export async function ask(url, options) {
 export async function getLimits(url, { signal } = {}) {
   let said;
   try {
-    said = await (await ask(addressOf('limits', url), { signal })).json();
+    said = JSON.parse(await readText(await ask(addressOf('limits', url), { signal })));
   } catch (error) {
-    if (error instanceof UploadError && error.code !== 'not-found') throw error;
+    const unsaid = ['not-found', 'bad-answer'];
+    if (error instanceof UploadError && !unsaid.includes(error.code)) throw error;
     return null;
   }
   return {

@@ -15,7 +15,9 @@ export class ResultsChannel {
   #onError;
   #assembler;
   #messages = 0;
+  // Of { frameId, text }. A text costs what it says, and what was made of it up to twenty times that.
   #queue = [];
+  #queuedLength = 0;
   #takers = [];
   #over = false;
   #failure = null;
@@ -26,7 +28,8 @@ export class ResultsChannel {
 
   /**
    * @param {RTCDataChannel} channel
-   * @param {{maxResultBytes?: number, maxQueuedResults: number, realtime: boolean}} options
+   * @param {{maxResultBytes?: number, maxQueuedResults: number, maxQueuedBytes: number,
+   *     realtime: boolean}} options
    * @param {{onComplete: (result: object) => void, onError: (error: UploadError) => void}} handlers
    *     the server has said its last word; it has sent what is no result
    */
@@ -56,6 +59,7 @@ export class ResultsChannel {
       return: async () => {
         this.#abandoned = true;
         this.#queue = [];
+        this.#queuedLength = 0;
         this.#acknowledge();
         return { done: true, value: undefined };
       },
@@ -107,21 +111,36 @@ export class ResultsChannel {
       this.#taken = frameId;
       this.#acknowledge();
     } else {
-      this.#queue.push({ frameId, result });
-      if (this.#queue.length > this.#options.maxQueuedResults) {
-        this.#queue.shift();
-        this.#dropped += 1;
-      }
+      this.#enqueue(complete);
     }
+  }
+
+  #enqueue(complete) {
+    const { maxQueuedResults, maxQueuedBytes } = this.#options;
+    this.#queue.push(complete);
+    this.#queuedLength += complete.text.length;
+    while (
+      this.#queue.length > maxQueuedResults ||
+      (this.#queuedLength > maxQueuedBytes && this.#queue.length > 1)
+    ) {
+      this.#dequeue();
+      this.#dropped += 1;
+    }
+  }
+
+  #dequeue() {
+    const complete = this.#queue.shift();
+    this.#queuedLength -= complete.text.length;
+    return complete;
   }
 
   async #take() {
     // Whoever asks for the next one is done with those before.
     this.#acknowledge();
     if (this.#queue.length > 0) {
-      const { frameId, result } = this.#queue.shift();
+      const { frameId, text } = this.#dequeue();
       this.#taken = frameId;
-      return { done: false, value: result };
+      return { done: false, value: JSON.parse(text) };
     }
     if (this.#failure && !this.#abandoned) {
       this.#abandoned = true; // It is thrown once.

@@ -9,7 +9,7 @@
 // session is over, and is called only when this side ends it early; `status` asks the server how
 // the session is, and resolves to what `GET` of its address says.
 
-import { addressOf, ask, bearer } from './http.js';
+import { addressOf, ask, bearer, readText } from './http.js';
 
 /**
  * Ice servers out of a Link header (RFC 9725, section 4.6).
@@ -61,18 +61,20 @@ export async function whip({ url, offer, wishes, key, signal }) {
     body: await offer(iceServers),
     signal,
   });
-  return { answer: await reply.text(), ...sessionOf(reply, headers) };
+  return { answer: await readText(reply), ...sessionOf(reply, endpoint, headers) };
 }
 
-// What can be done with the session that a reply has made, if it says which one that is.
-function sessionOf({ headers, url }, authorization) {
-  const location = headers.get('Location');
+// What can be done with the session that a reply has made, if it says which one that is. The key is
+// for the server that was asked, and not for another one that it names.
+function sessionOf(reply, endpoint, key) {
+  const location = reply.headers.get('Location');
   if (!location) return {};
-  const session = new URL(location, url);
+  const session = new URL(location, reply.url);
+  const headers = session.origin === endpoint.origin ? key : {};
   return {
-    end: () => fetch(session, { method: 'DELETE', headers: authorization, keepalive: true }),
+    end: () => fetch(session, { method: 'DELETE', headers, keepalive: true }),
     status: async (signal) =>
-      (await ask(session, { headers: authorization, cache: 'no-store', signal })).json(),
+      JSON.parse(await readText(await ask(session, { headers, cache: 'no-store', signal }))),
   };
 }
 
@@ -83,7 +85,8 @@ function sessionOf({ headers, url }, authorization) {
 export async function dropIn({ url, offer, wishes, key, signal }) {
   const { iceServers } = wishes;
   const headers = bearer(key);
-  const reply = await ask(addressOf('initialise_webrtc_worker', url), {
+  const endpoint = addressOf('initialise_webrtc_worker', url);
+  const reply = await ask(endpoint, {
     method: 'POST',
     headers: { ...headers, 'Content-Type': 'application/json' },
     body: JSON.stringify({
@@ -100,6 +103,14 @@ export async function dropIn({ url, offer, wishes, key, signal }) {
     }),
     signal,
   });
-  const said = await reply.json().catch(() => null);
-  return { answer: said?.sdp, ...sessionOf(reply, headers) };
+  const text = await readText(reply);
+  return { answer: sdpIn(text), ...sessionOf(reply, endpoint, headers) };
+}
+
+function sdpIn(text) {
+  try {
+    return JSON.parse(text)?.sdp;
+  } catch {
+    return undefined; // Not an answer.
+  }
 }

@@ -9,9 +9,15 @@ export const CHUNK_BYTES = 49152;
 const CHUNK_HEADER_BYTES = 8;
 const RESULT_HEADER_BYTES = 12;
 
-// The longest result that is put together, and how many may be incomplete at the same time.
+// The longest result that is put together. Those that are incomplete have no more either, all of
+// them together, and
 const MAX_RESULT_BYTES = 32 * 1024 * 1024;
+// so many may there be. A piece costs some 250 bytes beside its own, of which it may have one: for
+// every 2 KiB of the longest result one piece may wait, and for a short one
 const MAX_INCOMPLETE_RESULTS = 8;
+const BYTES_PER_PIECE = 2048;
+// so many.
+const LEAST_PIECES = 1024;
 
 /**
  * A chunk as it goes over the wire: `[index u32 LE][total u32 LE][payload]`.
@@ -34,11 +40,15 @@ export function encodeChunk(index, total, payload) {
  * come. What it holds is bounded, whatever the server sends.
  */
 export class ResultAssembler {
-  #incomplete = new Map(); // frame id -> { pieces, missing, bytes }
+  #incomplete = new Map(); // frame id -> { total, bytes, pieces: index -> bytes }
+  #bytes = 0; // Of all pieces that wait,
+  #pieces = 0; // and how many they are.
   #maxBytes;
+  #maxPieces;
 
   constructor(maxBytes = MAX_RESULT_BYTES) {
     this.#maxBytes = maxBytes;
+    this.#maxPieces = Math.max(LEAST_PIECES, Math.ceil(maxBytes / BYTES_PER_PIECE));
   }
 
   /**
@@ -58,24 +68,40 @@ export class ResultAssembler {
     const total = header.getUint32(8, true);
     const piece = bytes.subarray(RESULT_HEADER_BYTES);
     if (index >= total) throw bad(`part ${index} of a result of ${total} parts`);
-    if (total === 1) return { frameId, text: decode([piece]) };
-
-    let result = this.#incomplete.get(frameId);
-    if (!result) {
-      if (total * RESULT_HEADER_BYTES > this.#maxBytes) throw bad(`a result of ${total} parts`);
-      if (this.#incomplete.size >= MAX_INCOMPLETE_RESULTS) throw bad('too many unfinished results');
-      result = { pieces: new Array(total), missing: total, bytes: 0 };
-      this.#incomplete.set(frameId, result);
+    if (total > this.#maxPieces) throw bad(`a result of ${total} parts`);
+    if (total === 1) {
+      this.#checkSize(piece.byteLength);
+      return { frameId, text: decode([piece]) };
     }
-    if (result.pieces.length !== total) throw bad(`result ${frameId} changed its number of parts`);
-    if (result.pieces[index]) return null; // Again.
+
+    const result = this.#incomplete.get(frameId) ?? this.#begin(frameId, total);
+    const { pieces } = result;
+    if (result.total !== total) throw bad(`result ${frameId} changed its number of parts`);
+    if (pieces.has(index)) return null; // Again.
+    this.#checkSize(this.#bytes + piece.byteLength);
+    if (this.#pieces >= this.#maxPieces) throw bad('too many parts of unfinished results');
+    // A copy: a view would keep all of the buffer that it is in, which may be shared and long.
+    pieces.set(index, new Uint8Array(piece));
     result.bytes += piece.byteLength;
-    if (result.bytes > this.#maxBytes) throw bad(`a result of more than ${this.#maxBytes} bytes`);
-    result.pieces[index] = piece;
-    result.missing -= 1;
-    if (result.missing > 0) return null;
+    this.#bytes += piece.byteLength;
+    this.#pieces += 1;
+    if (pieces.size < total) return null;
     this.#incomplete.delete(frameId);
-    return { frameId, text: decode(result.pieces) };
+    this.#bytes -= result.bytes;
+    this.#pieces -= total;
+    const inOrder = Array.from({ length: total }, (_, number) => pieces.get(number));
+    return { frameId, text: decode(inOrder) };
+  }
+
+  #begin(frameId, total) {
+    if (this.#incomplete.size >= MAX_INCOMPLETE_RESULTS) throw bad('too many unfinished results');
+    const result = { total, bytes: 0, pieces: new Map() };
+    this.#incomplete.set(frameId, result);
+    return result;
+  }
+
+  #checkSize(bytes) {
+    if (bytes > this.#maxBytes) throw bad(`results of more than ${this.#maxBytes} bytes`);
   }
 }
 
