@@ -157,7 +157,7 @@ TEST(ResultSink, SaysWhatIsNoWebrtcbin) {
   const auto sink = element_named(pipeline, "sink");
   g_object_set(sink.get(), "webrtcbin", source.get(), nullptr);
   const auto error = start_error(pipeline);
-  EXPECT_NE(error.message.find("is set to a GstVideoTestSrc"), std::string::npos) << error.message;
+  EXPECT_NE(error.message.find("which is a GstVideoTestSrc"), std::string::npos) << error.message;
 }
 
 class Upstream : public testing::Test {
