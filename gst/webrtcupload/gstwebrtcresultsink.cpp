@@ -24,8 +24,8 @@
  * in the same way, as its end. On the bus, before EOS:
  *
  * * an element message `application/x-webrtcresults-delivered`: `delivered` (gboolean, whether the
- *   peer has everything), `problem` (string, if not), and the counts of #webrtcresultsink:stats.
- * * `GST_MESSAGE_WARNING` with the string `code` "peer-gone" in its details when the peer or its
+ *   peer has everything), `error-message` (string, if not), and counts as #webrtcresultsink:stats.
+ * * `GST_MESSAGE_WARNING` with the `error-code` "peer-gone" in its details when the peer or its
  *   channel goes before the end. Upstream is then told EOS.
  *
  * ## Example launch line
@@ -382,8 +382,9 @@ static void install_properties(GObjectClass* object_class) {
           "rejected (control, rejected), bytes in the channel now and at most (buffered, "
           "buffered-peak), detections that found no frame (lost-detections), all guint64; number "
           "of the last frame (last-frame-id) and, once the peer has acknowledged any, of the last "
-          "one acknowledged (acked), guint; whether the end has come (ending), gboolean; what is "
-          "done here because of faults of this GStreamer's webrtcbin (workarounds), string",
+          "one acknowledged (acked), guint; whether the end has come (ending), gboolean; "
+          "error-code and error-message after the peer has left, string; what is done here because "
+          "of faults of this GStreamer's webrtcbin (workarounds), string",
           GST_TYPE_STRUCTURE, kReadFlags));
 }
 

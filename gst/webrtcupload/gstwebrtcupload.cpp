@@ -31,7 +31,7 @@
  * error or canceled.
  * When it has ended, an element message `application/x-webrtcupload-stats` holds the final
  * #webrtcupload:stats. A failed upload is one GST_MESSAGE_ERROR, whose details hold the string
- * `code`; the data channel is closed then, so that the sender notices.
+ * `error-code`; the data channel is closed then, so that the sender notices.
  */
 
 #include "gst/webrtcupload/gstwebrtcupload.h"
@@ -231,7 +231,7 @@ void install_signals(GObjectClass* object_class) {
    * GstWebrtcUpload::authorize:
    * @element: the element
    * @request: a structure application/x-webrtcupload-request with the strings `channel-label` and
-   * `channel-protocol`, the uints `chunks` and `first-chunk-size` (bytes), and the uint64
+   * `channel-protocol`, the uints `chunks-announced` and `first-chunk-size` (bytes), and the uint64
    * `estimated-size` (bytes)
    *
    * Whether the upload may begin. Emitted when the first chunk has arrived and nothing of it is

@@ -29,10 +29,10 @@
  *   ten times a second), then one of complete, error and canceled.
  * * `GST_MESSAGE_EOS` after complete: everything was handed over, the channel has drained and,
  *   unless #webrtcuploadsink:confirm is off, the peer has confirmed that it has everything.
- * * `GST_MESSAGE_ERROR` when the upload fails. Its details hold the string `code`: `peer-gone` (the
- *   channel or the connection closed early, or refused a message), `empty-upload` (a file of 0
- *   bytes), `unknown-size`, `size-mismatch` (the source brought more or fewer bytes than
- *   announced), `too-many-chunks`. The channel is then closed, so that the receiver notices.
+ * * `GST_MESSAGE_ERROR` when the upload fails. Its details hold the string `error-code`:
+ *   `peer-gone` (the channel or the connection closed early, or refused a message), `empty-upload`
+ *   (a file of 0 bytes), `unknown-size`, `size-mismatch` (the source brought more or fewer bytes
+ *   than announced), `too-many-chunks`. The channel is then closed, so that the receiver notices.
  *
  * ## Example launch line
  * |[
@@ -320,10 +320,12 @@ static void install_properties(GObjectClass* object_class) {
       object_class, PROP_STATS,
       g_param_spec_boxed("stats", "Statistics",
                          "Of the upload under way, or the last one until READY: size and bytes "
-                         "sent (guint64), percent, chunks and total-chunks (guint), bytes buffered "
-                         "in the channel now and at most (buffered, buffered-peak, guint64), and "
-                         "whether the peer has confirmed (confirmed, gboolean). What is done here "
-                         "because of faults of this GStreamer's webrtcbin (workarounds, string)",
+                         "sent (guint64), percent (gint), chunks-sent and chunks-announced "
+                         "(guint), bytes buffered in the channel now and at most (buffered, "
+                         "buffered-peak, guint64), whether the peer has confirmed (confirmed, "
+                         "gboolean), error-code and error-message after a failure (string), and "
+                         "what is done here because of faults of this GStreamer's webrtcbin "
+                         "(workarounds, string)",
                          GST_TYPE_STRUCTURE, kReadFlags));
 }
 

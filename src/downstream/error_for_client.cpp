@@ -4,6 +4,7 @@
 
 #include "core/client_text.h"
 #include "core/error.h"
+#include "glib/error_details.h"
 #include "glib/glib_ptr.h"
 
 namespace webrtcupload {
@@ -43,8 +44,9 @@ ClientError error_for_client(GstMessage* message, bool trusts_details) {
   gst_message_parse_error_details(message, &details);
   GstObject* source = GST_MESSAGE_SRC(message);
   const bool is_ours = source && g_str_has_prefix(G_OBJECT_TYPE_NAME(source), "GstWebrtcUpload");
-  const char* code =
-      details && (is_ours || trusts_details) ? gst_structure_get_string(details, "code") : nullptr;
+  const char* code = details && (is_ours || trusts_details)
+                         ? gst_structure_get_string(details, kErrorCodeField)
+                         : nullptr;
   ClientError told{code ? code : "processing-failed", ""};
   if (error && code) {
     told.message = text_for_client(error->message);

@@ -17,8 +17,8 @@ struct ClientError {
   std::string message;
 };
 
-// Of an error message on a bus. Its details' `code` counts if one of our own elements posted it, or
-// with `trusts_details`.
+// Of an error message on a bus. Its details' `error-code` counts if one of our own elements posted
+// it, or with `trusts_details`.
 [[nodiscard]] ClientError error_for_client(GstMessage* message, bool trusts_details = false);
 
 }  // namespace webrtcupload

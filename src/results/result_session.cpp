@@ -7,6 +7,7 @@
 
 #include "downstream/error_for_client.h"
 #include "glib/debug.h"
+#include "glib/error_details.h"
 #include "glib/upstream.h"
 #include "json/json.h"
 #include "webrtc/find_webrtcbin.h"
@@ -150,12 +151,15 @@ void ResultSession::on_gone(const std::string& why) {
   if (follows_ && sender_->stats().last_frame_id == 0) return;
   const GstPtr<GstElement> sink = this->sink();
   if (!sink || is_shutting_down(sink.get())) return;
+  const Error error{ErrorCode::kPeerGone, why};
+  {
+    const std::lock_guard lock(mutex_);
+    error_ = error;
+  }
   gst_element_message_full_with_details(
       sink.get(), GST_MESSAGE_WARNING, GST_RESOURCE_ERROR, GST_RESOURCE_ERROR_WRITE,
       g_strdup_printf("No more results are sent: %s.", why.c_str()), nullptr, __FILE__,
-      GST_FUNCTION, __LINE__,
-      gst_structure_new("application/x-webrtcupload-error", "code", G_TYPE_STRING, "peer-gone",
-                        nullptr));
+      GST_FUNCTION, __LINE__, error_details(error));
 }
 
 void ResultSession::on_finished(const Delivery& delivery) {
@@ -165,7 +169,8 @@ void ResultSession::on_finished(const Delivery& delivery) {
     gst_structure_set(structure, "delivered", G_TYPE_BOOLEAN, gboolean{delivery.complete},
                       "cut-short", G_TYPE_BOOLEAN, gboolean{cut_short_}, nullptr);
     if (!delivery.problem.empty()) {
-      gst_structure_set(structure, "problem", G_TYPE_STRING, delivery.problem.c_str(), nullptr);
+      gst_structure_set(structure, kErrorMessageField, G_TYPE_STRING, delivery.problem.c_str(),
+                        nullptr);
     }
     GST_INFO_OBJECT(sink.get(), "%" GST_PTR_FORMAT, static_cast<void*>(structure));
     gst_element_post_message(sink.get(),
@@ -289,6 +294,8 @@ GstStructure* ResultSession::stats() const {
                     "buffered-peak", G_TYPE_UINT64, guint64{stats.buffered_peak},      //
                     "lost-detections", G_TYPE_UINT64, guint64{detections_.dropped()},  //
                     "ending", G_TYPE_BOOLEAN, gboolean{stats.ending}, nullptr);
+  const std::lock_guard lock(mutex_);
+  if (error_) add_error(structure, *error_);
   return structure;
 }
 

@@ -16,6 +16,7 @@
 #include <string>
 #include <vector>
 
+#include "core/error.h"
 #include "glib/glib_ptr.h"
 #include "glib/signal_connection.h"
 #include "results/detections.h"
@@ -100,8 +101,9 @@ class ResultSession : public std::enable_shared_from_this<ResultSession> {
   std::atomic<bool> cut_short_ = false;
 
   // Protects what follows. A leaf.
-  std::mutex mutex_;
+  mutable std::mutex mutex_;
   std::condition_variable changed_;
+  std::optional<Error> error_;
   bool finished_ = false;
   bool interrupted_ = false;
   bool cancelled_ = false;

@@ -7,6 +7,7 @@
 #include <utility>
 
 #include "glib/debug.h"
+#include "glib/error_details.h"
 #include "webrtc/find_webrtcbin.h"
 #include "webrtc/pipeline_end.h"
 
@@ -229,14 +230,16 @@ GstFlowReturn SenderSession::peer_gone(const std::string& why) {
 
 GstFlowReturn SenderSession::fail(const Error& error) {
   failed_ = true;
+  {
+    const std::lock_guard lock(stats_mutex_);
+    stats_.error = error;
+  }
   const std::string text = "The upload failed: " + error.message + ".";
   post_progress(GST_PROGRESS_TYPE_ERROR, text);
   const auto [domain, code] = domain_and_code(error.code);
-  gst_element_message_full_with_details(
-      GST_ELEMENT(sink_), GST_MESSAGE_ERROR, domain, code, g_strdup(text.c_str()), nullptr,
-      __FILE__, GST_FUNCTION, __LINE__,
-      gst_structure_new("application/x-webrtcupload-error", "code", G_TYPE_STRING,
-                        std::string(to_string(error.code)).c_str(), nullptr));
+  gst_element_message_full_with_details(GST_ELEMENT(sink_), GST_MESSAGE_ERROR, domain, code,
+                                        g_strdup(text.c_str()), nullptr, __FILE__, GST_FUNCTION,
+                                        __LINE__, error_details(error));
   // v1 cannot say "I give up" but by closing the channel, whoever made it.
   channel_->abandon();
   return GST_FLOW_ERROR;
@@ -274,16 +277,19 @@ GstStructure* SenderSession::stats() const {
   const std::uint64_t buffered = channel_->buffered_amount();
   const std::lock_guard lock(stats_mutex_);
   const std::uint64_t sent = stats_.bytes - std::min(stats_.bytes, buffered);
-  const auto percent = stats_.size == 0 ? 0 : static_cast<guint>(sent * 100 / stats_.size);
-  return gst_structure_new("application/x-webrtcuploadsink-stats",                   //
-                           "size", G_TYPE_UINT64, guint64{stats_.size},              //
-                           "bytes", G_TYPE_UINT64, guint64{sent},                    //
-                           "percent", G_TYPE_UINT, percent,                          //
-                           "chunks", G_TYPE_UINT, guint{stats_.chunks},              //
-                           "total-chunks", G_TYPE_UINT, guint{stats_.total_chunks},  //
-                           "buffered", G_TYPE_UINT64, guint64{buffered},             //
-                           "buffered-peak", G_TYPE_UINT64, guint64{stats_.buffered_peak},
-                           "confirmed", G_TYPE_BOOLEAN, gboolean{stats_.confirmed}, nullptr);
+  const auto percent = stats_.size == 0 ? 0 : static_cast<gint>(sent * 100 / stats_.size);
+  GstStructure* stats =
+      gst_structure_new("application/x-webrtcuploadsink-stats",                       //
+                        "size", G_TYPE_UINT64, guint64{stats_.size},                  //
+                        "bytes", G_TYPE_UINT64, guint64{sent},                        //
+                        "percent", G_TYPE_INT, percent,                               //
+                        "chunks-sent", G_TYPE_UINT, guint{stats_.chunks},             //
+                        "chunks-announced", G_TYPE_UINT, guint{stats_.total_chunks},  //
+                        "buffered", G_TYPE_UINT64, guint64{buffered},                 //
+                        "buffered-peak", G_TYPE_UINT64, guint64{stats_.buffered_peak}, "confirmed",
+                        G_TYPE_BOOLEAN, gboolean{stats_.confirmed}, nullptr);
+  if (stats_.error) add_error(stats, *stats_.error);
+  return stats;
 }
 
 }  // namespace webrtcupload

@@ -98,6 +98,7 @@ class SenderSession {
     std::uint32_t total_chunks = 0;
     std::uint64_t buffered_peak = 0;
     bool confirmed = false;
+    std::optional<Error> error;
   } stats_;
 };
 

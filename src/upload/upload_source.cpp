@@ -9,6 +9,7 @@
 #include "downstream/plugging_wait.h"
 #include "downstream/upload_origin.h"
 #include "glib/debug.h"
+#include "glib/error_details.h"
 #include "upload/storage_factory.h"
 #include "webrtc/channels.h"
 #include "webrtc/find_webrtcbin.h"
@@ -54,8 +55,7 @@ void post_error(GstBaseSrc* element, const Error& error) {
       is_refused ? int{GST_STREAM_ERROR_WRONG_TYPE} : resource_error(error.code),
       is_refused ? g_strdup(error.message.c_str())
                  : g_strdup_printf("Upload failed (%s): %s.", code.c_str(), error.message.c_str()),
-      nullptr, __FILE__, GST_FUNCTION, __LINE__,
-      gst_structure_new("details", "code", G_TYPE_STRING, code.c_str(), nullptr));
+      nullptr, __FILE__, GST_FUNCTION, __LINE__, error_details(error));
 }
 
 // The handler runs on webrtcbin's pc thread with the PC lock held. Weak: the session owns the
@@ -506,7 +506,7 @@ bool UploadSource::authorize(const UploadRequest& request, const std::string& ch
                              const std::string& channel_protocol) {
   const GstStructurePtr description(gst_structure_new(
       "application/x-webrtcupload-request", "channel-label", G_TYPE_STRING, channel_label.c_str(),
-      "channel-protocol", G_TYPE_STRING, channel_protocol.c_str(), "chunks", G_TYPE_UINT,
+      "channel-protocol", G_TYPE_STRING, channel_protocol.c_str(), "chunks-announced", G_TYPE_UINT,
       request.total_chunks, "first-chunk-size", G_TYPE_UINT, request.first_chunk_size,
       "estimated-size", G_TYPE_UINT64, request.estimated_size, nullptr));
   gboolean allowed = TRUE;

@@ -5,6 +5,8 @@
 #include <chrono>
 #include <string>
 
+#include "glib/error_details.h"
+
 namespace webrtcupload {
 namespace {
 
@@ -37,11 +39,7 @@ GstStructurePtr make_upload_stats(const Receiver& receiver, Inbox::Backlog backl
       span(statistics.opened_at, statistics.first_chunk_at), "transfer-time", G_TYPE_UINT64,
       transfer, "processing-time", G_TYPE_UINT64, span(processing.began_at, processing.ended_at),
       nullptr));
-  if (error) {
-    const std::string code(to_string(error->code));
-    gst_structure_set(stats.get(), "error-code", G_TYPE_STRING, code.c_str(), "error-message",
-                      G_TYPE_STRING, error->message.c_str(), nullptr);
-  }
+  if (error) add_error(stats.get(), *error);
   return stats;
 }
 

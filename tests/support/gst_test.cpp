@@ -114,7 +114,7 @@ ErrorText error_text(GstMessage* message) {
   const GCharPtr debug(raw_debug);
   const GstStructure* details = nullptr;
   gst_message_parse_error_details(message, &details);
-  const char* code = details ? gst_structure_get_string(details, "code") : nullptr;
+  const char* code = details ? gst_structure_get_string(details, "error-code") : nullptr;
   return {error ? error->message : "", debug ? debug.get() : "", code ? code : ""};
 }
 

@@ -79,7 +79,7 @@ class BusLog {
 struct ErrorText {
   std::string message;
   std::string debug;
-  // The "code" of its details, or "".
+  // The "error-code" of its details, or "".
   std::string code;
 };
 ErrorText error_text(GstMessage* message);

@@ -168,7 +168,7 @@ TEST_F(ResultsTest, AResultForEachFrameThenTheEnd) {
   gboolean complete = FALSE;
   guint64 sent = 0;
   EXPECT_TRUE(gst_structure_get_boolean(structure, "delivered", &complete));
-  EXPECT_TRUE(complete) << gst_structure_get_string(structure, "problem");
+  EXPECT_TRUE(complete) << gst_structure_get_string(structure, "error-message");
   EXPECT_TRUE(gst_structure_get_uint64(structure, "sent", &sent));
   EXPECT_EQ(sent, 60U);
   EXPECT_EQ(stat<guint64>("dropped", 99), 0U);
@@ -315,7 +315,7 @@ TEST_F(ResultsTest, APeerThatLeavesEndsThePipelineWithAWarning) {
   const GstStructure* details = nullptr;
   gst_message_parse_warning_details(warning.get(), &details);
   ASSERT_TRUE(details);
-  EXPECT_STREQ(gst_structure_get_string(details, "code"), "peer-gone");
+  EXPECT_STREQ(gst_structure_get_string(details, "error-code"), "peer-gone");
   push();
   EXPECT_TRUE(wait_eos()) << "upstream is told EOS";
   const auto delivered = wait_delivered();
@@ -575,7 +575,7 @@ TEST_F(ResultsTest, RealtimeLosesResultsAndNotTime) {
   EXPECT_EQ(stat<guint64>("sent", 99), 0U);
   const auto delivered = wait_delivered();
   ASSERT_TRUE(delivered);
-  EXPECT_THAT(gst_structure_get_string(gst_message_get_structure(delivered.get()), "problem"),
+  EXPECT_THAT(gst_structure_get_string(gst_message_get_structure(delivered.get()), "error-message"),
               HasSubstr("opened no channel \"inference\""));
 }
 

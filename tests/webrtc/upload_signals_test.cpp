@@ -125,7 +125,7 @@ TEST_F(UploadSignals, AuthorizeDescribesTheRequestBeforeAnythingIsStored) {
   EXPECT_STREQ(gst_structure_get_string(request.get(), "channel-label"), "video_upload");
   EXPECT_STREQ(gst_structure_get_string(request.get(), "channel-protocol"), "");
   guint count = 0;
-  EXPECT_TRUE(gst_structure_get_uint(request.get(), "chunks", &count));
+  EXPECT_TRUE(gst_structure_get_uint(request.get(), "chunks-announced", &count));
   EXPECT_EQ(count, 3U);
   EXPECT_TRUE(gst_structure_get_uint(request.get(), "first-chunk-size", &count));
   EXPECT_EQ(count, 1'000U);
