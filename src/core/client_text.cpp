@@ -77,10 +77,12 @@ std::optional<std::size_t> find_location(std::string_view word) {
   for (std::size_t at = word.find('/'); at != std::string_view::npos; at = word.find('/', at + 1)) {
     if (at + 1 >= word.size() || !(is_word(word[at + 1]) || word[at + 1] == '.')) continue;
     std::size_t begin = at;
-    while (begin > 0 && (word[begin - 1] == '.' || word[begin - 1] == '~')) --begin;
-    if (begin == 0 ||
-        !(is_word(word[begin - 1]) || word[begin - 1] == '/' || word[begin - 1] == '-' ||
-          word[begin - 1] == '+' || word[begin - 1] == ')')) {
+    while (begin > 0 &&
+           (word[begin - 1] == '.' || word[begin - 1] == '~' || word[begin - 1] == '/')) {
+      --begin;
+    }
+    if (begin == 0 || !(is_word(word[begin - 1]) || word[begin - 1] == '-' ||
+                        word[begin - 1] == '+' || word[begin - 1] == ')')) {
       return begin;
     }
   }

@@ -38,6 +38,16 @@ TEST(ClientText, LeavesOutWhereThingsAre) {
            Case{"\"file:///etc/hostname\" does not exist", "\"\u2026\" does not exist"},
            Case{"(/etc/hostname)", "(\u2026)"},
            Case{"/etc/hostname", "\u2026"},
+           // Whatever stands around or within a path or an address.
+           Case{"see git+ssh://host/x or web-dav://host or a.b://host",
+                "see \u2026 or \u2026 or \u2026"},
+           Case{"/srv/.hidden/a-", "\u2026"},
+           Case{"is /srv/a+, /srv/a%, /srv/a=; or /srv/a/!",
+                "is \u2026, \u2026, \u2026; or \u2026!"},
+           Case{"(..//srv)", "(\u2026)"},
+           Case{"cannot open //srv/secret/x: gone", "cannot open \u2026: gone"},
+           Case{"in main.c( and v.c: as well", "in \u2026( and \u2026: as well"},
+           Case{"/....", "\u2026...."},
        }) {
     EXPECT_EQ(text_for_client(each.text), each.told);
   }
@@ -52,6 +62,7 @@ TEST(ClientText, CutsWhatIsForDebugging) {
                 "Internal error."},
            Case{"panicked at src/lib.rs:12:5: no", "panicked at"},
            Case{"gstbasesrc.c(1): x", ""},
+           Case{"a main.cc:3", "a"},
        }) {
     EXPECT_EQ(text_for_client(each.text), each.told);
   }
@@ -70,6 +81,9 @@ TEST(ClientText, KeepsSentences) {
            "at 12:30:01 and/or 30/1 frames a second, e.g. 29.97",
            "it's the peer's \"name\" that isn't there",
            "stun.example.org does not answer",
+           "a-/b, a+/b, (a)/b and a/b are one word each",
+           "either//or",
+           "it ends with a point. Or with two..",
            "text message of 13 bytes: \"what is this?\"",
            "",
        }) {
@@ -78,11 +92,12 @@ TEST(ClientText, KeepsSentences) {
 }
 
 TEST(ClientText, IsOneLineOfBoundedLength) {
-  EXPECT_EQ(text_for_client("one\n\n two\tthree\x01"), "one two three");
+  EXPECT_EQ(text_for_client("one\n\n two\tthree\x01\x7f"), "one two three");
   EXPECT_EQ(text_for_client(std::string(5000, 'a')), std::string(1024, 'a'));
   std::string many;
   for (int i = 0; i < 1000; ++i) many += "\u00E4";
   EXPECT_EQ(text_for_client("a" + many).size(), 1023U) << "no half characters";
+  EXPECT_EQ(text_for_client(std::string(5000, '\x80')), "") << "nothing but the ends of characters";
 }
 
 // Whatever it is given it ends, and tells no path.

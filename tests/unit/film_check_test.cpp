@@ -142,6 +142,58 @@ TEST(FilmCheck, ADurationBeforeItsScale) {
   expect_code(check(film(3.601e9), limits), ErrorCode::kTooLong);
 }
 
+TEST(FilmCheck, AShortFloatIsADurationAsWell) {
+  const FilmLimits limits{.max_duration = hours(1)};
+  const auto film = [](const std::string& duration) {
+    return matroska_film(
+        {.more = test::element(0x1549A966, test::element(0x2AD7B1, big_endian(1'000'000'000, 4)) +
+                                               test::element(0x4489, duration))});
+  };
+  EXPECT_FALSE(check(film(big_endian(std::bit_cast<std::uint32_t>(3600.F), 4)), limits));
+  expect_code(check(film(big_endian(std::bit_cast<std::uint32_t>(3601.F), 4)), limits),
+              ErrorCode::kTooLong);
+  // No float has five bytes.
+  EXPECT_FALSE(check(film(big_endian(~0ULL, 5)), limits));
+}
+
+// The size of a box in eight bytes, as behind large data; and in none: up to the end.
+TEST(FilmCheck, BoxesOfLongAndOfOpenSize) {
+  const FilmLimits limits{.max_streams = 5};
+  const std::string data = big_endian(1, 4) + "mdat" + big_endian(16 + 100, 8) + zeros(100);
+  const std::string tracks = mp4_tracks(6);
+  EXPECT_FALSE(check(box("ftyp", "isom") + data + box("moov", mp4_tracks(5)), limits));
+  expect_code(check(box("ftyp", "isom") + data + box("moov", tracks), limits),
+              ErrorCode::kTooManyStreams);
+  expect_code(check(box("ftyp", "isom") + big_endian(0, 4) + "moov" + tracks, limits),
+              ErrorCode::kTooManyStreams);
+  // Nobody can say where the next one is.
+  EXPECT_FALSE(
+      check(box("ftyp", "isom") + big_endian(4, 4) + "free" + box("moov", tracks), limits));
+  EXPECT_FALSE(check(box("ftyp", "isom") + big_endian(1, 4) + "free", limits));
+}
+
+// What is too short to say it says nothing.
+TEST(FilmCheck, ShortBoxesOfTheIndex) {
+  const FilmLimits limits{.max_duration = hours(1), .max_frames = 10};
+  for (const char* type : {"hdlr", "stsz", "mvhd", "mdhd"}) {
+    EXPECT_FALSE(check(box("moov", box("trak", box(type, "abc"))), limits)) << type;
+    EXPECT_FALSE(
+        check(box("moov", box("trak", box(type, std::string("\x01") + zeros(27)))), limits))
+        << type;
+  }
+  // A track with two handlers is one of pictures if either says so.
+  const std::string pictures = full_box("hdlr", zeros(4) + "vide" + zeros(13));
+  const std::string sound = full_box("hdlr", zeros(4) + "soun" + zeros(13));
+  const std::string sizes = full_box("stsz", big_endian(1, 4) + big_endian(11, 4));
+  expect_code(check(box("moov", box("trak", pictures + sound + sizes)), limits),
+              ErrorCode::kTooManyFrames);
+  expect_code(check(box("moov", box("trak", sound + pictures + sizes)), limits),
+              ErrorCode::kTooManyFrames);
+  // In a track that another one follows.
+  expect_code(check(box("moov", box("trak", pictures + sizes) + mp4_track({})), limits),
+              ErrorCode::kTooManyFrames);
+}
+
 // 64 levels and more cannot be in a film that anybody has made; demuxers call themselves for each.
 TEST(FilmCheck, DeepBoxes) {
   EXPECT_FALSE(check(mp4_film(mp4_track({}) + nested_boxes(kMaxNesting))));
@@ -242,6 +294,23 @@ TEST(FilmCheck, CutAndBrokenFilmsPass) {
       (void)check(broken);
     }
   }
+}
+
+// As many headers as nobody's film has.
+TEST(FilmCheck, MoreBoxesThanAnyFilm) {
+  const std::string empty = box("free", "");
+  std::string boxes;
+  while (boxes.size() <= FilmReader::kMost) boxes += empty;
+  FilmReader film(
+      [&](std::uint64_t offset, std::span<std::uint8_t> out) {
+        std::copy_n(boxes.begin() + static_cast<std::ptrdiff_t>(offset % empty.size()), out.size(),
+                    out.begin());
+        return true;
+      },
+      (kMaxHeaders + 1) * empty.size());
+  const auto error = check_film(film, {});
+  expect_code(error, ErrorCode::kTooMuchMetadata);
+  EXPECT_THAT(error->message, HasSubstr("boxes"));
 }
 
 TEST(FilmCheck, ReadsThatFailEndIt) {

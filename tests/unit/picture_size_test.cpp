@@ -75,9 +75,17 @@ TEST(PictureSize, NothingOfFramesWithoutOne) {
   std::string frame = vp8_key_frame(640, 360);
   frame[0] = '\x11';  // No key frame.
   EXPECT_FALSE(size_of("video/x-vp8", frame));
+  frame = vp8_key_frame(640, 360);
+  frame[3] = 'x';  // No start code.
+  EXPECT_FALSE(size_of("video/x-vp8", frame));
   EXPECT_FALSE(size_of("image/png", std::string(24, 'x')));
   EXPECT_FALSE(size_of("image/webp", std::string(30, 'x')));
   EXPECT_FALSE(size_of("image/jpeg", zeros(100)));
+  EXPECT_FALSE(size_of("image/gif", "GIF7" + zeros(20)));
+  // The right beginning, and then something else.
+  EXPECT_FALSE(size_of("image/png", "\x89PNG\r\n\x1a\n" + big_endian(13, 4) + "IDAT" + zeros(8)));
+  EXPECT_FALSE(size_of("image/webp", "RIFF" + zeros(4) + "WAVE" + zeros(30)));
+  EXPECT_FALSE(size_of("image/webp", "RIFF" + zeros(4) + "WEBPALPH" + zeros(30)));
 }
 
 TEST(PictureSize, OfAJpegTheLargestBeforeItsData) {
@@ -94,6 +102,17 @@ TEST(PictureSize, OfAJpegTheLargestBeforeItsData) {
   EXPECT_EQ(size_of("image/jpeg", start + "\xff\xff" + large), largest);
   EXPECT_EQ(size_of("image/jpeg", start + "xyz" + large), largest);
   EXPECT_EQ(size_of("image/jpeg", start + small + scan + large), (PictureSize{8, 8}));
+  // Tables and an extension, in the range of frame headers; application data; markers that stand
+  // alone; a byte that looks like a marker's first one.
+  for (const char* segment : {"\xff\xc4", "\xff\xc8", "\xff\xcc", "\xff\xe0", "\xff\xbf"}) {
+    const std::string huge = segment + big_endian(8, 2) + "\x08\xff\xff\xff\xff\x01";
+    EXPECT_EQ(size_of("image/jpeg", start + huge + small), (PictureSize{8, 8})) << segment;
+  }
+  EXPECT_EQ(size_of("image/jpeg", start + "\xff\x01\xff\xd0\xff\xd7" + large), largest);
+  EXPECT_EQ(size_of("image/jpeg", start + std::string("\xff\0", 2) + large), largest);
+  // Cut within a frame header.
+  EXPECT_EQ(size_of("image/jpeg", start + small + large.substr(0, 6)), (PictureSize{8, 8}));
+  EXPECT_FALSE(size_of("image/jpeg", start + large.substr(0, 3)));
   // A segment of no length still gets on.
   EXPECT_EQ(size_of("image/jpeg", start + std::string("\xff\xfe\x00\x00", 4) + large), largest);
 }
