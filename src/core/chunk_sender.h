@@ -16,10 +16,6 @@
 
 namespace webrtcupload {
 
-// Peers whose SDP names no max-message-size take 64 KiB (RFC 8841, section 6.1).
-inline constexpr std::uint32_t kMaxMessageSize = 65536;
-inline constexpr std::uint32_t kMaxChunkPayload = kMaxMessageSize - kV1HeaderSize;
-
 class ChunkSender {
  public:
   // `size` is that of the whole upload, `chunk_size` that of every payload but the last, which is

@@ -5,6 +5,8 @@
 #include <algorithm>
 #include <array>
 
+#include "core/little_endian.h"
+
 namespace webrtcupload {
 namespace {
 
@@ -12,9 +14,11 @@ std::uint32_t big16(ByteView bytes, std::size_t at) { return bytes[at] << 8U | b
 std::uint32_t big32(ByteView bytes, std::size_t at) {
   return big16(bytes, at) << 16U | big16(bytes, at + 2);
 }
-std::uint32_t little16(ByteView bytes, std::size_t at) { return bytes[at] | bytes[at + 1] << 8U; }
+std::uint32_t little16(ByteView bytes, std::size_t at) {
+  return get_little_endian<2>(bytes.data() + at);
+}
 std::uint32_t little24(ByteView bytes, std::size_t at) {
-  return little16(bytes, at) | static_cast<std::uint32_t>(bytes[at + 2]) << 16U;
+  return get_little_endian<3>(bytes.data() + at);
 }
 
 bool has_text(ByteView bytes, std::size_t at, std::string_view text) {
@@ -95,7 +99,7 @@ std::optional<PictureSize> webp_size(ByteView image) {
     return PictureSize{little24(image, 24) + 1, little24(image, 27) + 1};
   }
   if (!has_text(image, 12, "VP8L")) return std::nullopt;
-  const std::uint32_t bits = little16(image, 21) | little16(image, 23) << 16U;
+  const std::uint32_t bits = get_little_endian<4>(image.data() + 21);
   constexpr std::uint32_t kSizeBits = 0x3fff;
   return PictureSize{(bits & kSizeBits) + 1, (bits >> 14U & kSizeBits) + 1};
 }

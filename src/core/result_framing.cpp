@@ -5,20 +5,9 @@
 #include <algorithm>
 #include <utility>
 
+#include "core/little_endian.h"
+
 namespace webrtcupload {
-namespace {
-
-void put_u32_le(std::uint32_t value, std::uint8_t* out) {
-  for (int i = 0; i < 4; ++i) out[i] = static_cast<std::uint8_t>(value >> (8 * i));
-}
-
-std::uint32_t get_u32_le(const std::uint8_t* in) {
-  std::uint32_t value = 0;
-  for (int i = 0; i < 4; ++i) value |= static_cast<std::uint32_t>(in[i]) << (8 * i);
-  return value;
-}
-
-}  // namespace
 
 std::uint32_t result_chunk_count(std::size_t size) {
   if (size == 0) return 1;
@@ -30,9 +19,9 @@ std::vector<std::uint8_t> result_message(std::uint32_t frame_id, std::uint32_t c
   const std::string_view payload =
       text.substr(std::size_t{chunk_index} * kMaxResultPayload, kMaxResultPayload);
   std::vector<std::uint8_t> message(kResultHeaderSize + payload.size());
-  put_u32_le(frame_id, message.data());
-  put_u32_le(chunk_index, message.data() + 4);
-  put_u32_le(result_chunk_count(text.size()), message.data() + 8);
+  put_little_endian(frame_id, message.data());
+  put_little_endian(chunk_index, message.data() + 4);
+  put_little_endian(result_chunk_count(text.size()), message.data() + 8);
   std::copy(payload.begin(), payload.end(), message.begin() + kResultHeaderSize);
   return message;
 }
@@ -42,9 +31,9 @@ std::optional<ResultChunk> parse_result_message(ByteView message) {
       message.size() > kResultHeaderSize + kMaxResultPayload) {
     return std::nullopt;
   }
-  const ResultChunk chunk{.frame_id = get_u32_le(message.data()),
-                          .chunk_index = get_u32_le(message.data() + 4),
-                          .total_chunks = get_u32_le(message.data() + 8),
+  const ResultChunk chunk{.frame_id = get_little_endian(message.data()),
+                          .chunk_index = get_little_endian(message.data() + 4),
+                          .total_chunks = get_little_endian(message.data() + 8),
                           .payload = message.subspan(kResultHeaderSize)};
   if (chunk.frame_id == 0 || chunk.chunk_index >= chunk.total_chunks) return std::nullopt;
   if (chunk.payload.empty() && chunk.total_chunks > 1) return std::nullopt;

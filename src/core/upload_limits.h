@@ -8,25 +8,22 @@
 #include <cstdint>
 
 #include "core/time_point.h"
+#include "core/wire_v1.h"
 
 namespace webrtcupload {
 
-// Bytes of one message, header included. It is what an SCTP association takes when the SDP names no
-// max-message-size (RFC 8841, section 6), as webrtcbin's does not. Some senders send more all the
-// same: usrsctp then hands a message out in pieces, from 65,536 bytes on as soon as that much has
-// arrived, and webrtcbin gives each piece to us as if it were a message. A first piece is longer
-// than this unless the sender's packets divide 65,536, which those of no known SCTP stack do.
-inline constexpr std::uint32_t kMaxMessageSize = 65536;
+// Bytes of a file. 500 MiB is what the usual clients accept; it also bounds the disk space that one
+// upload can reserve.
+inline constexpr std::uint64_t kDefaultMaxSize = 500ULL * 1024 * 1024;
 
 struct Limits {
-  // Bytes of the file. 500 MiB is what the usual clients accept; it also bounds the disk space that
-  // one upload can reserve.
-  std::uint64_t max_size = 500ULL * 1024 * 1024;
+  // Bytes of the file.
+  std::uint64_t max_size = kDefaultMaxSize;
   // 0: as many as `max_size` may need, see chunk_limit().
   std::uint32_t max_chunks = 0;
   // Bytes of one payload. The usual clients send 49,152. The default is what a message of
   // kMaxMessageSize holds; a larger limit lets nothing more in.
-  std::uint32_t max_chunk_size = kMaxMessageSize - 8;
+  std::uint32_t max_chunk_size = kMaxChunkPayload;
   // From the channel's opening to the last chunk. 0: no limit.
   Duration upload_timeout{};
   // Between the channel's opening, or a new valid chunk, and the next one. 0: no limit.

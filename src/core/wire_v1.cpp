@@ -4,25 +4,14 @@
 
 #include <string>
 
+#include "core/little_endian.h"
+
 namespace webrtcupload {
-namespace {
-
-void put_u32_le(std::uint32_t value, std::uint8_t* out) {
-  for (int i = 0; i < 4; ++i) out[i] = static_cast<std::uint8_t>(value >> (8 * i));
-}
-
-std::uint32_t get_u32_le(const std::uint8_t* in) {
-  std::uint32_t value = 0;
-  for (int i = 0; i < 4; ++i) value |= static_cast<std::uint32_t>(in[i]) << (8 * i);
-  return value;
-}
-
-}  // namespace
 
 void encode_v1_header(std::uint32_t chunk_index, std::uint32_t total_chunks,
                       std::span<std::uint8_t, kV1HeaderSize> out) {
-  put_u32_le(chunk_index, out.data());
-  put_u32_le(total_chunks, out.data() + 4);
+  put_little_endian(chunk_index, out.data());
+  put_little_endian(total_chunks, out.data() + 4);
 }
 
 ParsedMessage V1Parser::parse(const Message& message) const {
@@ -38,8 +27,8 @@ ParsedMessage V1Parser::parse(const Message& message) const {
                                                    std::to_string(kV1HeaderSize) + " bytes"};
   }
   const std::uint8_t* header = message.bytes.data();
-  Chunk chunk{.index = get_u32_le(header),
-              .total = get_u32_le(header + 4),
+  Chunk chunk{.index = get_little_endian(header),
+              .total = get_little_endian(header + 4),
               .payload = message.bytes.subspan(kV1HeaderSize)};
   if (chunk.payload.empty()) {
     return Error{ErrorCode::kMalformedMessage, "chunk " + std::to_string(chunk.index) + " of " +

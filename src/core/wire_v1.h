@@ -26,6 +26,13 @@
 namespace webrtcupload {
 
 inline constexpr std::size_t kV1HeaderSize = 8;
+// Bytes of one message, header included. It is what an SCTP association takes when the SDP names no
+// max-message-size (RFC 8841, section 6), as webrtcbin's does not. Some senders send more all the
+// same: usrsctp then hands a message out in pieces, from 65,536 bytes on as soon as that much has
+// arrived, and webrtcbin gives each piece to us as if it were a message. A first piece is longer
+// than this unless the sender's packets divide 65,536, which those of no known SCTP stack do.
+inline constexpr std::uint32_t kMaxMessageSize = 65536;
+inline constexpr std::uint32_t kMaxChunkPayload = kMaxMessageSize - kV1HeaderSize;
 // A message this short, or shorter, is a keepalive.
 inline constexpr std::size_t kV1MaxKeepaliveSize = 1;
 

@@ -8,6 +8,7 @@
 
 #include "core/chunk_sender.h"
 #include "core/wire_v1.h"
+#include "webrtc/channel_getters.h"
 #include "webrtc/channels.h"
 #include "webrtc/outgoing.h"
 
@@ -125,13 +126,8 @@ SenderChannel::Outcome SenderChannel::wait(Condition condition, bool condition_f
 }
 
 SenderChannel::Outcome SenderChannel::wait_open() {
-  return wait(
-      [this] {
-        GstWebRTCDataChannelState ready_state = GST_WEBRTC_DATA_CHANNEL_STATE_CONNECTING;
-        g_object_get(channel_.get(), "ready-state", &ready_state, nullptr);
-        return ready_state == GST_WEBRTC_DATA_CHANNEL_STATE_OPEN;
-      },
-      false);
+  return wait([this] { return ready_state(channel_.get()) == GST_WEBRTC_DATA_CHANNEL_STATE_OPEN; },
+              false);
 }
 
 SenderChannel::Outcome SenderChannel::wait_room(std::uint64_t message_size,
@@ -193,8 +189,7 @@ void SenderChannel::calm() {
 void SenderChannel::close() { close_channel(channel_.get()); }
 
 void SenderChannel::abandon() {
-  gint id = -1;
-  g_object_get(channel_.get(), "id", &id, nullptr);
+  const int id = id_of(channel_.get());
   // Without an id it has never been connected. Without a webrtcbin there is no more to be done than
   // to close the channel, which waits for the peer to take what is queued.
   const bool is_connected = webrtcbin_ && id >= 0;
@@ -221,9 +216,7 @@ void SenderChannel::abandon() {
 }
 
 std::uint64_t SenderChannel::buffered_amount() const {
-  guint64 amount = 0;
-  g_object_get(channel_.get(), "buffered-amount", &amount, nullptr);
-  return amount;
+  return webrtcupload::buffered_amount(channel_.get());
 }
 
 std::string SenderChannel::why_gone() const {

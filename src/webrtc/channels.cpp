@@ -10,6 +10,7 @@
 #include <vector>
 
 #include "glib/glib_ptr.h"
+#include "webrtc/channel_getters.h"
 
 namespace webrtcupload {
 namespace {
@@ -28,12 +29,6 @@ bool has_parent(GstElement* element) {
   const bool found = GST_OBJECT_PARENT(element) != nullptr;
   GST_OBJECT_UNLOCK(element);
   return found;
-}
-
-GstWebRTCDataChannelState state_of(GstWebRTCDataChannel* channel) {
-  GstWebRTCDataChannelState state = GST_WEBRTC_DATA_CHANNEL_STATE_CLOSED;
-  g_object_get(channel, "ready-state", &state, nullptr);
-  return state;
 }
 
 // Belongs to a webrtcbin, as data of the object.
@@ -88,7 +83,7 @@ class Kept {
     channels_.push_back(ref_gobject(channel));
     while (bins_leave_ && channels_.size() > kKept) {
       const auto closed = std::ranges::find_if(channels_, [](const auto& kept) {
-        return state_of(kept.get()) == GST_WEBRTC_DATA_CHANNEL_STATE_CLOSED;
+        return ready_state(kept.get()) == GST_WEBRTC_DATA_CHANNEL_STATE_CLOSED;
       });
       if (closed == channels_.end()) break;
       dropped.push_back(std::move(*closed));
@@ -149,7 +144,7 @@ void keep_channel(GstElement* webrtcbin, GstWebRTCDataChannel* channel) {
 }
 
 void close_channel(GstWebRTCDataChannel* channel) {
-  if (state_of(channel) != GST_WEBRTC_DATA_CHANNEL_STATE_CLOSING) {
+  if (ready_state(channel) != GST_WEBRTC_DATA_CHANNEL_STATE_CLOSING) {
     gst_webrtc_data_channel_close(channel);
   }
 }

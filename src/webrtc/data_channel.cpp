@@ -8,6 +8,7 @@
 
 #include "glib/main_context.h"
 #include "glib/signal_connection.h"
+#include "webrtc/channel_getters.h"
 #include "webrtc/channels.h"
 
 namespace webrtcupload {
@@ -134,38 +135,20 @@ std::shared_ptr<DataChannel> DataChannel::create(GstWebRTCDataChannel* channel,
 
 void DataChannel::set_events(Events events) { events_ = std::move(events); }
 
-std::string DataChannel::label() const {
-  char* label = nullptr;
-  g_object_get(channel_.get(), "label", &label, nullptr);
-  std::string result = label ? label : "";
-  g_free(label);
-  return result;
-}
-
-namespace {
-
-GstWebRTCDataChannelState state_of(GstWebRTCDataChannel* channel) {
-  GstWebRTCDataChannelState state = GST_WEBRTC_DATA_CHANNEL_STATE_CLOSED;
-  g_object_get(channel, "ready-state", &state, nullptr);
-  return state;
-}
-
-}  // namespace
+std::string DataChannel::label() const { return label_of(channel_.get()); }
 
 bool DataChannel::is_open() const {
-  return state_of(channel_.get()) == GST_WEBRTC_DATA_CHANNEL_STATE_OPEN;
+  return ready_state(channel_.get()) == GST_WEBRTC_DATA_CHANNEL_STATE_OPEN;
 }
 
 bool DataChannel::is_closed() const {
-  const auto state = state_of(channel_.get());
+  const auto state = ready_state(channel_.get());
   return state == GST_WEBRTC_DATA_CHANNEL_STATE_CLOSED ||
          state == GST_WEBRTC_DATA_CHANNEL_STATE_CLOSING;
 }
 
 std::uint64_t DataChannel::buffered_amount() const {
-  guint64 amount = 0;
-  g_object_get(channel_.get(), "buffered-amount", &amount, nullptr);
-  return amount;
+  return webrtcupload::buffered_amount(channel_.get());
 }
 
 bool DataChannel::send(std::span<const std::uint8_t> bytes) {

@@ -8,6 +8,7 @@
 #include <vector>
 
 #include "glib/signal_connection.h"
+#include "webrtc/channel_getters.h"
 #include "webrtc/peer_gone.h"
 #include "webrtc/transports.h"
 
@@ -68,7 +69,7 @@ Enum get_enum(gpointer object, const char* property) {
 
 // The channel's own getters take no webrtcbin lock.
 void PeerWatch::State::check_channel(GstWebRTCDataChannel* channel) {
-  report(why_gone(get_enum<GstWebRTCDataChannelState>(channel, "ready-state")));
+  report(why_gone(ready_state(channel)));
 }
 
 void PeerWatch::State::check_connection(GstElement* webrtcbin) {

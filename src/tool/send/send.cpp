@@ -15,6 +15,7 @@
 #include <unistd.h>
 #include <utility>
 
+#include "core/wire_v1.h"
 #include "json/printable.h"
 #include "tool/common/options.h"
 #include "tool/send/progress_display.h"
@@ -24,7 +25,6 @@ namespace webrtcupload {
 namespace {
 
 constexpr std::chrono::milliseconds kRedraw{100};
-constexpr int kMaxChunkSize = 65536 - 8;
 
 struct RawOptions {
   char* to = nullptr;
@@ -178,9 +178,9 @@ int send_main(int argc, char** argv) {
   if (argc < 2) return usage_error("send", "which file?");
   if (argc > 2) return usage_error("send", "one file at a time, please");
   if (!raw.to) return usage_error("send", "where to? (--to URL is missing)");
-  if (raw.chunk_size < 0 || raw.chunk_size > kMaxChunkSize) {
+  if (raw.chunk_size < 0 || raw.chunk_size > int{kMaxChunkPayload}) {
     return usage_error("send",
-                       "--chunk-size must be between 1 and " + std::to_string(kMaxChunkSize));
+                       "--chunk-size must be between 1 and " + std::to_string(kMaxChunkPayload));
   }
   if (raw.buffer_limit < 0) return usage_error("send", "--buffer-limit must not be negative");
   if (!(raw.connect_timeout > 0 && raw.connect_timeout < 1e6)) {

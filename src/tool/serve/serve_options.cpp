@@ -388,6 +388,7 @@ std::string default_pipeline() {
 
 std::optional<int> read_serve_options(int argc, char** argv, ServeOptions& options) {
   RawOptions raw;
+  static_assert(Limits().max_size == 524288000, "as --max-size says it below");
   const GOptionEntry entries[] = {
       {"port", 'p', 0, G_OPTION_ARG_INT, &raw.port, "Port for HTTP; 0 = any that is free (8080)",
        "PORT"},
