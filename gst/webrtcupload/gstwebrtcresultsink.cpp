@@ -81,7 +81,7 @@ enum Property : guint {
 
 SettingsProperties* settings_properties;
 
-enum { SIGNAL_CONTROL, SIGNAL_FINISH, N_SIGNALS };
+enum { SIGNAL_CONTROL, SIGNAL_FINISH, SIGNAL_HURRY, N_SIGNALS };
 guint signals[N_SIGNALS];
 
 // What the element is besides a GstBaseSink. The object lock protects all of it, but for `paced`.
@@ -277,6 +277,10 @@ static void gst_webrtc_result_sink_finish(GstWebrtcResultSink* self, const char*
   }
 }
 
+static void gst_webrtc_result_sink_hurry(GstWebrtcResultSink* self) {
+  if (const auto session = current_session(self)) session->hurry();
+}
+
 static void gst_webrtc_result_sink_set_property(GObject* object, guint id, const GValue* value,
                                                 GParamSpec* pspec) {
   auto* self = GST_WEBRTC_RESULT_SINK(object);
@@ -416,6 +420,18 @@ static void install_signals(GObjectClass* object_class) {
                                  static_cast<GSignalFlags>(G_SIGNAL_RUN_LAST | G_SIGNAL_ACTION),
                                  G_CALLBACK(gst_webrtc_result_sink_finish), nullptr, nullptr,
                                  nullptr, G_TYPE_NONE, 2, G_TYPE_STRING, G_TYPE_STRING);
+  /**
+   * GstWebrtcResultSink::hurry:
+   * @sink: the sink
+   *
+   * Leaves the peer 200 milliseconds to read the end, and to acknowledge it, instead of
+   * #webrtcresultsink:linger and #webrtcresultsink:ack-timeout. Before the end, at it or while it
+   * is waited for, from any thread; returns at once. It counts until the element goes to READY.
+   */
+  signals[SIGNAL_HURRY] = g_signal_new_class_handler(
+      "hurry", G_TYPE_FROM_CLASS(object_class),
+      static_cast<GSignalFlags>(G_SIGNAL_RUN_LAST | G_SIGNAL_ACTION),
+      G_CALLBACK(gst_webrtc_result_sink_hurry), nullptr, nullptr, nullptr, G_TYPE_NONE, 0);
 }
 
 static void gst_webrtc_result_sink_class_init(GstWebrtcResultSinkClass* klass) {

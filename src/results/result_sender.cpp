@@ -3,7 +3,6 @@
 #include "results/result_sender.h"
 
 #include <algorithm>
-#include <cstring>
 #include <utility>
 
 #include "core/result_framing.h"
@@ -11,24 +10,14 @@
 #include "json/json_text.h"
 #include "results/result_document.h"
 #include "results/result_sender_impl.h"
-#include "webrtc/channels.h"
 
 #define GST_CAT_DEFAULT webrtcupload::debug::results()
 
 namespace webrtcupload {
 namespace {
 
-// From the peer, and waiting for the thread that hands them on. More is lost: what a peer may ask
-// for is little, and its acknowledgements do not go this way.
-constexpr std::size_t kMaxControlMessages = 64;
-constexpr std::size_t kMaxControlSize = 16 * 1024;
 // For a handler of the application's that runs while everything ends.
 constexpr std::chrono::milliseconds kHandlerPatience{200};
-
-GQuark owner_quark() {
-  static const GQuark quark = g_quark_from_static_string("webrtcupload-results-channel-owner");
-  return quark;
-}
 
 // Whether the channel took it.
 bool send_message(GstWebRTCDataChannel* channel, std::vector<std::uint8_t> message) {
@@ -45,18 +34,6 @@ bool send_message(GstWebRTCDataChannel* channel, std::vector<std::uint8_t> messa
 }
 
 }  // namespace
-
-GstWebRTCDataChannelState ready_state(GstWebRTCDataChannel* channel) {
-  GstWebRTCDataChannelState state = GST_WEBRTC_DATA_CHANNEL_STATE_CONNECTING;
-  g_object_get(channel, "ready-state", &state, nullptr);
-  return state;
-}
-
-std::uint64_t buffered_amount(GstWebRTCDataChannel* channel) {
-  guint64 amount = 0;
-  g_object_get(channel, "buffered-amount", &amount, nullptr);
-  return amount;
-}
 
 bool send_text(GstWebRTCDataChannel* channel, std::uint32_t frame_id, std::string_view text) {
   const std::uint32_t count = result_chunk_count(text.size());
@@ -84,9 +61,9 @@ void ResultSender::Impl::stop() {
   GstPtr<GstWebRTCDataChannel> channel;
   {
     const std::lock_guard lock(mutex_);
-    if (std::exchange(stopping_, true)) return;
-    finishing_ = true;
-    cancelled_ = true;
+    if (haste_ == Haste::kStopping) return;
+    hasten(Haste::kStopping);
+    advance(ResultEvent::kFinish);
     connections = std::move(connections_);
     channel_watch = std::move(channel_watch_);
     connection_watch = std::move(connection_watch_);
@@ -95,9 +72,7 @@ void ResultSender::Impl::stop() {
     changed_.notify_all();
     work_.notify_all();
   }
-  if (channel) {
-    g_object_replace_qdata(G_OBJECT(channel.get()), owner_quark(), this, nullptr, nullptr, nullptr);
-  }
+  if (channel) disown(channel.get());
   if (worker_.get_id() == std::this_thread::get_id()) {
     worker_.detach();
     return;
@@ -112,161 +87,6 @@ void ResultSender::Impl::stop() {
   } else {
     worker_.detach();
   }
-}
-
-bool ResultSender::Impl::forget_peer() {
-  std::vector<SignalConnection> connections;
-  std::unique_ptr<PeerWatch> channel_watch;
-  std::unique_ptr<PeerWatch> connection_watch;
-  GstPtr<GstElement> webrtcbin;
-  GstPtr<GstWebRTCDataChannel> channel;
-  const std::lock_guard lock(mutex_);
-  if (frame_id_ > 0 || finishing_ || sending_) return false;
-  connections.swap(connections_);
-  channel_watch.swap(channel_watch_);
-  connection_watch.swap(connection_watch_);
-  webrtcbin.swap(webrtcbin_);
-  channel.swap(channel_);
-  if (channel) {
-    g_object_replace_qdata(G_OBJECT(channel.get()), owner_quark(), this, nullptr, nullptr, nullptr);
-  }
-  open_ = channel_closed_ = gone_ = connection_gone_ = gone_to_tell_ = false;
-  window_ = ResultWindow(settings_.realtime ? 0 : settings_.ack_window);
-  stats_.acked.reset();
-  control_.clear();
-  channel_deadline_.reset();
-  return true;
-}
-
-void ResultSender::Impl::attach(GstElement* webrtcbin) {
-  if (!forget_peer()) return;
-  keep_channels(webrtcbin);
-  SignalConnection connection(
-      webrtcbin, "on-data-channel",
-      G_CALLBACK(+[](GstElement*, GstWebRTCDataChannel* channel, Closure* closure) {
-        if (const auto self = closure->lock()) self->on_data_channel(channel);
-      }),
-      Closure(weak_from_this()));
-  auto watch = std::make_unique<PeerWatch>([weak = weak_from_this()](const std::string& why) {
-    if (const auto self = weak.lock()) self->on_gone(why, true);
-  });
-  watch->watch_connection(webrtcbin);
-  const std::lock_guard lock(mutex_);
-  if (stopping_) return;
-  webrtcbin_ = ref_gst(webrtcbin);
-  connections_.push_back(std::move(connection));
-  connection_watch_ = std::move(watch);
-}
-
-bool ResultSender::Impl::adopt(GstWebRTCDataChannel* channel) {
-  // Compare-and-swap: of two senders that are offered a channel one gets it.
-  if (!g_object_replace_qdata(G_OBJECT(channel), owner_quark(), nullptr, this, nullptr, nullptr)) {
-    return false;
-  }
-  {
-    const std::lock_guard lock(mutex_);
-    if (channel_ || stopping_) {
-      g_object_replace_qdata(G_OBJECT(channel), owner_quark(), this, nullptr, nullptr, nullptr);
-      return false;
-    }
-    channel_ = ref_gst(channel);
-  }
-  const Closure weak = weak_from_this();
-  std::vector<SignalConnection> connections;
-  const auto connect = [&](const char* signal, GCallback handler) {
-    connections.emplace_back(channel, signal, handler, weak);
-  };
-  connect("on-message-string",
-          G_CALLBACK(+[](GstWebRTCDataChannel*, const char* text, Closure* closure) {
-            if (const auto self = closure->lock()) self->on_text(text);
-          }));
-  connect("on-message-data", G_CALLBACK(+[](GstWebRTCDataChannel*, GBytes*, Closure* closure) {
-            if (const auto self = closure->lock()) self->on_binary();
-          }));
-  connect("on-open", G_CALLBACK(+[](GstWebRTCDataChannel* object, Closure* closure) {
-            if (const auto self = closure->lock()) self->on_channel_state(object);
-          }));
-  connect("notify::ready-state",
-          G_CALLBACK(+[](GstWebRTCDataChannel* object, GParamSpec*, Closure* closure) {
-            if (const auto self = closure->lock()) self->on_channel_state(object);
-          }));
-  // On the thread that sends and on the channel's own when SCTP takes a message; without locks, and
-  // after each change. (on-buffered-amount-low would come by way of the pc thread, and its
-  // threshold belongs to the application.)
-  connect("notify::buffered-amount",
-          G_CALLBACK(+[](GstWebRTCDataChannel*, GParamSpec*, Closure* closure) {
-            if (const auto self = closure->lock()) self->on_buffered();
-          }));
-  auto watch = std::make_unique<PeerWatch>([weak](const std::string& why) {
-    if (const auto self = weak.lock()) self->on_gone(why, false);
-  });
-  watch->watch_channel(channel);
-  on_channel_state(channel);
-  GST_DEBUG_OBJECT(channel, "taken for results");
-  const std::lock_guard lock(mutex_);
-  if (stopping_) return true;
-  for (auto& connection : connections) connections_.push_back(std::move(connection));
-  channel_watch_ = std::move(watch);
-  return true;
-}
-
-void ResultSender::Impl::on_data_channel(GstWebRTCDataChannel* channel) {
-  char* raw = nullptr;
-  g_object_get(channel, "label", &raw, nullptr);
-  const GCharPtr label(raw);
-  if (label && settings_.channel_label == label.get()) adopt(channel);
-}
-
-void ResultSender::Impl::on_text(const char* text) {
-  const std::size_t size = text ? std::strlen(text) : 0;
-  const std::string_view view(text ? text : "", size);
-  const auto ack = parse_ack(view);
-  const std::lock_guard lock(mutex_);
-  if (ack) {
-    if (window_.ack(*ack)) {
-      stats_.acked = window_.acked();
-      changed_.notify_all();
-    } else {
-      ++stats_.rejected;
-    }
-  } else if (size == 0 || size > kMaxControlSize || control_.size() >= kMaxControlMessages) {
-    ++stats_.rejected;
-  } else {
-    control_.emplace_back(view);
-    work_.notify_all();
-  }
-}
-
-void ResultSender::Impl::on_binary() {
-  const std::lock_guard lock(mutex_);
-  ++stats_.rejected;
-}
-
-void ResultSender::Impl::on_channel_state(GstWebRTCDataChannel* channel) {
-  const auto state = ready_state(channel);
-  const std::lock_guard lock(mutex_);
-  if (state == GST_WEBRTC_DATA_CHANNEL_STATE_OPEN) open_ = true;
-  if (state == GST_WEBRTC_DATA_CHANNEL_STATE_CLOSED) channel_closed_ = true;
-  changed_.notify_all();
-}
-
-void ResultSender::Impl::on_gone(const std::string& why, bool connection) {
-  const std::lock_guard lock(mutex_);
-  connection_gone_ = connection_gone_ || connection;
-  // What we have closed ourselves has not gone.
-  if (!closing_ && !gone_) {
-    gone_ = true;
-    why_gone_ = why;
-    gone_to_tell_ = !finishing_;
-  }
-  changed_.notify_all();
-  work_.notify_all();
-}
-
-void ResultSender::Impl::on_buffered() {
-  // An empty critical section: who has looked at the amount before is waiting by now.
-  { const std::lock_guard lock(mutex_); }
-  changed_.notify_all();
 }
 
 bool ResultSender::Impl::send_frame(GstBuffer* frame, const GstVideoInfo& info,
@@ -300,12 +120,12 @@ template <typename MakeText>
 bool ResultSender::Impl::send_result(VideoMetadata metadata, const MakeText& make_text) {
   Lock lock(mutex_);
   const auto turn = [&] {
-    if (finishing_) return Turn::kStop;
+    if (is_ending()) return Turn::kStop;
     metadata.frame_id = ++frame_id_;
     stats_.last_frame_id = frame_id_;
     for (;;) {
-      if (finishing_ || flushing_ || gone_) return Turn::kStop;
-      if (open_) {
+      if (is_ending() || flushing_ || is_gone()) return Turn::kStop;
+      if (peer_ == ResultPeer::kOpen) {
         if (has_room()) return Turn::kSend;
         if (settings_.realtime) return Turn::kDrop;
         changed_.wait(lock);
@@ -373,7 +193,7 @@ bool ResultSender::Impl::has_channel() const {
 ResultStats ResultSender::Impl::stats() const {
   const std::lock_guard lock(mutex_);
   ResultStats stats = stats_;
-  stats.ending = finishing_;
+  stats.ending = is_ending();
   if (channel_) stats.buffered = buffered_amount(channel_.get());
   return stats;
 }

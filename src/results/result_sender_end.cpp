@@ -1,4 +1,6 @@
 // SPDX-License-Identifier: LGPL-2.1-or-later
+//
+// A ResultSender's worker, and how its results end.
 
 #include <algorithm>
 #include <chrono>
@@ -30,10 +32,21 @@ constexpr std::chrono::minutes kReaderPatience{5};
 
 }  // namespace
 
+bool ResultSender::Impl::advance(ResultEvent event) {
+  const auto next = transition(state_, event);
+  if (next) state_ = *next;
+  return next.has_value();
+}
+
+bool ResultSender::Impl::advance(ResultPeerEvent event) {
+  const auto next = transition(peer_, event);
+  if (next) peer_ = *next;
+  return next.has_value();
+}
+
 void ResultSender::Impl::finish(std::string reason, std::vector<std::string> errors) {
   const std::lock_guard lock(mutex_);
-  if (finishing_) return;
-  finishing_ = true;
+  if (!advance(ResultEvent::kFinish)) return;
   termination_reason_ = std::move(reason);
   final_errors_ = std::move(errors);
   changed_.notify_all();
@@ -42,7 +55,7 @@ void ResultSender::Impl::finish(std::string reason, std::vector<std::string> err
 
 void ResultSender::Impl::hurry() {
   const std::lock_guard lock(mutex_);
-  hurried_ = true;
+  hasten(Haste::kHurried);
   changed_.notify_all();
 }
 
@@ -50,33 +63,32 @@ void ResultSender::Impl::cancel(std::string reason, std::vector<std::string> err
                                 std::chrono::milliseconds patience, bool abandon) {
   const auto until = Clock::now() + patience;
   Lock lock(mutex_);
-  if (!finishing_) {
-    finishing_ = true;
+  if (advance(ResultEvent::kFinish)) {
     termination_reason_ = std::move(reason);
     final_errors_ = std::move(errors);
   }
-  cancelled_ = true;
+  hasten(Haste::kCancelled);
   changed_.notify_all();
   work_.notify_all();
-  if (!channel_ || !open_) return;
+  if (!has_opened()) return;
   if (!changed_.wait_until(lock, until, [this] { return !sending_; })) return;
-  if (!gone_ && !completion_sent_) static_cast<void>(send_completion(lock));
-  const bool drained = changed_.wait_until(lock, gone_ ? Clock::now() : until, [this] {
-    return is_drained() || gone_ || connection_gone_;
+  if (!is_gone() && state_ < ResultState::kCompleted) static_cast<void>(send_completion(lock));
+  const bool drained = changed_.wait_until(lock, is_gone() ? Clock::now() : until, [this] {
+    return is_drained() || is_gone();
   }) && is_drained();
-  const bool was_closing = std::exchange(closing_, true);
+  const bool closes = advance(ResultEvent::kClose);
   const GstPtr<GstElement> webrtcbin = ref_gst(webrtcbin_.get());
   lock.unlock();
   if (abandon && webrtcbin && !drained) {
     stop_sending(webrtcbin.get());
-  } else if (!was_closing) {
+  } else if (closes) {
     close_channel(channel_.get());
   }
 }
 
 // By the worker or cancel(), whoever is first. Whether the channel took it.
 bool ResultSender::Impl::send_completion(Lock& lock) {
-  completion_sent_ = true;
+  advance(ResultEvent::kComplete);
   sending_ = true;
   const std::string text = completion_document(termination_reason_, final_errors_);
   const std::uint32_t frame_id = frame_id_ + 1;
@@ -93,17 +105,15 @@ bool ResultSender::Impl::send_completion(Lock& lock) {
 
 void ResultSender::Impl::run() {
   Lock lock(mutex_);
-  while (!stopping_) {
-    if (std::exchange(gone_to_tell_, false)) {
-      const std::string why = why_gone_;
+  while (haste_ != Haste::kStopping) {
+    if (const auto why = std::exchange(gone_to_tell_, std::nullopt)) {
       lock.unlock();
-      GST_INFO("no more results: %s", why.c_str());
-      if (events_.gone) events_.gone(why);
+      GST_INFO("no more results: %s", why->c_str());
+      if (events_.gone) events_.gone(*why);
       lock.lock();
-    } else if (finishing_ && !concluded_ && !cancelled_) {
-      concluded_ = true;
+    } else if (!is_cancelled() && advance(ResultEvent::kConclude)) {
       const auto delivery = conclude(lock);
-      if (delivery && !cancelled_ && events_.finished) {
+      if (delivery && !is_cancelled() && events_.finished) {
         lock.unlock();
         events_.finished(*delivery);
         lock.lock();
@@ -145,10 +155,10 @@ void ResultSender::Impl::hand_on_control(Lock& lock) {
 std::optional<Delivery> ResultSender::Impl::conclude(Lock& lock) {
   Delivery delivery;
   delivery.problem = deliver_the_rest(lock);
-  if (cancelled_) return std::nullopt;
+  if (is_cancelled()) return std::nullopt;
   delivery.complete = delivery.problem.empty();
   GST_INFO("%u results: %s", frame_id_, delivery.complete ? "delivered" : delivery.problem.c_str());
-  if (!delivery.complete && open_ && !std::exchange(closing_, true)) {
+  if (!delivery.complete && has_opened() && advance(ResultEvent::kClose)) {
     // So that the peer notices, if it is still there.
     lock.unlock();
     close_channel(channel_.get());
@@ -161,39 +171,41 @@ std::optional<Delivery> ResultSender::Impl::conclude(Lock& lock) {
 // What went wrong, or "".
 std::string ResultSender::Impl::deliver_the_rest(Lock& lock) {
   if (!channel_deadline_) channel_deadline_ = Clock::now() + settings_.channel_timeout;
-  changed_.wait_until(lock, *channel_deadline_, [this] { return open_ || gone_ || cancelled_; });
-  if (cancelled_) return "cancelled";
-  if (gone_) return why_gone_;
-  if (!open_) return "the peer has opened no channel \"" + settings_.channel_label + "\"";
+  changed_.wait_until(lock, *channel_deadline_,
+                      [this] { return peer_ != ResultPeer::kAwaited || is_cancelled(); });
+  if (is_cancelled()) return "cancelled";
+  if (is_gone()) return why_gone_;
+  if (peer_ == ResultPeer::kAwaited)
+    return "the peer has opened no channel \"" + settings_.channel_label + "\"";
 
-  changed_.wait(lock, [this] { return !sending_ || cancelled_; });
-  if (cancelled_ || completion_sent_) return "cancelled";
-  if (!send_completion(lock)) return gone_ ? why_gone_ : "the channel takes no message";
+  changed_.wait(lock, [this] { return !sending_ || is_cancelled(); });
+  if (is_cancelled() || state_ >= ResultState::kCompleted) return "cancelled";
+  if (!send_completion(lock)) return is_gone() ? why_gone_ : "the channel takes no message";
 
   for (std::uint64_t left = buffered_amount(channel_.get()); left > 0;) {
     const bool better = changed_.wait_for(lock, kDrainPatience, [&] {
-      return buffered_amount(channel_.get()) < left || gone_ || cancelled_;
+      return buffered_amount(channel_.get()) < left || is_gone() || is_cancelled();
     });
-    if (cancelled_) return "cancelled";
+    if (is_cancelled()) return "cancelled";
     left = buffered_amount(channel_.get());
     // A peer that has it all may have closed the channel by now.
-    if (left > 0 && gone_) return why_gone_;
+    if (left > 0 && is_gone()) return why_gone_;
     if (left > 0 && !better) return "the peer does not take what is sent";
   }
   await_reader(lock);
-  if (cancelled_) return "cancelled";
+  if (is_cancelled()) return "cancelled";
   // Who has acknowledged the last result has all of them, and may end its connection.
-  if (connection_gone_) return has_acked_all() ? "" : why_gone_;
-  if (!std::exchange(closing_, true)) {
+  if (is_disconnected()) return has_acked_all() ? "" : why_gone_;
+  if (advance(ResultEvent::kClose)) {
     lock.unlock();
     close_channel(channel_.get());
     lock.lock();
   }
   // SCTP lets a peer close its side only when that side has everything.
   const bool closed = changed_.wait_for(
-      lock, kClosePatience, [this] { return channel_closed_ || connection_gone_ || cancelled_; });
-  if (cancelled_) return "cancelled";
-  if (channel_closed_ || has_acked_all()) return "";
+      lock, kClosePatience, [this] { return is_closed() || is_disconnected() || is_cancelled(); });
+  if (is_cancelled()) return "cancelled";
+  if (is_closed() || has_acked_all()) return "";
   return closed ? "the connection ended before the peer had everything"
                 : "the peer did not close its side of the channel";
 }
@@ -211,12 +223,12 @@ void ResultSender::Impl::await_reader(Lock& lock) {
     } else if (acked) {
       patience = settings_.ack_timeout;
     }
-    if (hurried_) patience = std::min(patience, kHurriedLinger);
-    const auto waits_for = [&, hurried = hurried_] {
-      return gone_ || cancelled_ || window_.acked() != acked || hurried_ != hurried;
+    if (haste_ >= Haste::kHurried) patience = std::min(patience, kHurriedLinger);
+    const auto waits_for = [&, haste = haste_] {
+      return is_gone() || is_cancelled() || window_.acked() != acked || haste_ != haste;
     };
-    if (!changed_.wait_until(lock, std::min(since + patience, last), waits_for) || gone_ ||
-        cancelled_)
+    if (!changed_.wait_until(lock, std::min(since + patience, last), waits_for) || is_gone() ||
+        is_cancelled())
       return;
     if (window_.acked() == acked) continue;
     acked = window_.acked();

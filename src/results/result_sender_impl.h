@@ -1,10 +1,12 @@
 // SPDX-License-Identifier: LGPL-2.1-or-later
 //
-// What a ResultSender is inside. In two files: result_sender.cpp takes the channel and sends
-// results, result_sender_end.cpp has the worker and how everything ends.
+// What a ResultSender is inside. In three files: result_sender.cpp sends results,
+// result_sender_channel.cpp takes the channel and listens to it and its peer, result_sender_end.cpp
+// has the worker and how everything ends.
 
 #pragma once
 
+#include <algorithm>
 #include <condition_variable>
 #include <cstdint>
 #include <deque>
@@ -17,18 +19,16 @@
 #include <utility>
 #include <vector>
 
+#include "core/result_state.h"
 #include "core/result_window.h"
 #include "glib/glib_ptr.h"
 #include "glib/signal_connection.h"
 #include "results/result_maker.h"
 #include "results/result_sender.h"
+#include "webrtc/channel_getters.h"
 #include "webrtc/peer_watch.h"
 
 namespace webrtcupload {
-
-// A channel's own getters, which take its lock alone.
-[[nodiscard]] GstWebRTCDataChannelState ready_state(GstWebRTCDataChannel* channel);
-[[nodiscard]] std::uint64_t buffered_amount(GstWebRTCDataChannel* channel);
 
 // All messages of one result, one after the other. Whether the channel took them.
 [[nodiscard]] bool send_text(GstWebRTCDataChannel* channel, std::uint32_t frame_id,
@@ -70,6 +70,13 @@ class ResultSender::Impl : public std::enable_shared_from_this<Impl> {
   using Clock = std::chrono::steady_clock;
   using Lock = std::unique_lock<std::mutex>;
   enum class Turn { kSend, kDrop, kStop };
+  // How little time the end is given. More haste is never taken back.
+  enum class Haste {
+    kNone,
+    kHurried,    // The peer has a moment to read the end.
+    kCancelled,  // cancel() does what is left, and the worker no more.
+    kStopping,   // Nobody does.
+  };
 
   // Handlers; the first four on the pc thread with the PC lock held.
   void on_data_channel(GstWebRTCDataChannel* channel);
@@ -79,12 +86,31 @@ class ResultSender::Impl : public std::enable_shared_from_this<Impl> {
   void on_gone(const std::string& why, bool connection);
   void on_buffered();
 
+  // Somebody else may take it.
+  void disown(GstWebRTCDataChannel* channel);
+
   // The streaming thread's.
   template <typename MakeText>
   bool send_result(VideoMetadata metadata, const MakeText& make_text);
 
   // With the mutex held.
   bool has_room() const;
+  bool is_ending() const { return state_ != ResultState::kSending; }
+  bool is_cancelled() const { return haste_ >= Haste::kCancelled; }
+  bool is_gone() const { return peer_ >= ResultPeer::kGone; }
+  bool is_disconnected() const { return peer_ == ResultPeer::kDisconnected; }
+  // Whether it did: nothing else happens with an event that comes too late.
+  bool advance(ResultEvent event);
+  bool advance(ResultPeerEvent event);
+  void hasten(Haste haste) { haste_ = std::max(haste_, haste); }
+  // Whether the channel has ever been open.
+  bool has_opened() const {
+    return channel_ && ready_state(channel_.get()) != GST_WEBRTC_DATA_CHANNEL_STATE_CONNECTING;
+  }
+  // On both sides.
+  bool is_closed() const {
+    return channel_ && ready_state(channel_.get()) == GST_WEBRTC_DATA_CHANNEL_STATE_CLOSED;
+  }
   bool is_drained() const { return !channel_ || buffered_amount(channel_.get()) == 0; }
   bool has_acked_all() const { return window_.acked() && *window_.acked() >= last_result_; }
   void count_messages(std::string_view text);
@@ -109,26 +135,18 @@ class ResultSender::Impl : public std::enable_shared_from_this<Impl> {
 
   GstPtr<GstElement> webrtcbin_;
   GstPtr<GstWebRTCDataChannel> channel_;  // The same from the first result on.
-  bool open_ = false;
-  bool channel_closed_ = false;  // On both sides.
-  bool gone_ = false;            // Nothing can be sent any more.
-  bool connection_gone_ = false;
-  bool gone_to_tell_ = false;
+  ResultPeer peer_ = ResultPeer::kAwaited;
   std::string why_gone_;
+  std::optional<std::string> gone_to_tell_;
   ResultWindow window_;
   std::deque<std::string> control_;
   std::vector<std::string> data_output_;
   bool flushing_ = false;
   bool sending_ = false;  // Somebody is handing messages to the channel, or about to.
   std::optional<Clock::time_point> channel_deadline_;
-  bool finishing_ = false;  // finish() or cancel() has been called: no more results.
-  bool concluded_ = false;
-  bool completion_sent_ = false;
+  ResultState state_ = ResultState::kSending;
+  Haste haste_ = Haste::kNone;
   std::uint32_t last_result_ = 0;  // The last that was sent; known with the completion.
-  bool hurried_ = false;
-  bool closing_ = false;  // We have closed the channel.
-  bool cancelled_ = false;
-  bool stopping_ = false;
   std::string termination_reason_;
   std::vector<std::string> final_errors_;
   std::uint32_t frame_id_ = 0;

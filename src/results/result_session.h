@@ -54,6 +54,7 @@ class ResultSession : public std::enable_shared_from_this<ResultSession> {
   void interrupt();
   // Any thread.
   void finish(const std::string& termination_reason, const std::string& message);
+  void hurry() { sender_->hurry(); }
   void set_data_output(std::vector<std::string> names);
   [[nodiscard]] GstStructure* stats() const;
 

@@ -295,6 +295,15 @@ TEST_F(ResultsTest, FinishEndsItWithAReason) {
   EXPECT_THAT(results.back().errors(), ElementsAre("it took more than 3 s"));
 }
 
+TEST_F(ResultsTest, AHurriedEndLeavesThePeerAMomentOnly) {
+  // It would linger for ever.
+  run(videotestsrc(3) + " ! webrtcresultsink name=results");
+  ASSERT_TRUE(client_->wait_completion());
+  g_signal_emit_by_name(sink_.get(), "hurry");
+  EXPECT_TRUE(wait_eos());
+  EXPECT_TRUE(client_->wait_closed());
+}
+
 TEST_F(ResultsTest, APeerThatLeavesEndsThePipelineWithAWarning) {
   run("appsrc name=source format=time caps=video/x-raw,format=GRAY8,width=4,height=4 ! "
       "webrtcresultsink name=results");

@@ -10,6 +10,7 @@
 
 #include "core/film_limits.h"
 #include "core/spool.h"
+#include "core/upload_limits.h"
 #include "downstream/element_kinds.h"
 #include "glib/glib_ptr.h"
 #include "tool/common/options.h"
@@ -388,7 +389,7 @@ std::string default_pipeline() {
 
 std::optional<int> read_serve_options(int argc, char** argv, ServeOptions& options) {
   RawOptions raw;
-  static_assert(Limits().max_size == 524288000, "as --max-size says it below");
+  static_assert(kDefaultMaxSize == 524288000, "as --max-size says it below");
   const GOptionEntry entries[] = {
       {"port", 'p', 0, G_OPTION_ARG_INT, &raw.port, "Port for HTTP; 0 = any that is free (8080)",
        "PORT"},

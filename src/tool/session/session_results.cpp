@@ -99,7 +99,7 @@ class SinkResults final : public SessionResults {
     gboolean ending = FALSE;
     return stats && gst_structure_get_boolean(stats.get(), "ending", &ending) && ending;
   }
-  void hurry() override {}
+  void hurry() override { g_signal_emit_by_name(sink_.get(), "hurry"); }
   // The sink notices by itself.
   void abandon() override {}
 

@@ -52,8 +52,7 @@ class SessionResults {
   // Whether the last word has been said, or is about to be, which a sink does by itself when the
   // pipeline ends.
   [[nodiscard]] virtual bool is_ending() const = 0;
-  // After finish(): the client has only a moment to read it. Does nothing where needs_pipeline():
-  // stopping that does the same.
+  // After finish(): the client has only a moment to read it.
   virtual void hurry() = 0;
   // The client is gone: on_frame() waits no longer, and nothing is sent.
   virtual void abandon() = 0;

@@ -1,0 +1,187 @@
+// SPDX-License-Identifier: LGPL-2.1-or-later
+//
+// A ResultSender and its peer: whose channel it takes, what the peer says over it, when it is gone.
+
+#include <cstring>
+#include <utility>
+
+#include "glib/debug.h"
+#include "results/result_sender_impl.h"
+#include "webrtc/channels.h"
+
+#define GST_CAT_DEFAULT webrtcupload::debug::results()
+
+namespace webrtcupload {
+namespace {
+
+// From the peer, and waiting for the thread that hands them on. More is lost: what a peer may ask
+// for is little, and its acknowledgements do not go this way.
+constexpr std::size_t kMaxControlMessages = 64;
+constexpr std::size_t kMaxControlSize = 16 * 1024;
+
+GQuark owner_quark() {
+  static const GQuark quark = g_quark_from_static_string("webrtcupload-results-channel-owner");
+  return quark;
+}
+
+}  // namespace
+
+void ResultSender::Impl::disown(GstWebRTCDataChannel* channel) {
+  g_object_replace_qdata(G_OBJECT(channel), owner_quark(), this, nullptr, nullptr, nullptr);
+}
+
+bool ResultSender::Impl::forget_peer() {
+  std::vector<SignalConnection> connections;
+  std::unique_ptr<PeerWatch> channel_watch;
+  std::unique_ptr<PeerWatch> connection_watch;
+  GstPtr<GstElement> webrtcbin;
+  GstPtr<GstWebRTCDataChannel> channel;
+  const std::lock_guard lock(mutex_);
+  if (frame_id_ > 0 || is_ending() || sending_) return false;
+  connections.swap(connections_);
+  channel_watch.swap(channel_watch_);
+  connection_watch.swap(connection_watch_);
+  webrtcbin.swap(webrtcbin_);
+  channel.swap(channel_);
+  if (channel) disown(channel.get());
+  peer_ = ResultPeer::kAwaited;
+  gone_to_tell_.reset();
+  window_ = ResultWindow(settings_.realtime ? 0 : settings_.ack_window);
+  stats_.acked.reset();
+  control_.clear();
+  channel_deadline_.reset();
+  return true;
+}
+
+void ResultSender::Impl::attach(GstElement* webrtcbin) {
+  if (!forget_peer()) return;
+  keep_channels(webrtcbin);
+  SignalConnection connection(
+      webrtcbin, "on-data-channel",
+      G_CALLBACK(+[](GstElement*, GstWebRTCDataChannel* channel, Closure* closure) {
+        if (const auto self = closure->lock()) self->on_data_channel(channel);
+      }),
+      Closure(weak_from_this()));
+  auto watch = std::make_unique<PeerWatch>([weak = weak_from_this()](const std::string& why) {
+    if (const auto self = weak.lock()) self->on_gone(why, true);
+  });
+  watch->watch_connection(webrtcbin);
+  const std::lock_guard lock(mutex_);
+  if (haste_ == Haste::kStopping) return;
+  webrtcbin_ = ref_gst(webrtcbin);
+  connections_.push_back(std::move(connection));
+  connection_watch_ = std::move(watch);
+}
+
+bool ResultSender::Impl::adopt(GstWebRTCDataChannel* channel) {
+  // Compare-and-swap: of two senders that are offered a channel one gets it.
+  if (!g_object_replace_qdata(G_OBJECT(channel), owner_quark(), nullptr, this, nullptr, nullptr)) {
+    return false;
+  }
+  {
+    const std::lock_guard lock(mutex_);
+    if (channel_ || haste_ == Haste::kStopping) {
+      disown(channel);
+      return false;
+    }
+    channel_ = ref_gst(channel);
+  }
+  const Closure weak = weak_from_this();
+  std::vector<SignalConnection> connections;
+  const auto connect = [&](const char* signal, GCallback handler) {
+    connections.emplace_back(channel, signal, handler, weak);
+  };
+  connect("on-message-string",
+          G_CALLBACK(+[](GstWebRTCDataChannel*, const char* text, Closure* closure) {
+            if (const auto self = closure->lock()) self->on_text(text);
+          }));
+  connect("on-message-data", G_CALLBACK(+[](GstWebRTCDataChannel*, GBytes*, Closure* closure) {
+            if (const auto self = closure->lock()) self->on_binary();
+          }));
+  connect("on-open", G_CALLBACK(+[](GstWebRTCDataChannel* object, Closure* closure) {
+            if (const auto self = closure->lock()) self->on_channel_state(object);
+          }));
+  connect("notify::ready-state",
+          G_CALLBACK(+[](GstWebRTCDataChannel* object, GParamSpec*, Closure* closure) {
+            if (const auto self = closure->lock()) self->on_channel_state(object);
+          }));
+  // On the thread that sends and on the channel's own when SCTP takes a message; without locks, and
+  // after each change. (on-buffered-amount-low would come by way of the pc thread, and its
+  // threshold belongs to the application.)
+  connect("notify::buffered-amount",
+          G_CALLBACK(+[](GstWebRTCDataChannel*, GParamSpec*, Closure* closure) {
+            if (const auto self = closure->lock()) self->on_buffered();
+          }));
+  auto watch = std::make_unique<PeerWatch>([weak](const std::string& why) {
+    if (const auto self = weak.lock()) self->on_gone(why, false);
+  });
+  watch->watch_channel(channel);
+  on_channel_state(channel);
+  GST_DEBUG_OBJECT(channel, "taken for results");
+  const std::lock_guard lock(mutex_);
+  if (haste_ == Haste::kStopping) return true;
+  for (auto& connection : connections) connections_.push_back(std::move(connection));
+  channel_watch_ = std::move(watch);
+  return true;
+}
+
+void ResultSender::Impl::on_data_channel(GstWebRTCDataChannel* channel) {
+  if (label_of(channel) == settings_.channel_label) adopt(channel);
+}
+
+void ResultSender::Impl::on_text(const char* text) {
+  const std::size_t size = text ? std::strlen(text) : 0;
+  const std::string_view view(text ? text : "", size);
+  const auto ack = parse_ack(view);
+  const std::lock_guard lock(mutex_);
+  if (ack) {
+    if (window_.ack(*ack)) {
+      stats_.acked = window_.acked();
+      changed_.notify_all();
+    } else {
+      ++stats_.rejected;
+    }
+  } else if (size == 0 || size > kMaxControlSize || control_.size() >= kMaxControlMessages) {
+    ++stats_.rejected;
+  } else {
+    control_.emplace_back(view);
+    work_.notify_all();
+  }
+}
+
+void ResultSender::Impl::on_binary() {
+  const std::lock_guard lock(mutex_);
+  ++stats_.rejected;
+}
+
+void ResultSender::Impl::on_channel_state(GstWebRTCDataChannel* channel) {
+  const auto state = ready_state(channel);
+  const std::lock_guard lock(mutex_);
+  if (state == GST_WEBRTC_DATA_CHANNEL_STATE_OPEN) advance(ResultPeerEvent::kOpens);
+  changed_.notify_all();
+}
+
+void ResultSender::Impl::on_gone(const std::string& why, bool connection) {
+  const std::lock_guard lock(mutex_);
+  const bool was_gone = is_gone();
+  if (connection) {
+    advance(ResultPeerEvent::kDisconnects);
+  } else if (state_ != ResultState::kClosing) {
+    // What we have closed ourselves has not gone.
+    advance(ResultPeerEvent::kLeaves);
+  }
+  if (state_ != ResultState::kClosing && !was_gone) {
+    why_gone_ = why;
+    if (!is_ending()) gone_to_tell_ = why;
+  }
+  changed_.notify_all();
+  work_.notify_all();
+}
+
+void ResultSender::Impl::on_buffered() {
+  // An empty critical section: who has looked at the amount before is waiting by now.
+  { const std::lock_guard lock(mutex_); }
+  changed_.notify_all();
+}
+
+}  // namespace webrtcupload
