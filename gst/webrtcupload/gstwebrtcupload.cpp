@@ -44,6 +44,8 @@
 #include "gst/webrtcupload/upload_settings.h"
 #include "upload/upload_source.h"
 #include "webrtc/workarounds.h"
+#include "webrtcupload/gstwebrtcuploaderror.h"
+#include "webrtcupload/gstwebrtcuploadstate.h"
 
 #define GST_CAT_DEFAULT webrtcupload::debug::upload()
 
@@ -62,6 +64,11 @@ G_DEFINE_FINAL_TYPE(GstWebrtcUpload, gst_webrtc_upload, GST_TYPE_BASE_SRC)
 GST_ELEMENT_REGISTER_DEFINE(webrtcupload, "webrtcupload", GST_RANK_NONE, GST_TYPE_WEBRTC_UPLOAD)
 
 namespace {
+
+// The two enumerations are one: the public one in C, and the core's.
+static_assert(static_cast<int>(UploadState::kIdle) == GST_WEBRTC_UPLOAD_STATE_IDLE);
+static_assert(static_cast<int>(UploadState::kProcessing) == GST_WEBRTC_UPLOAD_STATE_PROCESSING);
+static_assert(static_cast<int>(UploadState::kError) == GST_WEBRTC_UPLOAD_STATE_ERROR);
 
 enum Property : guint {
   PROP_STATE = webrtcupload::PROP_AFTER_CHANNEL,
@@ -290,20 +297,6 @@ void install_signals(GObjectClass* object_class) {
 
 }  // namespace
 
-GType gst_webrtc_upload_state_get_type(void) {
-  static const GEnumValue values[] = {
-      {static_cast<gint>(UploadState::kIdle), "No chunk has arrived", "idle"},
-      {static_cast<gint>(UploadState::kUploading), "Chunks arrive", "uploading"},
-      {static_cast<gint>(UploadState::kComplete), "All chunks have arrived", "complete"},
-      {static_cast<gint>(UploadState::kProcessing), "The file is being read", "processing"},
-      {static_cast<gint>(UploadState::kDone), "The file has been read", "done"},
-      {static_cast<gint>(UploadState::kError), "The upload failed", "error"},
-      {0, nullptr, nullptr},
-  };
-  static const GType type = g_enum_register_static("GstWebrtcUploadState", values);
-  return type;
-}
-
 static void gst_webrtc_upload_class_init(GstWebrtcUploadClass* klass) {
   auto* object_class = G_OBJECT_CLASS(klass);
   object_class->set_property = set_property;
@@ -331,6 +324,8 @@ static void gst_webrtc_upload_class_init(GstWebrtcUploadClass* klass) {
   source_class->create = GST_DEBUG_FUNCPTR(create);
 
   gst_type_mark_as_plugin_api(GST_TYPE_WEBRTC_UPLOAD_STATE, GstPluginAPIFlags(0));
+  // Python and its like know a type by its name once somebody has registered it.
+  g_type_ensure(GST_TYPE_WEBRTC_UPLOAD_ERROR);
 }
 
 static void gst_webrtc_upload_init(GstWebrtcUpload* self) {

@@ -9,9 +9,6 @@ G_BEGIN_DECLS
 #define GST_TYPE_WEBRTC_UPLOAD (gst_webrtc_upload_get_type())
 G_DECLARE_FINAL_TYPE(GstWebrtcUpload, gst_webrtc_upload, GST, WEBRTC_UPLOAD, GstBaseSrc)
 
-#define GST_TYPE_WEBRTC_UPLOAD_STATE (gst_webrtc_upload_state_get_type())
-GType gst_webrtc_upload_state_get_type(void);
-
 GST_ELEMENT_REGISTER_DECLARE(webrtcupload);
 
 G_END_DECLS

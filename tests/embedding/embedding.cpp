@@ -16,7 +16,7 @@
 #include <iostream>
 #include <mutex>
 #include <string>
-#include <webrtcupload/gstwebrtcuploaderror.h>
+#include <webrtcupload/webrtcupload.h>
 
 namespace {
 

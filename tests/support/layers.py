@@ -14,6 +14,7 @@ from pathlib import Path
 LAYERS = [
     'src/core',
     'src/json',
+    'src/glib/webrtcupload',
     'src/glib',
     'src/webrtc/sdp',
     'src/webrtc',

@@ -1,12 +1,13 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later
  *
- * The errors that webrtcupload's `upload-failed` signal hands out. Installed; a C header, so that C
- * and C++ applications can use it. Applications need not link the plugin for it.
+ * The errors that webrtcupload's `upload-failed` signal hands out. Installed.
  */
 
 #pragma once
 
-#include <glib.h>
+#include <glib-object.h>
+
+#include <webrtcupload/gstwebrtcuploadapi.h>
 
 G_BEGIN_DECLS
 
@@ -14,8 +15,13 @@ G_BEGIN_DECLS
  * GST_WEBRTC_UPLOAD_ERROR:
  *
  * The domain of upload errors.
+ *
+ * Since: 0.1
  */
-#define GST_WEBRTC_UPLOAD_ERROR (g_quark_from_static_string("gst-webrtc-upload-error-quark"))
+#define GST_WEBRTC_UPLOAD_ERROR (gst_webrtc_upload_error_quark())
+
+GST_WEBRTC_UPLOAD_API
+GQuark gst_webrtc_upload_error_quark(void);
 
 /**
  * GstWebrtcUploadError:
@@ -47,7 +53,10 @@ G_BEGIN_DECLS
  * @GST_WEBRTC_UPLOAD_ERROR_NOT_A_VIDEO: the file is a playlist or another text, see
  * `allow-elements`
  *
- * Why an upload failed. GError's message says it with the numbers.
+ * Why an upload failed. GError's message says it with the numbers. A code's nick in the registered
+ * type is the `code` that error messages, statistics and peers have: "too-large".
+ *
+ * Since: 0.1
  */
 typedef enum {
   GST_WEBRTC_UPLOAD_ERROR_MALFORMED_MESSAGE,
@@ -73,5 +82,10 @@ typedef enum {
   GST_WEBRTC_UPLOAD_ERROR_TOO_MUCH_METADATA,
   GST_WEBRTC_UPLOAD_ERROR_NOT_A_VIDEO,
 } GstWebrtcUploadError;
+
+#define GST_TYPE_WEBRTC_UPLOAD_ERROR (gst_webrtc_upload_error_get_type())
+
+GST_WEBRTC_UPLOAD_API
+GType gst_webrtc_upload_error_get_type(void);
 
 G_END_DECLS
