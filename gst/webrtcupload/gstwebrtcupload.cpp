@@ -85,6 +85,7 @@ GParamSpec* state_property;
 SettingsProperties* settings_properties;
 UploadSource::Signals signals;
 guint cancel_signal;
+guint attach_signal;
 
 GstStaticPadTemplate src_template =
     GST_STATIC_PAD_TEMPLATE("src", GST_PAD_SRC, GST_PAD_ALWAYS, GST_STATIC_CAPS_ANY);
@@ -231,6 +232,9 @@ void install_properties(GObjectClass* object_class) {
 }
 
 void cancel(GstWebrtcUpload* self) { self->source->cancel(); }
+gboolean attach(GstWebrtcUpload* self, GstElement* webrtcbin) {
+  return self->source->attach(webrtcbin);
+}
 
 void install_signals(GObjectClass* object_class) {
   const GType type = G_OBJECT_CLASS_TYPE(object_class);
@@ -293,6 +297,22 @@ void install_signals(GObjectClass* object_class) {
   cancel_signal = g_signal_new_class_handler(
       "cancel", type, static_cast<GSignalFlags>(G_SIGNAL_RUN_LAST | G_SIGNAL_ACTION),
       G_CALLBACK(cancel), nullptr, nullptr, nullptr, G_TYPE_NONE, 0);
+  /**
+   * GstWebrtcUpload::attach:
+   * @element: the element
+   * @webrtcbin: the peer's webrtcbin, before its answer (or, if it offers, its offer) is made
+   *
+   * Action: with #webrtcupload:wait-for-peer, the element takes the first fitting channel of this
+   * webrtcbin from now on, and no longer one of a webrtcbin attached before. May be emitted in
+   * PAUSED and PLAYING, from any thread but a handler of webrtcbin's on-data-channel, and again as
+   * long as no upload has begun.
+   *
+   * Returns: %TRUE if the element waits for a channel of @webrtcbin now; %FALSE if it is not
+   * started, does not wait for a peer, has an upload already, or @webrtcbin is none
+   */
+  attach_signal = g_signal_new_class_handler(
+      "attach", type, static_cast<GSignalFlags>(G_SIGNAL_RUN_LAST | G_SIGNAL_ACTION),
+      G_CALLBACK(attach), nullptr, nullptr, nullptr, G_TYPE_BOOLEAN, 1, GST_TYPE_ELEMENT);
 }
 
 }  // namespace

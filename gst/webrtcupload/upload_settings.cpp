@@ -114,6 +114,14 @@ void add_upload_settings(SettingsProperties<UploadSource::Settings>& properties)
                        -1, G_MAXINT, -1, kReadyFlags),
       [](auto& s) -> auto& { return s.spool_fd; });
   properties.add(
+      g_param_spec_boolean(
+          "wait-for-peer", "Wait for a peer",
+          "Start with nothing to receive from; the application hands over a webrtcbin later, with "
+          "the action attach. A peer that leaves before its first chunk is no failure then, and no "
+          "time-out runs before that chunk: another peer may be attached",
+          defaults.waits_for_peer, kReadyFlags),
+      [](auto& s) -> auto& { return s.waits_for_peer; });
+  properties.add(
       g_param_spec_boolean("progressive", "Progressive",
                            "Send bytes out as soon as they and all before them have arrived, "
                            "rather than when the upload "

@@ -41,7 +41,6 @@
 
 #include "core/upload_limits.h"
 #include "signalling/upload_server.h"
-#include "upload/upload_source.h"
 
 GST_DEBUG_CATEGORY_STATIC(webrtc_upload_server_debug);
 #define GST_CAT_DEFAULT webrtc_upload_server_debug
@@ -53,7 +52,6 @@ using webrtcupload::IceNetworkError;
 using webrtcupload::IceServer;
 using webrtcupload::UdpPortRange;
 using webrtcupload::UploadServer;
-using webrtcupload::UploadSource;
 
 namespace {
 
@@ -210,7 +208,8 @@ UploadServer::Events events_of(GstWebrtcUploadServer* self) {
   UploadServer::Events events;
   events.hold = [self] { return webrtcupload::ref_gobject(G_OBJECT(self)); };
   events.attach = [self](GstElement* webrtcbin) {
-    UploadSource::of(self->upload)->attach(webrtcbin);
+    gboolean attached = FALSE;
+    g_signal_emit_by_name(self->upload, "attach", webrtcbin, &attached);
   };
   events.peer_added = [self](GstElement* webrtcbin) {
     g_signal_emit(self, signals[SIGNAL_PEER_ADDED], 0, webrtcbin);
@@ -238,7 +237,7 @@ UploadServer::Events events_of(GstWebrtcUploadServer* self) {
     return webrtcupload::reachable_size(limits);
   };
   events.outcome = [self] { return upload_outcome(self->upload); };
-  events.give_up = [self] { UploadSource::of(self->upload)->cancel(); };
+  events.give_up = [self] { g_signal_emit_by_name(self->upload, "cancel"); };
   events.failure = [self] { return upload_failure(self->upload); };
   events.distrusted = [self](const std::string& why) {
     GST_ELEMENT_WARNING(self, RESOURCE, NOT_AUTHORIZED,
@@ -580,7 +579,7 @@ static void gst_webrtc_upload_server_init(GstWebrtcUploadServer* self) {
     return;
   }
   gst_object_ref_sink(self->upload);
-  UploadSource::of(self->upload)->attach(nullptr);
+  g_object_set(self->upload, "wait-for-peer", TRUE, nullptr);
   gst_bin_add(GST_BIN(self), self->upload);
   const GstPtr<GstPad> inner(gst_element_get_static_pad(self->upload, "src"));
   gst_element_add_pad(GST_ELEMENT(self),

@@ -40,11 +40,13 @@ void UploadConnection::adopt(std::shared_ptr<UploadChannel> late) {
   upload_.inbox->wake();
 }
 
-void UploadConnection::attach(GstElement* webrtcbin) {
+bool UploadConnection::attach(GstElement* webrtcbin) {
   forget_idle_channel();
   GstPtr<GstElement> replaced = ref_gst(webrtcbin);
   const std::lock_guard lock(upload_.mutex);
-  if (upload_.receiver->state() == UploadState::kIdle && !channel_) webrtcbin_.swap(replaced);
+  if (upload_.receiver->state() != UploadState::kIdle || channel_) return false;
+  webrtcbin_.swap(replaced);
+  return true;
 }
 
 bool UploadConnection::forget_idle_channel(const void* gone) {

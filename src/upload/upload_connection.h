@@ -34,9 +34,9 @@ class UploadConnection {
   // has it. May be called under the PC lock.
   void offer(GstWebRTCDataChannel* channel);
   void adopt(std::shared_ptr<UploadChannel> channel);
-  // From now on the peer is one of this webrtcbin, whose channels are to be offered. Does nothing
-  // when the upload has begun.
-  void attach(GstElement* webrtcbin);
+  // From now on the peer is one of this webrtcbin, whose channels are to be offered. False, and
+  // nothing is done, when the upload has begun.
+  [[nodiscard]] bool attach(GstElement* webrtcbin);
   // Lets go of the channel if nothing has come over it. With `gone` only if it is that one.
   bool forget_idle_channel(const void* gone = nullptr);
   [[nodiscard]] std::shared_ptr<UploadChannel> channel() const;

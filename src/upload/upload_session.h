@@ -111,7 +111,9 @@ class UploadSession : public std::enable_shared_from_this<UploadSession> {
 
   // See UploadConnection.
   void offer(GstWebRTCDataChannel* channel) { connection_.offer(channel); }
-  void attach(GstElement* webrtcbin) { connection_.attach(webrtcbin); }
+  [[nodiscard]] bool attach(GstElement* webrtcbin) { return connection_.attach(webrtcbin); }
+  // Whether attach() is for it.
+  [[nodiscard]] bool waits_for_peer() const { return settings_.outlives_idle_peers; }
   // The upload fails with code `cancelled`, soon.
   void cancel();
   // The film asks for more than it may: the upload fails with this error, soon. Also one that is

@@ -150,22 +150,21 @@ bool UploadSource::take_data_channel(Upload& upload) {
 bool UploadSource::find_source(GstPtr<GstElement>& webrtcbin) {
   std::string name;
   bool has_channel;
-  bool is_attached_later;
+  bool waits_for_peer;
   {
     const std::lock_guard lock(settings_mutex_);
-    is_attached_later = settings_.is_attached_later;
+    waits_for_peer = settings_.waits_for_peer;
     has_channel = settings_.data_channel != nullptr;
     webrtcbin = ref_gst(settings_.webrtcbin.get());
     name = settings_.webrtcbin_name;
   }
-  if (is_attached_later) return true;
   // With a channel in hand the name only serves the back-pressure, but a wrong one is still a
   // mistake to be told.
   if (!resolve_webrtcbin(GST_ELEMENT(element_), name, webrtcbin)) return false;
-  if (!webrtcbin && !has_channel) {
+  if (!webrtcbin && !has_channel && !waits_for_peer) {
     GST_ELEMENT_ERROR(element_, RESOURCE, SETTINGS,
                       ("Nothing to receive from: set one of the properties \"webrtcbin-name\", "
-                       "\"webrtcbin\" and \"data-channel\"."),
+                       "\"webrtcbin\", \"data-channel\" and \"wait-for-peer\"."),
                       (nullptr));
     return false;
   }
@@ -211,7 +210,7 @@ bool UploadSource::start() {
                                        .socket_buffer_size = settings_.socket_buffer_size},
                         .quota_interval = settings_.quota_interval,
                         .progressive = settings_.progressive,
-                        .outlives_idle_peers = settings_.is_attached_later};
+                        .outlives_idle_peers = settings_.waits_for_peer};
     spool_directory =
         settings_.spool_directory.empty() ? g_get_tmp_dir() : settings_.spool_directory;
     spool_fd = settings_.spool_fd;
@@ -263,19 +262,27 @@ bool UploadSource::start() {
   return true;
 }
 
-void UploadSource::attach(GstElement* webrtcbin) {
-  with_settings([](Settings& settings) { settings.is_attached_later = true; });
+bool UploadSource::attach(GstElement* webrtcbin) {
+  if (!webrtcbin || !is_webrtcbin(webrtcbin)) return false;
+  GstPtr<GstElement> replaced;  // Let go after the locks.
   const std::lock_guard attach_lock(attach_mutex_);
   const auto running = session();
-  if (!running || !webrtcbin) return;
+  if (!running || !running->waits_for_peer()) return false;
   keep_channels(webrtcbin);
+  // Of its channels none is to come amid the change.
   on_data_channel_.disconnect();
-  running->attach(webrtcbin);
-  on_data_channel_ = SignalConnection(webrtcbin, "on-data-channel", G_CALLBACK(on_data_channel),
-                                      std::weak_ptr<UploadSession>(running));
-  GstPtr<GstElement> replaced = ref_gst(webrtcbin);
-  const std::lock_guard lock(session_mutex_);
-  webrtcbin_.swap(replaced);
+  const bool attached = running->attach(webrtcbin);
+  {
+    const std::lock_guard lock(session_mutex_);
+    replaced = ref_gst(attached ? webrtcbin : webrtcbin_.get());
+    webrtcbin_.swap(replaced);
+  }
+  GstElement* current = attached ? webrtcbin : replaced.get();
+  if (current) {
+    on_data_channel_ = SignalConnection(current, "on-data-channel", G_CALLBACK(on_data_channel),
+                                        std::weak_ptr<UploadSession>(running));
+  }
+  return attached;
 }
 
 bool UploadSource::may_change_settings() const {

@@ -45,8 +45,8 @@ class UploadSource final : public UploadObserver {
     // Names of factories, with commas between.
     std::string allow_elements;
     std::string deny_elements;
-    // Somebody calls attach().
-    bool is_attached_later = false;
+    // The element starts with nothing to receive from: somebody calls attach().
+    bool waits_for_peer = false;
     // Another number whenever one of the above has changed.
     unsigned revision = 0;
   };
@@ -94,10 +94,11 @@ class UploadSource final : public UploadObserver {
   // from EOS.
   void let_pipeline_end();
 
-  // For whoever makes the connections, and may have to make another while nothing is uploaded: the
-  // element starts without a webrtcbin, and gets one, and then others, here. Before start() once,
-  // with null.
-  void attach(GstElement* webrtcbin);
+  // For whoever makes the connections, and may have to make another while nothing is uploaded: with
+  // `waits_for_peer` the element starts without a webrtcbin, and gets one, and then others, here.
+  // False, and nothing is done: it has not started, does not wait for a peer, or an upload has
+  // begun.
+  [[nodiscard]] bool attach(GstElement* webrtcbin);
 
   void cancel();
   // What is in the pipeline by now is guarded: nothing is made behind the upload that opens
