@@ -24,4 +24,4 @@ static gboolean plugin_init(GstPlugin* plugin) {
 
 GST_PLUGIN_DEFINE(GST_VERSION_MAJOR, GST_VERSION_MINOR, webrtcupload,
                   "File upload over a WebRTC data channel", plugin_init, PACKAGE_VERSION, "LGPL",
-                  "webrtcupload", "Unknown package origin")
+                  GST_PACKAGE_NAME, GST_PACKAGE_ORIGIN)

@@ -13,4 +13,4 @@ static gboolean plugin_init(GstPlugin* plugin) {
 
 GST_PLUGIN_DEFINE(GST_VERSION_MAJOR, GST_VERSION_MINOR, webrtcuploadserver,
                   "File upload over a WebRTC data channel, signalling included", plugin_init,
-                  PACKAGE_VERSION, "LGPL", "webrtcupload", "Unknown package origin")
+                  PACKAGE_VERSION, "LGPL", GST_PACKAGE_NAME, GST_PACKAGE_ORIGIN)

@@ -8,10 +8,13 @@
 #include <cstdlib>
 #include <iostream>
 
+// The macro alone declares functions of C++; the plugins' are functions of C.
+G_BEGIN_DECLS
 GST_PLUGIN_STATIC_DECLARE(webrtcupload);
 #if HAVE_SERVER
 GST_PLUGIN_STATIC_DECLARE(webrtcuploadserver);
 #endif
+G_END_DECLS
 
 namespace {
 

@@ -101,7 +101,7 @@ TEST_F(Attach, WhatCannotBeAttachedIsNot) {
   receiver_ = std::make_unique<ReceivingPipeline>(nullptr, "wait-for-peer=true");
   EXPECT_FALSE(attach(pair.answerer())) << "below PAUSED";
   receiver_->play();
-  const GstPtr<GstElement> other(gst_object_ref_sink(gst_element_factory_make("identity", "pc")));
+  const GstPtr<GstElement> other = parse_pipeline("identity name=pc");
   EXPECT_FALSE(attach(other.get())) << "no webrtcbin";
   EXPECT_FALSE(attach(nullptr));
   EXPECT_TRUE(attach(pair.answerer()));
