@@ -87,7 +87,7 @@ class Analysis:
         elif message.type == Gst.MessageType.ERROR:
             details = message.parse_error_details()
             # None where the error is not the upload's own: a decoder's, for example.
-            self.error = details.get_value('code') if details else message.parse_error()[0].message
+            self.error = details.get_value('error-code') if details else message.parse_error()[0].message
             self.loop.quit()
         elif message.type == Gst.MessageType.EOS:
             self.loop.quit()

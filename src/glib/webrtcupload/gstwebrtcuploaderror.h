@@ -54,7 +54,7 @@ GQuark gst_webrtc_upload_error_quark(void);
  * `allow-elements`
  *
  * Why an upload failed. GError's message says it with the numbers. A code's nick in the registered
- * type is the `code` that error messages, statistics and peers have: "too-large".
+ * type is the `error-code` of error messages and statistics: "too-large".
  *
  * Since: 0.1
  */
