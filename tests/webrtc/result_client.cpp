@@ -2,6 +2,7 @@
 
 #include "webrtc/result_client.h"
 
+#include <numeric>
 #include <utility>
 #include <variant>
 
@@ -117,6 +118,12 @@ std::size_t ResultClient::count() const {
 std::vector<std::uint32_t> header_ids(const std::vector<ReceivedResult>& results) {
   std::vector<std::uint32_t> ids;
   for (const auto& result : results) ids.push_back(result.header_id);
+  return ids;
+}
+
+std::vector<std::uint32_t> count_to(std::uint32_t last) {
+  std::vector<std::uint32_t> ids(last);
+  std::iota(ids.begin(), ids.end(), 1U);
   return ids;
 }
 

@@ -81,5 +81,7 @@ class ResultClient {
 
 // The ids of the results' headers, the completion's too.
 std::vector<std::uint32_t> header_ids(const std::vector<ReceivedResult>& results);
+// 1, 2, ... `last`.
+std::vector<std::uint32_t> count_to(std::uint32_t last);
 
 }  // namespace webrtcupload::test

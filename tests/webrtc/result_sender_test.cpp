@@ -1,25 +1,16 @@
 // SPDX-License-Identifier: LGPL-2.1-or-later
 //
-// ResultSender over a real connection: what arrives, what waits, and how it ends.
-
-#include "results/result_sender.h"
+// ResultSender over a real connection: what arrives and what waits.
 
 #include <gmock/gmock.h>
-#include <gst/video/video.h>
 
 #include <algorithm>
 #include <atomic>
-#include <condition_variable>
-#include <filesystem>
 #include <future>
 #include <mutex>
-#include <numeric>
-#include <optional>
-#include <utility>
 
-#include "support/peer_pair.h"
 #include "webrtc/receive_gate.h"
-#include "webrtc/result_client.h"
+#include "webrtc/result_sender_fixture.h"
 
 namespace webrtcupload::test {
 namespace {
@@ -28,128 +19,6 @@ using Side = PeerPair::Side;
 using testing::ElementsAre;
 using testing::HasSubstr;
 using testing::IsEmpty;
-
-constexpr std::chrono::seconds kForever{3600};
-
-std::vector<std::uint32_t> count_to(std::uint32_t last) {
-  std::vector<std::uint32_t> ids(last);
-  std::iota(ids.begin(), ids.end(), 1U);
-  return ids;
-}
-
-GstVideoInfo video(int width = 320, int height = 240) {
-  GstVideoInfo info;
-  gst_video_info_set_format(&info, GST_VIDEO_FORMAT_I420, static_cast<guint>(width),
-                            static_cast<guint>(height));
-  info.fps_n = 25;
-  info.fps_d = 1;
-  return info;
-}
-
-GstBufferPtr frame(std::uint32_t number = 0, std::size_t size = 1) {
-  GstBufferPtr buffer(gst_buffer_new_allocate(nullptr, size, nullptr));
-  gst_buffer_memset(buffer.get(), 0, 128, size);
-  GST_BUFFER_PTS(buffer.get()) = 40 * GST_MSECOND * number;
-  return buffer;
-}
-
-std::size_t thread_count() {
-  const std::filesystem::directory_iterator tasks("/proc/self/task");
-  return static_cast<std::size_t>(std::distance(begin(tasks), end(tasks)));
-}
-
-// A text of that many bytes makes a result a little larger than that.
-std::vector<Detection> detection_with_text(std::size_t bytes) {
-  return {{"thing", Box{1, 2, 3, 4}, 0.5, std::string(bytes, 'x')}};
-}
-
-// The sender at the answering side, a client at the other, and what the sender's events said.
-class ResultSenderTest : public testing::Test {
- protected:
-  void SetUp() override { ASSERT_TRUE(peers_.start()); }
-
-  void TearDown() override {
-    if (client_) client_->set_stuck(false);
-    // As an application has to that stops a webrtcbin with something unsent.
-    if (sender_) sender_->cancel("cancelled", {}, kPrompt, true);
-    sender_.reset();
-  }
-
-  void make_sender(ResultSettings settings = {}) {
-    // A webrtcbin that is told of a channel's end throws away what it has received and not
-    // delivered yet. So the client closes it, unless a test is about that.
-    if (!keep_linger_) settings.linger = kForever;
-    if (settings.channel_timeout == ResultSettings().channel_timeout) {
-      settings.channel_timeout = kForever;
-    }
-    ResultEvents events;
-    events.control = [this](const std::string& text) {
-      std::function<void()> handler;
-      {
-        const std::lock_guard lock(mutex_);
-        control_.push_back(text);
-        handler = on_control_;
-        changed_.notify_all();
-      }
-      if (handler) handler();
-    };
-    events.gone = [this](const std::string& why) {
-      const std::lock_guard lock(mutex_);
-      gone_ = why;
-      changed_.notify_all();
-    };
-    events.finished = [this](const Delivery& delivery) {
-      const std::lock_guard lock(mutex_);
-      delivery_ = delivery;
-      changed_.notify_all();
-    };
-    sender_ = ResultSender::create(std::move(settings), std::move(events));
-    sender_->attach(peers_.answerer());
-  }
-
-  // Sender and client, connected.
-  void connect(ResultSettings settings = {}) {
-    make_sender(std::move(settings));
-    client_ = std::make_unique<ResultClient>(peers_);
-    ASSERT_TRUE(peers_.negotiate());
-    ASSERT_TRUE(client_->observer().wait_open());
-  }
-
-  bool send(std::uint32_t number = 0, const std::vector<Detection>& detections = {}) {
-    const GstBufferPtr buffer = frame(number);
-    return sender_->send_frame(buffer.get(), info_, detections);
-  }
-
-  template <typename Condition>
-  bool wait(Condition condition) {
-    std::unique_lock lock(mutex_);
-    return changed_.wait_for(lock, kDeadline, condition);
-  }
-  std::optional<Delivery> wait_finished() {
-    wait([this] { return delivery_.has_value(); });
-    const std::lock_guard lock(mutex_);
-    return delivery_;
-  }
-
-  // The client has everything and closes the channel.
-  std::optional<Delivery> wait_end() {
-    EXPECT_TRUE(client_->wait_completion());
-    client_->close();
-    return wait_finished();
-  }
-
-  PeerPair peers_;
-  bool keep_linger_ = false;
-  std::mutex mutex_;
-  std::condition_variable changed_;
-  std::vector<std::string> control_;
-  std::function<void()> on_control_;
-  std::optional<std::string> gone_;
-  std::optional<Delivery> delivery_;
-  std::shared_ptr<ResultSender> sender_;
-  std::unique_ptr<ResultClient> client_;
-  GstVideoInfo info_ = video();
-};
 
 TEST_F(ResultSenderTest, EachFrameOnceInOrderThenTheCompletion) {
   connect();
@@ -192,36 +61,6 @@ TEST_F(ResultSenderTest, ResultsLargerThanOneMessageArriveWhole) {
   EXPECT_EQ(json_string(results[0].predictions().at(0), "text"), std::string(3 * 49152, 'x'));
 }
 
-TEST_F(ResultSenderTest, TheReasonAndTheErrorsOfTheEnd) {
-  connect();
-  sender_->finish("idle-timeout", {"no new chunk for 30 s", "really"});
-  // The first one counts.
-  sender_->finish("", {});
-  ASSERT_TRUE(client_->wait_completion());
-  const auto results = client_->results();
-  ASSERT_EQ(header_ids(results), count_to(1));
-  EXPECT_EQ(json_string(results[0].object(), "termination_reason"), "idle-timeout");
-  EXPECT_THAT(results[0].errors(), ElementsAre("no new chunk for 30 s", "really"));
-  const auto delivery = wait_end();
-  ASSERT_TRUE(delivery);
-  EXPECT_TRUE(delivery->complete) << delivery->problem;
-  EXPECT_FALSE(send()) << "after the end";
-}
-
-TEST_F(ResultSenderTest, AfterTheCompletionTheChannelIsClosed) {
-  keep_linger_ = true;
-  ResultSettings settings;
-  settings.linger = std::chrono::milliseconds(1);
-  connect(settings);
-  EXPECT_TRUE(send());
-  sender_->finish("", {});
-  const auto delivery = wait_finished();
-  ASSERT_TRUE(delivery);
-  EXPECT_TRUE(delivery->complete) << delivery->problem;
-  EXPECT_EQ(delivery->stats.messages, 2U);
-  EXPECT_TRUE(client_->wait_closed());
-}
-
 TEST_F(ResultSenderTest, WaitsForTheChannel) {
   make_sender();
   auto sent = std::async(std::launch::async, [this] { return send(); });
@@ -251,17 +90,6 @@ TEST_F(ResultSenderTest, DropsResultsWhenThereIsNoChannelInTimeAndSendsThemWhenT
   EXPECT_GE(results[0].header_id, 6U);
   EXPECT_EQ(results[0].header_id, sender_->stats().last_frame_id);
   EXPECT_EQ(json_integer(results[0].metadata(), "pts"), 5 * 3600) << "counted from the first one";
-}
-
-TEST_F(ResultSenderTest, TheEndWithoutAChannelSaysSo) {
-  ResultSettings settings;
-  settings.channel_timeout = std::chrono::milliseconds(1);
-  make_sender(settings);
-  sender_->finish("", {});
-  const auto delivery = wait_finished();
-  ASSERT_TRUE(delivery);
-  EXPECT_FALSE(delivery->complete);
-  EXPECT_THAT(delivery->problem, HasSubstr("opened no channel \"inference\""));
 }
 
 TEST_F(ResultSenderTest, ChannelsOfOtherLabelsAreLeftAlone) {
@@ -375,144 +203,6 @@ TEST_F(ResultSenderTest, APeerThatIsBusyForFourSecondsGetsEverything) {
   EXPECT_EQ(header_ids(client_->results()), count_to(151));
 }
 
-TEST_F(ResultSenderTest, TheEndWaitsForTheLastAcknowledgement) {
-  keep_linger_ = true;
-  ResultSettings settings;
-  settings.ack_timeout = kForever;
-  settings.linger = std::chrono::milliseconds(1);
-  connect(settings);
-  for (std::uint32_t i = 0; i < 5; ++i) EXPECT_TRUE(send(i));
-  client_->ack(1);
-  ASSERT_TRUE(eventually([this] { return sender_->stats().acked == 1U; }, kDeadline));
-  sender_->finish("", {});
-  ASSERT_TRUE(client_->wait_completion());
-  for (std::uint32_t i = 2; i < 5; ++i) {
-    client_->ack(i);
-    ASSERT_TRUE(eventually([&] { return sender_->stats().acked == i; }, kDeadline));
-    EXPECT_EQ(client_->observer().ready_state(), GST_WEBRTC_DATA_CHANNEL_STATE_OPEN);
-  }
-  client_->ack(5);
-  const auto delivery = wait_finished();
-  ASSERT_TRUE(delivery);
-  EXPECT_TRUE(delivery->complete) << delivery->problem;
-  EXPECT_EQ(delivery->stats.acked, 5U);
-  EXPECT_TRUE(client_->wait_closed());
-}
-
-// Who acknowledges every message does so with the last one as well.
-TEST_F(ResultSenderTest, AnAcknowledgementOfTheCompletionEndsTheWait) {
-  keep_linger_ = true;
-  ResultSettings settings;
-  settings.ack_timeout = kForever;
-  settings.linger = kForever;
-  connect(settings);
-  for (std::uint32_t i = 0; i < 3; ++i) EXPECT_TRUE(send(i));
-  sender_->finish("", {});
-  ASSERT_TRUE(client_->wait_completion());
-  client_->ack(5);  // Which there is not.
-  client_->ack(4);
-  const auto delivery = wait_finished();
-  ASSERT_TRUE(delivery);
-  EXPECT_TRUE(delivery->complete) << delivery->problem;
-  EXPECT_EQ(delivery->stats.acked, 4U);
-  EXPECT_EQ(delivery->stats.rejected, 1U);
-}
-
-TEST_F(ResultSenderTest, ASlowPeerIsWaitedForWhileItGetsOn) {
-  keep_linger_ = true;
-  ResultSettings settings;
-  settings.ack_timeout = std::chrono::milliseconds(2000);
-  settings.linger = std::chrono::milliseconds(1);
-  connect(settings);
-  for (std::uint32_t i = 0; i < 6; ++i) EXPECT_TRUE(send(i));
-  client_->ack(1);
-  ASSERT_TRUE(eventually([this] { return sender_->stats().acked == 1U; }, kDeadline));
-  sender_->finish("", {});
-  ASSERT_TRUE(client_->wait_completion());
-  // It takes half of the time for each of them, and much more for all.
-  for (std::uint32_t i = 2; i <= 6; ++i) {
-    std::this_thread::sleep_for(settings.ack_timeout / 2);
-    client_->ack(i);
-  }
-  const auto delivery = wait_finished();
-  ASSERT_TRUE(delivery);
-  EXPECT_EQ(delivery->stats.acked, 6U);
-}
-
-TEST_F(ResultSenderTest, APeerThatStopsAcknowledgingIsNotWaitedForLong) {
-  keep_linger_ = true;
-  ResultSettings settings;
-  settings.ack_timeout = std::chrono::milliseconds(100);
-  settings.linger = kForever;
-  connect(settings);
-  for (std::uint32_t i = 0; i < 3; ++i) EXPECT_TRUE(send(i));
-  sender_->finish("", {});
-  ASSERT_TRUE(client_->wait_completion());
-  // From here on it is one that acknowledges.
-  client_->ack(1);
-  const auto delivery = wait_finished();
-  ASSERT_TRUE(delivery);
-  EXPECT_EQ(delivery->stats.acked, 1U);
-  EXPECT_TRUE(client_->wait_closed());
-}
-
-TEST_F(ResultSenderTest, RealtimeWaitsForTheLastAcknowledgementToo) {
-  keep_linger_ = true;
-  ResultSettings settings;
-  settings.realtime = true;
-  settings.ack_timeout = kForever;
-  settings.linger = std::chrono::milliseconds(1);
-  connect(settings);
-  EXPECT_TRUE(send(0));
-  client_->ack(1);
-  ASSERT_TRUE(eventually([this] { return sender_->stats().acked == 1U; }, kDeadline));
-  EXPECT_TRUE(send(1));
-  sender_->finish("", {});
-  ASSERT_TRUE(client_->wait_completion());
-  client_->ack(2);
-  const auto delivery = wait_finished();
-  ASSERT_TRUE(delivery);
-  EXPECT_EQ(delivery->stats.acked, 2U);
-}
-
-TEST_F(ResultSenderTest, WhoHasAcknowledgedEverythingMayEndTheConnection) {
-  connect();
-  EXPECT_TRUE(send());
-  ASSERT_TRUE(client_->wait_results(1));
-  client_->ack(1);
-  ASSERT_TRUE(eventually([this] { return sender_->stats().acked == 1U; }, kDeadline));
-  sender_->finish("", {});
-  ASSERT_TRUE(client_->wait_completion());
-  peers_.close_connection(Side::kOfferer);
-  const auto delivery = wait_finished();
-  ASSERT_TRUE(delivery);
-  EXPECT_TRUE(delivery->complete) << delivery->problem;
-}
-
-TEST_F(ResultSenderTest, AHurriedEndLeavesAMomentOnly) {
-  connect();  // Which would linger forever.
-  EXPECT_TRUE(send());
-  sender_->finish("", {});
-  ASSERT_TRUE(client_->wait_completion());
-  sender_->hurry();
-  ASSERT_TRUE(wait_finished());
-  EXPECT_TRUE(client_->wait_closed());
-}
-
-TEST_F(ResultSenderTest, AHurriedEndDoesNotWaitForAcknowledgements) {
-  ResultSettings settings;
-  settings.ack_timeout = kForever;
-  connect(settings);
-  EXPECT_TRUE(send(0));
-  EXPECT_TRUE(send(1));
-  client_->ack(1);
-  ASSERT_TRUE(eventually([this] { return sender_->stats().acked == 1U; }, kDeadline));
-  sender_->finish("", {});
-  sender_->hurry();
-  ASSERT_TRUE(wait_finished());
-  EXPECT_TRUE(client_->wait_closed());
-}
-
 // Peers that take nothing.
 
 TEST_F(ResultSenderTest, WhatWaitsInTheChannelIsBounded) {
@@ -587,67 +277,6 @@ TEST_F(ResultSenderTest, FlushingInterruptsAWaitAndTearsNoResult) {
   EXPECT_TRUE(send());
   ASSERT_TRUE(client_->wait_results(sent + 1));
   EXPECT_EQ(client_->results().back().header_id, sender_->stats().last_frame_id);
-}
-
-TEST_F(ResultSenderTest, FinishInterruptsAWaitAndStillDelivers) {
-  ResultSettings settings;
-  settings.ack_window = 1;
-  connect(settings);
-  EXPECT_TRUE(send());
-  client_->ack(1);
-  ASSERT_TRUE(eventually([this] { return sender_->stats().acked == 1U; }, kDeadline));
-  EXPECT_TRUE(send());
-  auto third = std::async(std::launch::async, [this] { return send(); });
-  ASSERT_TRUE(eventually([this] { return sender_->stats().last_frame_id == 3; }, kDeadline));
-  sender_->finish("timeout_reached", {"too slow"});
-  EXPECT_FALSE(third.get());
-  const auto delivery = wait_end();
-  ASSERT_TRUE(delivery);
-  EXPECT_TRUE(delivery->complete) << delivery->problem;
-  EXPECT_EQ(delivery->stats.dropped, 1U);
-  EXPECT_THAT(header_ids(client_->results()), ElementsAre(1, 2, 4));
-}
-
-// Peers that leave.
-
-TEST_F(ResultSenderTest, APeerThatClosesTheChannelIsGone) {
-  connect();
-  EXPECT_TRUE(send());
-  client_->close();
-  ASSERT_TRUE(wait([this] { return gone_.has_value(); }));
-  EXPECT_THAT(*gone_, HasSubstr("closed"));
-  EXPECT_FALSE(send());
-  sender_->finish("", {});
-  const auto delivery = wait_finished();
-  ASSERT_TRUE(delivery);
-  EXPECT_FALSE(delivery->complete);
-}
-
-TEST_F(ResultSenderTest, APeerThatLeavesInterruptsAWait) {
-  ResultSettings settings;
-  settings.ack_window = 1;
-  connect(settings);
-  EXPECT_TRUE(send());
-  client_->ack(1);
-  ASSERT_TRUE(eventually([this] { return sender_->stats().acked == 1U; }, kDeadline));
-  EXPECT_TRUE(send());
-  auto third = std::async(std::launch::async, [this] { return send(); });
-  ASSERT_TRUE(eventually([this] { return sender_->stats().last_frame_id == 3; }, kDeadline));
-  peers_.close_connection(Side::kOfferer);
-  EXPECT_FALSE(third.get());
-  EXPECT_TRUE(wait([this] { return gone_.has_value(); }));
-}
-
-TEST_F(ResultSenderTest, APeerThatLeavesWhileTheEndIsDeliveredIsNotWaitedFor) {
-  connect();
-  EXPECT_TRUE(send());
-  ASSERT_TRUE(client_->wait_results(1));
-  sender_->finish("", {});
-  ASSERT_TRUE(client_->wait_completion());
-  peers_.close_connection(Side::kOfferer);
-  const auto delivery = wait_finished();
-  ASSERT_TRUE(delivery);
-  EXPECT_FALSE(delivery->complete);
 }
 
 // What clients say.
@@ -746,77 +375,6 @@ TEST_F(ResultSenderTest, ImagesWhenNamedAndWhyNotOnce) {
     g_free(jpeg);
     EXPECT_TRUE(results[i].predictions().empty());
   }
-}
-
-// Ends.
-
-TEST_F(ResultSenderTest, CancelSaysSoAndCloses) {
-  connect();
-  EXPECT_TRUE(send());
-  sender_->cancel("cancelled", {"stopped"}, kDeadline, false);
-  EXPECT_EQ(sender_->stats().messages, 2U);
-  EXPECT_TRUE(client_->wait_closed());
-  EXPECT_FALSE(send());
-  // Again, and after it, nothing happens.
-  sender_->cancel("cancelled", {}, kDeadline, true);
-  sender_->finish("", {});
-  EXPECT_EQ(sender_->stats().messages, 2U);
-  sender_.reset();
-  const std::lock_guard lock(mutex_);
-  EXPECT_FALSE(delivery_);
-}
-
-TEST_F(ResultSenderTest, CancelDuringTheEndCutsItShort) {
-  connect();  // Which would linger forever.
-  EXPECT_TRUE(send());
-  sender_->finish("", {});
-  ASSERT_TRUE(client_->wait_completion());
-  sender_->cancel("cancelled", {}, kDeadline, false);
-  EXPECT_TRUE(client_->wait_closed());
-  EXPECT_EQ(header_ids(client_->results()), count_to(2)) << "one completion";
-}
-
-TEST_F(ResultSenderTest, TheEndMayComeInsideAHandler) {
-  connect();
-  std::promise<void> ended;
-  {
-    const std::lock_guard lock(mutex_);
-    on_control_ = [&] {
-      sender_.reset();
-      ended.set_value();
-    };
-  }
-  client_->say("{}");
-  EXPECT_EQ(ended.get_future().wait_for(kDeadline), std::future_status::ready);
-}
-
-TEST_F(ResultSenderTest, TheEndDoesNotWaitForAHandlerThatWaitsForIt) {
-  connect();
-  std::promise<void> release;
-  std::promise<void> ended;
-  std::promise<void> left;
-  {
-    const std::lock_guard lock(mutex_);
-    on_control_ = [&] {
-      ended.get_future().wait();
-      left.set_value();
-    };
-  }
-  client_->say("{}");
-  ASSERT_TRUE(wait([this] { return !control_.empty(); }));
-  sender_.reset();
-  ended.set_value();
-  EXPECT_EQ(left.get_future().wait_for(kDeadline), std::future_status::ready);
-}
-
-TEST_F(ResultSenderTest, ComesAndGoesWithoutAThread) {
-  const std::size_t before = thread_count();
-  for (int i = 0; i < 50; ++i) {
-    const auto sender = ResultSender::create({}, {});
-    sender->attach(peers_.answerer());
-    if (i % 2 == 0) sender->finish("", {});
-  }
-  EXPECT_TRUE(eventually([&] { return thread_count() <= before; }, kDeadline));
 }
 
 }  // namespace
