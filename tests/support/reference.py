@@ -3,7 +3,7 @@
 """docs/reference.md: every property, signal, field of statistics, state and error code of the elements, as GObject's
 introspection knows them. The version since when each exists is in the document only: what is new gets the project's.
 
-    reference.py VERSION DOCUMENT           says where the document and the elements differ
+    reference.py VERSION DOCUMENT           says where the document, and those beside it, and the elements differ
     reference.py VERSION DOCUMENT --write   writes the document anew
 
 Finds the plugins by GST_PLUGIN_PATH and the library's names by GI_TYPELIB_PATH, as `meson devenv` sets them.
@@ -77,27 +77,33 @@ def signals(element):
     return sorted(rows)
 
 
-def failed_upload():
-    """A webrtcupload that has had an upload, and that has failed: then all fields are there."""
-    pipeline = Gst.parse_launch('webrtcupload name=upload wait-for-peer=true ! fakesink')
+# Where each has statistics; an upload that has failed has all fields.
+RUNNING = {
+    'webrtcupload': 'webrtcupload name=it wait-for-peer=true ! fakesink',
+    'webrtcuploadsink': 'fakesrc num-buffers=1 sizetype=fixed sizemax=9 ! webrtcuploadsink name=it size=9 webrtcbin-name=pc webrtcbin name=pc',
+    'webrtcresultsink': 'videotestsrc num-buffers=1 ! webrtcresultsink name=it channel-timeout=0 webrtcbin-name=pc webrtcbin name=pc',
+}
+
+
+def running(name):
+    pipeline = Gst.parse_launch(RUNNING[name])
     pipeline.set_state(Gst.State.PLAYING)
-    pipeline.get_by_name('upload').emit('cancel')
-    if not pipeline.get_bus().timed_pop_filtered(60 * Gst.SECOND, Gst.MessageType.ERROR):
-        sys.exit('a cancelled upload has posted no error')
-    return pipeline, pipeline.get_by_name('upload')
+    element = pipeline.get_by_name('it')
+    if name == 'webrtcupload':
+        element.emit('cancel')
+        if not pipeline.get_bus().timed_pop_filtered(60 * Gst.SECOND, Gst.MessageType.ERROR):
+            sys.exit('a cancelled upload has posted no error')
+    return pipeline, element
 
 
 def fields(element, name):
     if not element.find_property('stats'):
         return []
-    pipeline = None
-    if name == 'webrtcupload':
-        pipeline, element = failed_upload()
+    pipeline, element = running(name)
     stats = element.get_property('stats')
     rows = [(field, [type_name(stats.get_field_type(field))])
             for field in (stats.nth_field_name(i) for i in range(stats.n_fields()))]
-    if pipeline:
-        pipeline.set_state(Gst.State.NULL)
+    pipeline.set_state(Gst.State.NULL)
     return rows
 
 
@@ -155,6 +161,62 @@ def document(version, old):
     return '\n'.join(lines).rstrip() + '\n'
 
 
+def rows_of(text, heading):
+    """The first cells' words in backticks, of each table below whose first column is called so."""
+    found = set()
+    inside = False
+    for line in text.splitlines():
+        if line.startswith(f'| {heading} |'):
+            inside = True
+        elif not line.startswith('|'):
+            inside = False
+        elif inside:
+            found.update(re.findall(r'`([^`]+)`', line.split(' | ')[0]))
+    return found
+
+
+def section(text, heading):
+    return text.split(f'\n{heading}\n', 1)[1].split('\n## ', 1)[0]
+
+
+def other_documents(folder):
+    """What the other pages say of the same things, in lines that say where they are wrong."""
+    problems = []
+
+    def compare(where, written, existing):
+        problems.extend(f'{where}: there is no {name}' for name in sorted(written - existing))
+        problems.extend(f'{where}: {name} is missing' for name in sorted(existing - written))
+
+    elements = (folder / 'elements.md').read_text(encoding='utf-8')
+    everything = ''.join(page.read_text(encoding='utf-8') for page in folder.glob('*.md') if page.name != 'reference.md')
+    all_signals = set()
+    for name in ELEMENTS:
+        element = Gst.ElementFactory.make(name)
+        own = {row for row, _ in properties(element)}
+        told = signals(element)
+        all_signals |= {row for row, cells in told if cells[0] == 'signal'}
+        problems.extend(f'{name}: no page but reference.md names {row}'
+                        for row in sorted(own | {row for row, _ in told}) if f'`{row}' not in everything)
+        if f'\n## {name}\n' in elements:
+            written = rows_of(section(elements, f'## {name}'), 'property')
+            compare(f'elements.md, {name}, tables of properties', written, own & written)
+    compare('elements.md, table of signals', rows_of(elements, 'signal') - set(ELEMENTS) - {'notify::state'}, all_signals)
+    table = section(elements, '## Errors and statistics')
+    for name in ('webrtcupload', 'webrtcuploadsink', 'webrtcresultsink'):
+        written = set()
+        for line in table.splitlines():
+            cells = line.split(' | ')
+            if len(cells) == 4 and (cells[2] == 'all' or name.removeprefix('webrtc') in cells[2].split(', ')):
+                written.update(re.findall(r'`([^`]+)`', cells[0]))
+        existing = {row for row, _ in fields(Gst.ElementFactory.make(name), name)}
+        # These come with a failure, and with the first acknowledgement.
+        late = {'error-code', 'error-message', 'acked'} - existing if name != 'webrtcupload' else set()
+        compare(f'elements.md, fields of stats, {name}', written, existing | late & written)
+    protocol = section((folder / 'protocol.md').read_text(encoding='utf-8'), '## Errors')
+    compare('protocol.md, errors', rows_of(protocol, 'code'), {row for row, _ in values(GstWebrtcUpload.Error)})
+    return problems
+
+
 def main():
     version, path = sys.argv[1], Path(sys.argv[2])
     Gst.init(None)
@@ -165,6 +227,8 @@ def main():
     elif new != old:
         sys.stdout.writelines(difflib.unified_diff(old.splitlines(True), new.splitlines(True), str(path), 'the elements'))
         sys.exit(f'\n{path} and the elements differ; `./dev reference` writes it anew')
+    if problems := other_documents(path.parent):
+        sys.exit('\n'.join(problems))
 
 
 if __name__ == '__main__':
