@@ -5,6 +5,7 @@
 #include <cstring>
 #include <utility>
 
+#include "webrtc/channel_getters.h"
 #include "webrtc/channels.h"
 
 namespace webrtcupload {
@@ -33,12 +34,6 @@ GQuark owner_quark() {
   return quark;
 }
 
-std::string string_property(GstWebRTCDataChannel* channel, const char* property) {
-  g_autofree char* value = nullptr;
-  g_object_get(channel, property, &value, nullptr);
-  return value ? value : "";
-}
-
 }  // namespace
 
 std::unique_ptr<UploadChannel> UploadChannel::take(GstWebRTCDataChannel* channel,
@@ -56,9 +51,7 @@ std::unique_ptr<UploadChannel> UploadChannel::take(GstWebRTCDataChannel* channel
       SignalConnection(channel, "on-message-string", G_CALLBACK(on_message_string), target);
   taken->on_open_ = SignalConnection(channel, "on-open", G_CALLBACK(on_open), target);
 
-  GstWebRTCDataChannelState state{};
-  g_object_get(channel, "ready-state", &state, nullptr);
-  if (state == GST_WEBRTC_DATA_CHANNEL_STATE_OPEN) target->push(Inbox::Opened{});
+  if (ready_state(channel) == GST_WEBRTC_DATA_CHANNEL_STATE_OPEN) target->push(Inbox::Opened{});
   taken->peer_watch_.watch_channel(channel);
   return taken;
 }
@@ -66,8 +59,8 @@ std::unique_ptr<UploadChannel> UploadChannel::take(GstWebRTCDataChannel* channel
 UploadChannel::UploadChannel(GstWebRTCDataChannel* channel, std::shared_ptr<Inbox> inbox)
     : channel_(ref_gobject(channel)),
       inbox_(std::move(inbox)),
-      label_(string_property(channel, "label")),
-      protocol_(string_property(channel, "protocol")),
+      label_(label_of(channel)),
+      protocol_(protocol_of(channel)),
       peer_watch_([inbox = inbox_, channel](const std::string& why) {
         inbox->push(Inbox::Gone{why, channel});
       }) {}
@@ -84,12 +77,8 @@ void UploadChannel::echo(const Message& message) {
   if (message.bytes.empty()) return;
   // 1.22 never frees what it is given for a channel that is closing, and peers may go on sending
   // keepalives over one that we have closed.
-  GstWebRTCDataChannelState state{};
-  g_object_get(channel_.get(), "ready-state", &state, nullptr);
-  if (state != GST_WEBRTC_DATA_CHANNEL_STATE_OPEN) return;
-  guint64 buffered = 0;
-  g_object_get(channel_.get(), "buffered-amount", &buffered, nullptr);
-  if (buffered > kMaxEchoBacklog) return;
+  if (ready_state(channel_.get()) != GST_WEBRTC_DATA_CHANNEL_STATE_OPEN) return;
+  if (buffered_amount(channel_.get()) > kMaxEchoBacklog) return;
   if (message.kind == Message::Kind::kText) {
     const std::string text(message.bytes.begin(), message.bytes.end());
     gst_webrtc_data_channel_send_string_full(channel_.get(), text.c_str(), nullptr);

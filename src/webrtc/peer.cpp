@@ -12,6 +12,7 @@
 #include "glib/signal_connection.h"
 #include "webrtc/announced_channels.h"
 #include "webrtc/association.h"
+#include "webrtc/channel_getters.h"
 #include "webrtc/channels.h"
 #include "webrtc/dtls_check.h"
 #include "webrtc/ending.h"
@@ -149,10 +150,7 @@ struct Peer::Impl {
                             announced = announced,
                             too_many = later([](Impl& impl) { impl.on_too_many_channels(); })](
                                GstElement* of, GstWebRTCDataChannel* channel) {
-      char* raw = nullptr;
-      g_object_get(channel, "label", &raw, nullptr);
-      const std::string label = raw ? raw : "";
-      g_free(raw);
+      const std::string label = label_of(channel);
       if (const std::size_t count = announced->add(label); count > kMostChannels) {
         // Others may be on their way here.
         if (count == kMostChannels + 1) {
