@@ -2,6 +2,8 @@
 
 #include "gst/webrtcupload/upload_settings.h"
 
+#include "core/spool.h"
+
 namespace webrtcupload {
 namespace {
 
@@ -95,15 +97,15 @@ void add_upload_settings(SettingsProperties<UploadSource::Settings>& properties)
   properties.add(
       g_param_spec_string("spool-directory", "Spool directory",
                           "Where the nameless spool file is made (error storage-failed when that "
-                          "fails); unset = the "
-                          "system's directory for temporary files",
+                          "fails); unset = what the environment variable TMPDIR says, otherwise "
+                          "/var/tmp. A warning is posted when files there are in memory (tmpfs)",
                           nullptr, kReadyFlags),
       [](Settings& settings, const GValue* value, GParamSpec* pspec) {
         store_value(value, pspec, settings.spool_directory);
       },
       [](const Settings& settings, GValue* value) {
         g_value_set_string(value, settings.spool_directory.empty()
-                                      ? g_get_tmp_dir()
+                                      ? Spool::default_directory().c_str()
                                       : settings.spool_directory.c_str());
       });
   properties.add(

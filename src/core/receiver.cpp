@@ -142,10 +142,19 @@ Action Receiver::authorized(bool allowed) {
 
 Action Receiver::store(const Chunk& chunk) {
   action::Store store{.position = statistics_.bytes, .bytes = chunk.payload};
-  if (statistics_.chunks == 0) {
-    store.reserve = std::min(limits_.max_size, std::uint64_t{chunk.total} * chunk.payload.size());
-  }
+  const std::uint64_t end = statistics_.bytes + chunk.payload.size();
+  if (end <= reserved_) return store;
+  const auto largest = std::max(largest_chunk_, static_cast<std::uint32_t>(chunk.payload.size()));
+  const std::uint64_t likely = likely_size(end, chunk.total - statistics_.chunks - 1, largest);
+  if (statistics_.chunks == 0) store.expected = likely;
+  reserved_ = std::min(likely, end + kReserveStep);
+  store.reserve = reserved_;
   return store;
+}
+
+std::uint64_t Receiver::likely_size(std::uint64_t bytes, std::uint64_t missing,
+                                    std::uint32_t chunk_size) const {
+  return std::min(limits_.max_size, bytes + missing * chunk_size);
 }
 
 void Receiver::stored(TimePoint now) {
@@ -270,7 +279,7 @@ std::optional<std::uint64_t> Receiver::expected_size() const {
   if (statistics_.chunks == 0) return std::nullopt;
   // At most this, as long as no later chunk is larger than those seen; exact once none is missing.
   const std::uint64_t missing = statistics_.chunks_announced - statistics_.chunks;
-  return std::min(limits_.max_size, statistics_.bytes + missing * largest_chunk_);
+  return likely_size(statistics_.bytes, missing, largest_chunk_);
 }
 
 int Receiver::percent() const {

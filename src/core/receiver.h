@@ -48,12 +48,14 @@ struct Reply {
 struct Authorize {
   UploadRequest request;
 };
-// Write `bytes` at `position`. `reserve` is not 0 with the first chunk: first make room for that
-// many bytes.
+// Write `bytes` at `position`. When `reserve` is not 0, first make room for that many bytes of the
+// file. `expected` is not 0 with the first chunk: the file is likely to have that many bytes, so do
+// not begin if there is no room for them. Nothing is set aside for those.
 struct Store {
   std::uint64_t position = 0;
   ByteView bytes;
   std::uint64_t reserve = 0;
+  std::uint64_t expected = 0;
 };
 // Say whether the stored range holds exactly `bytes` (which is as long).
 struct Compare {
@@ -143,6 +145,9 @@ class Receiver {
   [[nodiscard]] Action reject(Error error);
   [[nodiscard]] Action end_with(Error error, UploadEvent event);
   [[nodiscard]] Action store(const Chunk& chunk);
+  // Bytes of the file if `missing` chunks follow the first `bytes`, each with `chunk_size`.
+  [[nodiscard]] std::uint64_t likely_size(std::uint64_t bytes, std::uint64_t missing,
+                                          std::uint32_t chunk_size) const;
   void apply(UploadEvent event);
   // When the minute that runs is over.
   [[nodiscard]] std::optional<TimePoint> rate_due() const;
@@ -159,6 +164,8 @@ class Receiver {
   ChunkIndex chunks_;
   ReceiverStatistics statistics_;
   std::uint32_t largest_chunk_ = 0;
+  // What Store has asked to make room for so far.
+  std::uint64_t reserved_ = 0;
   // The last moment at which something new came: what the idle time-out counts from.
   TimePoint progressed_at_{};
   // The minute that `min_rate` is measured over just now: its begin, and what was there by then.

@@ -2,10 +2,14 @@
 
 #include "core/spool.h"
 
+#include <algorithm>
 #include <cerrno>
 #include <cstdlib>
 #include <fcntl.h>
 #include <limits>
+#include <linux/magic.h>
+#include <sys/statfs.h>
+#include <sys/statvfs.h>
 #include <system_error>
 #include <unistd.h>
 #include <utility>
@@ -62,19 +66,48 @@ Spool::Spool(int fd, std::string directory) : fd_(fd), directory_(std::move(dire
 
 Spool::~Spool() { ::close(fd_); }
 
-std::optional<Error> Spool::reserve(std::uint64_t size) {
-  if (size > static_cast<std::uint64_t>(std::numeric_limits<off_t>::max())) {
-    return storage_error(
-        "cannot reserve " + std::to_string(size) + " bytes in \"" + directory_ + "\"", EFBIG);
+std::string Spool::default_directory() {
+  const char* directory = std::getenv("TMPDIR");
+  return directory && *directory ? directory : "/var/tmp";
+}
+
+bool Spool::is_in_memory(const std::string& directory) {
+  struct statfs filesystem {};
+  if (::statfs(directory.c_str(), &filesystem) != 0) return false;
+  const auto type = static_cast<std::uint32_t>(filesystem.f_type);
+  return type == TMPFS_MAGIC || type == RAMFS_MAGIC;
+}
+
+std::optional<Error> Spool::no_room(std::uint64_t size, int error_number) const {
+  return storage_error(
+      "cannot reserve " + std::to_string(size) + " bytes in \"" + directory_ + "\"", error_number);
+}
+
+bool Spool::has_room_for(std::uint64_t size) const {
+  if (size <= reserved_) return true;
+  struct statvfs filesystem {};
+  // No number of blocks: the filesystem does not count them.
+  if (::fstatvfs(fd_, &filesystem) != 0 || filesystem.f_blocks == 0) return true;
+  const std::uint64_t block = filesystem.f_frsize;
+  return block == 0 || (size - reserved_ - 1) / block < filesystem.f_bavail;
+}
+
+std::optional<Error> Spool::reserve(std::uint64_t size, std::uint64_t expected) {
+  constexpr std::uint64_t kMost = std::numeric_limits<off_t>::max();
+  if (const std::uint64_t wanted = std::max(size, expected); wanted > kMost) {
+    return no_room(wanted, EFBIG);
   }
-  if (size == 0) return std::nullopt;
+  if (!has_room_for(expected)) return no_room(expected, ENOSPC);
+  if (size <= reserved_) return std::nullopt;
+  // Only what is new: some filesystems look at every page of what the file has.
   int result;
   do {
-    result = ::fallocate(fd_, FALLOC_FL_KEEP_SIZE, 0, static_cast<off_t>(size));
+    result = ::fallocate(fd_, FALLOC_FL_KEEP_SIZE, static_cast<off_t>(reserved_),
+                         static_cast<off_t>(size - reserved_));
   } while (result != 0 && errno == EINTR);
-  if (result == 0 || errno == EOPNOTSUPP || errno == ENOSYS) return std::nullopt;
-  return storage_error(
-      "cannot reserve " + std::to_string(size) + " bytes in \"" + directory_ + "\"", errno);
+  if (result != 0 && errno != EOPNOTSUPP && errno != ENOSYS) return no_room(size, errno);
+  reserved_ = size;
+  return std::nullopt;
 }
 
 std::optional<Error> Spool::write(std::uint64_t position, ByteView bytes) {

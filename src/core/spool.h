@@ -24,13 +24,19 @@ class Spool final : public Storage {
   // where the file is, for messages.
   [[nodiscard]] static Result<std::unique_ptr<Spool>> on_file(int fd, const std::string& directory);
 
+  // Where files go that nobody has said a directory for: TMPDIR's, otherwise /var/tmp, which is for
+  // large files that need not be in memory.
+  [[nodiscard]] static std::string default_directory();
+  // Whether what is kept there takes memory: on a tmpfs or a ramfs.
+  [[nodiscard]] static bool is_in_memory(const std::string& directory);
+
   ~Spool() override;
   Spool(const Spool&) = delete;
   Spool& operator=(const Spool&) = delete;
 
-  // Takes the space with fallocate() where the filesystem has it; elsewhere it succeeds and
-  // promises nothing.
-  [[nodiscard]] std::optional<Error> reserve(std::uint64_t size) override;
+  // Takes the space with fallocate() where the filesystem has it; elsewhere it promises nothing.
+  // What is free now is what statvfs() says to those who are not root.
+  [[nodiscard]] std::optional<Error> reserve(std::uint64_t size, std::uint64_t expected) override;
 
   // Writing past RLIMIT_FSIZE raises SIGXFSZ on the calling thread before it fails with EFBIG; a
   // thread that is to survive it blocks that signal.
@@ -40,9 +46,14 @@ class Spool final : public Storage {
 
  private:
   Spool(int fd, std::string directory);
+  [[nodiscard]] std::optional<Error> no_room(std::uint64_t size, int error_number) const;
+  // Whether `size` bytes are free beside those that are the file's already.
+  [[nodiscard]] bool has_room_for(std::uint64_t size) const;
 
   const int fd_;
   const std::string directory_;
+  // Bytes from the file's begin that are the file's already. Of the thread that writes.
+  std::uint64_t reserved_ = 0;
 };
 
 }  // namespace webrtcupload

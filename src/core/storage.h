@@ -20,8 +20,10 @@ class Storage {
   virtual ~Storage() = default;
 
   // Sees to it that the first `size` bytes can be written later, as far as the storage can know.
-  // Nothing on success.
-  [[nodiscard]] virtual std::optional<Error> reserve(std::uint64_t size) = 0;
+  // Fails as well when there is no room now for the `expected` bytes that are likely to come, which
+  // it does not take. Nothing on success.
+  [[nodiscard]] virtual std::optional<Error> reserve(std::uint64_t size,
+                                                     std::uint64_t expected) = 0;
 
   // Writes all of `bytes`, or fails. Nothing on success.
   [[nodiscard]] virtual std::optional<Error> write(std::uint64_t position, ByteView bytes) = 0;

@@ -13,7 +13,7 @@
 namespace webrtcupload {
 
 // Bytes of a file. 500 MiB is what the usual clients accept; it also bounds the disk space that one
-// upload can reserve.
+// upload can take.
 inline constexpr std::uint64_t kDefaultMaxSize = 500ULL * 1024 * 1024;
 
 struct Limits {
@@ -35,6 +35,10 @@ struct Limits {
   // hour of it takes 15 MB of a file's real bytes.
   std::uint64_t min_rate = 4096;
 };
+
+// Bytes of disk space that an upload takes ahead of what has arrived. A peer that announces a large
+// file and sends little of it keeps no more than this from others.
+inline constexpr std::uint64_t kReserveStep = 16 * 1024 * 1024;
 
 // What `min_rate` is measured over. Long enough for the gaps of a bad line.
 inline constexpr Duration kRateWindow = std::chrono::seconds(60);

@@ -246,7 +246,7 @@ Action UploadSession::carry_out(const Action& action) {
 Action UploadSession::carry_out(const action::Store& store) {
   std::optional<Error> error;
   const TimePoint begin = now();
-  if (store.reserve > 0) error = shared_.storage->reserve(store.reserve);
+  if (store.reserve > 0) error = shared_.storage->reserve(store.reserve, store.expected);
   if (!error) error = shared_.storage->write(store.position, store.bytes);
   if (error) return fail(std::move(*error));
   {

@@ -6,6 +6,7 @@
 #include <limits>
 #include <utility>
 
+#include "core/spool.h"
 #include "downstream/plugging_wait.h"
 #include "downstream/upload_origin.h"
 #include "glib/debug.h"
@@ -212,7 +213,7 @@ bool UploadSource::start() {
                         .progressive = settings_.progressive,
                         .outlives_idle_peers = settings_.waits_for_peer};
     spool_directory =
-        settings_.spool_directory.empty() ? g_get_tmp_dir() : settings_.spool_directory;
+        settings_.spool_directory.empty() ? Spool::default_directory() : settings_.spool_directory;
     spool_fd = settings_.spool_fd;
     listens = !settings_.data_channel && webrtcbin;
     keeps = waiting_.storage != nullptr;
@@ -227,6 +228,8 @@ bool UploadSource::start() {
       return false;
     }
     storage = std::move(opened.value());
+    // Of a file that is given, whoever has opened it knows where it is.
+    if (spool_fd < 0) warn_of_memory(spool_directory);
     return true;
   };
   if ((spool_fd < 0 || !keeps) && !make_storage()) return false;
@@ -260,6 +263,19 @@ bool UploadSource::start() {
   session_revision_ = revision;
   webrtcbin_ = std::move(webrtcbin);
   return true;
+}
+
+void UploadSource::warn_of_memory(const std::string& spool_directory) {
+  if (!Spool::is_in_memory(spool_directory) || warned_of_ == spool_directory) return;
+  warned_of_ = spool_directory;
+  const std::uint64_t most = with_settings([](const Settings& s) { return s.limits.max_size; });
+  GST_ELEMENT_WARNING(
+      element_, RESOURCE, SETTINGS,
+      ("Uploads are kept in \"%s\", whose files are in memory: up to %" G_GUINT64_FORMAT
+       " bytes of it for one upload. Set the property \"spool-directory\", or the environment "
+       "variable TMPDIR, to a directory on a disk.",
+       spool_directory.c_str(), most),
+      (nullptr));
 }
 
 bool UploadSource::attach(GstElement* webrtcbin) {

@@ -35,7 +35,7 @@ class UploadSource final : public UploadObserver {
     Limits limits;
     FilmLimits film;
     Duration quota_interval = std::chrono::seconds(1);
-    // Empty: the system's directory for temporary files.
+    // Empty: Spool::default_directory().
     std::string spool_directory;
     // An open file instead of one there; -1 = none.
     int spool_fd = -1;
@@ -131,6 +131,8 @@ class UploadSource final : public UploadObserver {
   [[nodiscard]] bool take_data_channel(Upload& upload);
   // Lets go of an upload that nobody will go on with.
   void drop(Upload upload, GstElement* webrtcbin);
+  // A warning on the bus, once for each directory.
+  void warn_of_memory(const std::string& spool_directory);
   // With `tells` the application is told of the upload's end, if need be.
   void end_session(bool tells);
   void film_exceeds(const Error& error);
@@ -149,6 +151,7 @@ class UploadSource final : public UploadObserver {
 
   // Of the thread that starts and ends.
   std::unique_ptr<FilmWatch> film_watch_;
+  std::string warned_of_;
   DecodingGuard guard_;
 
   // Which thread read last, by pulling: another one is a demuxer's that has just been plugged in.

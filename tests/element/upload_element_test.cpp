@@ -12,6 +12,7 @@
 #include <unistd.h>
 #include <vector>
 
+#include "core/spool.h"
 #include "glib/signal_connection.h"
 #include "support/gst_test.h"
 #include "support/odd_directory.h"
@@ -127,7 +128,7 @@ TEST(UploadElement, OtherPropertiesHaveTheirDefaults) {
   EXPECT_EQ(webrtcbin, nullptr);
   EXPECT_TRUE(!name || !*name);
   EXPECT_STREQ(label.get(), "video_upload");
-  EXPECT_STREQ(directory.get(), g_get_tmp_dir());
+  EXPECT_EQ(directory.get(), Spool::default_directory());
   EXPECT_FALSE(progressive);
   EXPECT_EQ(state, 0);
   EXPECT_TRUE(gst_structure_has_name(stats.get(), "application/x-webrtcupload-stats"));
@@ -155,7 +156,7 @@ TEST(UploadElement, SettingsReadBackAsSet) {
   g_object_set(upload.get(), "webrtcbin-name", nullptr, "channel-label", nullptr, "spool-directory",
                nullptr, nullptr);
   g_object_get(upload.get(), "spool-directory", &raw_directory, nullptr);
-  EXPECT_STREQ(GCharPtr(raw_directory).get(), g_get_tmp_dir());
+  EXPECT_EQ(GCharPtr(raw_directory).get(), Spool::default_directory());
 }
 
 TEST(UploadElement, ElementsAreHeldAndLetGo) {

@@ -194,9 +194,16 @@ class Play {
 
   std::string message(const Bytes& bytes, Message::Kind kind = Message::Kind::kBinary) {
     const Message message{kind, bytes};
-    const bool works = !driver_.memory().write_failure &&
-                       !(driver_.memory().reserve_failure && reference_.chunks.empty());
+    const testing::MemoryStorage& memory = driver_.memory();
+    const unsigned reservations_before = memory.reservations;
     const testing::Outcome outcome = driver_.deliver(message, now_);
+    const bool reserves = memory.reservations > reservations_before;
+    const bool works = !memory.write_failure && !(memory.reserve_failure && reserves);
+    if (outcome.stored && memory.bytes.size() > memory.reserved)
+      return "stored beyond what is reserved";
+    if (memory.reserved > memory.bytes.size() + bytes.size() + kReserveStep) {
+      return "reserves more than a step";
+    }
     if (outcome.replied &&
         (outcome.reply.kind != kind || outcome.reply.bytes.data() != bytes.data() ||
          outcome.reply.bytes.size() != bytes.size())) {

@@ -53,7 +53,7 @@ bool acknowledgements_and_conflict(WorkerClient& client) {
 
 bool too_many_chunks(WorkerClient& client) { return chunk(client, 0, G_MAXUINT32, 1); }
 
-// What reserves all that there may be.
+// What announces all that there may be.
 bool first_of_many(const WorkerClient& client) {
   return chunk(client, 0, 300, 65'000) && client.wait_stored();
 }
@@ -95,7 +95,7 @@ std::vector<Attack> attacks() {
        acknowledgements_and_conflict,
        {"conflicting-chunk"}},
       {"more chunks than there may be", too_many_chunks, {"too-many-chunks"}},
-      {"a chunk that reserves all there may be, and the end of the connection",
+      {"a chunk that announces all there may be, and the end of the connection",
        reserve_and_hang_up,
        {"peer-gone"}},
       {"a chunk, and no word more", reserve_and_vanish, {"idle-timeout", "peer-gone"}},

@@ -55,8 +55,10 @@ inline Bytes pattern(std::size_t size, std::uint32_t seed = 0) {
 
 class MemoryStorage final : public Storage {
  public:
-  std::optional<Error> reserve(std::uint64_t size) override {
+  std::optional<Error> reserve(std::uint64_t size, std::uint64_t likely_size) override {
+    ++reservations;
     reserved = size;
+    if (likely_size > 0) expected = likely_size;
     return reserve_failure;
   }
 
@@ -79,7 +81,9 @@ class MemoryStorage final : public Storage {
   }
 
   Bytes bytes;
+  unsigned reservations = 0;
   std::optional<std::uint64_t> reserved;
+  std::optional<std::uint64_t> expected;
   std::optional<Error> reserve_failure;
   std::optional<Error> write_failure;
 };
@@ -189,7 +193,7 @@ class ReceiverDriver {
         }
       } else if (const auto* store = std::get_if<action::Store>(&action)) {
         std::optional<Error> error;
-        if (store->reserve != 0) error = storage_->reserve(store->reserve);
+        if (store->reserve != 0) error = storage_->reserve(store->reserve, store->expected);
         if (!error) error = storage_->write(store->position, store->bytes);
         if (!error) {
           receiver_.stored(now);

@@ -240,7 +240,8 @@ TEST(ReceiverRules, LargestLimitsDoNotOverflow) {
   ReceiverDriver driver(
       {.max_size = UINT64_MAX, .max_chunks = UINT32_MAX, .max_chunk_size = UINT32_MAX});
   EXPECT_TRUE(driver.chunk(UINT32_MAX - 1, UINT32_MAX, pattern(100)).stored);
-  EXPECT_EQ(driver.memory().reserved, 100ULL * UINT32_MAX);
+  EXPECT_EQ(driver.memory().reserved, 100 + kReserveStep);
+  EXPECT_EQ(driver.memory().expected, 100ULL * UINT32_MAX);
   EXPECT_EQ(driver.receiver().expected_size(), 100ULL * UINT32_MAX);
   EXPECT_EQ(driver.receiver().percent(), 0);
 }
@@ -367,7 +368,7 @@ TEST(ReceiverRules, KeepaliveComesBackUnchangedInEveryState) {
   EXPECT_TRUE(failed.deliver(binary(one)).replied);
 }
 
-TEST(ReceiverRules, StoresAppendInOrderOfArrivalAndReserveOnce) {
+TEST(ReceiverRules, StoresAppendInOrderOfArrivalAndReserveBefore) {
   Receiver receiver(small_limits(), std::make_unique<V1Parser>());
   const Bytes first = v1_chunk(2, 3, pattern(7, 2));
   Action answer = receiver.receive(binary(first), {});
@@ -385,6 +386,7 @@ TEST(ReceiverRules, StoresAppendInOrderOfArrivalAndReserveOnce) {
   EXPECT_EQ(std::get<action::Store>(answer).bytes.size(), 7U);
   EXPECT_EQ(std::get<action::Store>(answer).bytes.data(), first.data() + 8);
   EXPECT_EQ(std::get<action::Store>(answer).reserve, 21U);
+  EXPECT_EQ(std::get<action::Store>(answer).expected, 21U);
   EXPECT_EQ(receiver.state(), UploadState::kUploading);
   EXPECT_EQ(receiver.statistics().bytes, 0U) << "nothing counts before it is stored";
   receiver.stored({});
@@ -395,6 +397,7 @@ TEST(ReceiverRules, StoresAppendInOrderOfArrivalAndReserveOnce) {
   ASSERT_TRUE(std::holds_alternative<action::Store>(answer));
   EXPECT_EQ(std::get<action::Store>(answer).position, 7U);
   EXPECT_EQ(std::get<action::Store>(answer).reserve, 0U);
+  EXPECT_EQ(std::get<action::Store>(answer).expected, 0U);
   receiver.stored({});
   const auto extent = receiver.chunks().find(0);
   EXPECT_EQ(extent, (Extent{7, 9}));

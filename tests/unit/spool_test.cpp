@@ -28,77 +28,14 @@
 
 #include "hostile_system.h"
 #include "receiver_driver.h"
+#include "spool_files.h"
 
 namespace webrtcupload::testing {
 namespace {
 
-using ::testing::AllOf;
 using ::testing::Each;
 using ::testing::HasSubstr;
 using ::testing::IsEmpty;
-
-namespace fs = std::filesystem;
-
-class TemporaryDirectory {
- public:
-  TemporaryDirectory() {
-    std::string name = (fs::temp_directory_path() / "spool-test-XXXXXX").string();
-    if (::mkdtemp(name.data()) != nullptr) path_ = name;
-  }
-  ~TemporaryDirectory() {
-    std::error_code ignored;
-    if (!path_.empty()) fs::remove_all(path_, ignored);
-  }
-  TemporaryDirectory(const TemporaryDirectory&) = delete;
-  TemporaryDirectory& operator=(const TemporaryDirectory&) = delete;
-
-  [[nodiscard]] const std::string& path() const { return path_; }
-  [[nodiscard]] std::vector<std::string> entries() const {
-    std::vector<std::string> names;
-    for (const auto& entry : fs::directory_iterator(path_)) {
-      names.push_back(entry.path().filename());
-    }
-    return names;
-  }
-
- private:
-  std::string path_;
-};
-
-// This process' descriptors of files under `directory`.
-std::vector<int> descriptors_in(const std::string& directory) {
-  std::vector<int> found;
-  for (const auto& entry : fs::directory_iterator("/proc/self/fd")) {
-    std::error_code gone;
-    const std::string target = fs::read_symlink(entry.path(), gone).string();
-    if (!gone && target.starts_with(directory + "/")) {
-      found.push_back(std::stoi(entry.path().filename()));
-    }
-  }
-  return found;
-}
-
-std::size_t open_descriptors() {
-  const fs::directory_iterator all("/proc/self/fd");
-  return static_cast<std::size_t>(std::distance(begin(all), end(all)));
-}
-
-std::unique_ptr<Spool> open_spool(const std::string& directory) {
-  auto opened = Spool::open(directory);
-  if (!opened) {
-    ADD_FAILURE() << opened.error().message;
-    return nullptr;
-  }
-  return std::move(opened.value());
-}
-
-void expect_storage_error(const std::optional<Error>& error, int error_number,
-                          const std::string& directory) {
-  ASSERT_TRUE(error);
-  EXPECT_EQ(error->code, ErrorCode::kStorageFailed);
-  EXPECT_THAT(error->message, AllOf(HasSubstr(std::generic_category().message(error_number)),
-                                    HasSubstr("\"" + directory + "\"")));
-}
 
 void expect_open_fails(const std::string& directory, int error_number) {
   const std::size_t before = open_descriptors();
@@ -151,7 +88,7 @@ TEST(Spool, NothingToWriteOrRead) {
   const TemporaryDirectory directory;
   const auto spool = open_spool(directory.path());
   ASSERT_TRUE(spool);
-  EXPECT_EQ(spool->reserve(0), std::nullopt);
+  EXPECT_EQ(spool->reserve(0, 0), std::nullopt);
   EXPECT_EQ(spool->write(0, {}), std::nullopt);
   EXPECT_EQ(spool->read(0, {}), std::nullopt);
   EXPECT_EQ(spool->read(1000, {}), std::nullopt);
@@ -277,18 +214,6 @@ TEST(Spool, ReadOnlyDirectory) {
 }
 
 // `body` gets a filesystem of 256 KiB on `directory`.
-void on_a_small_disk(const TemporaryDirectory& directory, const std::function<void()>& body) {
-  if (::geteuid() != 0) GTEST_SKIP() << "only root can mount a small filesystem";
-  bool reached = false;
-  const int error = run_with_tmpfs(directory.path(), "size=256k", 0, [&] {
-    body();
-    reached = true;
-  });
-  if (error == EPERM) GTEST_SKIP() << "this root may not mount";
-  ASSERT_EQ(error, 0);
-  EXPECT_TRUE(reached);
-}
-
 TEST(Spool, FullDisk) {
   const TemporaryDirectory directory;
   on_a_small_disk(directory, [&] {
@@ -316,11 +241,11 @@ TEST(Spool, ReservingMeetsTheFullDiskAtTheFirstChunk) {
     {
       const auto spool = open_spool(directory.path());
       ASSERT_TRUE(spool);
-      EXPECT_EQ(spool->reserve(256 * 1024), std::nullopt);
+      EXPECT_EQ(spool->reserve(256 * 1024, 0), std::nullopt);
     }
     const auto spool = open_spool(directory.path());
     ASSERT_TRUE(spool);
-    const std::optional<Error> error = spool->reserve(256 * 1024 + 1);
+    const std::optional<Error> error = spool->reserve(256 * 1024 + 1, 0);
     expect_storage_error(error, ENOSPC, directory.path());
     EXPECT_THAT(error->message, HasSubstr("262145 bytes"));
 
@@ -339,7 +264,7 @@ TEST(Spool, ReservedSpaceIsThereEvenIfOthersFillTheDisk) {
     const auto ours = open_spool(directory.path());
     const auto other = open_spool(directory.path());
     ASSERT_TRUE(ours && other);
-    ASSERT_EQ(ours->reserve(128 * 1024), std::nullopt);
+    ASSERT_EQ(ours->reserve(128 * 1024, 0), std::nullopt);
     for (std::uint64_t at = 0; !other->write(at, pattern(4096)); at += 4096) {
       ASSERT_LE(at, 128U * 1024);
     }
@@ -351,7 +276,7 @@ TEST(Spool, ReservingKeepsTheFileEmpty) {
   const TemporaryDirectory directory;
   const auto spool = open_spool(directory.path());
   ASSERT_TRUE(spool);
-  ASSERT_EQ(spool->reserve(1024 * 1024), std::nullopt);
+  ASSERT_EQ(spool->reserve(1024 * 1024, 0), std::nullopt);
   Bytes one(1);
   // What was only reserved cannot be read: it would be zeros that nobody sent.
   expect_storage_error(spool->read(0, one), EIO, directory.path());
@@ -362,7 +287,7 @@ TEST(Spool, ReservingMoreThanAFileCanHave) {
   const auto spool = open_spool(directory.path());
   ASSERT_TRUE(spool);
   for (const std::uint64_t size : {~std::uint64_t{0}, std::uint64_t{1} << 63}) {
-    const std::optional<Error> error = spool->reserve(size);
+    const std::optional<Error> error = spool->reserve(size, 0);
     expect_storage_error(error, EFBIG, directory.path());
     EXPECT_THAT(error->message, HasSubstr(std::to_string(size)));
   }
@@ -374,7 +299,7 @@ TEST(Spool, WithoutFallocateNothingIsPromised) {
     if (!run_with_failing_call({SYS_fallocate, error}, [&] {
           const auto spool = open_spool(directory.path());
           ASSERT_TRUE(spool);
-          EXPECT_EQ(spool->reserve(1000), std::nullopt);
+          EXPECT_EQ(spool->reserve(1000, 0), std::nullopt);
           expect_round_trip(*spool);
         })) {
       GTEST_SKIP() << "no seccomp filters here";
@@ -398,7 +323,7 @@ TEST(Spool, FailingDisk) {
             {SYS_pread64, error},
             [&] { expect_storage_error(spool->read(0, back), error, directory.path()); }) &&
         run_with_failing_call({SYS_fallocate, error}, [&] {
-          expect_storage_error(spool->reserve(100), error, directory.path());
+          expect_storage_error(spool->reserve(100, 0), error, directory.path());
         });
     if (!filtered) GTEST_SKIP() << "no seccomp filters here";
   }

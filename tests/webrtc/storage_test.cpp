@@ -1,13 +1,19 @@
 // SPDX-License-Identifier: LGPL-2.1-or-later
 //
-// Disks that fail amid an upload, or when it is read: one error, told once in each way, and nothing
-// is left. (A disk that is full, read-only or not there is in upload_errors_test.)
+// How much of a disk is taken, and what is said of one that is memory. Disks that fail amid an
+// upload, or when it is read: one error, told once in each way, and nothing is left. (A disk that
+// is full, read-only or not there is in upload_errors_test.)
 
 #include <gtest/gtest.h>
 
 #include <cerrno>
+#include <cstdint>
+#include <fcntl.h>
 #include <string>
+#include <sys/stat.h>
+#include <unistd.h>
 
+#include "core/upload_limits.h"
 #include "support/odd_directory.h"
 #include "webrtc/test_storage.h"
 #include "webrtc/upload_witness.h"
@@ -56,6 +62,74 @@ class BrokenDisk : public testing::Test {
   PeerPair pair_{{.observe_incoming = false}};
   PeerPair::Channel channel_;
 };
+
+// Of a peer that announces a large file and sends nothing more.
+TEST(Disk, IsTakenInSteps) {
+  const TemporaryDirectory directory;
+  const int fd = open(directory.path().c_str(), O_TMPFILE | O_RDWR | O_CLOEXEC, 0600);
+  ASSERT_GE(fd, 0);
+  PeerPair pair{{.observe_incoming = false}};
+  ASSERT_TRUE(pair.connect("first").channel);
+  ReceivingPipeline receiver(pair.answerer(), "spool-fd=" + std::to_string(fd));
+  receiver.play();
+  const auto channel = open_channel(pair);
+  ASSERT_TRUE(channel.channel);
+  ASSERT_TRUE(send_chunk(channel.channel.get(), 0, 8000, random_bytes(65'000)));
+  ASSERT_TRUE(eventually([&] { return receiver.stat_uint("chunks-received") == 1; }));
+  struct stat status {};
+  ASSERT_EQ(fstat(fd, &status), 0);
+  const auto taken = static_cast<std::uint64_t>(status.st_blocks) * 512;
+  EXPECT_LE(taken, kReserveStep + 1024 * 1024);
+  // The space is there, where the filesystem can do that.
+  if (fallocate(fd, FALLOC_FL_KEEP_SIZE, 0, 1) == 0) {
+    EXPECT_GE(taken, kReserveStep);
+  }
+  stop_promptly(receiver.pipeline());
+  EXPECT_EQ(close(fd), 0);
+}
+
+std::size_t warnings_about(BusLog& bus, const std::string& directory) {
+  std::size_t found = 0;
+  for (const auto& message : bus.all(GST_MESSAGE_WARNING)) {
+    GError* raw = nullptr;
+    gst_message_parse_warning(message.get(), &raw, nullptr);
+    const GErrorPtr warning(raw);
+    EXPECT_TRUE(g_error_matches(raw, GST_RESOURCE_ERROR, GST_RESOURCE_ERROR_SETTINGS));
+    if (std::string(raw->message).find("\"" + directory + "\"") != std::string::npos) ++found;
+  }
+  return found;
+}
+
+// Once for a directory, however often it starts.
+TEST(Disk, ThatIsMemoryIsWarnedOf) {
+  const TemporaryDirectory directory;
+  const int error = run_with_tmpfs(directory.path(), "size=64k", 0, [&] {
+    const auto pipeline = parse_pipeline(
+        "webrtcbin name=pc webrtcupload name=upload webrtcbin-name=pc "
+        "spool-directory=" +
+        directory.path() + " ! fakesink");
+    BusLog bus(pipeline.get());
+    for (int i = 0; i < 2; ++i) {
+      EXPECT_NE(gst_element_set_state(pipeline.get(), GST_STATE_PAUSED), GST_STATE_CHANGE_FAILURE);
+      stop_promptly(pipeline.get());
+    }
+    EXPECT_EQ(warnings_about(bus, directory.path()), 1U);
+    EXPECT_EQ(bus.count(GST_MESSAGE_ERROR), 0U);
+    // Whoever gives a file knows where that is.
+    const int fd = open(directory.path().c_str(), O_TMPFILE | O_RDWR | O_CLOEXEC, 0600);
+    ASSERT_GE(fd, 0);
+    const auto given = parse_pipeline(
+        "webrtcbin name=pc webrtcupload webrtcbin-name=pc spool-fd=" + std::to_string(fd) +
+        " spool-directory=" + directory.path() + " ! fakesink");
+    BusLog given_bus(given.get());
+    EXPECT_NE(gst_element_set_state(given.get(), GST_STATE_PAUSED), GST_STATE_CHANGE_FAILURE);
+    stop_promptly(given.get());
+    EXPECT_EQ(given_bus.count(GST_MESSAGE_WARNING), 0U);
+    EXPECT_EQ(close(fd), 0);
+  });
+  if (error == EPERM) GTEST_SKIP() << "this user may not mount";
+  ASSERT_EQ(error, 0);
+}
 
 // The kernel's own error: for the worker that stores chunks, since the thread that starts it may
 // not write either. (What it writes beyond 64 KiB has that bit in its position.)

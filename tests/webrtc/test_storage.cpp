@@ -24,7 +24,9 @@ class InterceptedStorage final : public Storage {
   InterceptedStorage(std::unique_ptr<Spool> spool, Intercept intercept)
       : spool_(std::move(spool)), intercept_(std::move(intercept)) {}
 
-  std::optional<Error> reserve(std::uint64_t size) override { return spool_->reserve(size); }
+  std::optional<Error> reserve(std::uint64_t size, std::uint64_t expected) override {
+    return spool_->reserve(size, expected);
+  }
   std::optional<Error> write(std::uint64_t position, ByteView bytes) override {
     if (auto error = intercept_({true, position, bytes.size()})) return error;
     return spool_->write(position, bytes);

@@ -30,7 +30,9 @@ class SlowSpool final : public Storage {
   SlowSpool(std::unique_ptr<Spool> spool, std::shared_ptr<Blocker> disk)
       : spool_(std::move(spool)), disk_(std::move(disk)) {}
 
-  std::optional<Error> reserve(std::uint64_t size) override { return spool_->reserve(size); }
+  std::optional<Error> reserve(std::uint64_t size, std::uint64_t expected) override {
+    return spool_->reserve(size, expected);
+  }
   std::optional<Error> write(std::uint64_t position, ByteView bytes) override {
     disk_->block();
     std::this_thread::sleep_for(std::chrono::milliseconds(50));

@@ -15,6 +15,7 @@
 #include <unistd.h>
 #include <utility>
 
+#include "core/spool.h"
 #include "core/upload_limits.h"
 #include "glib/main_context.h"
 #include "json/json.h"
@@ -81,6 +82,13 @@ class Server {
     g_message(
         "%s",
         describe_sandbox(sandbox_parts(), options_.session.sandbox, options_.isolate).c_str());
+    const std::string spool = options_.session.spool_directory.value_or(Spool::default_directory());
+    if (Spool::is_in_memory(spool)) {
+      g_warning(
+          "uploads are kept in \"%s\", whose files are in memory; --spool-directory names a "
+          "directory on a disk",
+          spool.c_str());
+    }
     output_.write(JsonWriter().set("event", "listening").set("url", http_.url()).text());
     g_main_loop_run(loop_);
     sessions_.clear();

@@ -477,8 +477,8 @@ std::optional<int> read_serve_options(int argc, char** argv, ServeOptions& optio
        "End an analysis that takes longer, also if its client asked for more (no limit)",
        "SECONDS"},
       {"spool-directory", 0, 0, G_OPTION_ARG_FILENAME, &raw.spool_directory,
-       "Where uploads are kept until they are processed, in files without a name (the system's "
-       "directory for temporary files)",
+       "Where uploads are kept until they are processed, in files without a name (what TMPDIR "
+       "says, otherwise /var/tmp)",
        "DIRECTORY"},
       {"max-sessions", 0, 0, G_OPTION_ARG_INT, &raw.max_sessions,
        "How many uploads at once; further ones are told to try later (8)", "NUMBER"},
@@ -519,7 +519,8 @@ std::optional<int> read_serve_options(int argc, char** argv, ServeOptions& optio
   if (problem.empty()) problem = convert(raw, options);
   if (!problem.empty()) return usage_error("serve", problem);
 
-  const std::string directory = options.session.spool_directory.value_or(g_get_tmp_dir());
+  const std::string directory =
+      options.session.spool_directory.value_or(Spool::default_directory());
   if (const auto spool = Spool::open(directory); !spool) {
     problem = "uploads cannot be kept: " + spool.error().message;
   }

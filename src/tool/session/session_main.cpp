@@ -162,7 +162,7 @@ void limit_process(const SessionConfig& config) {
 // The upload's file, opened while this process still may. -1 if that fails: the upload then tries
 // once more, and says what is wrong.
 int open_spool(const SessionConfig& config) {
-  const auto fd = Spool::open_file(config.spool_directory.value_or(g_get_tmp_dir()));
+  const auto fd = Spool::open_file(config.spool_directory.value_or(Spool::default_directory()));
   return fd ? fd.value() : -1;
 }
 
