@@ -29,6 +29,8 @@
  * ## Messages
  * GST_MESSAGE_PROGRESS with code "upload" tells one start, the progress, and one end: complete,
  * error or canceled.
+ * GST_MESSAGE_DURATION_CHANGED tells that the size is known, or with #webrtcupload:progressive that
+ * the estimate has changed.
  * When it has ended, an element message `application/x-webrtcupload-stats` holds the final
  * #webrtcupload:stats. A failed upload is one GST_MESSAGE_ERROR, whose details hold the string
  * `error-code`; the data channel is closed then, so that the sender notices.

@@ -248,6 +248,7 @@ bool UploadSource::start() {
     session_settings.known_state = std::exchange(last_state_, UploadState::kIdle);
     last_stats_.reset();
   }
+  told_size_ = 0;
   film_watch_ = std::make_unique<FilmWatch>(GST_ELEMENT(element_), session_settings.film,
                                             [this](const Error& error) { film_exceeds(error); });
   auto session = UploadSession::start(std::move(session_settings), std::move(upload),
@@ -575,6 +576,11 @@ void UploadSource::progressed(const UploadProgress& progress) {
   gst_element_post_message(
       GST_ELEMENT(element_),
       gst_message_new_progress(GST_OBJECT(element_), type, kProgressCode, text.c_str()));
+  if (progress.message == ProgressMessage::kComplete) {
+    tell_size(statistics.bytes);
+  } else if (!progress.error) {
+    tell_size(size());
+  }
 }
 
 void UploadSource::completed() {
@@ -591,6 +597,16 @@ void UploadSource::failing(const Error& error) {
 }
 
 void UploadSource::failed(const Error& error) { post_error(element_, error); }
+
+void UploadSource::tell_size(std::optional<std::uint64_t> size) {
+  if (!size || told_size_.exchange(*size) == *size) return;
+  // The base class has asked for the size when it started, and does not ask again.
+  GST_OBJECT_LOCK(element_);
+  element_->segment.duration = *size;
+  GST_OBJECT_UNLOCK(element_);
+  gst_element_post_message(GST_ELEMENT(element_),
+                           gst_message_new_duration_changed(GST_OBJECT(element_)));
+}
 
 void UploadSource::post_stats() {
   gst_element_post_message(GST_ELEMENT(element_),

@@ -136,6 +136,8 @@ class UploadSource final : public UploadObserver {
   // With `tells` the application is told of the upload's end, if need be.
   void end_session(bool tells);
   void film_exceeds(const Error& error);
+  // Posts that the size is another one than was told before, if it is. On the upload's thread.
+  void tell_size(std::optional<std::uint64_t> size);
   [[nodiscard]] bool may_change_settings() const;
   void post_stats();
 
@@ -157,6 +159,9 @@ class UploadSource final : public UploadObserver {
   // Which thread read last, by pulling: another one is a demuxer's that has just been plugged in.
   std::atomic<std::thread::id> reader_;
   std::atomic<bool> flushing_ = false;
+
+  // What tell_size() has told of this upload; 0 = nothing.
+  std::atomic<std::uint64_t> told_size_ = 0;
 
   // EOS has gone out.
   std::atomic<bool> ended_ = false;
