@@ -14,6 +14,19 @@ constexpr guint64 kMaxBacklogMark = 1024ULL * 1024 * 1024;
 // Durations are signed inside.
 constexpr guint64 kMaxTime = G_MAXINT64;
 
+// Values of when-full.
+enum WhenFull { kHold, kFail };
+
+GType when_full_get_type() {
+  static const GEnumValue values[] = {
+      {kHold, "The peer is held back", "hold"},
+      {kFail, "The upload fails", "fail"},
+      {0, nullptr, nullptr},
+  };
+  static const GType type = g_enum_register_static("GstWebrtcUploadWhenFull", values);
+  return type;
+}
+
 }  // namespace
 
 void add_upload_settings(SettingsProperties<UploadSource::Settings>& properties) {
@@ -133,10 +146,10 @@ void add_upload_settings(SettingsProperties<UploadSource::Settings>& properties)
   properties.add(
       g_param_spec_uint64(
           "backlog-high", "High mark of the backlog",
-          "Bytes of received messages waiting to be stored above which the peer is held back. At "
-          "16 "
-          "times as many, but not below 16 MiB, the upload fails, which can only be when the peer "
-          "cannot be held back (error overloaded)",
+          "Bytes of received messages waiting to be stored above which the peer is held back, "
+          "unless when-full says otherwise. Nothing of its connection is received then, the media "
+          "and RTCP of a call included. At 16 times as many, but not below 16 MiB, the upload "
+          "fails, which can only be when the peer is not held back (error overloaded)",
           kMinBacklogMark, kMaxBacklogMark, defaults.marks.high, kReadyFlags),
       [](auto& s) -> auto& { return s.marks.high; });
   properties.add(
@@ -145,6 +158,21 @@ void add_upload_settings(SettingsProperties<UploadSource::Settings>& properties)
           "Bytes of received messages waiting to be stored down to which the peer is held back", 0,
           kMaxBacklogMark, defaults.marks.low, kReadyFlags),
       [](auto& s) -> auto& { return s.marks.low; });
+  gst_type_mark_as_plugin_api(when_full_get_type(), GstPluginAPIFlags(0));
+  properties.add(
+      g_param_spec_enum(
+          "when-full", "When the backlog is full",
+          "What is done when messages come faster than they are stored. hold: the peer is held "
+          "back above backlog-high, and with it all media and RTCP that it sends over the same "
+          "transport. fail: for a connection that carries a call; the backlog grows, and at 16 "
+          "times backlog-high, but not below 16 MiB, the upload fails (error overloaded)",
+          when_full_get_type(), kHold, kReadyFlags),
+      [](Settings& settings, const GValue* value, GParamSpec*) {
+        settings.holds_back = g_value_get_enum(value) == kHold;
+      },
+      [](const Settings& settings, GValue* value) {
+        g_value_set_enum(value, settings.holds_back ? kHold : kFail);
+      });
   properties.add(
       g_param_spec_int("socket-buffer-size", "Socket receive buffer",
                        "SO_RCVBUF for the sockets of webrtcbin's streams, in bytes (0 = leave as "

@@ -82,7 +82,7 @@ std::function<void()> UploadConnection::plumbing(bool is_open) {
   if (holds_back_ && !wants_sockets) return nullptr;
   std::shared_ptr<GstElement> webrtcbin(this->webrtcbin());
   if (!webrtcbin) {
-    if (is_open) {
+    if (is_open && settings_.holds_back) {
       GST_WARNING("no webrtcbin is known for this data channel: its peer cannot be held back");
     }
     return nullptr;
@@ -95,11 +95,12 @@ std::function<void()> UploadConnection::plumbing(bool is_open) {
 // All of this reads properties of webrtcbin.
 void UploadConnection::plumb(UploadChannel& taken, GstElement* webrtcbin, bool is_open,
                              bool wants_sockets) {
-  auto gate = holds_back_ ? nullptr : ReceiveGate::find(webrtcbin);
+  const bool wants_gate = settings_.holds_back && !holds_back_;
+  auto gate = wants_gate ? ReceiveGate::find(webrtcbin) : nullptr;
   if (gate) {
     holds_back_ = true;
     upload_.inbox->hold_back_with(std::move(gate));
-  } else if (!holds_back_ && is_open) {
+  } else if (wants_gate && is_open) {
     GST_WARNING("%" GST_PTR_FORMAT " has no sctpdec: its peer cannot be held back",
                 static_cast<void*>(webrtcbin));
   }

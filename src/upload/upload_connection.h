@@ -23,6 +23,9 @@ class UploadConnection {
     std::string channel_label;
     // Of webrtcbin's sockets, in bytes; 0 leaves them alone.
     int socket_buffer_size = 0;
+    // Whether a peer is held back that sends faster than its messages are stored. If not, the
+    // upload fails when too many wait.
+    bool holds_back = true;
   };
 
   // `webrtcbin` may be null: there is no back-pressure then.

@@ -205,7 +205,9 @@ bool UploadSession::handle(const Inbox::Item& item) {
   } else if (const auto* overloaded = std::get_if<Inbox::Overloaded>(&item)) {
     carry_out(fail({ErrorCode::kOverloaded,
                     std::to_string(overloaded->backlog) +
-                        " bytes of messages wait to be stored and the peer cannot be held back"}));
+                        " bytes of messages wait to be stored and the peer " +
+                        (settings_.connection.holds_back ? "cannot be held back"
+                                                         : "is not to be held back")}));
   }
   return true;
 }

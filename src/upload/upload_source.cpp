@@ -208,7 +208,8 @@ bool UploadSource::start() {
     session_settings = {.limits = settings_.limits,
                         .film = settings_.film,
                         .connection = {.channel_label = settings_.channel_label,
-                                       .socket_buffer_size = settings_.socket_buffer_size},
+                                       .socket_buffer_size = settings_.socket_buffer_size,
+                                       .holds_back = settings_.holds_back},
                         .quota_interval = settings_.quota_interval,
                         .progressive = settings_.progressive,
                         .outlives_idle_peers = settings_.waits_for_peer};

@@ -41,6 +41,8 @@ class UploadSource final : public UploadObserver {
     int spool_fd = -1;
     bool progressive = false;
     Inbox::Marks marks;
+    // Of a peer whose messages come faster than they are stored.
+    bool holds_back = true;
     int socket_buffer_size = 4 * 1024 * 1024;
     // Names of factories, with commas between.
     std::string allow_elements;

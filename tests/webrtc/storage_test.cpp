@@ -15,6 +15,7 @@
 
 #include "core/upload_limits.h"
 #include "support/odd_directory.h"
+#include "webrtc/audio_call.h"
 #include "webrtc/test_storage.h"
 #include "webrtc/upload_witness.h"
 
@@ -178,6 +179,54 @@ INSTANTIATE_TEST_SUITE_P(, BrokenDiskMetByARead,
                                          Reader{"AsItComes", "progressive=true",
                                                 ReceivingPipeline::kCollectBytes}),
                          [](const auto& test_case) { return std::string(test_case.param.name); });
+
+// A disk that stands still while a call goes on over the same connection: with when-full=fail the
+// call is not held back with the upload, which fails instead.
+TEST(DiskBesideACall, FailsTheUploadAndNotTheCall) {
+  constexpr guint64 kHigh = 1 << 20;
+  constexpr std::size_t kChunk = 60'000;
+  PeerPair pair{{.observe_incoming = false}};
+  AudioCall call(pair, PeerPair::Side::kOfferer);
+  Blocker disk;
+  intercept_storage([&disk](const Access& access) -> std::optional<Error> {
+    if (access.is_write) disk.block();
+    return std::nullopt;
+  });
+  ReceivingPipeline receiver(pair.answerer(),
+                             "when-full=fail backlog-high=" + std::to_string(kHigh));
+  const UploadWitness witness(receiver.upload());
+  receiver.play();
+  const auto channel = pair.connect();
+  ASSERT_TRUE(channel.channel);
+  ASSERT_TRUE(call.goes_on());
+
+  const Bytes payload = random_bytes(kChunk);
+  const std::uint32_t total = 1000;
+  std::uint32_t sent = 0;
+  const auto send = [&](std::uint64_t bytes) {
+    for (const std::uint32_t end = sent + bytes / kChunk; sent < end; ++sent) {
+      ASSERT_TRUE(send_chunk(channel.channel.get(), sent, total, payload));
+    }
+  };
+  send(10 * kHigh);
+  ASSERT_TRUE(disk.wait_blocked());
+  ASSERT_TRUE(eventually([&] { return receiver.stat_u64("backlog") > 8 * kHigh; }))
+      << "held back at " << receiver.stat_u64("backlog");
+  EXPECT_FALSE(is_held_back(pair.answerer()));
+  EXPECT_TRUE(call.goes_on());
+  EXPECT_EQ(receiver.state(), "uploading");
+
+  send(10 * kHigh);
+  ASSERT_TRUE(eventually([&] { return receiver.stat_u64("backlog-peak") > 16 * kHigh; }));
+  disk.release();
+  const ErrorText error = receiver.wait_error();
+  EXPECT_EQ(error.code, "overloaded");
+  EXPECT_NE(error.message.find("not to be held back"), std::string::npos) << error.message;
+  EXPECT_TRUE(witness.wait_failed());
+  EXPECT_TRUE(call.goes_on()) << "it is the upload that has failed";
+  stop_promptly(receiver.pipeline());
+  intercept_storage(nullptr);
+}
 
 // A chunk that comes again is compared with what is stored.
 TEST_F(BrokenDisk, MetByAComparison) {
