@@ -19,6 +19,12 @@ GstDebugCategory* upload() {
   return category;
 }
 
+GstDebugCategory* session() {
+  static GstDebugCategory* const category =
+      make("webrtcuploadsession", "One upload: its channel, its messages and its end");
+  return category;
+}
+
 GstDebugCategory* sink() {
   static GstDebugCategory* const category =
       make("webrtcuploadsink", "Sending a file over a WebRTC data channel");

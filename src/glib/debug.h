@@ -12,6 +12,7 @@
 namespace webrtcupload::debug {
 
 [[nodiscard]] GstDebugCategory* upload();       // webrtcupload
+[[nodiscard]] GstDebugCategory* session();      // webrtcuploadsession
 [[nodiscard]] GstDebugCategory* sink();         // webrtcuploadsink
 [[nodiscard]] GstDebugCategory* result_sink();  // webrtcresultsink
 [[nodiscard]] GstDebugCategory* results();      // webrtcresults

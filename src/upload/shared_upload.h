@@ -9,6 +9,7 @@
 #include <memory>
 #include <mutex>
 #include <optional>
+#include <string>
 #include <thread>
 #include <utility>
 
@@ -31,6 +32,9 @@ struct SharedUpload {
 
   // Under the mutex: all bytes are here, and the application knows.
   [[nodiscard]] bool finished() const { return receiver->complete() && completion_told; }
+
+  // Of the element, for the log: an upload's last lines may come when the element has gone.
+  std::string name;
 
   // This and the receiver are here until they are given back.
   std::unique_ptr<Storage> storage;

@@ -7,7 +7,7 @@
 #include "glib/debug.h"
 #include "webrtc/socket_buffers.h"
 
-#define GST_CAT_DEFAULT webrtcupload::debug::upload()
+#define GST_CAT_DEFAULT webrtcupload::debug::session()
 
 namespace webrtcupload {
 
@@ -18,24 +18,42 @@ UploadConnection::UploadConnection(SharedUpload& upload, Settings settings,
 void UploadConnection::offer(GstWebRTCDataChannel* channel) {
   g_autofree char* label = nullptr;
   g_object_get(channel, "label", &label, nullptr);
-  if (settings_.channel_label != (label ? label : "")) return;
+  const char* name = upload_.name.c_str();
+  if (settings_.channel_label != (label ? label : "")) {
+    GST_DEBUG_ID(name, "channel \"%s\" left alone: the label wanted is \"%s\"", label,
+                 settings_.channel_label.c_str());
+    return;
+  }
   g_autofree char* protocol = nullptr;
   g_object_get(channel, "protocol", &protocol, nullptr);
   if (protocol && *protocol) {
-    GST_WARNING("left a channel \"%s\" alone: its protocol \"%s\" is not known", label, protocol);
+    GST_WARNING_ID(name, "channel \"%s\" left alone: its protocol \"%s\" is not known", label,
+                   protocol);
     return;
   }
-  if (this->channel()) return;
-  if (auto taken = UploadChannel::take(channel, upload_.inbox)) adopt(std::move(taken));
+  if (this->channel()) {
+    GST_DEBUG_ID(name, "channel \"%s\" left alone: this upload has a channel", label);
+    return;
+  }
+  if (auto taken = UploadChannel::take(channel, upload_.inbox)) {
+    adopt(std::move(taken));
+  } else {
+    GST_DEBUG_ID(name, "channel \"%s\" left alone: another element has it", label);
+  }
 }
 
 void UploadConnection::adopt(std::shared_ptr<UploadChannel> late) {
   {
     const std::lock_guard lock(upload_.mutex);
     // One that comes too late is let go when `late` goes out of scope, after the lock.
-    if (upload_.stopping || channel_) return;
+    if (upload_.stopping || channel_) {
+      GST_DEBUG_ID(upload_.name.c_str(), "channel \"%s\" let go: %s", late->label().c_str(),
+                   channel_ ? "another came first" : "the upload stops");
+      return;
+    }
     channel_.swap(late);
     adopted_ = true;
+    GST_INFO_ID(upload_.name.c_str(), "channel \"%s\" taken", channel_->label().c_str());
   }
   upload_.inbox->wake();
 }
@@ -44,8 +62,12 @@ bool UploadConnection::attach(GstElement* webrtcbin) {
   forget_idle_channel();
   GstPtr<GstElement> replaced = ref_gst(webrtcbin);
   const std::lock_guard lock(upload_.mutex);
-  if (upload_.receiver->state() != UploadState::kIdle || channel_) return false;
+  if (upload_.receiver->state() != UploadState::kIdle || channel_) {
+    GST_DEBUG_ID(upload_.name.c_str(), "another peer is not attached: an upload has begun");
+    return false;
+  }
   webrtcbin_.swap(replaced);
+  GST_INFO_ID(upload_.name.c_str(), "waits for a channel of another peer");
   return true;
 }
 
@@ -56,6 +78,8 @@ bool UploadConnection::forget_idle_channel(const void* gone) {
   if (gone && !channel_->is(gone)) return false;
   forgotten.swap(channel_);
   adopted_ = false;
+  GST_INFO_ID(upload_.name.c_str(), "channel \"%s\" let go before its first chunk: %s",
+              forgotten->label().c_str(), gone ? "its peer has gone" : "another peer is attached");
   return true;
 }
 
@@ -83,7 +107,8 @@ std::function<void()> UploadConnection::plumbing(bool is_open) {
   std::shared_ptr<GstElement> webrtcbin(this->webrtcbin());
   if (!webrtcbin) {
     if (is_open && settings_.holds_back) {
-      GST_WARNING("no webrtcbin is known for this data channel: its peer cannot be held back");
+      GST_WARNING_ID(upload_.name.c_str(),
+                     "no webrtcbin is known for this data channel: its peer cannot be held back");
     }
     return nullptr;
   }
@@ -101,13 +126,15 @@ void UploadConnection::plumb(UploadChannel& taken, GstElement* webrtcbin, bool i
     holds_back_ = true;
     upload_.inbox->hold_back_with(std::move(gate));
   } else if (wants_gate && is_open) {
-    GST_WARNING("%" GST_PTR_FORMAT " has no sctpdec: its peer cannot be held back",
-                static_cast<void*>(webrtcbin));
+    GST_WARNING_ID(upload_.name.c_str(),
+                   "%" GST_PTR_FORMAT " has no sctpdec: its peer cannot be held back",
+                   static_cast<void*>(webrtcbin));
   }
   if (!std::exchange(watches_connection_, true)) taken.watch_connection(webrtcbin);
   if (wants_sockets) {
     const auto granted = grow_receive_buffers(webrtcbin, settings_.socket_buffer_size);
-    GST_INFO("receive buffers: %d bytes granted", granted.value_or(0));
+    GST_INFO_ID(upload_.name.c_str(), "receive buffers: %d bytes asked for, %d granted",
+                settings_.socket_buffer_size, granted.value_or(0));
     has_sockets_ = granted.has_value();
     const std::lock_guard lock(upload_.mutex);
     socket_buffer_granted_ = granted.value_or(0);

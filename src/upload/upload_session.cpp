@@ -8,7 +8,11 @@
 #include <vector>
 
 #include "core/wire_v1.h"
+#include "glib/debug.h"
+#include "upload/upload_log.h"
 #include "upload/upload_stats.h"
+
+#define GST_CAT_DEFAULT webrtcupload::debug::session()
 
 namespace webrtcupload {
 namespace {
@@ -36,7 +40,8 @@ UploadSession::UploadSession(Settings settings, Upload upload, GstPtr<GstElement
                              UploadObserver* observer)
     : settings_(std::move(settings)),
       observer_(observer),
-      shared_{.storage = std::move(upload.storage),
+      shared_{.name = settings_.name,
+              .storage = std::move(upload.storage),
               .inbox = std::move(upload.inbox),
               .receiver = std::move(upload.receiver),
               .told_state = settings_.known_state,
@@ -57,6 +62,7 @@ std::optional<UploadSession::Upload> UploadSession::stop(bool keep, bool tells) 
   std::shared_ptr<UploadChannel> channel;
   GstPtr<GstElement> webrtcbin;
   bool unfinished;
+  const bool wanted = keep;
   {
     const std::lock_guard lock(shared_.mutex);
     shared_.stopping = true;
@@ -66,6 +72,12 @@ std::optional<UploadSession::Upload> UploadSession::stop(bool keep, bool tells) 
     keep = keep && connection_.current_channel() && !reader_.was_read() &&
            !shared_.requested_failure && state != UploadState::kError && !worker_.is_this_thread();
     tells_stop_ = tells && !keep;
+    log_stop(shared_.name, {.state = state,
+                            .has_channel = connection_.current_channel() != nullptr,
+                            .is_wanted = wanted,
+                            .was_read = reader_.was_read(),
+                            .is_failing = shared_.requested_failure.has_value(),
+                            .is_kept = keep});
     webrtcbin = ref_gst(connection_.current_webrtcbin());
   }
   shared_.changed.notify_all();
@@ -75,6 +87,9 @@ std::optional<UploadSession::Upload> UploadSession::stop(bool keep, bool tells) 
     shared_.inbox->stop_holding_back();
     if (worker_.join()) {
       if (auto upload = give_back()) return upload;
+      GST_DEBUG_ID(shared_.name.c_str(), "the channel is not kept: the upload failed meanwhile");
+    } else {
+      GST_DEBUG_ID(shared_.name.c_str(), "the channel is not kept: a handler is still running");
     }
   }
   {
@@ -183,9 +198,13 @@ bool UploadSession::handle(const Inbox::Item& item) {
     }
     plumb_connection(true);
   } else if (const auto* gone = std::get_if<Inbox::Gone>(&item)) {
+    GST_DEBUG_ID(shared_.name.c_str(), "the peer is gone: %s", gone->why.c_str());
     bool shutting_down = false;
     if (!worker_.call_out([&] { shutting_down = observer_->shutting_down(); })) return false;
-    if (shutting_down) return true;
+    if (shutting_down) {
+      GST_DEBUG_ID(shared_.name.c_str(), "no matter: the pipeline is being taken down");
+      return true;
+    }
     if (settings_.outlives_idle_peers) {
       const auto taken = connection_.channel();
       if (connection_.forget_idle_channel(gone->channel) || !taken || !taken->is(gone->channel)) {
@@ -217,6 +236,7 @@ void UploadSession::plumb_connection(bool is_open) {
 }
 
 bool UploadSession::handle_message(const Message& message) {
+  GST_LOG_ID(shared_.name.c_str(), "message of %" G_GSIZE_FORMAT " bytes", message.bytes.size());
   Action action;
   unanswered_ = false;
   {
@@ -236,6 +256,8 @@ Action UploadSession::carry_out(const Action& action) {
   } else if (const auto* failure = std::get_if<action::Fail>(&action)) {
     // The readers first, then the peer, then the application, which may take everything down.
     shared_.changed.notify_all();
+    GST_INFO_ID(shared_.name.c_str(), "failed: %s: %s", to_string(failure->error.code).data(),
+                failure->error.message.c_str());
     if (const auto taken = connection_.channel()) taken->close();
     tell_state();
     tell_end(failure->error);
@@ -248,7 +270,11 @@ Action UploadSession::carry_out(const Action& action) {
 Action UploadSession::carry_out(const action::Store& store) {
   std::optional<Error> error;
   const TimePoint begin = now();
-  if (store.reserve > 0) error = shared_.storage->reserve(store.reserve, store.expected);
+  if (store.reserve > 0) {
+    GST_DEBUG_ID(shared_.name.c_str(), "spool: room for %" G_GUINT64_FORMAT " bytes",
+                 guint64{store.reserve});
+    error = shared_.storage->reserve(store.reserve, store.expected);
+  }
   if (!error) error = shared_.storage->write(store.position, store.bytes);
   if (error) return fail(std::move(*error));
   {
@@ -285,6 +311,7 @@ Action UploadSession::carry_out(const action::Authorize& authorize) {
   std::unique_lock lock(shared_.mutex);
   // Not everybody was asked, since the element stops; or who was has stopped it.
   unanswered_ = shared_.stopping || !allowed || (*allowed && !within_quota);
+  log_answers(shared_.name, allowed, within_quota);
   if (unanswered_) return action::Nothing{};
   // The answers were about a peer that has gone meanwhile. Another one's upload is asked about
   // anew.
@@ -467,6 +494,7 @@ void UploadSession::tell_state() {
     current = shared_.receiver->state();
     if (current == shared_.told_state) return;
   }
+  GST_INFO_ID(shared_.name.c_str(), "state %s", to_string(current).data());
   worker_.call_out([this] { observer_->state_changed(); });
   {
     const std::lock_guard lock(shared_.mutex);

@@ -73,6 +73,8 @@ class UploadSession : public std::enable_shared_from_this<UploadSession> {
     Duration quota_interval{};
     // See UploadReader.
     bool progressive = false;
+    // See SharedUpload.
+    std::string name;
     // A peer that leaves before its first chunk is no failure: another one may come, see attach().
     bool outlives_idle_peers = false;
     // The state that the observer knows of, from an upload before this one.

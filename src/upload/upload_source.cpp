@@ -66,6 +66,23 @@ void on_data_channel(GstElement*, GstWebRTCDataChannel* channel,
   if (const auto target = session->lock()) target->offer(channel);
 }
 
+// With GST_DEBUG_DUMP_DOT_DIR: both pipelines as they are when the upload fails. Without elements'
+// properties, since webrtcbin's wait for its lock.
+void draw_failure(GstElement* element, GstElement* webrtcbin) {
+  constexpr auto kDetails = static_cast<GstDebugGraphDetails>(GST_DEBUG_GRAPH_SHOW_MEDIA_TYPE |
+                                                              GST_DEBUG_GRAPH_SHOW_STATES);
+  const GstPtr<GstObject> pipeline = outermost_parent(element);
+  const GstPtr<GstObject> peer = webrtcbin ? outermost_parent(webrtcbin) : nullptr;
+  const GCharPtr name(g_strdup_printf("%s-failed", GST_OBJECT_NAME(element)));
+  const GCharPtr peer_name(g_strdup_printf("%s-failed-peer", GST_OBJECT_NAME(element)));
+  if (GST_IS_BIN(pipeline.get())) {
+    GST_DEBUG_BIN_TO_DOT_FILE(GST_BIN(pipeline.get()), kDetails, name.get());
+  }
+  if (peer && peer != pipeline && GST_IS_BIN(peer.get())) {
+    GST_DEBUG_BIN_TO_DOT_FILE(GST_BIN(peer.get()), kDetails, peer_name.get());
+  }
+}
+
 GQuark source_quark() {
   static const GQuark quark = g_quark_from_static_string("webrtcupload-source");
   return quark;
@@ -112,6 +129,10 @@ void UploadSource::set_data_channel(GstWebRTCDataChannel* channel) {
       waiting_.inbox = std::make_shared<Inbox>(settings_.marks);
       waiting_.channel = UploadChannel::take(channel, waiting_.inbox);
     }
+  }
+  if (dropped.channel) {
+    GST_DEBUG_OBJECT(element_, "data-channel is set anew: \"%s\" and what came over it is let go",
+                     dropped.channel->label().c_str());
   }
   drop(std::move(dropped), webrtcbin.get());
 }
@@ -189,6 +210,7 @@ bool UploadSource::start() {
   }
   // Settings count when they change below PAUSED.
   if (running && (is_current || !may_change_settings())) {
+    GST_DEBUG_OBJECT(element_, "src is active again: the upload goes on");
     running->reader().set_flushing(false);
     return true;
   }
@@ -198,6 +220,7 @@ bool UploadSource::start() {
   if (!find_source(webrtcbin)) return false;
   if (webrtcbin) keep_channels(webrtcbin.get());
 
+  const GCharPtr name(gst_object_get_name(GST_OBJECT(element_)));
   UploadSession::Settings session_settings;
   std::string spool_directory;
   int spool_fd;
@@ -212,6 +235,7 @@ bool UploadSource::start() {
                                        .holds_back = settings_.holds_back},
                         .quota_interval = settings_.quota_interval,
                         .progressive = settings_.progressive,
+                        .name = name.get(),
                         .outlives_idle_peers = settings_.waits_for_peer};
     spool_directory =
         settings_.spool_directory.empty() ? Spool::default_directory() : settings_.spool_directory;
@@ -230,7 +254,12 @@ bool UploadSource::start() {
     }
     storage = std::move(opened.value());
     // Of a file that is given, whoever has opened it knows where it is.
-    if (spool_fd < 0) warn_of_memory(spool_directory);
+    if (spool_fd < 0) {
+      GST_DEBUG_OBJECT(element_, "spool: a nameless file in %s", spool_directory.c_str());
+      warn_of_memory(spool_directory);
+    } else {
+      GST_DEBUG_OBJECT(element_, "spool: the file with descriptor %d", spool_fd);
+    }
     return true;
   };
   if ((spool_fd < 0 || !keeps) && !make_storage()) return false;
@@ -591,6 +620,12 @@ void UploadSource::completed() {
 }
 
 void UploadSource::failing(const Error& error) {
+  GstPtr<GstElement> webrtcbin;
+  {
+    const std::lock_guard lock(session_mutex_);
+    webrtcbin = ref_gst(webrtcbin_.get());
+  }
+  draw_failure(GST_ELEMENT(element_), webrtcbin.get());
   post_stats();
   const GErrorPtr gerror(g_error_new_literal(GST_WEBRTC_UPLOAD_ERROR, static_cast<int>(error.code),
                                              error.message.c_str()));

@@ -4,7 +4,10 @@
 
 #include <utility>
 
+#include "glib/debug.h"
 #include "glib/elements_made_by.h"
+
+#define GST_CAT_DEFAULT webrtcupload::debug::session()
 
 namespace webrtcupload {
 
@@ -26,11 +29,14 @@ void ReceiveGate::close() {
   const auto mask = static_cast<GstPadProbeType>(
       GST_PAD_PROBE_TYPE_BLOCK | GST_PAD_PROBE_TYPE_BUFFER | GST_PAD_PROBE_TYPE_BUFFER_LIST);
   // Without a callback the probe blocks for as long as it exists.
+  GST_DEBUG_OBJECT(pad_.get(), "gate closed: the peer is held back");
   probe_ = gst_pad_add_probe(pad_.get(), mask, nullptr, nullptr, nullptr);
 }
 
 void ReceiveGate::open() {
-  if (probe_) gst_pad_remove_probe(pad_.get(), std::exchange(probe_, 0));
+  if (!probe_) return;
+  gst_pad_remove_probe(pad_.get(), std::exchange(probe_, 0));
+  GST_DEBUG_OBJECT(pad_.get(), "gate open");
 }
 
 }  // namespace webrtcupload
