@@ -4,8 +4,8 @@
 
 #include <algorithm>
 #include <cstddef>
-#include <deque>
 #include <mutex>
+#include <unordered_set>
 #include <utility>
 #include <vector>
 
@@ -15,9 +15,9 @@
 namespace webrtcupload {
 namespace {
 
-// As many of those that have closed are kept at least. What webrtcbin still does with one, it does
-// on one thread, in the order in which it was caused; so that is over when many others have been
-// opened since.
+// As many of those that have closed are kept. What webrtcbin still does with one, it does on one
+// thread, in the order in which it was caused; so that is over when many others have been opened
+// since.
 constexpr std::size_t kKept = 256;
 
 bool is_channel_bin(GstElement* element) {
@@ -30,6 +30,36 @@ bool has_parent(GstElement* element) {
   GST_OBJECT_UNLOCK(element);
   return found;
 }
+
+// A channel, and the bins with which webrtcbin sends and receives for it.
+struct ChannelParts {
+  // Null for bins that were there before the keeping began.
+  GObjectPtr<GstWebRTCDataChannel> channel;
+  std::vector<GstPtr<GstElement>> bins;
+  // Told before webrtcbin adds its bins, which are then the next two.
+  bool awaits_bins = false;
+
+  // What webrtcbin does not let go of by itself when the channel closes (1.22), it has to be rid
+  // of: its thread that sends for the channel would stay.
+  [[nodiscard]] bool needs_stop() const {
+    return channel &&
+           std::ranges::any_of(bins, [](const auto& bin) { return has_parent(bin.get()); });
+  }
+  [[nodiscard]] bool is_over() const {
+    if (channel) return ready_state(channel.get()) == GST_WEBRTC_DATA_CHANNEL_STATE_CLOSED;
+    return std::ranges::none_of(bins, [](const auto& bin) { return has_parent(bin.get()); });
+  }
+  // Waits for the threads of the bins.
+  void stop() {
+    for (const auto& bin : bins) {
+      gst_element_set_locked_state(bin.get(), TRUE);
+      gst_element_set_state(bin.get(), GST_STATE_NULL);
+      const GstPtr<GstObject> parent(gst_object_get_parent(GST_OBJECT(bin.get())));
+      if (parent) gst_bin_remove(GST_BIN(parent.get()), bin.get());
+    }
+  }
+};
+using AllParts = std::vector<ChannelParts>;
 
 // Belongs to a webrtcbin, as data of the object.
 class Kept {
@@ -59,48 +89,71 @@ class Kept {
   }
 
   void add(GstElement* bin) {
-    std::vector<GstPtr<GstElement>> dropped;  // Let go after the lock.
     const std::lock_guard lock(mutex_);
-    if (std::ranges::any_of(bins_, [&](const auto& kept) { return kept.get() == bin; })) return;
-    bins_.push_back(ref_gst(bin));
-    // Each channel has two. One that webrtcbin still has is not for us to let go of.
-    while (bins_.size() > 2 * kKept) {
-      const auto left =
-          std::ranges::find_if(bins_, [](const auto& kept) { return !has_parent(kept.get()); });
-      if (left == bins_.end()) break;
-      dropped.push_back(std::move(*left));
-      bins_.erase(left);
-      bins_leave_ = true;
+    if (!known_.insert(bin).second) return;
+    if (!parts_.empty() && parts_.back().awaits_bins) {
+      auto& bins = parts_.back().bins;
+      bins.push_back(ref_gst(bin));
+      parts_.back().awaits_bins = bins.size() < 2;
+    } else {
+      parts_.emplace_back().bins.push_back(ref_gst(bin));
     }
   }
 
-  void add(GstWebRTCDataChannel* channel) {
-    std::vector<GObjectPtr<GstWebRTCDataChannel>> dropped;
+  // What is not kept any longer, for the caller to let go of.
+  [[nodiscard]] AllParts add(GstWebRTCDataChannel* channel, bool awaits_bins) {
+    AllParts over;
     const std::lock_guard lock(mutex_);
-    if (std::ranges::any_of(channels_, [&](const auto& kept) { return kept.get() == channel; })) {
-      return;
-    }
-    channels_.push_back(ref_gobject(channel));
-    while (bins_leave_ && channels_.size() > kKept) {
-      const auto closed = std::ranges::find_if(channels_, [](const auto& kept) {
-        return ready_state(kept.get()) == GST_WEBRTC_DATA_CHANNEL_STATE_CLOSED;
-      });
-      if (closed == channels_.end()) break;
-      dropped.push_back(std::move(*closed));
-      channels_.erase(closed);
-    }
+    if (!known_.insert(channel).second) return over;
+    parts_.push_back({.channel = ref_gobject(channel), .awaits_bins = awaits_bins});
+    if (parts_.size() >= next_look_) over = sweep();
+    return over;
   }
 
  private:
+  // Looks at all of them, but only once for each kKept new ones.
+  AllParts sweep() {
+    AllParts over;
+    std::vector<char> is_over(parts_.size());
+    std::ranges::transform(parts_, is_over.begin(),
+                           [](const auto& part) { return part.is_over(); });
+    auto closed = static_cast<std::size_t>(std::ranges::count(is_over, 1));
+    AllParts left;
+    for (std::size_t i = 0; i < parts_.size(); ++i) {
+      const bool goes = is_over[i] && closed > kKept;
+      if (goes) {
+        --closed;
+        known_.erase(parts_[i].channel.get());
+        for (const auto& bin : parts_[i].bins) known_.erase(bin.get());
+      }
+      (goes ? over : left).push_back(std::move(parts_[i]));
+    }
+    parts_ = std::move(left);
+    next_look_ = parts_.size() + kKept;
+    return over;
+  }
+
   // Taken below webrtcbin's locks. With it held only a channel's getters are called.
   std::mutex mutex_;
   bool begun_ = false;
-  // Whether webrtcbin lets go of a closed channel's bins. While it has them, they may call the
-  // channel.
-  bool bins_leave_ = false;
-  std::deque<GstPtr<GstElement>> bins_;
-  std::deque<GObjectPtr<GstWebRTCDataChannel>> channels_;
+  // In the order in which they came, and the addresses of all that is in there.
+  AllParts parts_;
+  std::unordered_set<const void*> known_;
+  std::size_t next_look_ = 2 * kKept;
 };
+
+void keep(GstElement* webrtcbin, GstWebRTCDataChannel* channel, bool awaits_bins) {
+  AllParts over = Kept::of(webrtcbin).add(channel, awaits_bins);
+  std::erase_if(over, [](const ChannelParts& parts) { return !parts.needs_stop(); });
+  if (over.empty()) return;
+  // Not here: under webrtcbin's locks nobody waits for its threads.
+  gst_element_call_async(
+      webrtcbin,
+      [](GstElement*, gpointer parts) {
+        for (ChannelParts& one : *static_cast<AllParts*>(parts)) one.stop();
+      },
+      new AllParts(std::move(over)), [](gpointer parts) { delete static_cast<AllParts*>(parts); });
+}
 
 void keep_bins_in(GstBin* bin, Kept& kept) {
   GstIterator* iterator = gst_bin_iterate_recurse(bin);
@@ -130,17 +183,19 @@ void keep_channels(GstElement* webrtcbin) {
   }
   // The former for a channel of either side before it is used, the latter where a bin that wraps a
   // webrtcbin does not forward that.
-  const auto keep =
-      G_CALLBACK(+[](GstElement* of, GstWebRTCDataChannel* channel) { keep_channel(of, channel); });
-  for (const char* signal : {"prepare-data-channel", "on-data-channel"}) {
-    if (g_signal_lookup(signal, G_OBJECT_TYPE(webrtcbin)) != 0) {
-      g_signal_connect(webrtcbin, signal, keep, nullptr);
-    }
+  if (g_signal_lookup("prepare-data-channel", G_OBJECT_TYPE(webrtcbin)) != 0) {
+    g_signal_connect(
+        webrtcbin, "prepare-data-channel",
+        G_CALLBACK(+[](GstElement* of, GstWebRTCDataChannel* channel) { keep(of, channel, true); }),
+        nullptr);
+  }
+  if (g_signal_lookup("on-data-channel", G_OBJECT_TYPE(webrtcbin)) != 0) {
+    g_signal_connect(webrtcbin, "on-data-channel", G_CALLBACK(keep_channel), nullptr);
   }
 }
 
 void keep_channel(GstElement* webrtcbin, GstWebRTCDataChannel* channel) {
-  Kept::of(webrtcbin).add(channel);
+  keep(webrtcbin, channel, false);
 }
 
 void close_channel(GstWebRTCDataChannel* channel) {
