@@ -56,7 +56,6 @@ using webrtcupload::UploadServer;
 namespace {
 
 constexpr const char* kDefaultAddress = "127.0.0.1";
-constexpr const char* kDefaultAllowedOrigins = "*";
 constexpr guint kDefaultPort = 8080;
 constexpr guint kLastPort = 65535;
 constexpr GstClockTime kDefaultConnectTimeout = 30 * GST_SECOND;
@@ -71,7 +70,7 @@ struct ServerState {
   guint max_udp_port = kLastPort;
   std::string announce_address;
   std::string api_key;
-  std::string allowed_origins = kDefaultAllowedOrigins;
+  std::string allowed_origins;
   GstClockTime connect_timeout = kDefaultConnectTimeout;
   guint actual_port = 0;  // While it listens.
   std::string url;
@@ -286,7 +285,8 @@ bool start_server(GstWebrtcUploadServer* self) {
       !read_announced(self, announced, settings)) {
     return false;
   }
-  if (const std::string wrong = settings.origins.add_list(origins); !wrong.empty()) {
+  const std::string wrong = origins.empty() ? "" : settings.origins.add_list(origins);
+  if (!wrong.empty()) {
     GST_ELEMENT_ERROR(self, RESOURCE, SETTINGS,
                       ("The property \"allowed-origins\": %s.", wrong.c_str()), (nullptr));
     return false;
@@ -386,7 +386,7 @@ static void gst_webrtc_upload_server_set_property(GObject* object, guint id, con
       state.api_key = text();
       break;
     case PROP_ALLOWED_ORIGINS:
-      state.allowed_origins = g_value_get_string(value) ? text() : kDefaultAllowedOrigins;
+      state.allowed_origins = text();
       break;
     case PROP_CONNECT_TIMEOUT:
       state.connect_timeout = g_value_get_uint64(value);
@@ -428,7 +428,7 @@ static void gst_webrtc_upload_server_get_property(GObject* object, guint id, GVa
       set_text(state.announce_address);
       break;
     case PROP_ALLOWED_ORIGINS:
-      g_value_set_string(value, state.allowed_origins.c_str());
+      set_text(state.allowed_origins);
       break;
     case PROP_CONNECT_TIMEOUT:
       g_value_set_uint64(value, state.connect_timeout);
@@ -504,11 +504,12 @@ static void install_properties(GObjectClass* object_class) {
                                                    GST_PARAM_MUTABLE_READY)));
   g_object_class_install_property(
       object_class, PROP_ALLOWED_ORIGINS,
-      g_param_spec_string("allowed-origins", "Allowed origins",
-                          "Web pages that may use this server, as scheme://host[:port] with commas "
-                          "between; pages of other origins are refused then, but for its own. * = "
-                          "all pages may. Programs are not concerned",
-                          kDefaultAllowedOrigins, kText));
+      g_param_spec_string(
+          "allowed-origins", "Allowed origins",
+          "Web pages that may use this server beside its own, as "
+          "scheme://host[:port] with commas between; none: only its own. Pages of "
+          "other origins are refused. * = all pages may. Programs are not concerned",
+          nullptr, kText));
   g_object_class_install_property(
       object_class, PROP_CONNECT_TIMEOUT,
       g_param_spec_uint64("connect-timeout", "Connect timeout",

@@ -1,7 +1,9 @@
 // SPDX-License-Identifier: LGPL-2.1-or-later
 //
 // Which web pages may use a server. A browser says in a request's Origin header (RFC 6454) whose
-// page it comes from, and no page can make it lie; programs send no such header.
+// page it comes from, and no page can make it lie; programs send no such header. Nobody's pages may
+// until something has been added: a server on this machine is within reach of every page that a
+// browser here shows. Its own page is not this class's business; see own_origin().
 
 #pragma once
 
@@ -19,8 +21,8 @@ class AllowedOrigins {
   // The same for several with commas between them.
   [[nodiscard]] std::string add_list(std::string_view text);
 
-  // Every page: what holds until something has been added, too.
-  [[nodiscard]] bool all() const { return all_ || origins_.empty(); }
+  // Every page.
+  [[nodiscard]] bool all() const { return all_; }
   // Whether a page of this origin may, as the header has it.
   [[nodiscard]] bool lists(std::string_view origin) const;
 
@@ -40,7 +42,7 @@ enum class OwnOrigin {
   // By an IP address or as "localhost".
   kYes,
   // By a name. A page of anybody's domain gets here by letting its name lead to this machine (DNS
-  // rebinding), so this alone proves nothing.
+  // rebinding), so this alone proves nothing about the page.
   kByName,
 };
 [[nodiscard]] OwnOrigin own_origin(std::string_view origin, std::string_view host);

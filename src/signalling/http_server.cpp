@@ -423,6 +423,7 @@ struct HttpServer::Impl {
     if (!origin || options.origins.lists(*origin)) return std::nullopt;
     const OwnOrigin own = own_origin(*origin, all_of_header(request, "Host").value_or(""));
     if (own == OwnOrigin::kYes) return std::nullopt;
+    if (own == OwnOrigin::kByName && options.keys_required) return std::nullopt;
     const std::string page = normal_origin(*origin);
     HttpError error{403, "Forbidden", "Pages of " + page + " may not use this server.", {}};
     if (page.empty()) error.message = "The request's Origin header is not an origin.";

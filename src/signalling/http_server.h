@@ -35,6 +35,9 @@ struct HttpServerOptions {
   std::chrono::milliseconds request_timeout{10000};
   // Requests of other pages are refused, but for those of the server's own. See own_origin().
   AllowedOrigins origins;
+  // Every request that changes something has to show a key. Then the server's own page may use it
+  // under any name: a page that only lets its name lead here has no key.
+  bool keys_required = false;
   // What somebody with this key, or none, is told who asks for the options of kUploadPath (RFC
   // 9725, 4.6). Unset: nothing.
   std::function<std::vector<IceServer>(const std::optional<std::string>& bearer_token)> ice_servers;

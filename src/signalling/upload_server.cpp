@@ -42,6 +42,7 @@ class UploadServer::Worker : public std::enable_shared_from_this<Worker> {
         http_({.address = settings_.address,
                .port = settings_.port,
                .origins = settings_.origins,
+               .keys_required = !settings_.api_key.empty(),
                // Credentials are for those who have shown the key.
                .ice_servers =
                    [this](const std::optional<std::string>& key) {

@@ -77,10 +77,12 @@ const median = (values) => values.toSorted((a, b) => a - b)[values.length >> 1];
 await new Promise((resolve) => {
   files.listen(0, '127.0.0.1', resolve);
 });
-const server = await Server.start('fakesink sync=false', ['--max-size', String(size)]);
+const origin = `http://127.0.0.1:${files.address().port}`;
+const options = ['--max-size', String(size), '--allow-origin', origin];
+const server = await Server.start('fakesink sync=false', options);
 const browser = await launchBrowser();
 const page = await browser.context.newPage();
-await page.goto(`http://127.0.0.1:${files.address().port}/`);
+await page.goto(`${origin}/`);
 
 const seconds = Object.fromEntries(Object.keys(clients).map((name) => [name, []]));
 let sessions = 0;

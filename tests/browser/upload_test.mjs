@@ -64,7 +64,7 @@ export class Tab {
 // A test with a server and a tab of its own, neither of which it may leave anything behind in.
 export function uploadTest(name, { pipeline = support.ANALYSE, options = [] }, body) {
   test(name, async () => {
-    const server = await Server.start(pipeline, options);
+    const server = await Server.start(pipeline, ['--allow-origin', pageUrl, ...options]);
     let tab;
     try {
       tab = await Tab.open();

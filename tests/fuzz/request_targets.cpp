@@ -149,7 +149,7 @@ std::string check_origin_input(ByteView input) {
       return wrong;
     }
   }
-  if (!added && !allowed.all()) return "a list of nothing that keeps pages out";
+  if (!added && (allowed.all() || allowed.lists(origin))) return "a list of nothing that lets in";
   AllowedOrigins alone;
   if (alone.add(origin).empty() && !alone.all() && !alone.lists(origin))
     return "what was listed is not";

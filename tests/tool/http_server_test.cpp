@@ -29,6 +29,12 @@ using ::testing::HasSubstr;
 using ::testing::Not;
 using ::testing::StartsWith;
 
+AllowedOrigins every_page() {
+  AllowedOrigins origins;
+  EXPECT_EQ(origins.add("*"), "");
+  return origins;
+}
+
 // For what a test must not depend on: longer than any test.
 constexpr std::chrono::hours kNever{24};
 
@@ -75,7 +81,7 @@ class HttpServerTest : public ::testing::Test {
 };
 
 TEST_F(HttpServerTest, HandsOverTheBodyAndRepliesInJson) {
-  serve({});
+  serve({.origins = every_page()});
   const std::string reply = http_exchange(port_, post("{\"a\":1}"));
   EXPECT_THAT(reply, StartsWith("HTTP/1.1 200"));
   EXPECT_THAT(reply, HasSubstr("Content-Type: application/json"));
@@ -93,7 +99,7 @@ TEST_F(HttpServerTest, ReadsTheBearerToken) {
 }
 
 TEST_F(HttpServerTest, Preflight) {
-  serve({});
+  serve({.origins = every_page()});
   const std::string reply = http_exchange(
       port_,
       "OPTIONS /initialise_webrtc_worker HTTP/1.1\r\nHost: x\r\nOrigin: http://page\r\n"
@@ -131,10 +137,11 @@ TEST_F(HttpServerTest, OtherPathsAndMethods) {
 }
 
 TEST_F(HttpServerTest, AsksForAndDeletesWhatIsBelowSessions) {
-  serve({}, [](const HttpRequest& request, const HttpResponder& responder) {
+  const auto name = [](const HttpRequest& request, const HttpResponder& responder) {
     responder.reply_json(
         200, request.method + " " + request.path + " " + request.bearer_token.value_or("none"));
-  });
+  };
+  serve({.origins = every_page()}, name);
   EXPECT_THAT(http_exchange(port_,
                             "DELETE /sessions/abc HTTP/1.1\r\nHost: x\r\n"
                             "Authorization: Bearer k\r\n\r\n"),
@@ -151,7 +158,7 @@ TEST_F(HttpServerTest, AsksForAndDeletesWhatIsBelowSessions) {
 
 TEST_F(HttpServerTest, EveryStatusHasItsPhraseAndPagesSeeTheHeaders) {
   unsigned status = 0;
-  serve({}, [&](const HttpRequest&, const HttpResponder& responder) {
+  serve({.origins = every_page()}, [&](const HttpRequest&, const HttpResponder& responder) {
     responder.fail({status, "T", "M", {}}, {{"Retry-After", "7"}, {"Location", "/sessions/1"}});
   });
   for (const auto& [number, phrase] :

@@ -92,14 +92,16 @@ TEST(Origins, WhatIsNoneIsRefusedWithTheReason) {
     EXPECT_THAT(problem, HasSubstr(reason)) << text;
     EXPECT_THAT(problem, HasSubstr("is no origin (scheme://host[:port])"));
     EXPECT_EQ(normal_origin(text), "") << text;
-    EXPECT_TRUE(origins.all()) << "nothing was added";
+    EXPECT_FALSE(origins.all() || origins.lists("https://any.example")) << "nothing was added";
   }
   EXPECT_THAT(AllowedOrigins().add("https://" + std::string(300, 'a')), HasSubstr("neither"));
 }
 
 TEST(Origins, AreComparedInThatForm) {
   AllowedOrigins origins;
-  EXPECT_TRUE(origins.lists("https://anything.example"));
+  for (const char* any : {"https://anything.example", "https://example.org", "null", "", "*"}) {
+    EXPECT_FALSE(origins.lists(any)) << any << " of none";
+  }
   ASSERT_EQ(origins.add("https://Example.org:443"), "");
   EXPECT_FALSE(origins.all());
   for (const char* same :
@@ -169,8 +171,9 @@ TEST(Origins, TheServersOwnIsTheHostThatWasAsked) {
 class ServeOrigins : public ::testing::Test {
  protected:
   // Its sessions' clients do not connect; tests end them, and not the clock.
-  void serve(const std::vector<std::string>& origins) {
+  void serve(const std::vector<std::string>& origins, const std::vector<std::string>& more = {}) {
     std::vector<std::string> arguments = {"--connect-timeout", "600", "--max-sessions", "1"};
+    arguments.insert(arguments.end(), more.begin(), more.end());
     for (const std::string& origin : origins) {
       arguments.insert(arguments.end(), {"--allow-origin", origin});
     }
@@ -198,13 +201,60 @@ class ServeOrigins : public ::testing::Test {
   std::unique_ptr<Server> server_;
 };
 
-TEST_F(ServeOrigins, WithoutAListEveryPageMay) {
+// Every page that a browser on this machine shows is within reach of the server.
+TEST_F(ServeOrigins, WithoutAListNoPageButItsOwnMay) {
   serve({});
-  const std::string reply = ask("OPTIONS", "/upload", from("https://any.example"));
-  EXPECT_THAT(reply,
+  for (const char* origin : {"https://any.example", "http://localhost:1", "null", "nonsense"}) {
+    EXPECT_THAT(ask("POST", "/initialise_webrtc_worker", from(origin), offer()),
+                StartsWith("HTTP/1.1 403 Forbidden\r\n"))
+        << origin;
+    EXPECT_THAT(ask("GET", "/limits", from(origin)), StartsWith("HTTP/1.1 403")) << origin;
+    // As Chromium asks before a page of the internet may talk to this machine.
+    const std::string preflight = ask("OPTIONS", "/upload",
+                                      from(origin) +
+                                          "Access-Control-Request-Method: POST\r\n"
+                                          "Access-Control-Request-Private-Network: true\r\n");
+    EXPECT_THAT(preflight, AllOf(StartsWith("HTTP/1.1 403"), HasSubstr("\r\nVary: Origin\r\n"),
+                                 Not(HasSubstr("Access-Control-Allow-"))))
+        << origin;
+  }
+  // A name that leads here, and no key that its page would have to show.
+  EXPECT_THAT(ask("POST", "/initialise_webrtc_worker",
+                  "Host: evil.example:8080\r\nOrigin: http://evil.example:8080\r\n", offer()),
+              StartsWith("HTTP/1.1 403"));
+  // None of them has taken the only place.
+  EXPECT_THAT(ask("POST", "/initialise_webrtc_worker", from("http://" + address()), offer()),
+              StartsWith("HTTP/1.1 200"));
+  const std::string program = ask("GET", "/limits", "Host: " + address() + "\r\n");
+  EXPECT_THAT(program, AllOf(StartsWith("HTTP/1.1 200"), HasSubstr("\r\nVary: Origin\r\n"),
+                             Not(HasSubstr("Access-Control-Allow-Origin"))));
+}
+
+TEST_F(ServeOrigins, EveryPageMayIfThatIsSaid) {
+  serve({"*"});
+  EXPECT_THAT(ask("OPTIONS", "/upload",
+                  from("https://any.example") + "Access-Control-Request-Private-Network: true\r\n"),
               AllOf(StartsWith("HTTP/1.1 204"), HasSubstr("\r\nAccess-Control-Allow-Origin: *\r\n"),
+                    HasSubstr("\r\nAccess-Control-Allow-Private-Network: true\r\n"),
                     Not(HasSubstr("\r\nVary:"))));
   EXPECT_THAT(ask("GET", "/limits", from("nonsense")), StartsWith("HTTP/1.1 200"));
+  EXPECT_THAT(ask("POST", "/initialise_webrtc_worker", from("https://any.example"), offer()),
+              StartsWith("HTTP/1.1 200"));
+}
+
+// Such a page has no key; the server's own, called by its name, has the one that its person types.
+TEST_F(ServeOrigins, ItsOwnPageMayUnderAnyNameWhereKeysAreAskedFor) {
+  serve({}, {"--api-key", "sesame"});
+  const std::string named = "Host: box.example:8080\r\nOrigin: http://box.example:8080\r\n";
+  EXPECT_THAT(ask("POST", "/initialise_webrtc_worker", named, offer()), StartsWith("HTTP/1.1 401"));
+  EXPECT_THAT(ask("POST", "/initialise_webrtc_worker",
+                  "Host: box.example:8080\r\nOrigin: http://other.example:8080\r\n"
+                  "Authorization: Bearer sesame\r\n",
+                  offer()),
+              StartsWith("HTTP/1.1 403"));
+  EXPECT_THAT(
+      ask("POST", "/initialise_webrtc_worker", named + "Authorization: Bearer sesame\r\n", offer()),
+      StartsWith("HTTP/1.1 200"));
 }
 
 TEST_F(ServeOrigins, AListedPageMayAndIsNamed) {

@@ -848,9 +848,9 @@ TEST_F(ServerElement, WhatIsNoListOfOriginsIsAnError) {
   make("", "fakesink");
   char* value = nullptr;
   g_object_get(server_.get(), "allowed-origins", &value, nullptr);
-  EXPECT_STREQ(value, "*");
+  EXPECT_EQ(value, nullptr);
   g_free(value);
-  for (const char* wrong : {"", "https://a.example,", "https://a.example/"}) {
+  for (const char* wrong : {" ", "https://a.example,", "https://a.example/"}) {
     g_object_set(server_.get(), "allowed-origins", wrong, nullptr);
     EXPECT_EQ(gst_element_set_state(pipeline_.get(), GST_STATE_PLAYING), GST_STATE_CHANGE_FAILURE);
     const auto error = bus_->wait(GST_MESSAGE_ERROR);
@@ -859,10 +859,44 @@ TEST_F(ServerElement, WhatIsNoListOfOriginsIsAnError) {
                 AllOf(HasSubstr("\"allowed-origins\""), HasSubstr("is no origin")));
     gst_element_set_state(pipeline_.get(), GST_STATE_NULL);
   }
-  g_object_set(server_.get(), "allowed-origins", nullptr, nullptr);
-  play();
+  // As it was.
+  for (const char* none : {"", static_cast<const char*>(nullptr)}) {
+    g_object_set(server_.get(), "allowed-origins", none, nullptr);
+    g_object_get(server_.get(), "allowed-origins", &value, nullptr);
+    EXPECT_EQ(value, nullptr);
+    g_free(value);
+  }
+}
+
+TEST_F(ServerElement, WithoutAListNoPageButItsOwnMay) {
+  start("", "fakesink");
+  const std::string own = "127.0.0.1:" + std::to_string(port());
+  const auto preflight = [this](const std::string& host, const std::string& origin) {
+    return test::http_exchange(port(), "OPTIONS /upload HTTP/1.1\r\nHost: " + host +
+                                           "\r\nOrigin: " + origin +
+                                           "\r\nAccess-Control-Request-Private-Network: true"
+                                           "\r\n\r\n");
+  };
+  for (const char* page : {"https://any.example", "null", "y"}) {
+    EXPECT_THAT(preflight(own, page), AllOf(::testing::StartsWith("HTTP/1.1 403"),
+                                            ::testing::Not(HasSubstr("Access-Control-Allow-"))));
+  }
+  EXPECT_THAT(preflight(own, "http://" + own), ::testing::StartsWith("HTTP/1.1 204"));
+  EXPECT_THAT(preflight("evil.example", "http://evil.example"),
+              ::testing::StartsWith("HTTP/1.1 403"));
+}
+
+TEST_F(ServerElement, EveryPageMayIfThatIsSaid) {
+  start("allowed-origins=*", "fakesink");
   EXPECT_THAT(test::http_exchange(port(), "GET /limits HTTP/1.1\r\nHost: x\r\nOrigin: y\r\n\r\n"),
               HasSubstr("\r\nAccess-Control-Allow-Origin: *\r\n"));
+}
+
+TEST_F(ServerElement, WithAKeyItsOwnPageMayUnderAnyName) {
+  start("api-key=sesame", "fakesink");
+  EXPECT_THAT(test::http_exchange(
+                  port(), "GET /limits HTTP/1.1\r\nHost: box\r\nOrigin: http://box\r\n\r\n"),
+              ::testing::StartsWith("HTTP/1.1 200"));
 }
 
 }  // namespace

@@ -119,6 +119,7 @@ class Server {
 
   HttpServerOptions http_options() {
     HttpServerOptions http = options_.http;
+    http.keys_required = !options_.keys.empty();
     // Credentials are for those who have shown a key. What the hook would say is asked with an
     // offer.
     http.ice_servers = [this](const std::optional<std::string>& key) {

@@ -402,8 +402,9 @@ std::optional<int> read_serve_options(int argc, char** argv, ServeOptions& optio
       {"api-key-file", 0, 0, G_OPTION_ARG_FILENAME, &raw.api_key_file,
        "Keys that clients may present, one a line; read again on SIGHUP", "FILE"},
       {"allow-origin", 0, 0, G_OPTION_ARG_STRING_ARRAY, &raw.allowed_origins,
-       "Web pages that may use this server: scheme://host[:port]; can be given more than once. "
-       "Pages of other origins are refused then, but for its own (*: all may)",
+       "Web pages that may use this server beside its own: scheme://host[:port], or * for all; can "
+       "be given more than once. Pages of other origins are refused; programs are not concerned "
+       "(none)",
        "ORIGIN"},
       {"auth-hook", 0, 0, G_OPTION_ARG_STRING, &raw.auth_hook,
        "Ask there, with a POST of JSON, what a client may do", "URL"},
