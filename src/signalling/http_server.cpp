@@ -5,17 +5,13 @@
 #include <libsoup/soup.h>
 
 #include <algorithm>
-#include <cerrno>
 #include <iterator>
-#include <map>
 #include <string_view>
-#include <sys/socket.h>
 #include <utility>
 
 #include "glib/glib_ptr.h"
-#include "glib/main_context.h"
-#include "signalling/request_framing.h"
-#include "signalling/request_stream.h"
+#include "signalling/http_connections.h"
+#include "signalling/http_pending.h"
 #include "signalling/whip.h"
 #include "web/web_file.h"
 
@@ -23,7 +19,6 @@ namespace webrtcupload {
 
 namespace {
 
-constexpr const char* kJson = "application/json";
 constexpr const char* kAllowOrigin = "Access-Control-Allow-Origin";
 
 std::string header(SoupMessageHeaders* headers, const char* name) {
@@ -33,250 +28,18 @@ std::string header(SoupMessageHeaders* headers, const char* name) {
 
 }  // namespace
 
-// A message that waits for its reply. `message` is null once it was replied to or went away.
-struct HttpResponder::Pending {
-  GObjectPtr<SoupServerMessage> message;
-  std::function<void()> on_gone;
-  // Told once that there is a reply.
-  std::function<void()> on_reply;
-  // libsoup does not look at a connection while its message is paused; this does.
-  GSource* watch = nullptr;
-
-  ~Pending() {
-    reply(500, kJson, HttpError{500, "InternalError", "No reply was made.", {}}.body(), {});
-  }
-
-  void reply(unsigned status, const char* content_type, std::string_view body,
-             const HttpHeaders& more) {
-    stop_watching();
-    on_gone = nullptr;
-    const auto to = std::exchange(message, nullptr);
-    const auto tell = std::exchange(on_reply, nullptr);
-    if (!to) return;
-    if (tell) tell();
-    soup_server_message_set_status(to.get(), status, reason_phrase(status));
-    SoupMessageHeaders* headers = soup_server_message_get_response_headers(to.get());
-    for (const auto& [name, value] : more) {
-      soup_message_headers_replace(headers, name.c_str(), value.c_str());
-    }
-    soup_server_message_set_response(to.get(), body.empty() ? nullptr : content_type,
-                                     SOUP_MEMORY_COPY, body.data(), body.size());
-    soup_server_message_unpause(to.get());
-  }
-
-  // Without `connected` the message has no connection any more that would take a reply.
-  void gone(bool connected) {
-    const auto notify = std::exchange(on_gone, nullptr);
-    if (!connected) message.reset();
-    // Whoever only closed its sending half, which is as rare as it is legal, can read why.
-    const HttpError error{503, "ClientGone", "The client ended its side of the connection.", {}};
-    reply(error.status, kJson, error.body(), {});
-    if (notify) notify();
-  }
-
-  void stop_watching() {
-    if (GSource* source = std::exchange(watch, nullptr)) {
-      g_source_destroy(source);
-      g_source_unref(source);
-    }
-  }
-
-  static void start_watching(const std::shared_ptr<Pending>& self, GSocket* socket) {
-    self->watch = g_socket_create_source(
-        socket, static_cast<GIOCondition>(G_IO_IN | G_IO_HUP | G_IO_ERR), nullptr);
-    g_source_set_callback(
-        self->watch, G_SOURCE_FUNC(+[](GSocket* of, GIOCondition, gpointer data) -> gboolean {
-          const auto pending = static_cast<std::weak_ptr<Pending>*>(data)->lock();
-          if (!pending) return G_SOURCE_REMOVE;
-          char byte = 0;
-          const ssize_t n = recv(g_socket_get_fd(of), &byte, 1, MSG_PEEK | MSG_DONTWAIT);
-          if (n < 0 && (errno == EAGAIN || errno == EINTR)) return G_SOURCE_CONTINUE;
-          // Something that nobody asked for would be readable for ever.
-          if (n > 0) {
-            pending->stop_watching();
-          } else {
-            pending->gone(true);
-          }
-          return G_SOURCE_REMOVE;
-        }),
-        new std::weak_ptr<Pending>(self),
-        [](gpointer data) { delete static_cast<std::weak_ptr<Pending>*>(data); });
-    g_source_attach(self->watch, g_main_context_get_thread_default());
-  }
-};
-
-void HttpResponder::reply_json(unsigned status, const std::string& body,
-                               const HttpHeaders& more) const {
-  pending_->reply(status, kJson, body, more);
-}
-
-void HttpResponder::reply(unsigned status, const std::string& content_type, std::string_view body,
-                          const HttpHeaders& more) const {
-  pending_->reply(status, content_type.c_str(), body, more);
-}
-
-void HttpResponder::on_gone(std::function<void()> gone) const {
-  if (pending_->message) pending_->on_gone = std::move(gone);
-}
-
-// Connections are accepted here and given to libsoup one by one, rather than by soup_server_listen,
-// because only so is there a socket to set limits on before a request has begun.
 struct HttpServer::Impl {
   HttpServerOptions options;
   Handler handler;
   GObjectPtr<SoupServer> soup;
-  GObjectPtr<GSocketService> service;
-  std::uint16_t port = 0;
-  // libsoup keeps a stream while it serves it; the weak reference tells when it let go.
-  struct Connection {
-    Impl* impl;
-    GSocketConnection* stream;  // Not owned.
-    GObjectPtr<GSocketAddress> remote;
-    // For what the client has to do: send its request, take its reply.
-    Timer deadline;
-    std::uint64_t number;  // In the order in which they came.
-    std::shared_ptr<RequestFraming> framing;
-    bool whole = false;    // The request is; it is being answered.
-    bool refused = false;  // Has its reply before that.
-    bool dropped = false;  // Only libsoup has to see it yet.
-
-    Connection(Impl* owner, GSocketConnection* connection)
-        : impl(owner),
-          stream(connection),
-          deadline(g_main_context_get_thread_default() ? g_main_context_get_thread_default()
-                                                       : g_main_context_default()),
-          number(owner->accepted++),
-          framing(std::make_shared<RequestFraming>(owner->options.max_body)) {}
-  };
-  std::uint64_t accepted = 0;
-  std::map<GObject*, std::shared_ptr<Connection>> connections;
-  // The same ones, by the object that libsoup knows their remote address as.
-  std::map<GSocketAddress*, Connection*> by_address;
+  std::unique_ptr<HttpConnections> connections;
 
   ~Impl() {
-    for (auto& [object, connection] : connections) {
-      g_object_weak_unref(object, connection_gone, this);
-    }
-    connections.clear();
-    if (service) {
-      g_socket_service_stop(service.get());
-      g_socket_listener_close(G_SOCKET_LISTENER(service.get()));
-    }
+    connections.reset();
     if (soup) {
       g_signal_handlers_disconnect_by_data(soup.get(), this);
       soup_server_disconnect(soup.get());
     }
-  }
-
-  static void connection_gone(gpointer self, GObject* where) {
-    auto* impl = static_cast<Impl*>(self);
-    const auto found = impl->connections.find(where);
-    if (found == impl->connections.end()) return;
-    std::erase_if(impl->by_address,
-                  [&](const auto& entry) { return entry.second == found->second.get(); });
-    impl->connections.erase(found);
-  }
-
-  static gboolean on_incoming(GSocketService*, GSocketConnection* stream, GObject*, gpointer self) {
-    static_cast<Impl*>(self)->accept(stream);
-    return TRUE;
-  }
-
-  void accept(GSocketConnection* stream) {
-    const auto open = std::count_if(connections.begin(), connections.end(),
-                                    [](const auto& entry) { return !entry.second->dropped; });
-    if (static_cast<std::size_t>(open) >= options.max_connections && !make_room()) {
-      g_io_stream_close(G_IO_STREAM(stream), nullptr, nullptr);
-      return;
-    }
-    GSocket* socket = g_socket_connection_get_socket(stream);
-    auto connection = std::make_shared<Connection>(this, stream);
-    connection->deadline.start(options.request_timeout,
-                               [this, raw = connection.get()] { refuse(*raw, too_late()); });
-    GSocketAddress* local = g_socket_get_local_address(socket, nullptr);
-    GSocketAddress* remote = g_socket_get_remote_address(socket, nullptr);
-    if (!local || !remote) {
-      // It is gone again.
-      g_clear_object(&local);
-      g_clear_object(&remote);
-      return;
-    }
-    connection->remote.reset(remote);
-    by_address[remote] = connection.get();
-    const auto one_request = make_request_stream(
-        G_IO_STREAM(stream), connection->framing, [weak = std::weak_ptr<Connection>(connection)] {
-          const auto found = weak.lock();
-          if (found && !found->refused) found->impl->refuse(*found, *found->framing->error());
-        });
-    g_object_weak_ref(G_OBJECT(stream), connection_gone, this);
-    connections.emplace(G_OBJECT(stream), std::move(connection));
-    GError* error = nullptr;
-    if (!soup_server_accept_iostream(soup.get(), one_request.get(), local, remote, &error)) {
-      g_warning("could not take a connection: %s", error->message);
-      g_clear_error(&error);
-    }
-    g_object_unref(local);
-  }
-
-  // Whoever opens connections and says nothing on them must not keep others out. That it is the
-  // oldest, and not one of the client that has most, is because behind a proxy all have one
-  // address. False if all requests are being answered.
-  bool make_room() {
-    Connection* longest = nullptr;
-    const auto rank = [](const Connection& of) { return std::pair(of.refused, of.number); };
-    for (const auto& [object, connection] : connections) {
-      if (connection->whole || connection->dropped) continue;
-      if (!longest || rank(*connection) < rank(*longest)) longest = connection.get();
-    }
-    if (!longest) return false;
-    // Its place is needed now; whether it gets to read why is up to the network.
-    if (!longest->refused) refuse(*longest, too_late());
-    drop(*longest);
-    return true;
-  }
-
-  static HttpError too_late() {
-    return {408, "Timeout", "The request did not arrive in time.", {}};
-  }
-
-  // Reading or writing now meets the end of the stream, and libsoup lets go.
-  static void drop(Connection& connection) {
-    connection.dropped = true;
-    connection.deadline.cancel();
-    g_socket_shutdown(g_socket_connection_get_socket(connection.stream), TRUE, TRUE, nullptr);
-  }
-
-  // The same for who has had its time: one that still sends must not wait for somebody to read it.
-  static void reset(Connection& connection) {
-    const linger at_once{1, 0};
-    setsockopt(g_socket_get_fd(g_socket_connection_get_socket(connection.stream)), SOL_SOCKET,
-               SO_LINGER, &at_once, sizeof at_once);
-    drop(connection);
-  }
-
-  // Says no while the request is still arriving: libsoup answers only after the last byte of a
-  // body, however long. The reply goes out at once; what the client still sends is read and thrown
-  // away for a moment, so that it gets to see the reply instead of a reset.
-  void refuse(Connection& connection, const HttpError& error) {
-    GSocket* socket = g_socket_connection_get_socket(connection.stream);
-    connection.refused = true;
-    const std::string body = error.body();
-    std::string reply =
-        "HTTP/1.1 " + std::to_string(error.status) + " " + reason_phrase(error.status) +
-        "\r\nContent-Type: application/json\r\nContent-Length: " + std::to_string(body.size()) +
-        "\r\nConnection: close\r\n";
-    for (const auto& [name, value] : sharing(connection.framing->origin())) {
-      reply += name + ": " + value + "\r\n";
-    }
-    reply += "\r\n" + body;
-    g_socket_send(socket, reply.data(), reply.size(), nullptr, nullptr);
-    g_socket_shutdown(socket, FALSE, TRUE, nullptr);
-    connection.deadline.start(std::chrono::milliseconds(500), [raw = &connection] { reset(*raw); });
-  }
-
-  Connection* find(SoupServerMessage* message) {
-    const auto found = by_address.find(soup_server_message_get_remote_address(message));
-    return found == by_address.end() ? nullptr : found->second;
   }
 
   static void on_request(SoupServer*, SoupServerMessage* message, const char* path, GHashTable*,
@@ -285,14 +48,11 @@ struct HttpServer::Impl {
   }
 
   void handle(SoupServerMessage* message, const char* path) {
-    if (Connection* connection = find(message)) {
-      if (connection->refused) {
-        // It has its reply; this one goes nowhere.
-        soup_server_message_set_status(message, 408, reason_phrase(408));
-        return;
-      }
-      connection->whole = true;
-      connection->deadline.cancel();
+    auto asker = connections->take(message);
+    if (!asker) {
+      // It has its reply; this one goes nowhere.
+      soup_server_message_set_status(message, 408, reason_phrase(408));
+      return;
     }
     SoupMessageHeaders* request = soup_server_message_get_request_headers(message);
     SoupMessageHeaders* response = soup_server_message_get_response_headers(message);
@@ -303,34 +63,8 @@ struct HttpServer::Impl {
                                  "Link, Location, Retry-After");
     soup_message_headers_replace(response, "Connection", "close");
 
-    auto pending = std::make_shared<HttpResponder::Pending>();
-    pending->message = ref_gobject(message);
-    soup_server_message_pause(message);
-    // The reply to a client that went away has nobody to go to.
-    g_signal_connect_data(
-        message, "disconnected", G_CALLBACK(+[](SoupServerMessage*, gpointer data) {
-          if (const auto waiting =
-                  static_cast<std::weak_ptr<HttpResponder::Pending>*>(data)->lock()) {
-            waiting->gone(false);
-          }
-        }),
-        new std::weak_ptr<HttpResponder::Pending>(pending),
-        [](gpointer data, GClosure*) {
-          delete static_cast<std::weak_ptr<HttpResponder::Pending>*>(data);
-        },
-        GConnectFlags(0));
-    if (Connection* connection = find(message)) {
-      const auto& shared = connections.at(G_OBJECT(connection->stream));
-      pending->on_reply = [weak = std::weak_ptr<Connection>(shared)] {
-        const auto replied = weak.lock();
-        if (!replied) return;
-        replied->deadline.start(replied->impl->options.request_timeout,
-                                [raw = replied.get()] { reset(*raw); });
-      };
-      HttpResponder::Pending::start_watching(pending,
-                                             g_socket_connection_get_socket(connection->stream));
-    }
-    HttpResponder responder(std::move(pending));
+    HttpResponder responder(
+        HttpResponder::Pending::wait(message, asker->socket, std::move(asker->replied)));
     if (const auto error = check_page(request)) return responder.fail(*error);
 
     const std::string_view method = soup_server_message_get_method(message);
@@ -468,49 +202,26 @@ HttpServer::~HttpServer() = default;
 
 std::string HttpServer::start() {
   Impl& impl = *impl_;
-  GInetAddress* address = g_inet_address_new_from_string(impl.options.address.c_str());
-  if (!address) return "\"" + impl.options.address + "\" is not an IP address";
   impl.soup.reset(soup_server_new("server-header", "webrtc-upload ", nullptr));
   soup_server_add_handler(impl.soup.get(), nullptr, Impl::on_request, &impl, nullptr);
-
-  impl.service.reset(g_socket_service_new());
-  // Before the address is added. Who finds no room there, as in a burst of clients or a flood of
-  // connections, waits for retransmissions. The kernel takes less if it is to (net.core.somaxconn).
-  g_socket_listener_set_backlog(G_SOCKET_LISTENER(impl.service.get()), 4096);
-  GSocketAddress* wanted = g_inet_socket_address_new(address, impl.options.port);
-  GSocketAddress* actual = nullptr;
-  GError* error = nullptr;
-  std::string problem;
-  if (g_socket_listener_add_address(G_SOCKET_LISTENER(impl.service.get()), wanted,
-                                    G_SOCKET_TYPE_STREAM, G_SOCKET_PROTOCOL_TCP, nullptr, &actual,
-                                    &error)) {
-    impl.port = g_inet_socket_address_get_port(G_INET_SOCKET_ADDRESS(actual));
-    g_signal_connect(impl.service.get(), "incoming", G_CALLBACK(Impl::on_incoming), &impl);
-    g_socket_service_start(impl.service.get());
-  } else {
-    problem = "cannot listen on " + impl.options.address + " port " +
-              std::to_string(impl.options.port) + ": " + error->message;
-    g_clear_error(&error);
-  }
-  g_clear_object(&actual);
-  g_object_unref(wanted);
-  g_object_unref(address);
-  return problem;
+  impl.connections = std::make_unique<HttpConnections>(
+      impl.options, impl.soup.get(),
+      [&impl](const std::optional<std::string>& origin) { return impl.sharing(origin); });
+  return impl.connections->listen();
 }
 
 void HttpServer::stop_listening() {
-  if (!impl_->service) return;
-  g_socket_service_stop(impl_->service.get());
-  g_socket_listener_close(G_SOCKET_LISTENER(impl_->service.get()));
-  impl_->service.reset();
+  if (impl_->connections) impl_->connections->stop_listening();
 }
 
-std::uint16_t HttpServer::port() const { return impl_->port; }
+std::uint16_t HttpServer::port() const {
+  return impl_->connections ? impl_->connections->port() : 0;
+}
 
 std::string HttpServer::url() const {
   const bool v6 = impl_->options.address.find(':') != std::string::npos;
   return "http://" + (v6 ? "[" + impl_->options.address + "]" : impl_->options.address) + ":" +
-         std::to_string(impl_->port);
+         std::to_string(port());
 }
 
 }  // namespace webrtcupload

@@ -10,12 +10,12 @@
 
 #include "core/film_limits.h"
 #include "core/spool.h"
-#include "core/upload_limits.h"
 #include "downstream/element_kinds.h"
 #include "glib/glib_ptr.h"
 #include "tool/common/options.h"
 #include "tool/sandbox/sandbox.h"
 #include "tool/sandbox/sandbox_user.h"
+#include "tool/serve/serve_command_line.h"
 #include "tool/session/session_memory.h"
 #include "webrtc/ice_network.h"
 
@@ -26,76 +26,9 @@ constexpr double kMaxSeconds = kLongestTime.count() / 1000;
 constexpr std::chrono::milliseconds kDefaultStallTimeout{60000};
 constexpr std::chrono::milliseconds kDefaultQuotaInterval{10000};
 
-// Where 0 means something.
-constexpr gint64 kNotGiven = G_MININT64;
-
-// What GOption fills in.
-struct RawOptions {
-  int port = 8080;
-  char* address = nullptr;
-  char** pipelines = nullptr;
-  char* isolation = nullptr;
-  char* sandbox = nullptr;
-  char** sandbox_read = nullptr;
-  char** sandbox_write = nullptr;
-  char* session_user = nullptr;
-  gboolean sandbox_network = FALSE;
-  char* spool_directory = nullptr;
-  char* video_codec = nullptr;
-  char** ice_servers = nullptr;
-  char* client_ice_servers = nullptr;
-  char* udp_port_range = nullptr;
-  char** announce_addresses = nullptr;
-  gint64 max_size = 0;
-  gint64 max_chunks = 0;
-  gint64 min_rate = kNotGiven;
-  gint64 session_memory = kNotGiven;
-  char* max_pixels = nullptr;
-  char* max_duration = nullptr;
-  gint64 max_frames = kNotGiven;
-  gint64 max_streams = kNotGiven;
-  char* idle_timeout = nullptr;
-  char* upload_timeout = nullptr;
-  char* connect_timeout = nullptr;
-  char* stall_timeout = nullptr;
-  char* max_processing_timeout = nullptr;
-  int max_sessions = 8;
-  char** api_keys = nullptr;
-  char** allowed_origins = nullptr;
-  char** allow_elements = nullptr;
-  char** deny_elements = nullptr;
-  char* api_key_file = nullptr;
-  char* auth_hook = nullptr;
-  char* auth_hook_timeout = nullptr;
-  char* quota_interval = nullptr;
-  gboolean auth_hook_forward_key = FALSE;
-  gboolean insecure = FALSE;
-
-  RawOptions() = default;
-  RawOptions(const RawOptions&) = delete;
-  RawOptions& operator=(const RawOptions&) = delete;
-  ~RawOptions() {
-    for (char* text : {address, isolation, sandbox, session_user, spool_directory, video_codec,
-                       client_ice_servers, udp_port_range, idle_timeout, upload_timeout,
-                       connect_timeout, stall_timeout, max_processing_timeout, api_key_file,
-                       auth_hook, auth_hook_timeout, quota_interval, max_pixels, max_duration}) {
-      g_free(text);
-    }
-    g_strfreev(pipelines);
-    g_strfreev(sandbox_read);
-    g_strfreev(sandbox_write);
-    g_strfreev(ice_servers);
-    g_strfreev(announce_addresses);
-    g_strfreev(api_keys);
-    g_strfreev(allowed_origins);
-    g_strfreev(allow_elements);
-    g_strfreev(deny_elements);
-  }
-};
-
 // Each of the following: empty, or what is wrong.
 
-std::string read_times(const RawOptions& raw, ServeOptions& options) {
+std::string read_times(const ServeCommandLine& raw, ServeOptions& options) {
   SessionConfig& session = options.session;
   session.stall_timeout = kDefaultStallTimeout;
   session.quota_interval = kDefaultQuotaInterval;
@@ -131,7 +64,7 @@ std::string read_times(const RawOptions& raw, ServeOptions& options) {
   return "";
 }
 
-std::string read_access(RawOptions& raw, ServeOptions& options) {
+std::string read_access(ServeCommandLine& raw, ServeOptions& options) {
   for (char** key = raw.api_keys; key && *key; ++key) {
     if (const std::string problem = options.keys.add(*key); !problem.empty()) {
       return "--api-key: " + problem;
@@ -169,7 +102,7 @@ std::string read_access(RawOptions& raw, ServeOptions& options) {
   return "";
 }
 
-std::string read_ice_servers(RawOptions& raw, ServeOptions& options) {
+std::string read_ice_servers(ServeCommandLine& raw, ServeOptions& options) {
   for (char** uri = raw.ice_servers; uri && *uri; ++uri) {
     auto parsed = parse_ice_server_uri(*uri);
     if (const auto* error = std::get_if<IceUrlError>(&parsed)) {
@@ -188,7 +121,7 @@ std::string read_ice_servers(RawOptions& raw, ServeOptions& options) {
   return "";
 }
 
-std::string read_ice_network(RawOptions& raw, ServeOptions& options) {
+std::string read_ice_network(ServeCommandLine& raw, ServeOptions& options) {
   IceNetwork& network = options.session.ice_network;
   if (const auto text = take_string(raw.udp_port_range)) {
     const auto parsed = parse_udp_port_range(*text);
@@ -217,7 +150,7 @@ std::string read_ice_network(RawOptions& raw, ServeOptions& options) {
   return "";
 }
 
-std::string read_film_limits(const RawOptions& raw, SessionConfig& session) {
+std::string read_film_limits(const ServeCommandLine& raw, SessionConfig& session) {
   if (raw.max_pixels) {
     const auto parsed = parse_pixels(raw.max_pixels);
     const auto* pixels = std::get_if<std::uint64_t>(&parsed);
@@ -250,7 +183,7 @@ std::string read_elements(const char* option, char** lists, std::string& all) {
   return "";
 }
 
-std::string read_session_memory(const RawOptions& raw, ServeOptions& options) {
+std::string read_session_memory(const ServeCommandLine& raw, ServeOptions& options) {
   if (raw.session_memory == kNotGiven) {
     if (options.isolate) {
       options.session.memory_limit = default_session_memory(
@@ -276,7 +209,7 @@ std::string read_paths(const char* option, char** paths, std::vector<std::string
   return "";
 }
 
-std::string read_sandbox(RawOptions& raw, ServeOptions& options) {
+std::string read_sandbox(ServeCommandLine& raw, ServeOptions& options) {
   SandboxConfig& sandbox = options.session.sandbox;
   const std::string wanted = take_string(raw.sandbox).value_or("auto");
   const auto mode = parse_sandbox_mode(wanted);
@@ -299,7 +232,7 @@ std::string read_sandbox(RawOptions& raw, ServeOptions& options) {
   return problem.empty() ? "" : "--sandbox strict is not possible: " + problem;
 }
 
-std::string convert(RawOptions& raw, ServeOptions& options) {
+std::string convert(ServeCommandLine& raw, ServeOptions& options) {
   if (raw.port < 0 || raw.port > 65535) return "--port must be between 0 and 65535";
   if (raw.max_size < 0) return "--max-size must not be negative";
   if (raw.max_chunks < 0 || raw.max_chunks > G_MAXUINT) {
@@ -388,135 +321,8 @@ std::string default_pipeline() {
 }
 
 std::optional<int> read_serve_options(int argc, char** argv, ServeOptions& options) {
-  RawOptions raw;
-  static_assert(kDefaultMaxSize == 524288000, "as --max-size says it below");
-  const GOptionEntry entries[] = {
-      {"port", 'p', 0, G_OPTION_ARG_INT, &raw.port, "Port for HTTP; 0 = any that is free (8080)",
-       "PORT"},
-      {"address", 'a', 0, G_OPTION_ARG_STRING, &raw.address,
-       "IP address to listen on (127.0.0.1: this machine only)", "ADDRESS"},
-      {"api-key", 0, 0, G_OPTION_ARG_STRING_ARRAY, &raw.api_keys,
-       "A key that clients may present; can be given more than once, and is seen by who can list "
-       "this machine's processes",
-       "KEY"},
-      {"api-key-file", 0, 0, G_OPTION_ARG_FILENAME, &raw.api_key_file,
-       "Keys that clients may present, one a line; read again on SIGHUP", "FILE"},
-      {"allow-origin", 0, 0, G_OPTION_ARG_STRING_ARRAY, &raw.allowed_origins,
-       "Web pages that may use this server beside its own: scheme://host[:port], or * for all; can "
-       "be given more than once. Pages of other origins are refused; programs are not concerned "
-       "(none)",
-       "ORIGIN"},
-      {"auth-hook", 0, 0, G_OPTION_ARG_STRING, &raw.auth_hook,
-       "Ask there, with a POST of JSON, what a client may do", "URL"},
-      {"auth-hook-timeout", 0, 0, G_OPTION_ARG_STRING, &raw.auth_hook_timeout,
-       "No reply in so long is a no (5)", "SECONDS"},
-      {"auth-hook-forward-key", 0, 0, G_OPTION_ARG_NONE, &raw.auth_hook_forward_key,
-       "Give the hook the client's key, in an Authorization header", nullptr},
-      {"quota-interval", 0, 0, G_OPTION_ARG_STRING, &raw.quota_interval,
-       "Ask the hook so often while an upload runs (10)", "SECONDS"},
-      {"insecure", 0, 0, G_OPTION_ARG_NONE, &raw.insecure,
-       "Listen on an address that others can reach without any of those", nullptr},
-      {"pipeline", 0, 0, G_OPTION_ARG_STRING_ARRAY, &raw.pipelines,
-       "What to do with an upload: the part of a GStreamer pipeline after \"webrtcupload !\" "
-       "(decode it and look for people). With NAME= before it, for the clients whose workflow_id "
-       "is "
-       "NAME; can be given more than once",
-       "[NAME=]DESCRIPTION"},
-      {"ice-server", 0, 0, G_OPTION_ARG_STRING_ARRAY, &raw.ice_servers,
-       "A STUN or TURN server to use and to tell clients, stun://HOST:PORT or "
-       "turn://USER:PASSWORD@HOST:PORT; can be given more than once",
-       "URI"},
-      {"client-ice-servers", 0, 0, G_OPTION_ARG_STRING, &raw.client_ice_servers,
-       "What to do with STUN and TURN servers that a client names: \"ignore\" them, \"allow\" them "
-       "(then this machine sends packets wherever clients want) or \"refuse\" the client (ignore)",
-       "WHAT"},
-      {"udp-port-range", 0, 0, G_OPTION_ARG_STRING, &raw.udp_port_range,
-       "UDP ports for WebRTC, at least one for each of --max-sessions; from 1024 on (any that are "
-       "free)",
-       "MIN-MAX"},
-      {"announce-address", 0, 0, G_OPTION_ARG_STRING_ARRAY, &raw.announce_addresses,
-       "IP address at which clients reach this machine over UDP, told to them in place of its own "
-       "of the same family (1:1 NAT, a container); can be given more than once",
-       "ADDRESS"},
-      {"video-codec", 0, 0, G_OPTION_ARG_STRING, &raw.video_codec,
-       "What a video track to a client is encoded as, VP8 or H264 (VP8)", "CODEC"},
-      {"allow-elements", 0, 0, G_OPTION_ARG_STRING_ARRAY, &raw.allow_elements,
-       "Elements that decodebin and its like may choose although they open what a file names, with "
-       "commas between; can be given more than once (none)",
-       "NAMES"},
-      {"deny-elements", 0, 0, G_OPTION_ARG_STRING_ARRAY, &raw.deny_elements,
-       "Elements that decodebin and its like must not choose, with commas between; can be given "
-       "more than once (none)",
-       "NAMES"},
-      {"max-size", 0, 0, G_OPTION_ARG_INT64, &raw.max_size,
-       "Largest file accepted, in bytes (524288000)", "BYTES"},
-      {"max-chunks", 0, 0, G_OPTION_ARG_INT64, &raw.max_chunks,
-       "Most chunks accepted; 0 = as many as a file of the largest size needs (0)", "NUMBER"},
-      {"max-pixels", 0, 0, G_OPTION_ARG_STRING, &raw.max_pixels,
-       "Most pixels of a picture: a number, or WIDTHxHEIGHT; 0 = no limit (8192x8192)", "PIXELS"},
-      {"max-duration", 0, 0, G_OPTION_ARG_STRING, &raw.max_duration,
-       "Longest film accepted; 0 = no limit (86400)", "SECONDS"},
-      {"max-frames", 0, 0, G_OPTION_ARG_INT64, &raw.max_frames,
-       "Most frames of a film accepted; 0 = no limit (12000000)", "NUMBER"},
-      {"max-streams", 0, 0, G_OPTION_ARG_INT64, &raw.max_streams,
-       "Most streams of a film accepted, video, audio and others; 0 = no limit (64)", "NUMBER"},
-      {"min-rate", 0, 0, G_OPTION_ARG_INT64, &raw.min_rate,
-       "End an upload that is slower than so many bytes a second, over a minute; 0 = never (4096)",
-       "BYTES"},
-      {"idle-timeout", 0, 0, G_OPTION_ARG_STRING, &raw.idle_timeout,
-       "End an upload from which nothing new comes for so long; 0 = never (30)", "SECONDS"},
-      {"upload-timeout", 0, 0, G_OPTION_ARG_STRING, &raw.upload_timeout,
-       "End an upload that takes longer; 0 = never (0)", "SECONDS"},
-      {"connect-timeout", 0, 0, G_OPTION_ARG_STRING, &raw.connect_timeout,
-       "Forget a client that does not connect, or does not begin to upload, in so long (30)",
-       "SECONDS"},
-      {"stall-timeout", 0, 0, G_OPTION_ARG_STRING, &raw.stall_timeout,
-       "End a session in which neither the upload nor the analysis gets on for so long; 0 = never "
-       "(60)",
-       "SECONDS"},
-      {"max-processing-timeout", 0, 0, G_OPTION_ARG_STRING, &raw.max_processing_timeout,
-       "End an analysis that takes longer, also if its client asked for more (no limit)",
-       "SECONDS"},
-      {"spool-directory", 0, 0, G_OPTION_ARG_FILENAME, &raw.spool_directory,
-       "Where uploads are kept until they are processed, in files without a name (what TMPDIR "
-       "says, otherwise /var/tmp)",
-       "DIRECTORY"},
-      {"max-sessions", 0, 0, G_OPTION_ARG_INT, &raw.max_sessions,
-       "How many uploads at once; further ones are told to try later (8)", "NUMBER"},
-      {"isolation", 0, 0, G_OPTION_ARG_STRING, &raw.isolation,
-       "\"process\": each upload in a process of its own; \"none\": all in this one (process)",
-       "KIND"},
-      {"sandbox", 0, 0, G_OPTION_ARG_STRING, &raw.sandbox,
-       "What holds the process of an upload: \"auto\", all that this system has; \"strict\": do "
-       "not "
-       "start where a part is missing; \"off\" (auto)",
-       "KIND"},
-      {"sandbox-read", 0, 0, G_OPTION_ARG_FILENAME_ARRAY, &raw.sandbox_read,
-       "A file or directory that the pipelines read, beside those that they name; can be given "
-       "more "
-       "than once",
-       "PATH"},
-      {"sandbox-write", 0, 0, G_OPTION_ARG_FILENAME_ARRAY, &raw.sandbox_write,
-       "A file, directory or device that the pipelines write to; can be given more than once",
-       "PATH"},
-      {"sandbox-network", 0, 0, G_OPTION_ARG_NONE, &raw.sandbox_network,
-       "The pipelines have connections of their own: leave the network open to them", nullptr},
-      {"session-user", 0, 0, G_OPTION_ARG_STRING, &raw.session_user,
-       "Whose rights the process of an upload has, if root has started the server", "USER"},
-      {"session-memory", 0, 0, G_OPTION_ARG_INT64, &raw.session_memory,
-       "Most memory for the process of one upload, thread stacks included; 0 = no limit (three "
-       "quarters of this machine's memory divided by --max-sessions, but at least 1 GiB and 32 MiB "
-       "for each processor)",
-       "BYTES"},
-      {nullptr, 0, 0, G_OPTION_ARG_NONE, nullptr, nullptr, nullptr},
-  };
-  std::string problem =
-      parse_options("serve", "- take video uploads and analyse them",
-                    "Prints one JSON line when it listens, one for each session, one for each "
-                    "analysed frame and\n"
-                    "one for the end of each session. Ctrl-C ends it. Logs go to standard error.\n",
-                    entries, argc, argv);
-  if (problem.empty() && argc > 1) problem = std::string("unexpected argument ") + argv[1];
+  ServeCommandLine raw;
+  std::string problem = raw.read(argc, argv);
   if (problem.empty()) problem = convert(raw, options);
   if (!problem.empty()) return usage_error("serve", problem);
 
