@@ -40,6 +40,7 @@
 #include <variant>
 
 #include "core/upload_limits.h"
+#include "signalling/http_server.h"
 #include "signalling/upload_server.h"
 
 GST_DEBUG_CATEGORY_STATIC(webrtc_upload_server_debug);
@@ -267,7 +268,7 @@ bool start_server(GstWebrtcUploadServer* self) {
   GST_OBJECT_LOCK(self);
   settings.address = self->state->address;
   settings.port = static_cast<std::uint16_t>(self->state->port);
-  settings.api_key = self->state->api_key;
+  const std::string api_key = self->state->api_key;
   settings.connect_timeout =
       std::chrono::milliseconds(GST_TIME_AS_MSECONDS(self->state->connect_timeout));
   const guint min_udp_port = self->state->min_udp_port;
@@ -277,6 +278,15 @@ bool start_server(GstWebrtcUploadServer* self) {
   const std::string turn = self->state->turn_server;
   const std::string origins = self->state->allowed_origins;
   GST_OBJECT_UNLOCK(self);
+  auto address = webrtcupload::listen_address(settings.address);
+  if (!address) {
+    GST_ELEMENT_ERROR(
+        self, RESOURCE, SETTINGS,
+        ("The property \"address\": \"%s\" is not an IP address.", settings.address.c_str()),
+        (nullptr));
+    return false;
+  }
+  settings.address = std::move(*address);
   if (!add_ice_server(self, "stun-server", stun, settings.ice_servers) ||
       !add_ice_server(self, "turn-server", turn, settings.ice_servers)) {
     return false;
@@ -285,20 +295,25 @@ bool start_server(GstWebrtcUploadServer* self) {
       !read_announced(self, announced, settings)) {
     return false;
   }
+  if (const std::string wrong = api_key.empty() ? "" : settings.keys.add(api_key); !wrong.empty()) {
+    GST_ELEMENT_ERROR(self, RESOURCE, SETTINGS, ("The property \"api-key\": %s.", wrong.c_str()),
+                      (nullptr));
+    return false;
+  }
   const std::string wrong = origins.empty() ? "" : settings.origins.add_list(origins);
   if (!wrong.empty()) {
     GST_ELEMENT_ERROR(self, RESOURCE, SETTINGS,
                       ("The property \"allowed-origins\": %s.", wrong.c_str()), (nullptr));
     return false;
   }
-  if (settings.api_key.empty() && !webrtcupload::is_loopback_address(settings.address)) {
+  if (settings.keys.empty() && !webrtcupload::is_loopback_address(settings.address)) {
     GST_ELEMENT_WARNING(
         self, RESOURCE, SETTINGS,
         ("Everybody who can reach %s may upload: there is no api-key.", settings.address.c_str()),
         (nullptr));
   }
   std::string problem;
-  const std::string address = settings.address;
+  const std::string listens = settings.address;
   auto server = UploadServer::start(std::move(settings), events_of(self), problem);
   if (!server) {
     GST_ELEMENT_ERROR(self, RESOURCE, OPEN_READ,
@@ -314,8 +329,8 @@ bool start_server(GstWebrtcUploadServer* self) {
   server->tell([self,
                 held = std::shared_ptr<GObject>(webrtcupload::ref_gobject(G_OBJECT(self)).release(),
                                                 g_object_unref),
-                address, url = server->url(),
-                port = guint{server->port()}] { announce(self, address, url, port); });
+                listens, url = server->url(),
+                port = guint{server->port()}] { announce(self, listens, url, port); });
   self->state->server = std::move(server);
   return true;
 }
@@ -454,10 +469,11 @@ static void install_properties(GObjectClass* object_class) {
                                                   GST_PARAM_MUTABLE_READY);
   g_object_class_install_property(
       object_class, PROP_ADDRESS,
-      g_param_spec_string("address", "Address",
-                          "IP address to listen on. With a loopback address the WebRTC connection "
-                          "stays on this machine as well",
-                          kDefaultAddress, kText));
+      g_param_spec_string(
+          "address", "Address",
+          "IP address, or localhost, to listen on. With a loopback address the WebRTC connection "
+          "stays on this machine as well",
+          kDefaultAddress, kText));
   g_object_class_install_property(
       object_class, PROP_PORT,
       g_param_spec_uint(
@@ -496,12 +512,13 @@ static void install_properties(GObjectClass* object_class) {
                           nullptr, kText));
   g_object_class_install_property(
       object_class, PROP_API_KEY,
-      g_param_spec_string("api-key", "API key",
-                          "What a client has to show as Bearer token to be let in; none: everybody "
-                          "who reaches the address may upload",
-                          nullptr,
-                          static_cast<GParamFlags>(G_PARAM_WRITABLE | G_PARAM_STATIC_STRINGS |
-                                                   GST_PARAM_MUTABLE_READY)));
+      g_param_spec_string(
+          "api-key", "API key",
+          "What a client has to show as Bearer token to be let in, of printable "
+          "ASCII without spaces; none: everybody who reaches the address may upload",
+          nullptr,
+          static_cast<GParamFlags>(G_PARAM_WRITABLE | G_PARAM_STATIC_STRINGS |
+                                   GST_PARAM_MUTABLE_READY)));
   g_object_class_install_property(
       object_class, PROP_ALLOWED_ORIGINS,
       g_param_spec_string(

@@ -40,6 +40,12 @@ struct HttpConnections::Connection {
         framing(std::make_shared<RequestFraming>(of->options_.max_body)) {}
 };
 
+std::optional<std::string> listen_address(const std::string& text) {
+  if (g_ascii_strcasecmp(text.c_str(), "localhost") == 0) return "127.0.0.1";
+  const GObjectPtr<GInetAddress> address(g_inet_address_new_from_string(text.c_str()));
+  return address ? std::optional(text) : std::nullopt;
+}
+
 HttpConnections::HttpConnections(const HttpServerOptions& options, SoupServer* soup,
                                  Sharing sharing)
     : options_(options), soup_(soup), sharing_(std::move(sharing)) {}

@@ -10,6 +10,9 @@
 namespace webrtcupload {
 
 struct HttpError {
+  // There is no room for a further session. (429 alone may also be a quota that is used up.)
+  static constexpr const char* kTooManySessions = "TooManySessions";
+
   // One field of the request that has the wrong shape.
   struct Detail {
     std::vector<std::string> location;  // For example {"webrtc_offer", "sdp"}.
@@ -23,6 +26,8 @@ struct HttpError {
   // Only with status 422, whose body is these.
   std::vector<Detail> detail;
 
+  // Whether the same request may go better in a moment.
+  [[nodiscard]] bool passes() const { return status == 503 || error_type == kTooManySessions; }
   // {"message": ..., "error_type": ...}, or {"detail": [...]}.
   [[nodiscard]] std::string body() const;
 };

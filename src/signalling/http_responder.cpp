@@ -10,6 +10,8 @@ namespace webrtcupload {
 namespace {
 
 constexpr const char* kJson = "application/json";
+// What a client is told to wait when there is no room for it, in seconds.
+constexpr const char* kRetryAfter = "5";
 
 }  // namespace
 
@@ -102,6 +104,13 @@ void HttpResponder::reply_json(unsigned status, const std::string& body,
 void HttpResponder::reply(unsigned status, const std::string& content_type, std::string_view body,
                           const HttpHeaders& more) const {
   pending_->reply(status, content_type.c_str(), body, more);
+}
+
+void HttpResponder::fail(const HttpError& error, HttpHeaders more) const {
+  // RFC 9110 wants it with every 401.
+  if (error.status == 401) more.emplace_back("WWW-Authenticate", "Bearer");
+  if (error.passes()) more.emplace_back("Retry-After", kRetryAfter);
+  reply_json(error.status, error.body(), more);
 }
 
 void HttpResponder::on_gone(std::function<void()> gone) const {

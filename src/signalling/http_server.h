@@ -24,6 +24,10 @@
 
 namespace webrtcupload {
 
+// The IP address that somebody names as the one to listen on: itself, or what "localhost" is.
+// Nothing if it is neither.
+[[nodiscard]] std::optional<std::string> listen_address(const std::string& text);
+
 struct HttpServerOptions {
   std::string address = "127.0.0.1";
   std::uint16_t port = 0;  // 0 = any that is free.
@@ -70,9 +74,8 @@ class HttpResponder {
   // The same with a body of any type.
   void reply(unsigned status, const std::string& content_type, std::string_view body,
              const HttpHeaders& more = {}) const;
-  void fail(const HttpError& error, const HttpHeaders& more = {}) const {
-    reply_json(error.status, error.body(), more);
-  }
+  // With the headers that belong to such an error, and more.
+  void fail(const HttpError& error, HttpHeaders more = {}) const;
   // Called once, on the server's context, if the client goes away before it has its reply. Keep
   // no responder in it.
   void on_gone(std::function<void()> gone) const;

@@ -11,6 +11,7 @@
 #include "glib/main_context.h"
 #include "results/result_sender.h"
 #include "signalling/http_server.h"
+#include "signalling/session_request.h"
 #include "signalling/session_status.h"
 #include "signalling/whip.h"
 #include "signalling/worker_request.h"
@@ -39,21 +40,21 @@ class UploadServer::Worker : public std::enable_shared_from_this<Worker> {
         announcer_(std::move(announcer)),
         context_(context),
         loop_(g_main_loop_new(context, FALSE)),
-        http_({.address = settings_.address,
-               .port = settings_.port,
-               .origins = settings_.origins,
-               .keys_required = !settings_.api_key.empty(),
-               // Credentials are for those who have shown the key.
-               .ice_servers =
-                   [this](const std::optional<std::string>& key) {
-                     return allows(key) ? settings_.ice_servers
-                                        : without_credentials(settings_.ice_servers);
-                   },
-               .limits =
-                   [this] { return limits_json(events_.max_size(), !settings_.api_key.empty()); }},
-              [this](HttpRequest request, HttpResponder responder) {
-                on_request(request, std::move(responder));
-              }),
+        http_(
+            {.address = settings_.address,
+             .port = settings_.port,
+             .origins = settings_.origins,
+             .keys_required = !settings_.keys.empty(),
+             // Credentials are for those who have shown the key.
+             .ice_servers =
+                 [this](const std::optional<std::string>& key) {
+                   return settings_.keys.check(key) ? without_credentials(settings_.ice_servers)
+                                                    : settings_.ice_servers;
+                 },
+             .limits = [this] { return limits_json(events_.max_size(), !settings_.keys.empty()); }},
+            [this](HttpRequest request, HttpResponder responder) {
+              on_request(request, std::move(responder));
+            }),
         timer_(context) {}
   ~Worker() { g_main_loop_unref(loop_); }
   Worker(const Worker&) = delete;
@@ -105,48 +106,19 @@ class UploadServer::Worker : public std::enable_shared_from_this<Worker> {
   void on_request(const HttpRequest& request, HttpResponder responder) {
     if (request.method == "GET") return on_get(request, responder);
     if (request.method == "DELETE") return on_delete(request, responder);
-    const bool whip = request.path == HttpServer::kUploadPath;
-    auto parsed = whip ? parse_whip_request(request) : parse_worker_request(request.body);
-    if (const auto* error = std::get_if<HttpError>(&parsed)) return responder.fail(*error);
-    const auto& worker = std::get<WorkerRequest>(parsed);
-    const auto key = request.bearer_token ? request.bearer_token : worker.api_key;
-    if (!allows(key)) return ask_for_key(responder, key.has_value());
-    answer(worker.offer_sdp, std::move(responder), whip);
-  }
-
-  [[nodiscard]] bool allows(const std::optional<std::string>& key) const {
-    return settings_.api_key.empty() || same_secret(key.value_or(""), settings_.api_key);
-  }
-
-  // Takes as long for every wrong key.
-  [[nodiscard]] static bool same_secret(const std::string& given, const std::string& wanted) {
-    const auto hash = [](const std::string& text) {
-      return GCharPtr(g_compute_checksum_for_data(
-          G_CHECKSUM_SHA256, reinterpret_cast<const guchar*>(text.data()), text.size()));
-    };
-    const GCharPtr a = hash(given);
-    const GCharPtr b = hash(wanted);
-    unsigned difference = 0;
-    for (int i = 0; i < 64; ++i) difference |= static_cast<unsigned>(a.get()[i] ^ b.get()[i]);
-    return difference == 0;
-  }
-
-  // RFC 9110 wants the header with every 401.
-  static void ask_for_key(const HttpResponder& responder, bool given) {
-    responder.fail({401,
-                    "Unauthorized",
-                    given ? "This server wants another key." : "This server wants a key.",
-                    {}},
-                   {{"WWW-Authenticate", "Bearer"}});
+    const auto read = read_session_request(request, settings_.keys);
+    if (const auto* error = std::get_if<HttpError>(&read)) return responder.fail(*error);
+    const auto& session = std::get<SessionRequest>(read);
+    answer(session.worker.offer_sdp, std::move(responder), session.whip);
   }
 
   // Whether a request may speak of the session that it names. One that may not has its reply.
   bool may_speak_of(const HttpRequest& request, const std::string& id,
                     const HttpResponder& responder) const {
-    if (!allows(request.bearer_token)) {
-      ask_for_key(responder, request.bearer_token.has_value());
-    } else if (id.empty() || request.path != HttpServer::kSessionsPath + id) {
-      responder.fail({404, "NotFound", "There is no such session.", {}});
+    if (const auto error = settings_.keys.check(request.bearer_token)) {
+      responder.fail(*error);
+    } else if (id.empty() || session_id_of(request) != id) {
+      responder.fail(no_such_session());
     } else {
       return true;
     }
@@ -162,9 +134,7 @@ class UploadServer::Worker : public std::enable_shared_from_this<Worker> {
   // The session that is there, or the last one, unless its client has ended that. Once an upload
   // has begun, its peer stays until stop(); then nobody can ask any more.
   void on_get(const HttpRequest& request, const HttpResponder& responder) {
-    constexpr std::string_view kPrefix = HttpServer::kSessionsPath;
-    const std::string asked =
-        request.path.starts_with(kPrefix) ? request.path.substr(kPrefix.size()) : "";
+    const std::string asked = session_id_of(request);
     const SessionStatus* ended = ended_.find(asked, "", std::chrono::steady_clock::now());
     if (!may_speak_of(request, ended ? asked : peer_ && !leaving_ ? id_ : "", responder)) return;
     SessionStatus status;
@@ -173,21 +143,17 @@ class UploadServer::Worker : public std::enable_shared_from_this<Worker> {
     } else if (const Outcome outcome = events_.failure(); !outcome.code.empty()) {
       status = {.ended = true, .code = outcome.code, .message = text_for_client(outcome.message)};
     }
-    responder.reply_json(200, session_status_json(status), {{"Cache-Control", "no-store"}});
+    reply_status(responder, status);
   }
 
   void answer(const std::string& offer_sdp, HttpResponder responder, bool whip) {
-    if (peer_ || announces_) {
-      return responder.fail({429, "TooManySessions", "The server takes one upload at a time.", {}});
-    }
+    if (peer_ || announces_) return responder.fail(too_many_sessions(1));
     const auto checked = check_offer(offer_sdp);
     if (const auto* error = std::get_if<OfferError>(&checked)) {
       return responder.fail({400, "InvalidOffer", error->message, {}});
     }
     auto id = make_session_id();
-    if (!id) {
-      return responder.fail({500, "InternalError", "The system gives no random numbers.", {}});
-    }
+    if (!id) return responder.fail(no_randomness());
     id_ = std::move(*id);
     std::string problem;
     peer_ = make_peer(problem);
@@ -270,9 +236,7 @@ class UploadServer::Worker : public std::enable_shared_from_this<Worker> {
       });
     }
     const auto& sdp = std::get<std::string>(result);
-    const std::string location = HttpServer::kSessionsPath + id_;
-    if (whip) return reply_whip(responder, sdp, location, settings_.ice_servers);
-    responder.reply_json(200, worker_reply(sdp), {{"Location", location}});
+    reply_answer(responder, whip, sdp, id_, settings_.ice_servers);
   }
 
   std::shared_ptr<Peer> make_peer(std::string& problem) {

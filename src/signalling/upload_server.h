@@ -19,6 +19,7 @@
 #include "glib/announcer.h"
 #include "glib/glib_ptr.h"
 #include "signalling/allowed_origins.h"
+#include "signalling/api_keys.h"
 #include "webrtc/ice_network.h"
 #include "webrtc/ice_server.h"
 
@@ -31,8 +32,8 @@ class UploadServer {
     std::uint16_t port = 8080;  // 0 = any that is free.
     std::vector<IceServer> ice_servers;
     IceNetwork network;
-    // Empty: everybody may upload.
-    std::string api_key;
+    // None: everybody may upload.
+    ApiKeys keys;
     // Which web pages may use it.
     AllowedOrigins origins;
     // For a peer to connect and begin; then its place is free again.

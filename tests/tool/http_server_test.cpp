@@ -159,7 +159,8 @@ TEST_F(HttpServerTest, AsksForAndDeletesWhatIsBelowSessions) {
 TEST_F(HttpServerTest, EveryStatusHasItsPhraseAndPagesSeeTheHeaders) {
   unsigned status = 0;
   serve({.origins = every_page()}, [&](const HttpRequest&, const HttpResponder& responder) {
-    responder.fail({status, "T", "M", {}}, {{"Retry-After", "7"}, {"Location", "/sessions/1"}});
+    responder.reply_json(status, HttpError{status, "T", "M", {}}.body(),
+                         {{"Retry-After", "7"}, {"Location", "/sessions/1"}});
   });
   for (const auto& [number, phrase] :
        std::initializer_list<std::pair<unsigned, const char*>>{{400, "Bad Request"},
@@ -178,6 +179,29 @@ TEST_F(HttpServerTest, EveryStatusHasItsPhraseAndPagesSeeTheHeaders) {
     EXPECT_THAT(reply, HasSubstr("Access-Control-Expose-Headers: Link, Location, Retry-After\r\n"));
     EXPECT_THAT(reply, HasSubstr("Retry-After: 7\r\n"));
     EXPECT_THAT(reply, HasSubstr("Location: /sessions/1\r\n"));
+  }
+}
+
+TEST_F(HttpServerTest, AnErrorBringsTheHeadersThatBelongToIt) {
+  HttpError error;
+  serve({}, [&](const HttpRequest&, const HttpResponder& responder) { responder.fail(error); });
+  struct Row {
+    unsigned status;
+    const char* type;
+    bool asks_for_key;
+    bool says_when;
+  };
+  for (const Row& row :
+       {Row{401, "Unauthorized", true, false}, Row{402, "T", false, false},
+        Row{403, "Forbidden", false, false}, Row{429, "QuotaExceeded", false, false},
+        Row{429, "TooManySessions", false, true}, Row{500, "T", false, false},
+        Row{503, "NoPortFree", false, true}, Row{504, "T", false, false}}) {
+    error = {row.status, row.type, "M", {}};
+    const std::string reply = http_exchange(port_, post("{}"));
+    EXPECT_THAT(reply, StartsWith("HTTP/1.1 " + std::to_string(row.status) + " "));
+    EXPECT_EQ(reply.find("\r\nWWW-Authenticate: Bearer\r\n") != std::string::npos, row.asks_for_key)
+        << reply;
+    EXPECT_EQ(reply.find("\r\nRetry-After: 5\r\n") != std::string::npos, row.says_when) << reply;
   }
 }
 

@@ -61,6 +61,18 @@ TEST(AnnouncedAddress, IsOneMachines) {
   }
 }
 
+TEST(IceAddresses, ThoseOfLoopbackAreKnown) {
+  for (const char* address : {"127.0.0.1", "127.255.0.3", "::1"}) {
+    EXPECT_TRUE(is_loopback_address(address)) << address;
+  }
+  // A name is none.
+  for (const char* address :
+       {"", "0.0.0.0", "::", "192.0.2.1", "128.0.0.1", "fe80::1", "::2", "::ffff:192.0.2.1",
+        "localhost", "example.org", "127.0.0.1.example.org"}) {
+    EXPECT_FALSE(is_loopback_address(address)) << address;
+  }
+}
+
 TEST(IceAddresses, LoopbackStaysOnLoopback) {
   EXPECT_EQ(ice_addresses_for("127.0.0.1"), std::vector<std::string>{"127.0.0.1"});
   EXPECT_EQ(ice_addresses_for("localhost"), std::vector<std::string>{"127.0.0.1"});

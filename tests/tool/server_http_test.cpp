@@ -523,11 +523,15 @@ TEST_P(ServerHttp, TheHookDecidesBeforeTheFirstByte) {
     const unsigned now = status;
     return HookReply{now, now == 200 ? "" : R"({"message":"Not this one."})"};
   });
-  Server server(with({"--auth-hook", hook.url(), "--auth-hook-timeout", "60"}), kSwallow);
+  Server server(
+      with({"--auth-hook", hook.url(), "--auth-hook-timeout", "60", "--quota-interval", "600"}),
+      kSwallow);
   const auto allowed = start_send(server);
   EXPECT_EQ(allowed->wait_for_exit(), 0) << allowed->errors();
   EXPECT_EQ(server.wait_for_end(1).status, "done");
   const auto questions = hook.questions();
+  // The session's and the upload's; that one is about the quota as well.
+  EXPECT_EQ(questions.size(), 2u);
   const auto asked = std::find_if(questions.begin(), questions.end(), [](const auto& question) {
     return question.body.find(R"("point":"upload")") != std::string::npos;
   });

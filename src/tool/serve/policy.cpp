@@ -49,18 +49,6 @@ Policy::Policy(ApiKeys keys, std::optional<std::string> key_file,
   if (hook) hook_ = std::make_unique<AuthHook>(std::move(*hook));
 }
 
-std::optional<HttpError> Policy::check_key(const std::optional<std::string>& key) const {
-  // Without keys of its own the server leaves that to the hook, if there is one.
-  if (keys_.empty()) return std::nullopt;
-  if (!key || key->empty()) {
-    return HttpError{401, "Unauthorized", "A key is needed: \"Authorization: Bearer KEY\".", {}};
-  }
-  if (!keys_.contain(*key)) {
-    return HttpError{401, "Unauthorized", "The key is not accepted.", {}};
-  }
-  return std::nullopt;
-}
-
 std::optional<HttpError> Policy::check_hook() const {
   if (!hook_ || !hook_->is_busy()) return std::nullopt;
   return HttpError{503,

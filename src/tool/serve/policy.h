@@ -11,9 +11,9 @@
 #include <string>
 #include <variant>
 
+#include "signalling/api_keys.h"
 #include "signalling/http_error.h"
 #include "tool/common/session_types.h"
-#include "tool/serve/api_keys.h"
 #include "tool/serve/auth_hook.h"
 
 namespace webrtcupload {
@@ -36,18 +36,18 @@ class Policy {
  public:
   Policy(ApiKeys keys, std::optional<std::string> key_file, std::optional<AuthHookOptions> hook);
 
-  // Whether anything stands between a stranger and the server.
+  // Without keys of its own the server leaves them to the hook, if there is one.
+  [[nodiscard]] const ApiKeys& keys() const { return keys_; }
   [[nodiscard]] bool wants_keys() const { return !keys_.empty(); }
+  // Whether anything stands between a stranger and the server.
   [[nodiscard]] bool protects() const { return !keys_.empty() || hook_; }
   // Whether sessions have to ask.
   [[nodiscard]] bool asks_sessions() const { return hook_ != nullptr; }
 
-  // A 401 unless `key` is one of the server's, or it has none.
-  [[nodiscard]] std::optional<HttpError> check_key(const std::optional<std::string>& key) const;
   // A 503 while the hook has more questions than it answers. Sessions that are there may ask even
   // then: it is strangers at the door who have to wait.
   [[nodiscard]] std::optional<HttpError> check_hook() const;
-  // The hook's part of "may this session be", for whoever has passed check_key().
+  // The hook's part of "may this session be", for whoever has passed keys().check().
   [[nodiscard]] AuthHook::Question ask_session(const SessionFacts& facts,
                                                std::function<void(HookVerdict)> reply);
   [[nodiscard]] AuthHook::Question ask_running(const SessionFacts& facts,

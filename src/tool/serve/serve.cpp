@@ -20,6 +20,7 @@
 #include "glib/main_context.h"
 #include "json/json.h"
 #include "signalling/http_server.h"
+#include "signalling/session_request.h"
 #include "signalling/session_status.h"
 #include "signalling/whip.h"
 #include "signalling/worker_request.h"
@@ -35,8 +36,6 @@ namespace {
 
 // For sessions to end when the server is told to. A session's process has a shorter one.
 constexpr std::chrono::milliseconds kShutdownTimeout{15000};
-// What a client is told to wait when there is no room for it, in seconds.
-constexpr const char* kRetryAfter = "5";
 
 std::string session_line(const SessionFacts& facts) {
   JsonWriter line;
@@ -123,7 +122,7 @@ class Server {
     // Credentials are for those who have shown a key. What the hook would say is asked with an
     // offer.
     http.ice_servers = [this](const std::optional<std::string>& key) {
-      const bool known = policy_.wants_keys() ? !policy_.check_key(key) : !policy_.protects();
+      const bool known = policy_.wants_keys() ? !policy_.keys().check(key) : !policy_.protects();
       return known ? options_.session.ice_servers
                    : without_credentials(options_.session.ice_servers);
     };
@@ -181,21 +180,12 @@ class Server {
   void on_request(const HttpRequest& request, HttpResponder responder) {
     if (request.method == "GET") return show_session(request, responder);
     if (request.method == "DELETE") return end_session(request, responder);
-    // A key in the header can be looked at before anything else is.
-    if (request.bearer_token) {
-      if (const auto error = policy_.check_key(request.bearer_token)) {
-        return responder.fail(*error, kAskForKey);
-      }
-    }
-    const bool whip = request.path == HttpServer::kUploadPath;
-    auto parsed = whip ? parse_whip_request(request) : parse_worker_request(request.body);
-    if (const auto* error = std::get_if<HttpError>(&parsed)) return responder.fail(*error);
-    auto& worker = std::get<WorkerRequest>(parsed);
+    auto read = read_session_request(request, policy_.keys());
+    if (const auto* error = std::get_if<HttpError>(&read)) return responder.fail(*error);
+    auto& asked = std::get<SessionRequest>(read);
+    auto& worker = asked.worker;
     SessionFacts facts;
-    facts.key = request.bearer_token ? request.bearer_token : worker.api_key;
-    if (const auto error = policy_.check_key(facts.key)) {
-      return responder.fail(*error, kAskForKey);
-    }
+    facts.key = std::move(asked.key);
     auto pipeline = options_.pipelines.choose(worker.workflow_id);
     auto chosen = choose_outputs(worker, pipeline.output);
     if (const auto* error = std::get_if<HttpError>(&chosen)) return responder.fail(*error);
@@ -204,18 +194,11 @@ class Server {
     if (const auto* error = std::get_if<HttpError>(&ice_servers)) return responder.fail(*error);
     if (stopping_) return responder.fail(stopping_error());
     if (sessions_.size() >= options_.max_sessions) {
-      return responder.fail({429,
-                             "TooManySessions",
-                             "The server has as many sessions as it allows (" +
-                                 std::to_string(options_.max_sessions) + "). Try again later.",
-                             {}},
-                            {{"Retry-After", kRetryAfter}});
+      return responder.fail(too_many_sessions(options_.max_sessions));
     }
-    if (const auto error = policy_.check_hook()) {
-      return responder.fail(*error, {{"Retry-After", kRetryAfter}});
-    }
+    if (const auto error = policy_.check_hook()) return responder.fail(*error);
     const auto id = make_session_id();
-    if (!id) return responder.fail({500, "InternalError", "There is no randomness.", {}});
+    if (!id) return responder.fail(no_randomness());
 
     facts.session = *id;
     facts.client_address = request.client_address;
@@ -239,7 +222,7 @@ class Server {
     responder.on_gone([this, id = *id] { client_left(id); });
     Entry& entry = sessions_[*id];
     entry.facts = std::move(facts);
-    entry.proposal.emplace(Proposal{std::move(config), std::move(responder), whip});
+    entry.proposal.emplace(Proposal{std::move(config), std::move(responder), asked.whip});
     if (!policy_.asks_sessions()) return begin(entry);
     entry.question = policy_.ask_session(
         entry.facts, [this, id = *id](const HookVerdict& verdict) { on_verdict(id, verdict); });
@@ -266,7 +249,7 @@ class Server {
     if (found == sessions_.end()) return;
     Entry& entry = found->second;
     if (const auto* error = std::get_if<HttpError>(&verdict)) {
-      entry.proposal->responder.fail(*error, error->status == 401 ? kAskForKey : HttpHeaders{});
+      entry.proposal->responder.fail(*error);
       sessions_.erase(found);
       return;
     }
@@ -296,12 +279,7 @@ class Server {
     };
     observer.answered = [this, announce, id, waiting, whip](const std::string& sdp) {
       announce();
-      const std::string location = HttpServer::kSessionsPath + id;
-      if (*waiting && whip) {
-        reply_whip(**waiting, sdp, location, options_.session.ice_servers);
-      } else if (*waiting) {
-        (*waiting)->reply_json(200, worker_reply(sdp), {{"Location", location}});
-      }
+      if (*waiting) reply_answer(**waiting, whip, sdp, id, options_.session.ice_servers);
       waiting->reset();
     };
     observer.refused = [this, id, waiting](const HttpError& error) {
@@ -359,7 +337,7 @@ class Server {
   // The session at a request's path, if its client has not ended it, for who shows the key it was
   // made with.
   Entry* find_session(const HttpRequest& request) {
-    const auto found = sessions_.find(id_of(request));
+    const auto found = sessions_.find(session_id_of(request));
     if (found == sessions_.end() || !found->second.runner || found->second.deleted ||
         !same_hash(hash_key(found->second.facts.key.value_or("")),
                    hash_key(request.bearer_token.value_or("")))) {
@@ -368,19 +346,12 @@ class Server {
     return &found->second;
   }
 
-  static std::string id_of(const HttpRequest& request) {
-    return request.path.substr(std::string_view(HttpServer::kSessionsPath).size());
-  }
-
-  static HttpError no_session() { return {404, "NotFound", "There is no such session.", {}}; }
-
   // DELETE of a session by who has its id, and its key.
   void end_session(const HttpRequest& request, const HttpResponder& responder) {
-    if (const auto error = policy_.check_key(request.bearer_token)) {
-      return responder.fail(*error, kAskForKey);
-    }
+    if (const auto error = policy_.keys().check(request.bearer_token))
+      return responder.fail(*error);
     Entry* session = find_session(request);
-    if (!session) return responder.fail(no_session());
+    if (!session) return responder.fail(no_such_session());
     responder.reply_json(200, "");
     session->deleted = true;
     session->runner->stop("its client ended it");
@@ -388,18 +359,17 @@ class Server {
 
   // GET of a session, by the same.
   void show_session(const HttpRequest& request, const HttpResponder& responder) {
-    if (const auto error = policy_.check_key(request.bearer_token)) {
-      return responder.fail(*error, kAskForKey);
-    }
+    if (const auto error = policy_.keys().check(request.bearer_token))
+      return responder.fail(*error);
     SessionStatus status;
     // One that has ended may still be in both places.
     if (const auto* ended =
-            ended_.find(id_of(request), owner_of(request.bearer_token), Clock::now())) {
+            ended_.find(session_id_of(request), owner_of(request.bearer_token), Clock::now())) {
       status = *ended;
     } else if (!find_session(request)) {
-      return responder.fail(no_session());
+      return responder.fail(no_such_session());
     }
-    responder.reply_json(200, session_status_json(status), {{"Cache-Control", "no-store"}});
+    reply_status(responder, status);
   }
 
   static std::string owner_of(const std::optional<std::string>& key) {
@@ -430,9 +400,6 @@ class Server {
       if (stopping_ && sessions_.empty()) g_main_loop_quit(loop_);
     });
   }
-
-  // RFC 9110 wants it with every 401.
-  inline static const HttpHeaders kAskForKey = {{"WWW-Authenticate", "Bearer"}};
 
   const ServeOptions options_;
   GMainContext* const context_ = g_main_context_default();

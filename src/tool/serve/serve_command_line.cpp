@@ -31,7 +31,7 @@ std::string ServeCommandLine::read(int& argc, char** argv) {
       {"port", 'p', 0, G_OPTION_ARG_INT, &port, "Port for HTTP; 0 = any that is free (8080)",
        "PORT"},
       {"address", 'a', 0, G_OPTION_ARG_STRING, &address,
-       "IP address to listen on (127.0.0.1: this machine only)", "ADDRESS"},
+       "IP address, or localhost, to listen on (127.0.0.1: this machine only)", "ADDRESS"},
       {"api-key", 0, 0, G_OPTION_ARG_STRING_ARRAY, &api_keys,
        "A key that clients may present; can be given more than once, and is seen by who can list "
        "this machine's processes",

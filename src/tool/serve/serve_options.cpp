@@ -2,7 +2,7 @@
 
 #include "tool/serve/serve_options.h"
 
-#include <gio/gio.h>
+#include <glib.h>
 
 #include <cmath>
 #include <tuple>
@@ -94,7 +94,7 @@ std::string read_access(ServeCommandLine& raw, ServeOptions& options) {
   options.session.asks_policy = options.hook.has_value();
   options.insecure = raw.insecure != FALSE;
   if (!options.insecure && options.keys.empty() && !options.hook &&
-      !is_loopback(options.http.address)) {
+      !is_loopback_address(options.http.address)) {
     return "anybody who can reach " + options.http.address +
            " could use this server: give it keys (--api-key-file, --api-key) or an --auth-hook, "
            "or say --insecure if that is meant";
@@ -141,7 +141,7 @@ std::string read_ice_network(ServeCommandLine& raw, ServeOptions& options) {
     if (const auto* error = std::get_if<IceNetworkError>(&parsed)) {
       return "--announce-address: " + error->message;
     }
-    if (is_loopback(options.http.address)) {
+    if (is_loopback_address(options.http.address)) {
       return "--announce-address is for clients on other machines, and with --address " +
              options.http.address + " there are none: use another --address, such as 0.0.0.0";
     }
@@ -241,12 +241,11 @@ std::string convert(ServeCommandLine& raw, ServeOptions& options) {
   if (raw.min_rate != kNotGiven && raw.min_rate < 0) return "--min-rate must not be negative";
   if (raw.max_sessions < 1) return "--max-sessions must be at least 1";
   options.http.port = static_cast<std::uint16_t>(raw.port);
-  if (auto address = take_string(raw.address)) {
-    options.http.address = *address == "localhost" ? "127.0.0.1" : std::move(*address);
+  if (const auto text = take_string(raw.address)) {
+    auto address = listen_address(*text);
+    if (!address) return "--address: \"" + *text + "\" is not an IP address";
+    options.http.address = std::move(*address);
   }
-  const GObjectPtr<GInetAddress> address(
-      g_inet_address_new_from_string(options.http.address.c_str()));
-  if (!address) return "--address: \"" + options.http.address + "\" is not an IP address";
   for (char** text = raw.pipelines; text && *text; ++text) {
     if (const std::string problem = options.pipelines.add(*text); !problem.empty()) {
       return "--pipeline: " + problem;
@@ -304,12 +303,6 @@ std::string read_seconds(const char* name, const char* text, double least,
   // Something that small is still not "never".
   value = std::chrono::milliseconds(static_cast<std::int64_t>(std::ceil(seconds * 1000)));
   return "";
-}
-
-bool is_loopback(const std::string& address) {
-  if (address == "localhost") return true;
-  const GObjectPtr<GInetAddress> parsed(g_inet_address_new_from_string(address.c_str()));
-  return parsed && g_inet_address_get_is_loopback(parsed.get());
 }
 
 std::string default_pipeline() {

@@ -9,10 +9,10 @@
 #include <optional>
 #include <string>
 
+#include "signalling/api_keys.h"
 #include "signalling/http_server.h"
 #include "signalling/worker_request.h"
 #include "tool/common/session_types.h"
-#include "tool/serve/api_keys.h"
 #include "tool/serve/auth_hook.h"
 #include "tool/serve/pipelines.h"
 
@@ -42,9 +42,6 @@ struct ServeOptions {
 // Seconds as people write them, from `least` on: "2.5". An empty string, or what is wrong.
 [[nodiscard]] std::string read_seconds(const char* name, const char* text, double least,
                                        std::optional<std::chrono::milliseconds>& value);
-
-// Whether only this machine can reach what listens on `address`: "localhost", ::1, 127.0.0.0/8.
-[[nodiscard]] bool is_loopback(const std::string& address);
 
 // What looks at the uploads if the operator says nothing: the text after "webrtcupload !".
 [[nodiscard]] std::string default_pipeline();

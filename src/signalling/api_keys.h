@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: LGPL-2.1-or-later
 //
-// The keys that clients of `webrtc-upload serve` may present. Only their SHA-256 is kept, and two
+// The keys that clients of a server may present. Only their SHA-256 is kept, and two
 // keys are compared by it, in a time that says nothing about either.
 
 #pragma once
@@ -11,6 +11,8 @@
 #include <string>
 #include <string_view>
 #include <vector>
+
+#include "signalling/http_error.h"
 
 namespace webrtcupload {
 
@@ -31,6 +33,8 @@ class ApiKeys {
   [[nodiscard]] bool empty() const { return added_.empty() && from_file_.empty(); }
   // Looks at every key, whichever it is.
   [[nodiscard]] bool contain(std::string_view key) const;
+  // A 401 unless `key` is one of them, or there are none.
+  [[nodiscard]] std::optional<HttpError> check(const std::optional<std::string>& key) const;
 
  private:
   std::vector<KeyHash> added_;

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: LGPL-2.1-or-later
 
-#include "tool/serve/api_keys.h"
+#include "signalling/api_keys.h"
 
 #include <glib.h>
 
@@ -95,6 +95,17 @@ bool ApiKeys::contain(std::string_view key) const {
     for (const KeyHash& each : *list) found |= same_hash(hash, each) ? 1u : 0u;
   }
   return found != 0;
+}
+
+std::optional<HttpError> ApiKeys::check(const std::optional<std::string>& key) const {
+  if (empty()) return std::nullopt;
+  if (!key || key->empty()) {
+    return HttpError{401, "Unauthorized", "A key is needed: \"Authorization: Bearer KEY\".", {}};
+  }
+  if (!contain(*key)) {
+    return HttpError{401, "Unauthorized", "The key is not accepted.", {}};
+  }
+  return std::nullopt;
 }
 
 }  // namespace webrtcupload
