@@ -48,6 +48,7 @@ std::optional<ResultAssembler::Assembled> ResultAssembler::add(ByteView message)
   if (is_new) {
     pending.age = next_age_++;
     pending.total_chunks = chunk->total_chunks;
+    pending_memory_ += pending.memory;
   } else if (pending.total_chunks != chunk->total_chunks) {
     return std::nullopt;
   }
@@ -56,8 +57,8 @@ std::optional<ResultAssembler::Assembled> ResultAssembler::add(ByteView message)
     return std::nullopt;
   }
   pending.bytes += chunk->payload.size();
-  pending_bytes_ += chunk->payload.size();
-  ++pending_messages_;
+  pending.memory += kMessageCost + chunk->payload.size();
+  pending_memory_ += kMessageCost + chunk->payload.size();
 
   if (pending.chunks.size() == pending.total_chunks) {
     Assembled result{chunk->frame_id, {}};
@@ -66,8 +67,7 @@ std::optional<ResultAssembler::Assembled> ResultAssembler::add(ByteView message)
     forget(entry);
     return result;
   }
-  while (pending_bytes_ > limits_.max_bytes || pending_.size() > limits_.max_results ||
-         pending_messages_ > limits_.max_messages) {
+  while (pending_memory_ > limits_.max_memory || pending_.size() > limits_.max_results) {
     forget(std::min_element(pending_.begin(), pending_.end(), [](const auto& a, const auto& b) {
       return a.second.age < b.second.age;
     }));
@@ -76,8 +76,7 @@ std::optional<ResultAssembler::Assembled> ResultAssembler::add(ByteView message)
 }
 
 void ResultAssembler::forget(PendingMap::iterator result) {
-  pending_bytes_ -= result->second.bytes;
-  pending_messages_ -= result->second.chunks.size();
+  pending_memory_ -= result->second.memory;
   pending_.erase(result);
 }
 

@@ -51,15 +51,16 @@ struct ResultChunk {
 [[nodiscard]] std::optional<ResultChunk> parse_result_message(ByteView message);
 
 // Puts results together, in whatever order their messages come. What waits for its missing messages
-// is bounded: the results that have waited longest are given up.
+// is bounded by the memory that it takes: the results that have waited longest are given up.
 class ResultAssembler {
  public:
+  // What a message takes beside its payload, which may be one byte, and a result beside its
+  // messages: nodes and what the allocator adds, rounded up.
+  static constexpr std::size_t kMessageCost = 128;
+  static constexpr std::size_t kResultCost = 256;
   struct Limits {
-    std::size_t max_bytes = 64 * 1024 * 1024;
+    std::size_t max_memory = 64 * 1024 * 1024;
     std::size_t max_results = 64;
-    // Each takes some 100 bytes beside its own, of which it may have one. A result of max_bytes in
-    // whole messages has 1366.
-    std::size_t max_messages = 16384;
   };
   struct Assembled {
     std::uint32_t frame_id = 0;
@@ -75,14 +76,15 @@ class ResultAssembler {
 
   // Of results that are not complete yet.
   [[nodiscard]] std::size_t pending_results() const { return pending_.size(); }
-  [[nodiscard]] std::size_t pending_bytes() const { return pending_bytes_; }
-  [[nodiscard]] std::size_t pending_messages() const { return pending_messages_; }
+  // What they take, payloads and all else.
+  [[nodiscard]] std::size_t pending_memory() const { return pending_memory_; }
 
  private:
   struct Pending {
     std::uint64_t age = 0;  // Counts arrivals of first messages.
     std::uint32_t total_chunks = 0;
-    std::size_t bytes = 0;
+    std::size_t bytes = 0;  // Of payloads.
+    std::size_t memory = kResultCost;
     std::map<std::uint32_t, std::string> chunks;
   };
   using PendingMap = std::map<std::uint32_t, Pending>;
@@ -91,8 +93,7 @@ class ResultAssembler {
 
   const Limits limits_;
   PendingMap pending_;
-  std::size_t pending_bytes_ = 0;
-  std::size_t pending_messages_ = 0;
+  std::size_t pending_memory_ = 0;
   std::uint64_t next_age_ = 0;
 };
 

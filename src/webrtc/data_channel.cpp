@@ -18,8 +18,8 @@ struct DataChannel::Link {
   GMainContext* context;
   std::size_t max_pending;
   std::function<bool()> is_trusted;
-  std::atomic<std::size_t> pending = 0;
-  std::weak_ptr<DataChannel> target;  // Set before any handler is connected.
+  std::atomic<std::size_t> pending = 0;  // Bytes of memory.
+  std::weak_ptr<DataChannel> target;     // Set before any handler is connected.
   std::vector<SignalConnection> connections;
 
   ~Link() { g_main_context_unref(context); }
@@ -37,14 +37,16 @@ struct DataChannel::Link {
     post_to(link->context, [link, deliver = std::move(deliver)] { deliver_to(link, deliver); });
   }
 
-  static void post_message(const std::shared_ptr<Link>& link,
+  // `size` is the message's own bytes.
+  static void post_message(const std::shared_ptr<Link>& link, std::size_t size,
                            std::function<void(DataChannel&)> deliver) {
-    if (link->pending.fetch_add(1) >= link->max_pending) {
-      link->pending.fetch_sub(1);
+    const std::size_t cost = size + kMessageCost;
+    if (link->pending.fetch_add(cost) >= link->max_pending) {
+      link->pending.fetch_sub(cost);
       return;
     }
-    post_to(link->context, [link, deliver = std::move(deliver)] {
-      link->pending.fetch_sub(1);
+    post_to(link->context, [link, cost, deliver = std::move(deliver)] {
+      link->pending.fetch_sub(cost);
       deliver_to(link, deliver);
     });
   }
@@ -114,7 +116,9 @@ std::shared_ptr<DataChannel> DataChannel::create(GstWebRTCDataChannel* channel,
           {nullptr, [weak](const char* text) {
              const auto alive = weak.lock();
              if (!alive) return;
-             Link::post_message(alive, [copy = std::string(text ? text : "")](DataChannel& c) {
+             std::string copy(text ? text : "");
+             const std::size_t size = copy.size();
+             Link::post_message(alive, size, [copy = std::move(copy)](DataChannel& c) {
                if (c.events_.text) c.events_.text(copy);
              });
            }});
@@ -123,7 +127,7 @@ std::shared_ptr<DataChannel> DataChannel::create(GstWebRTCDataChannel* channel,
              const auto alive = weak.lock();
              if (!alive || !bytes) return;
              std::shared_ptr<GBytes> kept(g_bytes_ref(bytes), g_bytes_unref);
-             Link::post_message(alive, [kept](DataChannel& c) {
+             Link::post_message(alive, g_bytes_get_size(bytes), [kept](DataChannel& c) {
                gsize size = 0;
                const auto* data =
                    static_cast<const std::uint8_t*>(g_bytes_get_data(kept.get(), &size));

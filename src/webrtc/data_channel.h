@@ -28,9 +28,14 @@ class DataChannel : public std::enable_shared_from_this<DataChannel> {
     std::function<void()> closed;
   };
 
+  // What a message that waits takes beside its own bytes, of which it may have one: what carries it
+  // to the context, rounded up.
+  static constexpr std::size_t kMessageCost = 512;
+
   // Connects to the channel's signals at once, so that nothing is missed: may be called in
-  // on-data-channel, under webrtcbin's PC lock. While `max_pending` messages wait for the context,
-  // further ones are dropped: a peer that floods the channel must not fill our memory. `is_trusted`
+  // on-data-channel, under webrtcbin's PC lock. While what waits for the context takes
+  // `max_pending` bytes of memory, further messages are dropped: a peer that floods the channel
+  // must not fill our memory. One may always wait, however small that is. `is_trusted`
   // is asked, on the context's thread, before the channel's opening or any message is told.
   static std::shared_ptr<DataChannel> create(GstWebRTCDataChannel* channel, GMainContext* context,
                                              std::size_t max_pending,

@@ -15,7 +15,7 @@ namespace {
 constexpr std::size_t kChunkSize = 49152;
 constexpr std::uint64_t kBufferLimit = 262144;
 constexpr std::chrono::milliseconds kPoll{2};
-constexpr std::size_t kMaxPendingResults = 1 << 16;
+constexpr std::size_t kMaxPendingResults = 64 << 20;
 constexpr std::size_t kHeaderSize = 12;
 constexpr std::chrono::seconds kDeadline{60};
 constexpr std::chrono::seconds kGoneGrace{20};
@@ -84,7 +84,7 @@ void UploadClient::start() {
                        std::move(events), problem);
   if (!peer_ || !peer_->start()) return fail("no peer: " + problem);
   results_channel_ = peer_->create_channel("inference", kMaxPendingResults);
-  upload_channel_ = peer_->create_channel("video_upload", 16);
+  upload_channel_ = peer_->create_channel("video_upload", 64 << 10);
   if (!results_channel_ || !upload_channel_) return fail("no channels");
   DataChannel::Events results;
   results.data = [this](std::span<const std::uint8_t> message) { on_data(message); };

@@ -38,7 +38,7 @@ std::string check_json_input(ByteView input) {
 
 // Messages, each behind two bytes for its length.
 std::string check_result_input(ByteView input) {
-  const ResultAssembler::Limits limits{.max_bytes = 4096, .max_results = 4, .max_messages = 8};
+  const ResultAssembler::Limits limits{.max_memory = 4096, .max_results = 4};
   ResultAssembler assembler(limits);
   while (input.size() >= 2) {
     const std::size_t wanted = input[0] * 256U + input[1];
@@ -47,7 +47,7 @@ std::string check_result_input(ByteView input) {
     input = input.subspan(message.size());
     if (const auto result = assembler.add(message)) {
       // What waited, and the message that completed it.
-      if (result->text.size() > limits.max_bytes + kMaxResultPayload) {
+      if (result->text.size() > limits.max_memory + kMaxResultPayload) {
         return "a larger result than there may be";
       }
       const auto completion = read_completion(*result);
@@ -55,8 +55,7 @@ std::string check_result_input(ByteView input) {
         return "a completion of another result";
     }
     if (assembler.pending_results() > limits.max_results) return "more results wait than may";
-    if (assembler.pending_messages() > limits.max_messages) return "more messages wait than may";
-    if (assembler.pending_bytes() > limits.max_bytes) return "more bytes wait than may";
+    if (assembler.pending_memory() > limits.max_memory) return "more memory is taken than may";
   }
   return "";
 }

@@ -281,10 +281,10 @@ class Pair : public ::testing::Test {
                         .channel = [side](auto channel) { side->channel = std::move(channel); }},
                        problem);
       ASSERT_TRUE(side->peer) << problem;
-      side->peer->watch_channel("inference", 8);
+      side->peer->watch_channel("inference", 64 << 10);
       ASSERT_TRUE(side->peer->start());
     }
-    offerer_.channel = offerer_.peer->create_channel("inference", 8);
+    offerer_.channel = offerer_.peer->create_channel("inference", 64 << 10);
     ASSERT_TRUE(offerer_.channel);
   }
 

@@ -98,7 +98,7 @@ class HostileServer {
                               }},
                          problem);
     ASSERT_TRUE(peer_) << problem;
-    peer_->watch_channel("inference", 16);
+    peer_->watch_channel("inference", 64 << 10);
     ASSERT_TRUE(peer_->start());
     peer_->answer(std::get<Offer>(offer),
                   [responder](const std::variant<std::string, PeerError>& result) {
@@ -151,13 +151,13 @@ std::vector<Case> cases() {
       {"PiecesThatNeverBecomeWhole",
        [](DataChannel& channel) {
          std::vector<std::uint8_t> message(kResultHeaderSize + 1, 0);
-         for (std::uint32_t i = 0; i < 20'000; ++i) {
-           // A byte each, of 50 results of 1,000 pieces.
+         for (std::uint32_t i = 0; i < 60'000; ++i) {
+           // A byte each, of 50 results of 65,535 pieces.
            message[0] = static_cast<std::uint8_t>(i % 50 + 1);
            message[4] = static_cast<std::uint8_t>(i / 50);
            message[5] = static_cast<std::uint8_t>(i / 50 / 256);
-           message[8] = 0xe8;
-           message[9] = 0x03;
+           message[8] = 0xff;
+           message[9] = 0xff;
            channel.send(message);
          }
          say(channel, 1000, completion(R"("enough")", "[]"));
@@ -173,6 +173,15 @@ std::vector<Case> cases() {
            say(channel, 3, R"({"processing_complete":"true"})");
          }
          say(channel, 4, completion(R"("enough")", "[]"));
+       },
+       "enough"},
+      // Parsed, each of these takes some fifty times of its two bytes.
+      {"AResultOfManySmallValues",
+       [](DataChannel& channel) {
+         std::string values = R"({"x":[1)";
+         for (int i = 0; i < 1'900'000; ++i) values += ",1";
+         say(channel, 1, values + R"(],"processing_complete":false})");
+         say(channel, 2, completion(R"("enough")", "[]"));
        },
        "enough"},
       {"AnEndOfWrongTypes",

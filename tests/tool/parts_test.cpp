@@ -259,6 +259,15 @@ TEST(Completion, HasNoReasonIfAllWentWell) {
   EXPECT_TRUE(completion->errors.empty());
 }
 
+// Parsed, values take many times of what they take as text.
+TEST(Completion, OneThatIsTooLongIsNotRead) {
+  std::string text = completion_document("too-large", {});
+  text.insert(1, kMaxCompletion - text.size(), ' ');
+  EXPECT_TRUE(read_completion({.frame_id = 1, .text = text}));
+  text.insert(1, " ");
+  EXPECT_FALSE(read_completion({.frame_id = 1, .text = text}));
+}
+
 TEST(Completion, OtherResultsAreNone) {
   for (const char* text : {"", "[]", "{}", R"({"processing_complete":false})",
                            R"({"processing_complete":"true"})", R"({"processing_complete":1})"}) {

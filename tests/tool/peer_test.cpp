@@ -16,10 +16,13 @@
 #include <future>
 #include <gmodule.h>
 #include <memory>
+#include <span>
 #include <string>
+#include <string_view>
 #include <variant>
 
 #include "glib/elements_made_by.h"
+#include "glib/glib_ptr.h"
 #include "glib/main_context.h"
 #include "support/wait.h"
 #include "webrtc/association.h"
@@ -208,6 +211,52 @@ TEST_F(PeerTest, ClosedChannelsLastAsLongAsTheirWebrtcbin) {
   server_.reset();
   client_.reset();
   EXPECT_TRUE(eventually([&] { return !channels[0] && !channels[1]; }));
+}
+
+// While nobody runs the context, as when its thread is busy, messages wait. By what they take: one
+// of a byte takes more than that.
+TEST_F(PeerTest, MessagesThatWaitAreBoundedByTheMemoryThatTheyTake) {
+  constexpr std::size_t kMemory = 1 << 20;
+  const auto channel = client_->create_channel("flooded", kMemory);
+  ASSERT_TRUE(channel);
+  std::size_t came = 0;
+  std::size_t memory = 0;
+  channel->set_events({.open = nullptr,
+                       .text =
+                           [&](std::string_view text) {
+                             ++came;
+                             memory += text.size() + DataChannel::kMessageCost;
+                           },
+                       .data =
+                           [&](std::span<const std::uint8_t> bytes) {
+                             ++came;
+                             memory += bytes.size() + DataChannel::kMessageCost;
+                           },
+                       .closed = nullptr});
+  for (const std::size_t size : {std::size_t{1}, std::size_t{1000}, std::size_t{65536}}) {
+    const std::string text(size, 'x');
+    const GBytesPtr bytes(g_bytes_new(text.data(), size));
+    for (const char* signal : {"on-message-data", "on-message-string"}) {
+      came = memory = 0;
+      for (int i = 0; i < 10'000; ++i) {
+        if (signal[11] == 'd') {
+          g_signal_emit_by_name(channel->get(), signal, bytes.get());
+        } else {
+          g_signal_emit_by_name(channel->get(), signal, text.c_str());
+        }
+      }
+      ASSERT_TRUE(run_until([&] { return !g_main_context_pending(nullptr); }));
+      // The last one that was let in may have been larger than what was left.
+      EXPECT_LT(memory, kMemory + size + DataChannel::kMessageCost) << signal << " " << size;
+      EXPECT_GE(memory, kMemory) << signal << " " << size;
+      // With room again the next one comes through.
+      const std::size_t before = came;
+      g_signal_emit_by_name(channel->get(), "on-message-data", bytes.get());
+      EXPECT_TRUE(run_until([&] { return came == before + 1; }));
+    }
+  }
+  EXPECT_TRUE(close_peer(client_));
+  EXPECT_TRUE(close_peer(server_));
 }
 
 // What keeps a connection from coming about.

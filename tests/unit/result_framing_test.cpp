@@ -6,15 +6,36 @@
 
 #include <algorithm>
 #include <cstdint>
+#include <cstdlib>
 #include <limits>
+#include <malloc.h>
+#include <new>
 #include <random>
 #include <string>
 #include <vector>
+
+// Of what operator new has given and not got back.
+static std::size_t allocated = 0;
+
+void* operator new(std::size_t size) {
+  void* memory = std::malloc(size);
+  if (!memory) throw std::bad_alloc();
+  allocated += malloc_usable_size(memory);
+  return memory;
+}
+void operator delete(void* memory) noexcept {
+  allocated -= malloc_usable_size(memory);
+  std::free(memory);
+}
+void operator delete(void* memory, std::size_t) noexcept { operator delete(memory); }
 
 namespace webrtcupload {
 namespace {
 
 using Messages = std::vector<std::vector<std::uint8_t>>;
+
+constexpr auto kMessageCost = ResultAssembler::kMessageCost;
+constexpr auto kResultCost = ResultAssembler::kResultCost;
 
 constexpr std::uint32_t kMax = std::numeric_limits<std::uint32_t>::max();
 
@@ -77,7 +98,7 @@ TEST(ResultFraming, WhatIsCutIsPutTogether) {
       EXPECT_EQ(result->text, text);
     }
     EXPECT_EQ(assembler.pending_results(), 0U);
-    EXPECT_EQ(assembler.pending_bytes(), 0U);
+    EXPECT_EQ(assembler.pending_memory(), 0U);
   }
 }
 
@@ -98,7 +119,7 @@ TEST(ResultFraming, InAnyOrderAndOneAmongTheOther) {
     for (const auto& result : results) {
       EXPECT_EQ(result.text, result.frame_id == 1 ? first : second);
     }
-    EXPECT_EQ(assembler.pending_bytes(), 0U);
+    EXPECT_EQ(assembler.pending_memory(), 0U);
   }
 }
 
@@ -106,7 +127,7 @@ TEST(ResultFraming, AMessageThatComesAgainIsIgnored) {
   ResultAssembler assembler;
   EXPECT_FALSE(assembler.add(raw(1, 0, 2)));
   EXPECT_FALSE(assembler.add(raw(1, 0, 2)));
-  EXPECT_EQ(assembler.pending_bytes(), 1U);
+  EXPECT_EQ(assembler.pending_memory(), kResultCost + kMessageCost + 1);
   EXPECT_EQ(assembler.add(raw(1, 1, 2)).value().text, "xx");
 }
 
@@ -138,7 +159,7 @@ TEST(ResultFraming, SizesThatCannotBeRight) {
 }
 
 TEST(ResultFraming, WhatNeverBecomesWholeIsGivenUpOldestFirst) {
-  ResultAssembler assembler({.max_bytes = 1000000, .max_results = 2});
+  ResultAssembler assembler({.max_memory = 1000000, .max_results = 2});
   EXPECT_FALSE(assembler.add(raw(9, 0, 2)));
   EXPECT_FALSE(assembler.add(raw(1, 0, 2)));
   EXPECT_EQ(assembler.pending_results(), 2U);
@@ -151,24 +172,44 @@ TEST(ResultFraming, WhatNeverBecomesWholeIsGivenUpOldestFirst) {
 }
 
 // Small ones, too, of which many would wait before their bytes are many.
-TEST(ResultFraming, MessagesThatWaitAreBounded) {
-  ResultAssembler assembler({.max_messages = 10});
+TEST(ResultFraming, MessagesThatWaitAreBoundedByWhatTheyTake) {
+  constexpr std::size_t kMemory = kResultCost + 10 * (kMessageCost + 1);
+  ResultAssembler assembler({.max_memory = kMemory});
   for (std::uint32_t index = 0; index < 10; ++index) {
     EXPECT_FALSE(assembler.add(raw(1, index, 1000)));
   }
-  EXPECT_EQ(assembler.pending_messages(), 10U);
+  EXPECT_EQ(assembler.pending_memory(), kMemory);
   EXPECT_FALSE(assembler.add(raw(1, 10, 1000)));
-  EXPECT_EQ(assembler.pending_messages(), 0U);
-  EXPECT_EQ(assembler.pending_bytes(), 0U);
+  EXPECT_EQ(assembler.pending_memory(), 0U);
+  EXPECT_EQ(assembler.pending_results(), 0U);
 }
 
-TEST(ResultFraming, BytesThatWaitAreBounded) {
-  ResultAssembler assembler({.max_bytes = 10, .max_results = 100});
+TEST(ResultFraming, SoAreTheirBytes) {
+  constexpr std::size_t kEach = kResultCost + kMessageCost;
+  ResultAssembler assembler({.max_memory = 5 * kEach + 10, .max_results = 100});
   for (std::uint32_t id = 1; id <= 5; ++id) EXPECT_FALSE(assembler.add(raw(id, 0, 2, 2)));
-  EXPECT_EQ(assembler.pending_bytes(), 10U);
+  EXPECT_EQ(assembler.pending_memory(), 5 * kEach + 10);
   EXPECT_FALSE(assembler.add(raw(6, 0, 2, 1)));
-  EXPECT_EQ(assembler.pending_bytes(), 9U);
+  EXPECT_EQ(assembler.pending_memory(), 5 * kEach + 9);
   EXPECT_EQ(assembler.pending_results(), 5U);
+}
+
+// What is counted is not less than what the allocator gives, for pieces of one byte and of more
+// than a string has room for in itself.
+TEST(ResultFraming, WhatIsCountedIsWhatIsTaken) {
+  constexpr std::uint32_t kMessages = 20000;
+  for (const std::size_t payload : {std::size_t{1}, std::size_t{16}, std::size_t{1000}}) {
+    ResultAssembler assembler;
+    const std::size_t before = allocated;
+    for (std::uint32_t i = 0; i < kMessages; ++i) {
+      const auto message = raw(i % 50 + 1, i / 50, kMessages, payload);
+      EXPECT_FALSE(assembler.add(message));
+    }
+    EXPECT_EQ(assembler.pending_results(), 50U);
+    const std::size_t taken = allocated - before;
+    EXPECT_GE(assembler.pending_memory(), taken) << payload;
+    EXPECT_LE(assembler.pending_memory(), 3 * taken) << payload;
+  }
 }
 
 }  // namespace

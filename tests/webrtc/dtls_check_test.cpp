@@ -163,7 +163,7 @@ struct Side {
     peer = Peer::create(context.get(), PeerOptions{.local_addresses = {"127.0.0.1"}},
                         std::move(events), problem);
     ASSERT_TRUE(peer) << problem;
-    peer->watch_channel("inference", 8);
+    peer->watch_channel("inference", 64 << 10);
     ASSERT_TRUE(peer->start());
   }
   void take(std::shared_ptr<DataChannel> taken) {
@@ -199,7 +199,7 @@ class UncheckedPeer : public ::testing::Test {
   void SetUp() override {
     offerer_.make();
     answerer_.make();
-    offerer_.take(offerer_.peer->create_channel("inference", 8));
+    offerer_.take(offerer_.peer->create_channel("inference", 64 << 10));
   }
   void TearDown() override {
     offerer_.close();

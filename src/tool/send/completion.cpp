@@ -7,6 +7,7 @@
 namespace webrtcupload {
 
 std::optional<Completion> read_completion(const ResultAssembler::Assembled& result) {
+  if (result.text.size() > kMaxCompletion) return std::nullopt;
   auto parsed = parse_json_object(result.text);
   const auto* node = std::get_if<JsonNodePtr>(&parsed);
   if (!node) return std::nullopt;

@@ -19,6 +19,10 @@ struct Completion {
   std::vector<std::string> errors;
 };
 
+// The longest text that is read: a parsed value takes some fifty times of what it may take as text,
+// and a last result has a reason and some sentences.
+inline constexpr std::size_t kMaxCompletion = 256 * 1024;
+
 // Nothing if it is the result of a frame, or none at all.
 [[nodiscard]] std::optional<Completion> read_completion(const ResultAssembler::Assembled& result);
 

@@ -11,8 +11,11 @@
 namespace webrtcupload {
 namespace {
 
-// Results come one message per frame, and are only looked at for the last one.
-constexpr std::size_t kMaxPendingResults = 1 << 16;
+// For results that wait for this thread: many, since the last one, which is what is wanted, must
+// not be dropped. In bytes of memory.
+constexpr std::size_t kMaxPendingResults = 64 << 20;
+// For what the server sends on the channel of the upload, which nobody reads.
+constexpr std::size_t kMaxPendingOthers = 64 << 10;
 // For the other side to say why, when the upload failed first. It does, or it goes.
 constexpr std::chrono::milliseconds kReasonGrace{10000};
 // For what it has said to reach us on another thread, once it can say no more; and for ours to tell
@@ -62,7 +65,7 @@ void Sender::start() {
     return finish(problem.empty() ? "webrtcbin does not start" : problem);
   }
   results_ = peer_->create_channel(kResultsLabel, kMaxPendingResults);
-  upload_ = peer_->create_channel(kUploadLabel, 16);
+  upload_ = peer_->create_channel(kUploadLabel, kMaxPendingOthers);
   if (!results_ || !upload_) return finish("the data channels could not be made");
   results_->set_events({.open = nullptr,
                         .text = nullptr,

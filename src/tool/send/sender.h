@@ -99,7 +99,8 @@ class Sender : public std::enable_shared_from_this<Sender> {
   std::string failure_;  // The first of them.
   bool ending_ = false;
   std::string problem_;
-  ResultAssembler assembler_;
+  // One that is too large for this is too large for a last one as well.
+  ResultAssembler assembler_{ResultAssembler::Limits{.max_memory = 4 << 20}};
   std::optional<Completion> completion_;
 };
 
