@@ -15,6 +15,7 @@ struct HookServer::Impl {
                          gpointer data) {
     auto* self = static_cast<HookServer*>(data);
     HookQuestion question;
+    question.method = soup_server_message_get_method(message);
     question.path = path;
     GBytes* body = soup_message_body_flatten(soup_server_message_get_request_body(message));
     gsize size = 0;

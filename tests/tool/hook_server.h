@@ -18,6 +18,7 @@
 namespace webrtcupload::test {
 
 struct HookQuestion {
+  std::string method;
   std::string path;
   std::string body;
   std::optional<std::string> authorization;

@@ -16,6 +16,10 @@
 namespace webrtcupload {
 namespace {
 
+constexpr int kMaxRedirects = 5;
+// Of an address that a server has sent, in a sentence.
+constexpr std::size_t kMaxShown = 200;
+
 GUri* parse_http_url(const std::string& text) {
   GUri* uri = g_uri_parse(text.c_str(), static_cast<GUriFlags>(SOUP_HTTP_URI_FLAGS), nullptr);
   if (!uri) return nullptr;
@@ -32,6 +36,23 @@ bool is_http_url(const std::string& text) {
   GUri* uri = parse_http_url(text);
   if (uri) g_uri_unref(uri);
   return uri != nullptr;
+}
+
+bool is_same_origin(const std::string& one, const std::string& other) {
+  GUri* a = parse_http_url(one);
+  GUri* b = parse_http_url(other);
+  const auto port = [](GUri* uri) {
+    const int given = g_uri_get_port(uri);
+    if (given > 0) return given;
+    return std::string_view(g_uri_get_scheme(uri)) == "https" ? 443 : 80;
+  };
+  const bool same = a && b && g_strcmp0(g_uri_get_scheme(a), g_uri_get_scheme(b)) == 0 &&
+                    g_ascii_strcasecmp(g_uri_get_host(a), g_uri_get_host(b)) == 0 &&
+                    port(a) == port(b);
+  for (GUri* uri : {a, b}) {
+    if (uri) g_uri_unref(uri);
+  }
+  return same;
 }
 
 std::optional<ServerUrl> parse_server_url(const std::string& text, std::string& problem) {
@@ -61,9 +82,15 @@ struct HttpClient::Impl {
     GObjectPtr<GInputStream> stream;
     Timer deadline{g_main_context_get_thread_default() ? g_main_context_get_thread_default()
                                                        : g_main_context_default()};
+    GObjectPtr<SoupSession> session;
+    // Null for a GET.
+    GBytesPtr body;
+    std::optional<std::string> bearer_token;
+    int redirects_left = 0;
     std::size_t max_reply = 0;
     std::function<void(Reply)> done;  // Empty once it was called, or is not to be.
     Reply reply;
+    std::string target;  // Where the reply's Location leads.
 
     using Handle = std::shared_ptr<Request>;
     gpointer handle() { return new Handle(shared_from_this()); }
@@ -90,6 +117,53 @@ struct HttpClient::Impl {
       finish();
     }
 
+    // To the server that was named.
+    void send(const std::string& to) {
+      reply = Reply();
+      message.reset(soup_message_new(body ? "POST" : "GET", to.c_str()));
+      SoupMessage* raw = message.get();
+      // libsoup would take what is in the request anywhere.
+      soup_message_add_flags(raw, SOUP_MESSAGE_NO_REDIRECT);
+      if (body) soup_message_set_request_body_from_bytes(raw, "application/json", body.get());
+      if (bearer_token) {
+        soup_message_headers_replace(soup_message_get_request_headers(raw), "Authorization",
+                                     ("Bearer " + *bearer_token).c_str());
+      }
+      soup_session_send_async(session.get(), raw, G_PRIORITY_DEFAULT, cancellable.get(), on_sent,
+                              handle());
+    }
+
+    // Once the reply is whole.
+    void on_reply() {
+      const std::string here = url();
+      const std::string there = std::exchange(target, {});
+      const bool same = !there.empty() && is_same_origin(here, there);
+      if (is_redirect(reply.status) && !there.empty() && redirects_left >= 0) {
+        if (!same) {
+          return fail(Reply::Failure::kElsewhere,
+                      here + " redirects to " + there.substr(0, kMaxShown) +
+                          ", which is another server: nothing was sent there");
+        }
+        if (redirects_left-- == 0) {
+          return fail(Reply::Failure::kUnreachable, "it redirects too often");
+        }
+        // As browsers and libsoup do it: what came by another method than GET is asked for with GET
+        // there, unless 307 or 308 says not to.
+        if (reply.status < 307) body.reset();
+        return send(there);
+      }
+      if (same) reply.location = there;
+      finish();
+    }
+
+    static bool is_redirect(unsigned status) {
+      return (status >= 301 && status <= 303) || status == 307 || status == 308;
+    }
+
+    [[nodiscard]] std::string url() const {
+      return GCharPtr(g_uri_to_string(soup_message_get_uri(message.get()))).get();
+    }
+
     static void on_sent(GObject* session, GAsyncResult* result, gpointer data) {
       const Handle self = take(data);
       GError* error = nullptr;
@@ -98,7 +172,7 @@ struct HttpClient::Impl {
       if (!self->done) return;
       if (error) return self->fail(Reply::Failure::kUnreachable, error->message);
       self->reply.status = soup_message_get_status(self->message.get());
-      self->reply.location = self->location();
+      self->target = self->location();
       self->read();
     }
 
@@ -108,8 +182,7 @@ struct HttpClient::Impl {
           soup_message_get_response_headers(message.get()), "Location");
       if (!header) return {};
       const GCharPtr whole(g_uri_resolve_relative(
-          GCharPtr(g_uri_to_string(soup_message_get_uri(message.get()))).get(), header,
-          static_cast<GUriFlags>(SOUP_HTTP_URI_FLAGS), nullptr));
+          url().c_str(), header, static_cast<GUriFlags>(SOUP_HTTP_URI_FLAGS), nullptr));
       return whole ? whole.get() : "";
     }
 
@@ -128,7 +201,7 @@ struct HttpClient::Impl {
       if (!bytes) return self->fail(Reply::Failure::kUnreachable, error->message);
       gsize size = 0;
       const auto* text = static_cast<const char*>(g_bytes_get_data(bytes.get(), &size));
-      if (size == 0) return self->finish();
+      if (size == 0) return self->on_reply();
       if (self->reply.body.size() + size > self->max_reply) {
         self->reply.body.clear();
         return self->fail(Reply::Failure::kTooLarge,
@@ -139,7 +212,7 @@ struct HttpClient::Impl {
     }
   };
 
-  Call send(GObjectPtr<SoupMessage> message, const std::optional<std::string>& bearer_token,
+  Call send(const std::string& url, GBytesPtr body, const std::optional<std::string>& bearer_token,
             std::chrono::milliseconds timeout, std::function<void(Reply)> done);
 
   HttpClientOptions options;
@@ -189,42 +262,35 @@ std::size_t HttpClient::waiting() const {
 HttpClient::Call HttpClient::post_json(const std::string& url,
                                        const std::optional<std::string>& bearer_token,
                                        const std::string& body, std::function<void(Reply)> done) {
-  GObjectPtr<SoupMessage> message(soup_message_new("POST", url.c_str()));
-  const GBytesPtr bytes(g_bytes_new(body.data(), body.size()));
-  soup_message_set_request_body_from_bytes(message.get(), "application/json", bytes.get());
-  return impl_->send(std::move(message), bearer_token, impl_->options.timeout, std::move(done));
+  return impl_->send(url, GBytesPtr(g_bytes_new(body.data(), body.size())), bearer_token,
+                     impl_->options.timeout, std::move(done));
 }
 
 HttpClient::Call HttpClient::get(const std::string& url,
                                  const std::optional<std::string>& bearer_token,
                                  std::chrono::milliseconds timeout,
                                  std::function<void(Reply)> done) {
-  return impl_->send(GObjectPtr<SoupMessage>(soup_message_new("GET", url.c_str())), bearer_token,
-                     timeout, std::move(done));
+  return impl_->send(url, nullptr, bearer_token, timeout, std::move(done));
 }
 
-HttpClient::Call HttpClient::Impl::send(GObjectPtr<SoupMessage> message,
+HttpClient::Call HttpClient::Impl::send(const std::string& url, GBytesPtr body,
                                         const std::optional<std::string>& bearer_token,
                                         std::chrono::milliseconds timeout,
                                         std::function<void(Reply)> done) {
   std::erase_if(requests, [](const auto& weak) { return weak.expired(); });
   auto request = std::make_shared<Request>();
   requests.push_back(request);
-  request->message = std::move(message);
+  request->session = ref_gobject(session.get());
+  request->body = std::move(body);
+  request->bearer_token = bearer_token;
+  request->redirects_left = options.follow_redirects ? kMaxRedirects : -1;
   request->max_reply = options.max_reply;
   request->done = std::move(done);
-  SoupMessage* raw = request->message.get();
-  if (!options.follow_redirects) soup_message_add_flags(raw, SOUP_MESSAGE_NO_REDIRECT);
-  if (bearer_token) {
-    soup_message_headers_replace(soup_message_get_request_headers(raw), "Authorization",
-                                 ("Bearer " + *bearer_token).c_str());
-  }
   request->deadline.start(timeout, [raw = request.get()] {
     const auto keep = raw->shared_from_this();
     raw->fail(Reply::Failure::kTimeout, "no reply came in time");
   });
-  soup_session_send_async(session.get(), raw, G_PRIORITY_DEFAULT, request->cancellable.get(),
-                          Request::on_sent, request->handle());
+  request->send(url);
   Call call;
   call.request_ = request;
   return call;

@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: LGPL-2.1-or-later
 //
 // Requests to somebody's HTTP server, POSTs of JSON and GETs, within bounds of time and size.
+// Nothing of a request, and no key, goes to another server than the one that was named: a redirect
+// leads to the same origin (RFC 6454: scheme, host and port), or it ends the request.
 
 #pragma once
 
@@ -15,6 +17,8 @@ namespace webrtcupload {
 
 // Whether it is an http or https URL with a host.
 [[nodiscard]] bool is_http_url(const std::string& text);
+// Whether two such URLs have the same scheme, host and port.
+[[nodiscard]] bool is_same_origin(const std::string& one, const std::string& other);
 
 // Where a server lives, from what a person typed.
 struct ServerUrl {
@@ -30,7 +34,7 @@ struct HttpClientOptions {
   // From the request's begin to the last byte of the reply.
   std::chrono::milliseconds timeout{60000};
   std::size_t max_reply = 1 << 20;
-  // Otherwise one is a reply like any other.
+  // Within the server; otherwise one is a reply like any other.
   bool follow_redirects = true;
   // Further requests wait for a connection, and their time runs meanwhile.
   int max_connections = 8;
@@ -40,13 +44,15 @@ struct HttpClientOptions {
 class HttpClient {
  public:
   struct Reply {
-    enum class Failure { kNone, kUnreachable, kTimeout, kTooLarge };
+    // kElsewhere: it redirects to another origin, which was not asked.
+    enum class Failure { kNone, kUnreachable, kTimeout, kTooLarge, kElsewhere };
     Failure failure = Failure::kNone;
     // A phrase; empty if there was a reply, whatever its status.
     std::string problem;
     unsigned status = 0;
     std::string body;
-    // The address that the reply's Location names, whole; empty if there is none.
+    // The address that the reply's Location names, whole; empty if there is none at the same
+    // origin.
     std::string location;
   };
 

@@ -114,6 +114,7 @@ void Sender::post_offer(const std::string& sdp) {
 
 void Sender::on_reply(HttpClient::Reply reply) {
   if (ending_) return;
+  if (reply.failure == HttpClient::Reply::Failure::kElsewhere) return finish(reply.problem);
   if (!reply.problem.empty()) {
     return finish("cannot reach " + options_.server.text + ": " + reply.problem);
   }

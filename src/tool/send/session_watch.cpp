@@ -71,6 +71,8 @@ void SessionWatch::on_reply(const HttpClient::Reply& reply) {
     if (++unanswered_ < kEnoughRefusals && !lost_) return;
     return end([this, why] { events_.server_gone("the server is gone: " + why); });
   }
+  // Whoever is asked there is not told the key.
+  if (reply.failure == Failure::kElsewhere) return stop();
   // No reply in time: the network, as it seems, and that may come back.
   if (reply.failure != Failure::kNone) return;
   unanswered_ = 0;
