@@ -1,73 +1,42 @@
 // SPDX-License-Identifier: LGPL-2.1-or-later
 //
 // `webrtc-upload serve` as those see it who ask it for sessions: who gets one, how many there are,
-// how one is ended, and what an operator's webhook has to say about each.
+// and how one is ended.
 
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
-#include <algorithm>
-#include <atomic>
 #include <csignal>
-#include <filesystem>
 #include <fstream>
 #include <memory>
-#include <poll.h>
 #include <sstream>
 #include <string>
 #include <thread>
 #include <unistd.h>
 #include <vector>
 
-#include "hook_server.h"
-#include "json/json.h"
-#include "sample_offers.h"
-#include "server.h"
-#include "signalling/worker_request.h"
-#include "tool/serve/auth_hook.h"
+#include "serve_rig.h"
 #include "tool/session/session_memory.h"
 
 namespace webrtcupload {
 namespace {
 
-namespace fs = std::filesystem;
+using test::Arguments;
+using test::bearer;
+using test::del;
 using test::Event;
 using test::eventually;
-using test::HookQuestion;
-using test::HookReply;
-using test::HookServer;
+using test::header_of;
 using test::http_exchange;
+using test::kSwallow;
 using test::post;
 using test::Process;
-using test::RawHttp;
+using test::request_body;
 using test::Server;
+using test::status_of;
 using ::testing::HasSubstr;
 using ::testing::Not;
 using ::testing::StartsWith;
-
-constexpr const char* kSwallow = "fakesink";
-using Arguments = std::vector<std::string>;
-
-// A good request, with more fields.
-std::string request_body(const std::string& more = "") {
-  const std::string offer =
-      JsonWriter().set("sdp", crlf(kWebrtcbinOffer)).set("type", "offer").text();
-  return "{\"webrtc_offer\":" + offer + more + "}";
-}
-
-std::string bearer(const std::string& key) { return "Authorization: Bearer " + key + "\r\n"; }
-
-int status_of(const std::string& reply) {
-  return reply.starts_with("HTTP/1.1 ") ? std::atoi(reply.c_str() + 9) : -1;
-}
-
-std::string header_of(const std::string& reply, const std::string& name) {
-  const std::string begin = "\r\n" + name + ": ";
-  const std::size_t at = reply.find(begin);
-  if (at == std::string::npos) return "";
-  const std::size_t value = at + begin.size();
-  return reply.substr(value, reply.find('\r', value) - value);
-}
 
 // "/sessions/" and 128 bits in hexadecimal digits.
 bool is_session_path(const std::string& path) {
@@ -90,46 +59,7 @@ std::string limit_of(pid_t pid, const std::string& name) {
   return "";
 }
 
-std::string del(const std::string& path, const std::string& headers = "") {
-  return "DELETE " + path + " HTTP/1.1\r\nHost: x\r\n" + headers + "\r\n";
-}
-
-class ServerHttp : public ::testing::TestWithParam<const char*> {
- protected:
-  static void SetUpTestSuite() {
-    char name[] = "/tmp/webrtc-upload-files-XXXXXX";
-    directory() = mkdtemp(name);
-    std::ofstream(file("small.bin")) << std::string(200000, 'x');
-  }
-  static void TearDownTestSuite() { fs::remove_all(directory()); }
-  static std::string& directory() {
-    static std::string path;
-    return path;
-  }
-  static std::string file(const std::string& name) { return directory() + "/" + name; }
-
-  // Clients here do not connect; what they have is ended by the test and not by the clock.
-  static Arguments with(Arguments more) {
-    Arguments arguments = {"--isolation", GetParam(), "--connect-timeout", "600"};
-    arguments.insert(arguments.end(), more.begin(), more.end());
-    return arguments;
-  }
-  static std::unique_ptr<Process> start_send(const Server& server, Arguments more = {}) {
-    Arguments arguments = {test::program(), "send", file("small.bin"), "--to", server.url()};
-    arguments.insert(arguments.end(), more.begin(), more.end());
-    return std::make_unique<Process>(arguments);
-  }
-  // Its last words.
-  static std::string complaint_of(Process& process) {
-    EXPECT_EQ(process.wait_for_exit(), 1);
-    return process.errors();
-  }
-  static void end(const Server& server, const std::string& reply, const std::string& key = "") {
-    const std::string deleted = http_exchange(
-        server.port(), del(header_of(reply, "Location"), key.empty() ? "" : bearer(key)));
-    EXPECT_EQ(status_of(deleted), 200) << deleted;
-  }
-};
+class ServerHttp : public test::ServeTest {};
 
 INSTANTIATE_TEST_SUITE_P(All, ServerHttp, ::testing::Values("process", "none"),
                          [](const auto& param) { return std::string(param.param); });
@@ -381,212 +311,6 @@ TEST_P(ServerHttp, TellsItsOwnServersForIceToWhoMayKnow) {
   EXPECT_THAT(reply, StartsWith("HTTP/1.1 201 Created\r\n"));
   EXPECT_THAT(reply, HasSubstr(stun + ", " + turn));
   end(locked, reply, "key");
-}
-
-TEST_P(ServerHttp, TheHookDecidesBeforeTheAnswer) {
-  std::atomic<unsigned> status = 200;
-  HookServer hook([&](const HookQuestion&) {
-    const unsigned now = status;
-    return HookReply{now, now == 200 ? "" : R"({"message":"Told so."})"};
-  });
-  Server server(
-      with({"--auth-hook", hook.url(), "--auth-hook-timeout", "60", "--max-sessions", "1"}),
-      kSwallow);
-  for (const auto& [said, told] : std::initializer_list<std::pair<unsigned, const char*>>{
-           {401, "HTTP/1.1 401 Unauthorized\r\n"},
-           {402, "HTTP/1.1 402 Payment Required\r\n"},
-           {403, "HTTP/1.1 403 Forbidden\r\n"},
-           {429, "HTTP/1.1 429 Too Many Requests\r\n"}}) {
-    status = said;
-    const std::string reply = http_exchange(server.port(), post(request_body(), bearer("key")));
-    EXPECT_THAT(reply, StartsWith(told));
-    EXPECT_THAT(reply, HasSubstr("\"message\":\"Told so.\""));
-  }
-  for (const unsigned said : {302u, 404u, 500u}) {
-    status = said;
-    const std::string reply = http_exchange(server.port(), post(request_body()));
-    EXPECT_THAT(reply, StartsWith("HTTP/1.1 503 Service Unavailable\r\n"));
-    EXPECT_THAT(reply, Not(HasSubstr("Told so")));
-  }
-  EXPECT_TRUE(test::children_of(server.process().pid()).empty());
-  status = 200;
-  const std::string reply = http_exchange(server.port(), post(request_body(), bearer("key")));
-  EXPECT_EQ(status_of(reply), 200);
-  const auto questions = hook.questions();
-  ASSERT_EQ(questions.size(), 8u);
-  EXPECT_THAT(questions.back().body, StartsWith(R"({"point":"session","session":")"));
-  EXPECT_THAT(questions.back().body,
-              HasSubstr("\"session\":\"" + header_of(reply, "Location").substr(10) + "\""));
-  EXPECT_THAT(questions.back().body, Not(HasSubstr("\"key\"")));
-  EXPECT_EQ(questions.back().authorization, std::nullopt);
-  end(server, reply, "key");
-}
-
-TEST_P(ServerHttp, AClientThatLeavesWhileTheHookThinksFreesItsPlace) {
-  std::atomic<bool> silent = true;
-  HookServer hook([&](const HookQuestion&) { return HookReply{.silent = silent}; });
-  Server server(
-      with({"--auth-hook", hook.url(), "--auth-hook-timeout", "600", "--max-sessions", "1"}),
-      kSwallow);
-  {
-    const RawHttp leaves(server.port());
-    leaves.send(post(request_body()));
-    ASSERT_TRUE(eventually([&] { return hook.questions().size() == 1; }));
-    EXPECT_EQ(status_of(http_exchange(server.port(), post(request_body()))), 429);
-    EXPECT_EQ(hook.given_up(), 0);
-  }
-  EXPECT_TRUE(eventually([&] { return hook.given_up() == 1; })) << "nobody is to hear the reply";
-  silent = false;
-  std::string reply;
-  EXPECT_TRUE(eventually([&] {
-    reply = http_exchange(server.port(), post(request_body()));
-    return status_of(reply) == 200;
-  })) << reply;
-  end(server, reply);
-}
-
-TEST_P(ServerHttp, ASlowHookLetsOnlySoManyWait) {
-  std::atomic<bool> silent = true;
-  HookServer hook([&](const HookQuestion&) { return HookReply{.silent = silent}; });
-  Server server(
-      with({"--auth-hook", hook.url(), "--auth-hook-timeout", "600", "--max-sessions", "1000"}),
-      kSwallow);
-  constexpr std::size_t kTooMany = 6;
-  std::vector<std::unique_ptr<RawHttp>> clients;
-  for (std::size_t i = 0; i < AuthHookOptions{}.max_questions + kTooMany; ++i) {
-    clients.push_back(std::make_unique<RawHttp>(server.port()));
-    clients.back()->send(post(request_body()));
-  }
-  // Which of them come too late is chance.
-  std::vector<const RawHttp*> answered;
-  ASSERT_TRUE(eventually([&] {
-    answered.clear();
-    for (const auto& client : clients) {
-      pollfd readable{client->fd, POLLIN, 0};
-      if (poll(&readable, 1, 0) == 1) answered.push_back(client.get());
-    }
-    return answered.size() >= kTooMany;
-  }));
-  EXPECT_EQ(answered.size(), kTooMany);
-  for (const RawHttp* client : answered) {
-    const std::string reply = client->read_all();
-    EXPECT_THAT(reply, StartsWith("HTTP/1.1 503 Service Unavailable\r\n"));
-    EXPECT_THAT(reply, HasSubstr("\r\nRetry-After: 5\r\n"));
-    EXPECT_THAT(reply, HasSubstr("\"error_type\":\"AuthorizationBusy\""));
-  }
-  // When they leave, the next one is heard at once.
-  silent = false;
-  clients.clear();
-  std::string reply;
-  EXPECT_TRUE(eventually([&] {
-    reply = http_exchange(server.port(), post(request_body()));
-    return status_of(reply) == 200;
-  })) << reply;
-  end(server, reply);
-}
-
-TEST_P(ServerHttp, AServerThatStopsDoesNotWaitForTheHook) {
-  HookServer hook([](const HookQuestion&) { return HookReply{.silent = true}; });
-  Server server(with({"--auth-hook", hook.url(), "--auth-hook-timeout", "600"}), kSwallow);
-  const RawHttp waits(server.port());
-  waits.send(post(request_body()));
-  ASSERT_TRUE(eventually([&] { return hook.questions().size() == 1; }));
-  server.process().signal(SIGTERM);
-  EXPECT_EQ(server.process().wait_for_exit(), 0);
-}
-
-TEST_P(ServerHttp, AHookThatDoesNotReplyIsA504) {
-  HookServer hook([](const HookQuestion&) { return HookReply{.silent = true}; });
-  Server server(with({"--auth-hook", hook.url(), "--auth-hook-timeout", "0.1"}), kSwallow);
-  EXPECT_THAT(http_exchange(server.port(), post(request_body())),
-              StartsWith("HTTP/1.1 504 Gateway Timeout\r\n"));
-}
-
-TEST_P(ServerHttp, TheServersKeysComeBeforeTheHook) {
-  HookServer hook([](const HookQuestion&) { return HookReply{403, ""}; });
-  Server server(with({"--auth-hook", hook.url(), "--auth-hook-timeout", "60",
-                      "--auth-hook-forward-key", "--api-key", "good"}),
-                kSwallow);
-  EXPECT_EQ(status_of(http_exchange(server.port(), post(request_body(), bearer("bad")))), 401);
-  EXPECT_EQ(status_of(http_exchange(server.port(), post(request_body()))), 401);
-  EXPECT_TRUE(hook.questions().empty());
-  EXPECT_EQ(status_of(http_exchange(server.port(), post(request_body(), bearer("good")))), 403);
-  ASSERT_EQ(hook.questions().size(), 1u);
-  EXPECT_EQ(hook.questions().front().authorization, "Bearer good");
-}
-
-// A real upload, which has to ask before its first byte.
-TEST_P(ServerHttp, TheHookDecidesBeforeTheFirstByte) {
-  std::atomic<unsigned> status = 200;
-  HookServer hook([&](const HookQuestion& question) {
-    if (question.body.find(R"("point":"upload")") == std::string::npos) return HookReply{};
-    const unsigned now = status;
-    return HookReply{now, now == 200 ? "" : R"({"message":"Not this one."})"};
-  });
-  Server server(
-      with({"--auth-hook", hook.url(), "--auth-hook-timeout", "60", "--quota-interval", "600"}),
-      kSwallow);
-  const auto allowed = start_send(server);
-  EXPECT_EQ(allowed->wait_for_exit(), 0) << allowed->errors();
-  EXPECT_EQ(server.wait_for_end(1).status, "done");
-  const auto questions = hook.questions();
-  // The session's and the upload's; that one is about the quota as well.
-  EXPECT_EQ(questions.size(), 2u);
-  const auto asked = std::find_if(questions.begin(), questions.end(), [](const auto& question) {
-    return question.body.find(R"("point":"upload")") != std::string::npos;
-  });
-  ASSERT_NE(asked, questions.end());
-  EXPECT_THAT(asked->body, HasSubstr(R"("bytes_received":0)"));
-  EXPECT_THAT(asked->body, Not(HasSubstr(R"("bytes_announced":0)")));
-
-  int session = 1;
-  for (const unsigned said : {403u, 402u}) {
-    status = said;
-    const auto denied = start_send(server);
-    EXPECT_THAT(complaint_of(*denied), HasSubstr("Not this one."));
-    const Event ended = server.wait_for_end(++session);
-    EXPECT_EQ(ended.status, "failed");
-    EXPECT_EQ(ended.code, said == 402 ? "quota-exceeded" : "unauthorized");
-    EXPECT_EQ(ended.message, "Not this one.");
-    EXPECT_EQ(ended.bytes, 0);
-  }
-}
-
-TEST_P(ServerHttp, ASessionThatEndsAsksNoMore) {
-  HookServer hook([&](const HookQuestion& question) {
-    return HookReply{.silent = question.body.find(R"("point":"upload")") != std::string::npos};
-  });
-  Server server(with({"--auth-hook", hook.url(), "--auth-hook-timeout", "600"}), kSwallow);
-  const auto sender = start_send(server);
-  ASSERT_TRUE(eventually([&] { return hook.questions().size() == 2; }));
-  EXPECT_EQ(hook.given_up(), 0);
-  sender->signal(SIGINT);
-  EXPECT_EQ(server.wait_for_end(1).status, "failed");
-  EXPECT_TRUE(eventually([&] { return hook.given_up() == 1; }));
-}
-
-// The pipeline takes its time, two seconds for each 16 KiB.
-TEST_P(ServerHttp, TheHookDecidesWhileItRuns) {
-  std::atomic<int> running = 0;
-  HookServer hook([&](const HookQuestion& question) {
-    if (question.body.find(R"("point":"running")") == std::string::npos) return HookReply{};
-    return ++running < 3 ? HookReply{} : HookReply{429, R"({"message":"Enough."})"};
-  });
-  Server server(
-      with({"--auth-hook", hook.url(), "--auth-hook-timeout", "60", "--quota-interval", "0.05"}),
-      "identity sleep-time=2000000 ! fakesink");
-  const auto sender = start_send(server);
-  EXPECT_THAT(complaint_of(*sender), HasSubstr("Enough."));
-  EXPECT_EQ(server.wait_for_end(1).code, "quota-exceeded");
-  EXPECT_EQ(running, 3);
-}
-
-TEST_P(ServerHttp, TheHooksLimitsHold) {
-  HookServer hook([](const HookQuestion&) { return HookReply{200, R"({"max_size":1000})"}; });
-  Server server(with({"--auth-hook", hook.url(), "--auth-hook-timeout", "60"}), kSwallow);
-  const auto sender = start_send(server);
-  EXPECT_THAT(complaint_of(*sender), HasSubstr("1000"));
-  EXPECT_EQ(server.wait_for_end(1).code, "too-large");
 }
 
 class ServerProgram : public ServerHttp {};
