@@ -46,6 +46,15 @@ void install_channel_properties(GObjectClass* object_class, const char* default_
                           "the first one with it that no other element has, webrtcuploadsink makes "
                           "one with it. Without effect on data-channel",
                           default_label, kReadyFlags));
+  gst_type_mark_as_plugin_api(end_pipeline_get_type(), GstPluginAPIFlags(0));
+  g_object_class_install_property(
+      object_class, PROP_END_PIPELINE,
+      g_param_spec_enum(
+          kEndPipelineProperty, "End the pipeline",
+          "Whether this element's end is that of a webrtcbin in the same pipeline: the pipeline "
+          "waits for its EOS, which it never posts by itself, so it is posted in its name. auto: "
+          "only if it carries no media, so that a call goes on",
+          end_pipeline_get_type(), static_cast<gint>(EndPipeline::kAuto), kPlayingFlags));
 }
 
 ChannelPropertyChange::ChannelPropertyChange(guint id, const GValue* value, GParamSpec* pspec)
@@ -64,6 +73,9 @@ ChannelPropertyChange::ChannelPropertyChange(guint id, const GValue* value, GPar
       break;
     case PROP_CHANNEL_LABEL:
       store_value(value, pspec, other_.channel_label);
+      break;
+    case PROP_END_PIPELINE:
+      other_.end_pipeline = static_cast<EndPipeline>(g_value_get_enum(value));
       break;
     default:
       break;
@@ -84,6 +96,9 @@ void ChannelPropertyChange::apply(ChannelSettings& settings) {
     case PROP_CHANNEL_LABEL:
       settings.channel_label.swap(other_.channel_label);
       break;
+    case PROP_END_PIPELINE:
+      settings.end_pipeline = other_.end_pipeline;
+      break;
     default:
       break;
   }
@@ -103,6 +118,9 @@ void get_channel_property(const ChannelSettings& settings, guint id, GValue* val
       break;
     case PROP_CHANNEL_LABEL:
       g_value_set_string(value, settings.channel_label.c_str());
+      break;
+    case PROP_END_PIPELINE:
+      g_value_set_enum(value, static_cast<gint>(settings.end_pipeline));
       break;
     default:
       break;

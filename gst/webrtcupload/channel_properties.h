@@ -18,11 +18,13 @@ enum ChannelProperty : guint {
   PROP_WEBRTCBIN,
   PROP_WEBRTCBIN_NAME,
   PROP_CHANNEL_LABEL,
+  PROP_END_PIPELINE,
   // An element numbers its own from here on.
   PROP_AFTER_CHANNEL,
 };
 
-// `data_channel_mutable`: GST_PARAM_MUTABLE_..., up to when "data-channel" may be set. The others may below PAUSED.
+// `data_channel_mutable`: GST_PARAM_MUTABLE_..., up to when "data-channel" may be set. The others
+// may below PAUSED, and end-pipeline in any state.
 void install_channel_properties(GObjectClass* object_class, const char* default_label,
                                 int data_channel_mutable);
 

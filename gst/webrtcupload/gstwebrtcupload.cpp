@@ -102,7 +102,8 @@ void set_property(GObject* object, guint id, const GValue* value, GParamSpec* ps
   }
   webrtcupload::ChannelPropertyChange channel_change(id, value, pspec);
   const bool is_known = source.with_settings([&](Settings& settings) {
-    ++settings.revision;
+    // What no upload begins with makes no new one.
+    if (id != webrtcupload::PROP_END_PIPELINE) ++settings.revision;
     if (id >= webrtcupload::PROP_AFTER_CHANNEL) {
       return settings_properties->set(settings, id, value, pspec);
     }

@@ -14,7 +14,6 @@
 #include "upload/storage_factory.h"
 #include "webrtc/channels.h"
 #include "webrtc/find_webrtcbin.h"
-#include "webrtc/pipeline_end.h"
 #include "webrtcupload/gstwebrtcuploaderror.h"
 
 #define GST_CAT_DEFAULT webrtcupload::debug::upload()

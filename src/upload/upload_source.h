@@ -49,7 +49,7 @@ class UploadSource final : public UploadObserver {
     std::string deny_elements;
     // The element starts with nothing to receive from: somebody calls attach().
     bool waits_for_peer = false;
-    // Another number whenever one of the above has changed.
+    // Another number whenever one has changed that sessions begin with.
     unsigned revision = 0;
   };
 
@@ -93,7 +93,7 @@ class UploadSource final : public UploadObserver {
   GstFlowReturn create(std::uint64_t offset, guint length, GstBuffer** buffer);
   void end_of_stream_sent();
   // Once all bytes are here or EOS is out, a webrtcbin in the same pipeline no longer keeps that
-  // from EOS.
+  // from EOS, see pipeline_end.h.
   void let_pipeline_end();
 
   // For whoever makes the connections, and may have to make another while nothing is uploaded: with

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: LGPL-2.1-or-later
 //
-// What an element is told about the data channel that it is to use.
+// What an element is told about the data channel that it is to use, and its webrtcbin.
 
 #pragma once
 
@@ -10,6 +10,7 @@
 #include <string>
 
 #include "glib/glib_ptr.h"
+#include "webrtc/pipeline_end.h"
 
 namespace webrtcupload {
 
@@ -18,6 +19,7 @@ struct ChannelSettings {
   GstPtr<GstElement> webrtcbin;
   std::string webrtcbin_name;
   std::string channel_label;
+  EndPipeline end_pipeline = EndPipeline::kAuto;
 };
 
 }  // namespace webrtcupload
