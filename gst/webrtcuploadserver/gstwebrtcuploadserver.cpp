@@ -42,6 +42,7 @@
 #include "core/upload_limits.h"
 #include "signalling/http_server.h"
 #include "signalling/upload_server.h"
+#include "upload/upload_source.h"
 
 GST_DEBUG_CATEGORY_STATIC(webrtc_upload_server_debug);
 #define GST_CAT_DEFAULT webrtc_upload_server_debug
@@ -210,6 +211,9 @@ UploadServer::Events events_of(GstWebrtcUploadServer* self) {
   events.attach = [self](GstElement* webrtcbin) {
     gboolean attached = FALSE;
     g_signal_emit_by_name(self->upload, "attach", webrtcbin, &attached);
+  };
+  events.detach = [self](GstElement* webrtcbin) {
+    webrtcupload::UploadSource::of(self->upload)->detach(webrtcbin);
   };
   events.peer_added = [self](GstElement* webrtcbin) {
     g_signal_emit(self, signals[SIGNAL_PEER_ADDED], 0, webrtcbin);
@@ -557,9 +561,10 @@ static void install_signals(GObjectClass* object_class) {
    * @server: the element
    * @webrtcbin: the peer's webrtcbin, stopped
    *
-   * The peer has left, or the element stops. Emitted on the thread of
-   * #GstWebrtcUploadServer::peer-added, to each of that one's emissions once; when a handler has
-   * stopped the element, after that has returned.
+   * The peer has left, before, amid or after its upload, or the element stops. The element has let
+   * go of everything that the peer had: who has no reference on @webrtcbin need not do anything.
+   * Emitted on the thread of #GstWebrtcUploadServer::peer-added, to each of that one's emissions
+   * once; when a handler has stopped the element, after that has returned.
    */
   signals[SIGNAL_PEER_REMOVED] =
       g_signal_new("peer-removed", G_TYPE_FROM_CLASS(object_class), G_SIGNAL_RUN_LAST, 0, nullptr,

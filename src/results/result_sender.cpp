@@ -209,6 +209,7 @@ ResultSender::~ResultSender() { impl_->stop(); }
 void ResultSender::stop() { impl_->stop(); }
 
 void ResultSender::attach(GstElement* webrtcbin) { impl_->attach(webrtcbin); }
+void ResultSender::detach(const GstElement* webrtcbin) { impl_->detach(webrtcbin); }
 bool ResultSender::adopt(GstWebRTCDataChannel* channel) { return impl_->adopt(channel); }
 
 bool ResultSender::send_frame(GstBuffer* frame, const GstVideoInfo& info,

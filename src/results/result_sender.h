@@ -105,6 +105,9 @@ class ResultSender {
   // its properties: not under the PC lock, so in no handler of a channel's signals. Again with
   // another webrtcbin: the first peer is forgotten, unless there has been a result.
   void attach(GstElement* webrtcbin);
+  // The peer of this webrtcbin has left, and the webrtcbin has stopped: nothing keeps it any more.
+  // What remains to be sent is dropped. Any thread but under the PC lock.
+  void detach(const GstElement* webrtcbin);
   // Takes this channel, whatever its label. May be called under the PC lock, and has to be if the
   // channel comes from on-data-channel: messages that arrive before are lost. False if there is one
   // already, or if another sender has it. The webrtcbin has to be kept by somebody.

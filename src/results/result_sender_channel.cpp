@@ -2,6 +2,7 @@
 //
 // A ResultSender and its peer: whose channel it takes, what the peer says over it, when it is gone.
 
+#include <chrono>
 #include <cstring>
 #include <utility>
 
@@ -18,6 +19,8 @@ namespace {
 // for is little, and its acknowledgements do not go this way.
 constexpr std::size_t kMaxControlMessages = 64;
 constexpr std::size_t kMaxControlSize = 16 * 1024;
+// For a message that is being handed to the channel of a peer that has left, which is at once.
+constexpr std::chrono::milliseconds kSendingPatience{1000};
 
 GQuark owner_quark() {
   static const GQuark quark = g_quark_from_static_string("webrtcupload-results-channel-owner");
@@ -71,6 +74,25 @@ void ResultSender::Impl::attach(GstElement* webrtcbin) {
   webrtcbin_ = ref_gst(webrtcbin);
   connections_.push_back(std::move(connection));
   connection_watch_ = std::move(watch);
+}
+
+void ResultSender::Impl::detach(const GstElement* webrtcbin) {
+  GstPtr<GstElement> left;
+  std::unique_ptr<PeerWatch> channel_watch;
+  std::unique_ptr<PeerWatch> connection_watch;
+  {
+    const std::lock_guard lock(mutex_);
+    if (webrtcbin_.get() != webrtcbin) return;
+  }
+  if (forget_peer()) return;
+  on_gone("the peer has left", true);
+  Lock lock(mutex_);
+  // Whoever is sending uses the channel, which does not keep its webrtcbin.
+  changed_.wait_for(lock, kSendingPatience, [this] { return !sending_; });
+  left.swap(webrtcbin_);
+  channel_watch.swap(channel_watch_);
+  connection_watch.swap(connection_watch_);
+  detached_ = true;
 }
 
 bool ResultSender::Impl::adopt(GstWebRTCDataChannel* channel) {

@@ -78,12 +78,22 @@ void ResultSender::Impl::cancel(std::string reason, std::vector<std::string> err
   }) && is_drained();
   const bool closes = advance(ResultEvent::kClose);
   const GstPtr<GstElement> webrtcbin = ref_gst(webrtcbin_.get());
-  lock.unlock();
   if (abandon && webrtcbin && !drained) {
+    lock.unlock();
     stop_sending(webrtcbin.get());
   } else if (closes) {
-    close_channel(channel_.get());
+    close(lock);
+    lock.unlock();
   }
+}
+
+void ResultSender::Impl::close(Lock& lock) {
+  if (detached_) return;
+  GstPtr<GstElement> webrtcbin = ref_gst(webrtcbin_.get());
+  lock.unlock();
+  close_channel(channel_.get());
+  webrtcbin.reset();
+  lock.lock();
 }
 
 // By the worker or cancel(), whoever is first. Whether the channel took it.
@@ -160,9 +170,7 @@ std::optional<Delivery> ResultSender::Impl::conclude(Lock& lock) {
   GST_INFO("%u results: %s", frame_id_, delivery.complete ? "delivered" : delivery.problem.c_str());
   if (!delivery.complete && has_opened() && advance(ResultEvent::kClose)) {
     // So that the peer notices, if it is still there.
-    lock.unlock();
-    close_channel(channel_.get());
-    lock.lock();
+    close(lock);
   }
   delivery.stats = stats_;
   return delivery;
@@ -196,11 +204,7 @@ std::string ResultSender::Impl::deliver_the_rest(Lock& lock) {
   if (is_cancelled()) return "cancelled";
   // Who has acknowledged the last result has all of them, and may end its connection.
   if (is_disconnected()) return has_acked_all() ? "" : why_gone_;
-  if (advance(ResultEvent::kClose)) {
-    lock.unlock();
-    close_channel(channel_.get());
-    lock.lock();
-  }
+  if (advance(ResultEvent::kClose)) close(lock);
   // SCTP lets a peer close its side only when that side has everything.
   const bool closed = changed_.wait_for(
       lock, kClosePatience, [this] { return is_closed() || is_disconnected() || is_cancelled(); });

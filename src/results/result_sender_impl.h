@@ -48,6 +48,7 @@ class ResultSender::Impl : public std::enable_shared_from_this<Impl> {
   void start();
   void stop();
   void attach(GstElement* webrtcbin);
+  void detach(const GstElement* webrtcbin);
   bool adopt(GstWebRTCDataChannel* channel);
 
   bool send_frame(GstBuffer* frame, const GstVideoInfo& info,
@@ -115,6 +116,8 @@ class ResultSender::Impl : public std::enable_shared_from_this<Impl> {
   bool has_acked_all() const { return window_.acked() && *window_.acked() >= last_result_; }
   void count_messages(std::string_view text);
   bool send_completion(Lock& lock);
+  // Without the mutex meanwhile.
+  void close(Lock& lock);
 
   // The worker's.
   void run();
@@ -134,6 +137,7 @@ class ResultSender::Impl : public std::enable_shared_from_this<Impl> {
   std::condition_variable work_;
 
   GstPtr<GstElement> webrtcbin_;
+  bool detached_ = false;  // It was there, and has been let go of: the channel cannot be used.
   GstPtr<GstWebRTCDataChannel> channel_;  // The same from the first result on.
   ResultPeer peer_ = ResultPeer::kAwaited;
   std::string why_gone_;

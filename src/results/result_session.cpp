@@ -99,6 +99,12 @@ void ResultSession::follow(GstElement* server) {
         if (const auto self = weak->lock()) self->sender_->attach(webrtcbin);
       }),
       weak_from_this());
+  on_peer_removed_ = SignalConnection(
+      server, "peer-removed",
+      G_CALLBACK(+[](GstElement*, GstElement* webrtcbin, std::weak_ptr<ResultSession>* weak) {
+        if (const auto self = weak->lock()) self->sender_->detach(webrtcbin);
+      }),
+      weak_from_this());
 }
 
 // Analysers post before they push the frame, so only in the thread that posts is it certain that

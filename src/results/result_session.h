@@ -88,6 +88,7 @@ class ResultSession : public std::enable_shared_from_this<ResultSession> {
   DetectionCollector detections_;
   GstPtr<GstElement> webrtcbin_;
   SignalConnection on_peer_added_;
+  SignalConnection on_peer_removed_;
   bool follows_ = false;
 
   // Signals of the outermost bin's bus.

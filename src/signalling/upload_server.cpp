@@ -132,11 +132,11 @@ class UploadServer::Worker : public std::enable_shared_from_this<Worker> {
   }
 
   // The session that is there, or the last one, unless its client has ended that. Once an upload
-  // has begun, its peer stays until stop(); then nobody can ask any more.
+  // has begun it is there until stop(), whether its peer is or not.
   void on_get(const HttpRequest& request, const HttpResponder& responder) {
     const std::string asked = session_id_of(request);
     const SessionStatus* ended = ended_.find(asked, "", std::chrono::steady_clock::now());
-    if (!may_speak_of(request, ended ? asked : peer_ && !leaving_ ? id_ : "", responder)) return;
+    if (!may_speak_of(request, ended ? asked : has_session() ? id_ : "", responder)) return;
     SessionStatus status;
     if (ended) {
       status = *ended;
@@ -146,8 +146,10 @@ class UploadServer::Worker : public std::enable_shared_from_this<Worker> {
     reply_status(responder, status);
   }
 
+  [[nodiscard]] bool has_session() const { return (peer_ && !leaving_) || events_.upload_begun(); }
+
   void answer(const std::string& offer_sdp, HttpResponder responder, bool whip) {
-    if (peer_ || announces_) return responder.fail(too_many_sessions(1));
+    if (peer_ || announces_ || events_.upload_begun()) return responder.fail(too_many_sessions(1));
     const auto checked = check_offer(offer_sdp);
     if (const auto* error = std::get_if<OfferError>(&checked)) {
       return responder.fail({400, "InvalidOffer", error->message, {}});
@@ -244,8 +246,10 @@ class UploadServer::Worker : public std::enable_shared_from_this<Worker> {
     Peer::Events events;
     events.gone = [weak](const std::string& why) {
       const auto self = weak.lock();
-      // Once it uploads, its leaving is the upload's affair.
-      if (self && !self->events_.upload_begun()) self->leave(Outcome{"peer-gone", why});
+      if (!self) return;
+      // What that means for an upload which has begun is the upload's affair, and it has noticed.
+      if (self->events_.upload_begun()) return self->leave();
+      self->leave(Outcome{"peer-gone", why});
     };
     const auto distrust = [weak](const char* code) {
       return [weak, code](const std::string& why) {
@@ -321,6 +325,7 @@ class UploadServer::Worker : public std::enable_shared_from_this<Worker> {
 
   void drop_peer() {
     if (!peer_) return;
+    events_.detach(peer_->webrtcbin());
     tell([removed = events_.peer_removed, webrtcbin = shared_webrtcbin()] {
       removed(webrtcbin.get());
     });

@@ -67,9 +67,11 @@ class UploadServer {
     std::function<GObjectPtr<GObject>()> hold;
     // Before peer_added(): for the element that takes the upload.
     std::function<void(GstElement* webrtcbin)> attach;
+    // Before peer_removed(): that element lets go of all that it has of this webrtcbin.
+    std::function<void(GstElement* webrtcbin)> detach;
     // The label of the channel that the upload comes over.
     std::function<std::string()> upload_label;
-    // Whether the upload of the peer has begun; it then keeps its place until stop().
+    // Whether the upload of the peer has begun; no other is taken then until stop().
     std::function<bool()> upload_begun;
     // The largest upload, in bytes.
     std::function<std::uint64_t()> max_size;

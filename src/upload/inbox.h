@@ -45,7 +45,7 @@ class Inbox {
   // The channel or the connection is gone. `why` is a sentence.
   struct Gone {
     std::string why;
-    // Which channel's; never dereferenced.
+    // Which channel's; never dereferenced. Null: the one that the upload had, which is let go of.
     const void* channel = nullptr;
   };
   // The backlog passed the limit. Nothing more comes after this.

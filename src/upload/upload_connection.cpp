@@ -71,6 +71,20 @@ bool UploadConnection::attach(GstElement* webrtcbin) {
   return true;
 }
 
+void UploadConnection::detach(const GstElement* webrtcbin) {
+  GstPtr<GstElement> left;
+  std::shared_ptr<UploadChannel> channel;
+  {
+    const std::lock_guard lock(upload_.mutex);
+    if (webrtcbin_.get() != webrtcbin) return;
+    left.swap(webrtcbin_);
+    channel.swap(channel_);
+    adopted_ = false;
+  }
+  upload_.inbox->stop_holding_back();
+  if (channel) upload_.inbox->push(Inbox::Gone{"the peer has left"});
+}
+
 bool UploadConnection::forget_idle_channel(const void* gone) {
   std::shared_ptr<UploadChannel> forgotten;
   const std::lock_guard lock(upload_.mutex);

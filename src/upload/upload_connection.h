@@ -40,6 +40,9 @@ class UploadConnection {
   // From now on the peer is one of this webrtcbin, whose channels are to be offered. False, and
   // nothing is done, when the upload has begun.
   [[nodiscard]] bool attach(GstElement* webrtcbin);
+  // The peer of this webrtcbin has left, and the webrtcbin has stopped: nothing of it is kept. An
+  // upload that is not complete fails, after all that has come of it.
+  void detach(const GstElement* webrtcbin);
   // Lets go of the channel if nothing has come over it. With `gone` only if it is that one.
   bool forget_idle_channel(const void* gone = nullptr);
   [[nodiscard]] std::shared_ptr<UploadChannel> channel() const;

@@ -205,12 +205,7 @@ bool UploadSession::handle(const Inbox::Item& item) {
       GST_DEBUG_ID(shared_.name.c_str(), "no matter: the pipeline is being taken down");
       return true;
     }
-    if (settings_.outlives_idle_peers) {
-      const auto taken = connection_.channel();
-      if (connection_.forget_idle_channel(gone->channel) || !taken || !taken->is(gone->channel)) {
-        return true;
-      }
-    }
+    if (settings_.outlives_idle_peers && is_of_no_upload(*gone)) return true;
     Error error{ErrorCode::kPeerGone, gone->why};
     {
       const std::lock_guard lock(shared_.mutex);
@@ -229,6 +224,14 @@ bool UploadSession::handle(const Inbox::Item& item) {
                                                          : "is not to be held back")}));
   }
   return true;
+}
+
+// Where peers may come and go: whether the one that has gone had no upload, or never had this one.
+bool UploadSession::is_of_no_upload(const Inbox::Gone& gone) {
+  if (connection_.forget_idle_channel(gone.channel)) return true;
+  if (!gone.channel) return state() == UploadState::kIdle;
+  const auto taken = connection_.channel();
+  return !taken || !taken->is(gone.channel);
 }
 
 void UploadSession::plumb_connection(bool is_open) {

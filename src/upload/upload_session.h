@@ -116,6 +116,7 @@ class UploadSession : public std::enable_shared_from_this<UploadSession> {
   [[nodiscard]] bool attach(GstElement* webrtcbin) { return connection_.attach(webrtcbin); }
   // Whether attach() is for it.
   [[nodiscard]] bool waits_for_peer() const { return settings_.outlives_idle_peers; }
+  void detach(const GstElement* webrtcbin) { connection_.detach(webrtcbin); }
   // The upload fails with code `cancelled`, soon.
   void cancel();
   // The film asks for more than it may: the upload fails with this error, soon. Also one that is
@@ -145,6 +146,7 @@ class UploadSession : public std::enable_shared_from_this<UploadSession> {
   void run();
   // False: stop() has begun, and the item has to be handled by whoever goes on.
   [[nodiscard]] bool handle(const Inbox::Item& item);
+  [[nodiscard]] bool is_of_no_upload(const Inbox::Gone& gone);
   void plumb_connection(bool is_open);
   [[nodiscard]] bool handle_message(const Message& message);
   // Does what the receiver wants and gives its answer to how that went.

@@ -331,6 +331,20 @@ bool UploadSource::attach(GstElement* webrtcbin) {
   return attached;
 }
 
+void UploadSource::detach(const GstElement* webrtcbin) {
+  const std::lock_guard attach_lock(attach_mutex_);
+  GstPtr<GstElement> left;
+  std::shared_ptr<UploadSession> running;
+  {
+    const std::lock_guard lock(session_mutex_);
+    if (webrtcbin_.get() != webrtcbin) return;
+    left.swap(webrtcbin_);
+    running = session_;
+  }
+  on_data_channel_.disconnect();
+  if (running) running->detach(webrtcbin);
+}
+
 bool UploadSource::may_change_settings() const {
   GST_OBJECT_LOCK(element_);
   const bool below_paused = GST_STATE(element_) < GST_STATE_PAUSED;

@@ -101,6 +101,8 @@ class UploadSource final : public UploadObserver {
   // False, and nothing is done: it has not started, does not wait for a peer, or an upload has
   // begun.
   [[nodiscard]] bool attach(GstElement* webrtcbin);
+  // That one's peer has left, and it has stopped: nothing of it is kept.
+  void detach(const GstElement* webrtcbin);
 
   void cancel();
   // What is in the pipeline by now is guarded: nothing is made behind the upload that opens
