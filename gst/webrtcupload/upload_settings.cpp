@@ -181,6 +181,13 @@ void add_upload_settings(SettingsProperties<UploadSource::Settings>& properties)
                        0, G_MAXINT / 2, defaults.socket_buffer_size, kReadyFlags),
       [](auto& s) -> auto& { return s.socket_buffer_size; });
   properties.add(
+      g_param_spec_boolean("check-certificate", "Check the certificate",
+                           "Take nothing from a peer whose certificate is not the one that its "
+                           "session description announced (error untrusted-peer). Looked at before "
+                           "the first byte counts, where the webrtcbin is known",
+                           defaults.check_certificate, kReadyFlags),
+      [](auto& s) -> auto& { return s.check_certificate; });
+  properties.add(
       g_param_spec_string(
           "allow-elements", "Elements allowed",
           "Names of element factories, with commas between, that decodebin and its like may choose "

@@ -50,6 +50,8 @@ std::string_view to_string(ErrorCode code) {
       return "too-much-metadata";
     case ErrorCode::kNotAVideo:
       return "not-a-video";
+    case ErrorCode::kUntrustedPeer:
+      return "untrusted-peer";
     case ErrorCode::kEmptyUpload:
       return "empty-upload";
     case ErrorCode::kUnknownSize:

@@ -37,6 +37,8 @@ enum class ErrorCode {
   kTooManyStreams,
   kTooMuchMetadata,
   kNotAVideo,
+  // The peer is not who its session description said.
+  kUntrustedPeer,
   // Only the sending side has these.
   kEmptyUpload,
   kUnknownSize,

@@ -5,6 +5,7 @@
 #include <utility>
 
 #include "glib/debug.h"
+#include "webrtc/dtls_check.h"
 #include "webrtc/socket_buffers.h"
 
 #define GST_CAT_DEFAULT webrtcupload::debug::session()
@@ -93,8 +94,16 @@ bool UploadConnection::forget_idle_channel(const void* gone) {
   forgotten.swap(channel_);
   adopted_ = false;
   GST_INFO_ID(upload_.name.c_str(), "channel \"%s\" let go before its first chunk: %s",
-              forgotten->label().c_str(), gone ? "its peer has gone" : "another peer is attached");
+              forgotten->label().c_str(),
+              gone ? "its peer has gone" : "another peer may have its place");
   return true;
+}
+
+bool UploadConnection::is_of_no_upload(const Inbox::Gone& gone) {
+  if (forget_idle_channel(gone.channel)) return true;
+  const std::lock_guard lock(upload_.mutex);
+  if (!gone.channel) return upload_.receiver->state() == UploadState::kIdle;
+  return !channel_ || !channel_->is(gone.channel);
 }
 
 std::shared_ptr<UploadChannel> UploadConnection::channel() const {
@@ -129,6 +138,28 @@ std::function<void()> UploadConnection::plumbing(bool is_open) {
   return [=, this, taken = std::move(taken), webrtcbin = std::move(webrtcbin)] {
     plumb(*taken, webrtcbin.get(), is_open, wants_sockets);
   };
+}
+
+bool UploadConnection::is_unchecked() const {
+  const auto taken = channel();
+  return taken && settings_.check_certificate && checked_.lock() != taken;
+}
+
+bool UploadConnection::check_peer() {
+  const auto taken = channel();
+  const GstPtr<GstElement> webrtcbin = this->webrtcbin();
+  if (!taken) return true;
+  if (!webrtcbin) {
+    GST_INFO_ID(
+        upload_.name.c_str(),
+        "no webrtcbin is known for this data channel: its peer's certificate is not checked");
+  } else if (check_peer_of(webrtcbin.get()) == DtlsCheck::Verdict::kUntrusted) {
+    GST_WARNING_ID(upload_.name.c_str(), "nothing is taken from %" GST_PTR_FORMAT ": %s",
+                   static_cast<void*>(webrtcbin.get()), DtlsCheck::kWhyUntrusted);
+    return false;
+  }
+  checked_ = taken;
+  return true;
 }
 
 // All of this reads properties of webrtcbin.

@@ -26,6 +26,8 @@ class UploadConnection {
     // Whether a peer is held back that sends faster than its messages are stored. If not, the
     // upload fails when too many wait.
     bool holds_back = true;
+    // Of a peer whose certificate is not the one that its description announced nothing is taken.
+    bool check_certificate = true;
   };
 
   // `webrtcbin` may be null: there is no back-pressure then.
@@ -45,6 +47,9 @@ class UploadConnection {
   void detach(const GstElement* webrtcbin);
   // Lets go of the channel if nothing has come over it. With `gone` only if it is that one.
   bool forget_idle_channel(const void* gone = nullptr);
+  // Where peers may come and go: whether the one that has gone had no upload, or never had this
+  // one. Lets go of its channel in the former case.
+  [[nodiscard]] bool is_of_no_upload(const Inbox::Gone& gone);
   [[nodiscard]] std::shared_ptr<UploadChannel> channel() const;
   [[nodiscard]] GstPtr<GstElement> webrtcbin() const;
 
@@ -62,6 +67,10 @@ class UploadConnection {
   // channel that was made before the negotiation is when the channel opens. Empty if nothing is to
   // be done; otherwise it waits for webrtcbin's PC lock.
   [[nodiscard]] std::function<void()> plumbing(bool is_open);
+  // Of the worker, before the first byte of a channel counts: whether the peer has still to be
+  // checked, which waits for webrtcbin's PC lock, and whether it is who it should be.
+  [[nodiscard]] bool is_unchecked() const;
+  [[nodiscard]] bool check_peer();
 
  private:
   void plumb(UploadChannel& taken, GstElement* webrtcbin, bool is_open, bool wants_sockets);
@@ -74,6 +83,8 @@ class UploadConnection {
   bool has_sockets_ = false;
   bool holds_back_ = false;
   std::weak_ptr<UploadChannel> plumbed_;
+  // Whose peer has been checked.
+  std::weak_ptr<UploadChannel> checked_;
 
   // Under the upload's mutex.
   GstPtr<GstElement> webrtcbin_;

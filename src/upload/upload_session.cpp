@@ -11,6 +11,7 @@
 #include "glib/debug.h"
 #include "upload/upload_log.h"
 #include "upload/upload_stats.h"
+#include "webrtc/dtls_check.h"
 
 #define GST_CAT_DEFAULT webrtcupload::debug::session()
 
@@ -188,6 +189,18 @@ void UploadSession::run() {
 
 bool UploadSession::handle(const Inbox::Item& item) {
   if (const auto* received = std::get_if<Inbox::Received>(&item)) {
+    if (connection_.is_unchecked() && state() != UploadState::kError) {
+      bool trusted = false;
+      if (!worker_.call_out([&] { trusted = connection_.check_peer(); })) return false;
+      if (!trusted) {
+        leave_untrusted();
+        return true;
+      }
+    } else if (settings_.outlives_idle_peers && !connection_.channel() &&
+               state() == UploadState::kIdle) {
+      // Of a peer that has been let go of.
+      return true;
+    }
     return handle_message(received->message());
   }
   if (std::holds_alternative<Inbox::Opened>(item)) {
@@ -205,7 +218,7 @@ bool UploadSession::handle(const Inbox::Item& item) {
       GST_DEBUG_ID(shared_.name.c_str(), "no matter: the pipeline is being taken down");
       return true;
     }
-    if (settings_.outlives_idle_peers && is_of_no_upload(*gone)) return true;
+    if (settings_.outlives_idle_peers && connection_.is_of_no_upload(*gone)) return true;
     Error error{ErrorCode::kPeerGone, gone->why};
     {
       const std::lock_guard lock(shared_.mutex);
@@ -226,16 +239,14 @@ bool UploadSession::handle(const Inbox::Item& item) {
   return true;
 }
 
-// Where peers may come and go: whether the one that has gone had no upload, or never had this one.
-bool UploadSession::is_of_no_upload(const Inbox::Gone& gone) {
-  if (connection_.forget_idle_channel(gone.channel)) return true;
-  if (!gone.channel) return state() == UploadState::kIdle;
-  const auto taken = connection_.channel();
-  return !taken || !taken->is(gone.channel);
-}
-
 void UploadSession::plumb_connection(bool is_open) {
   if (const auto work = connection_.plumbing(is_open)) worker_.call_out(work);
+}
+
+// What has come of it is forgotten. Where peers may come and go, another one may still upload.
+void UploadSession::leave_untrusted() {
+  if (settings_.outlives_idle_peers && connection_.forget_idle_channel()) return;
+  carry_out(fail({ErrorCode::kUntrustedPeer, DtlsCheck::kWhyUntrusted}));
 }
 
 bool UploadSession::handle_message(const Message& message) {

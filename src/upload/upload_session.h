@@ -146,9 +146,9 @@ class UploadSession : public std::enable_shared_from_this<UploadSession> {
   void run();
   // False: stop() has begun, and the item has to be handled by whoever goes on.
   [[nodiscard]] bool handle(const Inbox::Item& item);
-  [[nodiscard]] bool is_of_no_upload(const Inbox::Gone& gone);
   void plumb_connection(bool is_open);
   [[nodiscard]] bool handle_message(const Message& message);
+  void leave_untrusted();
   // Does what the receiver wants and gives its answer to how that went.
   Action carry_out(const Action& action);
   Action carry_out(const action::Store& store);

@@ -32,12 +32,15 @@ static_assert(static_cast<int>(ErrorCode::kTooSlow) == GST_WEBRTC_UPLOAD_ERROR_T
 static_assert(static_cast<int>(ErrorCode::kTooMuchMetadata) ==
               GST_WEBRTC_UPLOAD_ERROR_TOO_MUCH_METADATA);
 static_assert(static_cast<int>(ErrorCode::kNotAVideo) == GST_WEBRTC_UPLOAD_ERROR_NOT_A_VIDEO);
+static_assert(static_cast<int>(ErrorCode::kUntrustedPeer) ==
+              GST_WEBRTC_UPLOAD_ERROR_UNTRUSTED_PEER);
 
 // As near as GStreamer's own domains come to it.
 int resource_error(ErrorCode code) {
   switch (code) {
     case ErrorCode::kUnauthorized:
     case ErrorCode::kQuotaExceeded:
+    case ErrorCode::kUntrustedPeer:
       return GST_RESOURCE_ERROR_NOT_AUTHORIZED;
     case ErrorCode::kStorageFailed:
       return GST_RESOURCE_ERROR_WRITE;
@@ -231,7 +234,8 @@ bool UploadSource::start() {
                         .film = settings_.film,
                         .connection = {.channel_label = settings_.channel_label,
                                        .socket_buffer_size = settings_.socket_buffer_size,
-                                       .holds_back = settings_.holds_back},
+                                       .holds_back = settings_.holds_back,
+                                       .check_certificate = settings_.check_certificate},
                         .quota_interval = settings_.quota_interval,
                         .progressive = settings_.progressive,
                         .name = name.get(),

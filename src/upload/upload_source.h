@@ -44,6 +44,7 @@ class UploadSource final : public UploadObserver {
     // Of a peer whose messages come faster than they are stored.
     bool holds_back = true;
     int socket_buffer_size = 4 * 1024 * 1024;
+    bool check_certificate = true;
     // Names of factories, with commas between.
     std::string allow_elements;
     std::string deny_elements;

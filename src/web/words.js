@@ -137,6 +137,10 @@ const ERRORS = {
     'Save the video again without cover pictures, attachments and other extras.',
   ],
   'too-many-sessions': ['The server is busy.', LATER, true],
+  'untrusted-peer': [
+    'The server does not trust this connection.',
+    'Something between this browser and the server may be tampering with it. Try another network.',
+  ],
   unauthorized: ['The server did not let this upload in.', 'A valid access key may help.'],
   unavailable: ['The server is not available now.', LATER, true],
   'no-frames': [

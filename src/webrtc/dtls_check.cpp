@@ -5,6 +5,7 @@
 #include <algorithm>
 #include <utility>
 
+#include "glib/glib_ptr.h"
 #include "webrtc/fingerprint.h"
 #include "webrtc/transports.h"
 
@@ -19,6 +20,21 @@ DtlsStatus dtls_status(GstElement* webrtcbin) {
   if (certificate) status.remote_certificate = certificate;
   g_free(certificate);
   return status;
+}
+
+DtlsCheck::Verdict check_peer_of(GstElement* webrtcbin) {
+  GObjectClass* type = G_OBJECT_GET_CLASS(webrtcbin);
+  for (const char* property : {"remote-description", "sctp-transport"}) {
+    if (!g_object_class_find_property(type, property)) return DtlsCheck::Verdict::kOpen;
+  }
+  GstWebRTCSessionDescription* remote = nullptr;
+  g_object_get(webrtcbin, "remote-description", &remote, nullptr);
+  if (!remote) return DtlsCheck::Verdict::kOpen;
+  const GCharPtr sdp(gst_sdp_message_as_text(remote->sdp));
+  gst_webrtc_session_description_free(remote);
+  DtlsCheck check;
+  check.expect(fingerprints_in(sdp.get()));
+  return check.data_came(dtls_status(webrtcbin));
 }
 
 void DtlsCheck::expect(std::vector<std::string> fingerprints) {

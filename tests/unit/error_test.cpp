@@ -37,6 +37,7 @@ constexpr std::pair<ErrorCode, std::string_view> kTexts[] = {
     {ErrorCode::kTooManyStreams, "too-many-streams"},
     {ErrorCode::kTooMuchMetadata, "too-much-metadata"},
     {ErrorCode::kNotAVideo, "not-a-video"},
+    {ErrorCode::kUntrustedPeer, "untrusted-peer"},
     {ErrorCode::kEmptyUpload, "empty-upload"},
     {ErrorCode::kUnknownSize, "unknown-size"},
     {ErrorCode::kSizeMismatch, "size-mismatch"},

@@ -52,6 +52,8 @@ GQuark gst_webrtc_upload_error_quark(void);
  * deeply
  * @GST_WEBRTC_UPLOAD_ERROR_NOT_A_VIDEO: the file is a playlist or another text, see
  * `allow-elements`
+ * @GST_WEBRTC_UPLOAD_ERROR_UNTRUSTED_PEER: the peer's certificate is not the one its session
+ * description announced, see `check-certificate`
  *
  * Why an upload failed. GError's message says it with the numbers. A code's nick in the registered
  * type is the `error-code` of error messages and statistics: "too-large".
@@ -81,6 +83,7 @@ typedef enum {
   GST_WEBRTC_UPLOAD_ERROR_TOO_MANY_STREAMS,
   GST_WEBRTC_UPLOAD_ERROR_TOO_MUCH_METADATA,
   GST_WEBRTC_UPLOAD_ERROR_NOT_A_VIDEO,
+  GST_WEBRTC_UPLOAD_ERROR_UNTRUSTED_PEER,
 } GstWebrtcUploadError;
 
 #define GST_TYPE_WEBRTC_UPLOAD_ERROR (gst_webrtc_upload_error_get_type())
