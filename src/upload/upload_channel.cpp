@@ -5,8 +5,12 @@
 #include <cstring>
 #include <utility>
 
+#include "glib/debug.h"
 #include "webrtc/channel_getters.h"
+#include "webrtc/channel_owner.h"
 #include "webrtc/channels.h"
+
+#define GST_CAT_DEFAULT webrtcupload::debug::upload()
 
 namespace webrtcupload {
 namespace {
@@ -63,9 +67,12 @@ UploadChannel::UploadChannel(GstWebRTCDataChannel* channel, std::shared_ptr<Inbo
       protocol_(protocol_of(channel)),
       peer_watch_([inbox = inbox_, channel](const std::string& why) {
         inbox->push(Inbox::Gone{why, channel});
-      }) {}
+      }) {
+  g_weak_ref_init(&given_webrtcbin_, nullptr);
+}
 
 UploadChannel::~UploadChannel() {
+  g_weak_ref_clear(&given_webrtcbin_);
   g_object_replace_qdata(G_OBJECT(channel_.get()), owner_quark(), this, nullptr, nullptr, nullptr);
 }
 
@@ -73,8 +80,20 @@ void UploadChannel::watch_connection(GstElement* webrtcbin) {
   peer_watch_.watch_connection(webrtcbin);
 }
 
+void UploadChannel::belongs_to(GstElement* webrtcbin) {
+  g_weak_ref_set(&given_webrtcbin_, webrtcbin);
+}
+
+GstPtr<GstElement> UploadChannel::webrtcbin() const {
+  ChannelOwner owner = owner_of(channel_.get());
+  if (owner.is_known) return std::move(owner.webrtcbin);
+  return GstPtr<GstElement>(static_cast<GstElement*>(g_weak_ref_get(&given_webrtcbin_)));
+}
+
 void UploadChannel::echo(const Message& message) {
   if (message.bytes.empty()) return;
+  const GstPtr<GstElement> webrtcbin = this->webrtcbin();
+  if (!webrtcbin) return;
   // 1.22 never frees what it is given for a channel that is closing, and peers may go on sending
   // keepalives over one that we have closed.
   if (ready_state(channel_.get()) != GST_WEBRTC_DATA_CHANNEL_STATE_OPEN) return;
@@ -88,6 +107,13 @@ void UploadChannel::echo(const Message& message) {
   }
 }
 
-void UploadChannel::close() { close_channel(channel_.get()); }
+void UploadChannel::close() {
+  if (const GstPtr<GstElement> webrtcbin = this->webrtcbin()) {
+    close_channel(channel_.get());
+  } else {
+    GST_WARNING("the channel \"%s\" is left open: its webrtcbin has gone, or is not known",
+                label_.c_str());
+  }
+}
 
 }  // namespace webrtcupload

@@ -41,6 +41,12 @@ class UploadChannel {
   // So that the sender notices. What was queued before is still delivered.
   void close();
 
+  // What the channel belongs to, if that was not seen (see owner_of()). Never keeps it alive.
+  void belongs_to(GstElement* webrtcbin);
+  // Null when it has gone, or is not known: nothing may be asked of the channel then that makes it
+  // use its webrtcbin, which is to close it or to send.
+  [[nodiscard]] GstPtr<GstElement> webrtcbin() const;
+
   [[nodiscard]] bool is(const void* channel) const { return channel_.get() == channel; }
   [[nodiscard]] const std::string& label() const { return label_; }
   [[nodiscard]] const std::string& protocol() const { return protocol_; }
@@ -50,6 +56,7 @@ class UploadChannel {
 
   const GObjectPtr<GstWebRTCDataChannel> channel_;
   const std::shared_ptr<Inbox> inbox_;
+  mutable GWeakRef given_webrtcbin_{};
   std::string label_;
   std::string protocol_;
   PeerWatch peer_watch_;

@@ -52,6 +52,7 @@ void UploadConnection::adopt(std::shared_ptr<UploadChannel> late) {
                    channel_ ? "another came first" : "the upload stops");
       return;
     }
+    if (webrtcbin_) late->belongs_to(webrtcbin_.get());
     channel_.swap(late);
     adopted_ = true;
     GST_INFO_ID(upload_.name.c_str(), "channel \"%s\" taken", channel_->label().c_str());

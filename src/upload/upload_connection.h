@@ -56,7 +56,6 @@ class UploadConnection {
   // Under the upload's mutex.
 
   [[nodiscard]] const std::shared_ptr<UploadChannel>& current_channel() const { return channel_; }
-  [[nodiscard]] GstElement* current_webrtcbin() const { return webrtcbin_.get(); }
   // Nobody has it then.
   [[nodiscard]] std::shared_ptr<UploadChannel> release_channel() { return std::move(channel_); }
   // Whether the channel is new since the last call.

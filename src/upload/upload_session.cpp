@@ -61,7 +61,6 @@ UploadSession::UploadSession(Settings settings, Upload upload, GstPtr<GstElement
 
 std::optional<UploadSession::Upload> UploadSession::stop(bool keep, bool tells) {
   std::shared_ptr<UploadChannel> channel;
-  GstPtr<GstElement> webrtcbin;
   bool unfinished;
   const bool wanted = keep;
   {
@@ -79,7 +78,6 @@ std::optional<UploadSession::Upload> UploadSession::stop(bool keep, bool tells) 
                             .was_read = reader_.was_read(),
                             .is_failing = shared_.requested_failure.has_value(),
                             .is_kept = keep});
-    webrtcbin = ref_gst(connection_.current_webrtcbin());
   }
   shared_.changed.notify_all();
   shared_.inbox->wake();
@@ -98,9 +96,8 @@ std::optional<UploadSession::Upload> UploadSession::stop(bool keep, bool tells) 
     channel = connection_.release_channel();
   }
   shared_.inbox->close();
-  // So that the sender does not go on for nobody. Only with the webrtcbin at hand: the channel does
-  // not keep it alive, and uses it for this.
-  if (channel && unfinished && webrtcbin) channel->close();
+  // So that the sender does not go on for nobody.
+  if (channel && unfinished) channel->close();
   channel.reset();
   worker_.join();
   return std::nullopt;

@@ -12,6 +12,7 @@
 #include "glib/debug.h"
 #include "glib/error_details.h"
 #include "upload/storage_factory.h"
+#include "webrtc/channel_owner.h"
 #include "webrtc/channels.h"
 #include "webrtc/find_webrtcbin.h"
 #include "webrtcupload/gstwebrtcuploaderror.h"
@@ -100,6 +101,7 @@ UploadSource::UploadSource(GstBaseSrc* element, const Signals& signals, GParamSp
         if (UploadSource* source = of(upload)) source->refuse(why);
       }) {
   g_object_set_qdata(G_OBJECT(element), source_quark(), this);
+  watch_channel_owners();
 }
 
 UploadSource* UploadSource::of(GstElement* element) {
@@ -112,19 +114,17 @@ UploadSource* UploadSource::of(GstElement* element) {
 UploadSource::~UploadSource() {
   // An element that never got to PAUSED, though its pad did. There is nobody left to tell.
   end_session(false);
-  drop(std::move(waiting_), settings_.webrtcbin.get());
+  drop(std::move(waiting_));
 }
 
 void UploadSource::set_data_channel(GstWebRTCDataChannel* channel) {
   Upload dropped;  // Let go after the lock.
-  GstPtr<GstElement> webrtcbin;
   {
     const std::lock_guard lock(settings_mutex_);
     // What came over it is here already.
     if (channel && waiting_.channel && waiting_.channel->is(channel)) return;
     ++settings_.revision;
     settings_.data_channel = ref_gobject(channel);
-    webrtcbin = ref_gst(settings_.webrtcbin.get());
     dropped = std::exchange(waiting_, {});
     waiting_.progress = dropped.progress;
     if (channel) {
@@ -136,17 +136,19 @@ void UploadSource::set_data_channel(GstWebRTCDataChannel* channel) {
     GST_DEBUG_OBJECT(element_, "data-channel is set anew: \"%s\" and what came over it is let go",
                      dropped.channel->label().c_str());
   }
-  drop(std::move(dropped), webrtcbin.get());
+  drop(std::move(dropped));
 }
 
-void UploadSource::drop(Upload upload, GstElement* webrtcbin) {
+void UploadSource::drop(Upload upload) {
   const bool unfinished = upload.receiver && upload.receiver->state() == UploadState::kUploading;
-  if (!upload.channel || !unfinished || !webrtcbin) return;
+  const auto webrtcbin = upload.channel && unfinished ? upload.channel->webrtcbin() : nullptr;
+  if (!webrtcbin) return;
   // As a session does that is stopped. Not on this thread, which may be in on-data-channel and hold
   // the PC lock.
   using Channel = std::shared_ptr<UploadChannel>;
   gst_element_call_async(
-      webrtcbin, [](GstElement*, gpointer channel) { (*static_cast<Channel*>(channel))->close(); },
+      webrtcbin.get(),
+      [](GstElement*, gpointer channel) { (*static_cast<Channel*>(channel))->close(); },
       new Channel(std::move(upload.channel)),
       [](gpointer channel) { delete static_cast<Channel*>(channel); });
 }
@@ -271,7 +273,7 @@ bool UploadSource::start() {
   // Another channel may have been set meanwhile.
   if (!upload.storage && !storage && !make_storage()) {
     with_settings([&](const Settings&) { waiting_.progress = upload.progress; });
-    drop(std::move(upload), webrtcbin.get());
+    drop(std::move(upload));
     return false;
   }
   if (!upload.storage) upload.storage = std::move(storage);

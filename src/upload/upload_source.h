@@ -135,7 +135,7 @@ class UploadSource final : public UploadObserver {
   [[nodiscard]] bool find_source(GstPtr<GstElement>& webrtcbin);
   [[nodiscard]] bool take_data_channel(Upload& upload);
   // Lets go of an upload that nobody will go on with.
-  void drop(Upload upload, GstElement* webrtcbin);
+  void drop(Upload upload);
   // A warning on the bus, once for each directory.
   void warn_of_memory(const std::string& spool_directory);
   // With `tells` the application is told of the upload's end, if need be.

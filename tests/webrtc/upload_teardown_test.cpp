@@ -18,6 +18,11 @@
 #include "upload/storage_factory.h"
 #include "webrtc/upload_witness.h"
 
+// Of webrtcbin's own, without a header for others: what its peer would cause.
+extern "C" void gst_webrtc_data_channel_on_open(GstWebRTCDataChannel* channel);
+extern "C" void gst_webrtc_data_channel_on_message_data(GstWebRTCDataChannel* channel,
+                                                        GBytes* data);
+
 namespace webrtcupload::test {
 namespace {
 
@@ -663,6 +668,42 @@ TEST_F(Teardown, ABadMessageBeforeTheStart) {
     EXPECT_EQ(receiver.wait_error().code, "bad-index");
     EXPECT_TRUE(channel_.observer->wait_closed());
   }
+}
+
+// An application that has set the channel only, and drops its webrtcbin. Up to 1.22 to answer a
+// keepalive after that, or to close the channel at a time-out, is to use what has gone.
+TEST(AChannelAlone, IsLeftAloneWhenItsWebrtcbinHasGone) {
+  ReceivingPipeline receiver(nullptr, "idle-timeout=100000000");
+  UploadWitness witness(receiver.upload());
+  GstElement* webrtcbin = gst_element_factory_make("webrtcbin", nullptr);
+  gst_object_ref_sink(webrtcbin);
+  ASSERT_EQ(set_state(webrtcbin, GST_STATE_READY), GST_STATE_CHANGE_SUCCESS);
+  GstWebRTCDataChannel* made = nullptr;
+  g_signal_emit_by_name(webrtcbin, "create-data-channel", "video_upload", nullptr, &made);
+  ASSERT_TRUE(made);
+  const GObjectPtr<GstWebRTCDataChannel> channel(made);
+  gst_webrtc_data_channel_on_open(channel.get());
+  g_object_set(receiver.upload(), "data-channel", channel.get(), nullptr);
+
+  stop_promptly(webrtcbin);
+  gpointer left = webrtcbin;
+  g_object_add_weak_pointer(G_OBJECT(webrtcbin), &left);
+  gst_object_unref(webrtcbin);
+  ASSERT_TRUE(eventually([&] { return !left; })) << "somebody keeps it";
+
+  receiver.play();
+  const auto arrives = [&](const Bytes& bytes) {
+    const GBytesPtr message(g_bytes_new(bytes.data(), bytes.size()));
+    gst_webrtc_data_channel_on_message_data(channel.get(), message.get());
+  };
+  arrives({1});
+  arrives({0, 0, 0, 0, 2, 0, 0, 0, 'x'});
+  EXPECT_EQ(receiver.wait_error().code, "idle-timeout");
+  EXPECT_TRUE(witness.wait_failed());
+  EXPECT_EQ(receiver.stat_u64("keepalives"), 1U);
+  GstWebRTCDataChannelState state{};
+  g_object_get(channel.get(), "ready-state", &state, nullptr);
+  EXPECT_EQ(state, GST_WEBRTC_DATA_CHANNEL_STATE_OPEN);
 }
 
 // -------------------------------------------------------------------------------------------------
