@@ -11,12 +11,12 @@ namespace webrtcupload {
 // Keeps the data channels of `webrtcbin`, and the bins with which it sends and receives for them:
 // those that there are, and those that will be. Of those that have closed, the last 256 or a few
 // more; so a peer that opens and closes channels all day long costs no memory. In no version may
-// they go as soon as they have closed. 1.22 lets go of a channel that closes, but not of the appsrc that sends for it; when
-// what that was just sending meets a pad that has gone, it reports so to the channel, by a pointer
-// that nothing keeps valid. 1.26 lets go of the bins as well, and then stops what sends for the
-// channel. Either may end the program, and a peer can bring that about by closing its channel. The
-// bins that 1.22 would leave are stopped and removed, on a thread of GStreamer's, before their
-// channel goes.
+// they go as soon as they have closed. 1.22 lets go of a channel that closes, but not of the appsrc
+// that sends for it; when what that was just sending meets a pad that has gone, it reports so to
+// the channel, by a pointer that nothing keeps valid. 1.26 lets go of the bins as well, and then
+// stops what sends for the channel. Either may end the program, and a peer can bring that about by
+// closing its channel. The bins that 1.22 would leave are stopped and removed, on a thread of
+// GStreamer's, before their channel goes.
 //
 // Once is enough, again does nothing. As early as possible: before the negotiation. Takes no lock
 // of webrtcbin's but its object lock, and may be called on any thread.

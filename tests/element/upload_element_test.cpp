@@ -179,7 +179,7 @@ TEST(UploadElement, ElementsAreHeldAndLetGo) {
 TEST(UploadElement, PropertiesAreDescribed) {
   const auto upload = make_upload();
   const auto properties = own_properties(upload.get());
-  EXPECT_EQ(properties.size(), 28U);
+  EXPECT_EQ(properties.size(), 29U);
   for (GParamSpec* spec : properties) {
     EXPECT_TRUE(is_sentence(g_param_spec_get_blurb(spec))) << spec->name;
     EXPECT_TRUE(g_param_spec_get_nick(spec) && *g_param_spec_get_nick(spec)) << spec->name;
