@@ -8,7 +8,10 @@
 #include <string>
 #include <utility>
 
-#include "web/webrtcupload-web.h"  // Made by glib-compile-resources.
+// Made by glib-compile-resources, as C.
+extern "C" {
+#include "web/webrtcupload-web.h"
+}
 
 namespace webrtcupload {
 namespace {
