@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: LGPL-2.1-or-later
 //
-// The plugin: what GStreamer's registry knows about us.
+// The plugin without HTTP: what GStreamer's registry knows about us.
 
 #include <gst/gst.h>
 

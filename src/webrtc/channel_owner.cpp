@@ -9,7 +9,8 @@ namespace {
 
 std::mutex watching_mutex;
 
-// A key of its own for each copy of this code: an application and the plugin may have one each.
+// A key of its own for each copy of this code: a program may have one linked in, and load the
+// plugins' library beside it.
 GQuark owner_key() {
   static const GQuark key = [] {
     const GCharPtr text(

@@ -67,7 +67,8 @@ class Kept {
   static Kept& of(GstElement* webrtcbin) {
     static std::mutex mutex;
     const std::lock_guard lock(mutex);
-    // A key of its own for each copy of this code: an application and the plugin have one each.
+    // A key of its own for each copy of this code: a program may have one linked in, and load the
+    // plugins' library beside it.
     static const GQuark key = [] {
       const GCharPtr text(
           g_strdup_printf("webrtcupload-kept-channels-%p", static_cast<void*>(&mutex)));

@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: LGPL-2.1-or-later
 //
-// Whether the certificate a peer shows is the one its session description announced. webrtcbin 1.22
-// does not compare them, so that whoever can get between the two ends of the media path could pose
-// as either.
+// Whether the certificate a peer shows is the one its session description announced. webrtcbin
+// before 1.28.5 does not compare them, so that whoever can get between the two ends of the media
+// path could pose as either.
 
 #pragma once
 

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: LGPL-2.1-or-later
 //
-// The end of a connection, said in time. webrtcbin 1.22 just stops: the other side then notices
-// seconds later, or not for minutes.
+// The end of a connection, said in time. webrtcbin, in every version so far, just stops: the other
+// side then notices seconds later, or not for minutes.
 
 #pragma once
 

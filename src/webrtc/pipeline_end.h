@@ -13,8 +13,7 @@ namespace webrtcupload {
 // webrtcbin; whether it does is the element's property "end-pipeline".
 enum class EndPipeline {
   // Unless the webrtcbin carries media, which go on: it has pads, or the peer's description says
-  // that
-  // the peer sends.
+  // that the peer sends.
   kAuto,
   kNever,
   kAlways,

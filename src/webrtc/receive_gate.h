@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: LGPL-2.1-or-later
 //
-// Holds back what a webrtcbin receives over SCTP. webrtcbin itself never does: what its peer sends
-// is queued without a bound.
+// Holds back what a webrtcbin receives over SCTP; when, upload/inbox.h decides. webrtcbin itself
+// never does: what its peer sends is queued without a bound.
 
 #pragma once
 

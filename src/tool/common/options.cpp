@@ -30,7 +30,7 @@ std::string missing_element(const char* factory) {
   const GstPtr<GstElementFactory> found(gst_element_factory_find(factory));
   if (found) return "";
   return std::string("GStreamer has no ") + factory +
-         "; is the plugin's directory in GST_PLUGIN_PATH?";
+         "; is the directory of the plugins in GST_PLUGIN_PATH?";
 }
 
 }  // namespace webrtcupload
