@@ -23,8 +23,8 @@
 
 #include "clients/upload_client.h"
 #include "json/json.h"
+#include "support/sample_offers.h"
 #include "tool/process.h"
-#include "tool/sample_offers.h"
 #include "tool/server.h"
 
 namespace webrtcupload::test {

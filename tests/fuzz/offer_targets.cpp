@@ -9,8 +9,8 @@
 #include <string>
 #include <variant>
 
+#include "support/sample_offers.h"
 #include "target.h"
-#include "tool/sample_offers.h"
 #include "webrtc/fingerprint.h"
 #include "webrtc/sdp/ice_candidates.h"
 #include "webrtc/sdp/offer.h"

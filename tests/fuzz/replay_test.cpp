@@ -15,8 +15,8 @@
 #include <string>
 #include <vector>
 
+#include "support/sample_offers.h"
 #include "target.h"
-#include "tool/sample_offers.h"
 
 namespace webrtcupload::fuzz {
 namespace {

@@ -21,9 +21,9 @@
 
 #include "json/json.h"
 #include "process.h"
-#include "sample_offers.h"
 #include "server.h"
 #include "signalling/worker_request.h"
+#include "support/sample_offers.h"
 
 namespace webrtcupload {
 namespace {

@@ -21,8 +21,8 @@
 #include <vector>
 
 #include "json/json.h"
-#include "sample_offers.h"
 #include "server.h"
+#include "support/sample_offers.h"
 
 namespace webrtcupload {
 namespace {

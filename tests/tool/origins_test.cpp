@@ -10,10 +10,10 @@
 #include <string>
 #include <vector>
 
-#include "sample_offers.h"
 #include "server.h"
 #include "signalling/allowed_origins.h"
 #include "signalling/worker_request.h"
+#include "support/sample_offers.h"
 
 namespace webrtcupload {
 namespace {

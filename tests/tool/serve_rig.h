@@ -15,8 +15,8 @@
 
 #include "json/json.h"
 #include "process.h"
-#include "sample_offers.h"
 #include "server.h"
+#include "support/sample_offers.h"
 
 namespace webrtcupload::test {
 

@@ -20,10 +20,10 @@
 #include "glib/glib_ptr.h"
 #include "glib/signal_connection.h"
 #include "process.h"
-#include "sample_offers.h"
 #include "support/gst_test.h"
 #include "support/peer_pair.h"
 #include "support/playlists.h"
+#include "support/sample_offers.h"
 #include "worker_client.h"
 
 namespace webrtcupload {

@@ -14,10 +14,10 @@
 
 #include "glib/glib_ptr.h"
 #include "process.h"
-#include "sample_offers.h"
 #include "server.h"
 #include "signalling/worker_request.h"
 #include "support/gst_test.h"
+#include "support/sample_offers.h"
 
 namespace webrtcupload {
 namespace {

@@ -18,7 +18,7 @@
 #include <vector>
 
 #include "glib/main_context.h"
-#include "sample_offers.h"
+#include "support/sample_offers.h"
 #include "webrtc/peer.h"
 #include "webrtc/sdp/offer.h"
 

@@ -11,7 +11,7 @@
 #include <string>
 #include <vector>
 
-#include "sample_offers.h"
+#include "support/sample_offers.h"
 
 namespace webrtcupload {
 namespace {
