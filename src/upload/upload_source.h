@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: LGPL-2.1-or-later
 //
 // What GstWebrtcUpload is inside: settings, the session while there is one, and how the session's
-// news become signals and messages. GstBaseSrc's virtual methods are one call each to this.
+// news become signals and messages. GstBaseSrc's virtual methods are one call each to this. In two
+// files: upload_source.cpp starts, stops and is read; upload_source_news.cpp tells the application.
 
 #pragma once
 
@@ -141,6 +142,8 @@ class UploadSource final : public UploadObserver {
   // With `tells` the application is told of the upload's end, if need be.
   void end_session(bool tells);
   void film_exceeds(const Error& error);
+  // An error on the bus.
+  void post(const Error& error) const;
   // Posts that the size is another one than was told before, if it is. On the upload's thread.
   void tell_size(std::optional<std::uint64_t> size);
   [[nodiscard]] bool may_change_settings() const;
