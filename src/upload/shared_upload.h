@@ -5,6 +5,7 @@
 
 #pragma once
 
+#include <chrono>
 #include <condition_variable>
 #include <memory>
 #include <mutex>
@@ -16,9 +17,13 @@
 #include "core/error.h"
 #include "core/receiver.h"
 #include "core/storage.h"
+#include "core/time_point.h"
 #include "upload/inbox.h"
 
 namespace webrtcupload {
+
+// What the receiver is told the time by.
+inline TimePoint now() { return std::chrono::steady_clock::now().time_since_epoch(); }
 
 struct SharedUpload {
   // A failure found on another thread than the worker, which carries it out soon.

@@ -3,18 +3,12 @@
 #include "upload/upload_reader.h"
 
 #include <algorithm>
-#include <chrono>
 #include <string>
 #include <utility>
 
 #include "core/film_check.h"
 
 namespace webrtcupload {
-namespace {
-
-TimePoint now() { return std::chrono::steady_clock::now().time_since_epoch(); }
-
-}  // namespace
 
 UploadReader::UploadReader(SharedUpload& upload, bool progressive, std::function<void()> tell_state)
     : upload_(upload), progressive_(progressive), tell_state_(std::move(tell_state)) {}

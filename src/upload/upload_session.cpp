@@ -3,7 +3,6 @@
 #include "upload/upload_session.h"
 
 #include <algorithm>
-#include <chrono>
 #include <utility>
 #include <vector>
 
@@ -17,8 +16,6 @@
 
 namespace webrtcupload {
 namespace {
-
-TimePoint now() { return std::chrono::steady_clock::now().time_since_epoch(); }
 
 Error over_quota() { return {ErrorCode::kQuotaExceeded, "the quota is used up"}; }
 
@@ -361,19 +358,6 @@ Action UploadSession::fail(Error error) {
   return shared_.receiver->fail(std::move(error));
 }
 
-void UploadSession::tell_refusal() {
-  std::optional<Error> refusal;
-  {
-    const std::lock_guard lock(shared_.mutex);
-    refusal = std::exchange(refusal_, std::nullopt);
-  }
-  if (!refusal) return;
-  // The error is on the bus already.
-  if (const auto taken = connection_.channel()) taken->close();
-  tell_state();
-  tell_end(*refusal);
-}
-
 void UploadSession::check_timers() {
   const TimePoint moment = now();
   Action action;
@@ -408,110 +392,11 @@ void UploadSession::check_quota(TimePoint moment) {
   }
 }
 
-void UploadSession::report_progress() {
-  tell_state();
-  bool begins;
-  bool is_complete;
-  bool is_underway;
-  int percent;
-  {
-    const std::lock_guard lock(shared_.mutex);
-    const Receiver& receiver = *shared_.receiver;
-    begins = receiver.statistics().first_chunk_at && !progress_.has_begun();
-    is_complete = receiver.complete();
-    is_underway = receiver.state() == UploadState::kUploading;
-    percent = receiver.percent();
-  }
-  if (begins && !tell_progress(ProgressEvent::kFirstChunk)) return;
-  if (is_complete) {
-    tell_completion();
-  } else if (is_underway && throttle_.due(percent, now())) {
-    tell_progress(ProgressEvent::kMoreChunks);
-  }
-}
-
-bool UploadSession::tell_progress(ProgressEvent event, const std::optional<Error>& error,
-                                  bool is_last_word) {
-  std::optional<UploadProgress> told;
-  const auto advance = [&] {
-    told.reset();
-    const auto message = progress_.next(event);
-    if (!message) return;
-    told = {.message = *message,
-            .percent = shared_.receiver->percent(),
-            .statistics = shared_.receiver->statistics(),
-            .error = error};
-  };
-  const auto tell = [&] {
-    if (told) observer_->progressed(*told);
-  };
-  do {
-    const bool ran =
-        is_last_word ? worker_.call_out_at_the_end(tell, advance) : worker_.call_out(tell, advance);
-    if (!ran) return false;
-  } while (told && told->message == ProgressMessage::kStart);
-  return true;
-}
-
-void UploadSession::tell_end(const Error& error) {
-  const bool cancelled = error.code == ErrorCode::kCancelled;
-  tell_progress(cancelled ? ProgressEvent::kCancel : ProgressEvent::kFailure, error);
-  worker_.call_out([&] { observer_->failing(error); });
-}
-
-void UploadSession::tell_stop() {
-  {
-    const std::lock_guard lock(shared_.mutex);
-    if (!tells_stop_ || !progress_.is_underway()) return;
-  }
-  tell_progress(ProgressEvent::kStop, std::nullopt, true);
-}
-
-ProgressSequence UploadSession::progress() const {
-  const std::lock_guard lock(shared_.mutex);
-  return progress_;
-}
-
-void UploadSession::tell_completion() {
-  {
-    const std::lock_guard lock(shared_.mutex);
-    if (shared_.completion_told || !shared_.receiver->complete()) return;
-  }
-  // Before anybody can read it, unless bytes go out as they come.
-  if (auto error = reader_.check_film(settings_.film)) {
-    carry_out(fail(std::move(*error)));
-    return;
-  }
-  if (!tell_progress(ProgressEvent::kComplete)) return;
-  if (!worker_.call_out([this] { observer_->completed(); })) return;
-  {
-    const std::lock_guard lock(shared_.mutex);
-    shared_.completion_told = true;
-  }
-  shared_.changed.notify_all();
-}
-
 std::optional<TimePoint> UploadSession::next_wake_up() const {
   const std::lock_guard lock(shared_.mutex);
   const auto deadline = shared_.receiver->deadline();
   if (!deadline || !next_quota_check_) return deadline ? deadline : next_quota_check_;
   return std::min(*deadline, *next_quota_check_);
-}
-
-void UploadSession::tell_state() {
-  UploadState current;
-  {
-    const std::lock_guard lock(shared_.mutex);
-    current = shared_.receiver->state();
-    if (current == shared_.told_state) return;
-  }
-  GST_INFO_ID(shared_.name.c_str(), "state %s", to_string(current).data());
-  worker_.call_out([this] { observer_->state_changed(); });
-  {
-    const std::lock_guard lock(shared_.mutex);
-    shared_.told_state = current;
-  }
-  shared_.changed.notify_all();
 }
 
 // -------------------------------------------------------------------------------------------------

@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: LGPL-2.1-or-later
 //
 // One run of the webrtcupload element: its state, and the worker thread that drives it. Where the
-// upload comes from is UploadConnection's part, and the side of whoever reads is UploadReader's.
+// upload comes from is UploadConnection's part, and the side of whoever reads is UploadReader's. In
+// two files: upload_session.cpp runs the upload; upload_session_news.cpp tells the observer of it.
 
 #pragma once
 

@@ -2,7 +2,6 @@
 
 #include "upload/upload_stats.h"
 
-#include <chrono>
 #include <string>
 
 #include "glib/error_details.h"
@@ -13,8 +12,7 @@ namespace {
 // From `since` to `until`, or to this moment when that is not there yet; 0 when it has not begun.
 guint64 span(std::optional<TimePoint> since, std::optional<TimePoint> until) {
   if (!since) return 0;
-  const TimePoint now = std::chrono::steady_clock::now().time_since_epoch();
-  return static_cast<guint64>((until.value_or(now) - *since).count());
+  return static_cast<guint64>((until.value_or(now()) - *since).count());
 }
 
 }  // namespace

@@ -2,15 +2,12 @@
 
 #include "upload/upload_worker.h"
 
-#include <chrono>
 #include <pthread.h>
 #include <signal.h>
 #include <utility>
 
 namespace webrtcupload {
 namespace {
-
-TimePoint now() { return std::chrono::steady_clock::now().time_since_epoch(); }
 
 // How long join() waits for an application's handler before it leaves it behind.
 constexpr std::chrono::milliseconds kHandlerGrace(200);
