@@ -2,7 +2,7 @@
 
 #include "gst/webrtcupload/channel_properties.h"
 
-#include "gst/webrtcupload/settings_properties.h"
+#include "glib/settings_properties.h"
 #include "webrtc/channels.h"
 
 namespace webrtcupload {

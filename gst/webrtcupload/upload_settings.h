@@ -5,7 +5,7 @@
 
 #pragma once
 
-#include "gst/webrtcupload/settings_properties.h"
+#include "glib/settings_properties.h"
 #include "upload/upload_source.h"
 
 namespace webrtcupload {

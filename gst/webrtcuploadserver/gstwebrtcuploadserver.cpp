@@ -33,47 +33,28 @@
 
 #include <gio/gio.h>
 
-#include <algorithm>
 #include <memory>
 #include <string>
 #include <utility>
-#include <variant>
 
 #include "core/upload_limits.h"
-#include "signalling/http_server.h"
+#include "gst/webrtcuploadserver/server_settings.h"
 #include "signalling/upload_server.h"
 #include "upload/upload_source.h"
 
-GST_DEBUG_CATEGORY_STATIC(webrtc_upload_server_debug);
+GST_DEBUG_CATEGORY(webrtc_upload_server_debug);
 #define GST_CAT_DEFAULT webrtc_upload_server_debug
 
-using webrtcupload::GCharPtr;
 using webrtcupload::GstPtr;
-using webrtcupload::IceNetwork;
-using webrtcupload::IceNetworkError;
-using webrtcupload::IceServer;
-using webrtcupload::UdpPortRange;
+using webrtcupload::ServerProperties;
+using SettingsProperties = webrtcupload::SettingsProperties<ServerProperties>;
 using webrtcupload::UploadServer;
 
 namespace {
 
-constexpr const char* kDefaultAddress = "127.0.0.1";
-constexpr guint kDefaultPort = 8080;
-constexpr guint kLastPort = 65535;
-constexpr GstClockTime kDefaultConnectTimeout = 30 * GST_SECOND;
-
 struct ServerState {
   // Under the object lock.
-  std::string address = kDefaultAddress;
-  guint port = kDefaultPort;
-  std::string stun_server;
-  std::string turn_server;
-  guint min_udp_port = 0;
-  guint max_udp_port = kLastPort;
-  std::string announce_address;
-  std::string api_key;
-  std::string allowed_origins;
-  GstClockTime connect_timeout = kDefaultConnectTimeout;
+  ServerProperties properties;
   guint actual_port = 0;  // While it listens.
   std::string url;
 
@@ -83,18 +64,13 @@ struct ServerState {
 
 enum Property : guint {
   PROP_0,
-  PROP_ADDRESS,
   PROP_PORT,
-  PROP_STUN_SERVER,
-  PROP_TURN_SERVER,
-  PROP_MIN_UDP_PORT,
-  PROP_MAX_UDP_PORT,
-  PROP_ANNOUNCE_ADDRESS,
-  PROP_API_KEY,
-  PROP_ALLOWED_ORIGINS,
-  PROP_CONNECT_TIMEOUT,
   PROP_URL,
+  // And from here on those that `settings_properties` has.
+  PROP_FIRST_SETTING,
 };
+
+SettingsProperties* settings_properties;
 
 enum Signal : guint { SIGNAL_PEER_ADDED, SIGNAL_PEER_REMOVED, SIGNAL_COUNT };
 guint signals[SIGNAL_COUNT];
@@ -118,61 +94,6 @@ static GstStaticPadTemplate src_template =
     GST_STATIC_PAD_TEMPLATE("src", GST_PAD_SRC, GST_PAD_ALWAYS, GST_STATIC_CAPS_ANY);
 
 namespace {
-
-// Adds the server that a property names, if it does. False when an error has been posted.
-bool add_ice_server(GstWebrtcUploadServer* self, const char* property, const std::string& text,
-                    std::vector<IceServer>& servers) {
-  if (text.empty()) return true;
-  auto parsed = webrtcupload::parse_ice_server_uri(text);
-  if (auto* server = std::get_if<IceServer>(&parsed)) {
-    servers.push_back(std::move(*server));
-    return true;
-  }
-  GST_ELEMENT_ERROR(self, RESOURCE, SETTINGS,
-                    ("The property \"%s\" %s.", property,
-                     std::get<webrtcupload::IceUrlError>(parsed).message.c_str()),
-                    (nullptr));
-  return false;
-}
-
-// False when an error has been posted.
-bool read_udp_ports(GstWebrtcUploadServer* self, guint first, guint last, IceNetwork& network) {
-  if (first == 0 && last == kLastPort) return true;
-  const auto range = webrtcupload::make_udp_port_range(first, last);
-  if (const auto* error = std::get_if<IceNetworkError>(&range)) {
-    GST_ELEMENT_ERROR(
-        self, RESOURCE, SETTINGS,
-        ("The properties \"min-udp-port\" and \"max-udp-port\": %s.", error->message.c_str()),
-        (nullptr));
-    return false;
-  }
-  network.udp_ports = std::get<UdpPortRange>(range);
-  return true;
-}
-
-// Several have commas between. False when an error has been posted.
-bool read_announced(GstWebrtcUploadServer* self, const std::string& list,
-                    UploadServer::Settings& settings) {
-  std::string wrong;
-  for (std::size_t at = 0; at < list.size() && wrong.empty();) {
-    const std::size_t comma = std::min(list.find(',', at), list.size());
-    const GCharPtr part(g_strndup(list.c_str() + at, comma - at));
-    at = comma + 1;
-    auto parsed = webrtcupload::parse_announced_address(g_strstrip(part.get()));
-    if (const auto* error = std::get_if<IceNetworkError>(&parsed)) {
-      wrong = error->message;
-    } else if (webrtcupload::is_loopback_address(settings.address)) {
-      wrong = "it is for peers on other machines, and at the address " + settings.address +
-              " there are none";
-    } else {
-      settings.network.announced_addresses.push_back(std::move(std::get<std::string>(parsed)));
-    }
-  }
-  if (wrong.empty()) return true;
-  GST_ELEMENT_ERROR(self, RESOURCE, SETTINGS,
-                    ("The property \"announce-address\": %s.", wrong.c_str()), (nullptr));
-  return false;
-}
 
 std::string upload_state(GstElement* upload) {
   GValue value = G_VALUE_INIT;
@@ -268,54 +189,11 @@ void announce(GstWebrtcUploadServer* self, const std::string& address, const std
 }
 
 bool start_server(GstWebrtcUploadServer* self) {
-  UploadServer::Settings settings;
   GST_OBJECT_LOCK(self);
-  settings.address = self->state->address;
-  settings.port = static_cast<std::uint16_t>(self->state->port);
-  const std::string api_key = self->state->api_key;
-  settings.connect_timeout =
-      std::chrono::milliseconds(GST_TIME_AS_MSECONDS(self->state->connect_timeout));
-  const guint min_udp_port = self->state->min_udp_port;
-  const guint max_udp_port = self->state->max_udp_port;
-  const std::string announced = self->state->announce_address;
-  const std::string stun = self->state->stun_server;
-  const std::string turn = self->state->turn_server;
-  const std::string origins = self->state->allowed_origins;
+  const ServerProperties properties = self->state->properties;
   GST_OBJECT_UNLOCK(self);
-  auto address = webrtcupload::listen_address(settings.address);
-  if (!address) {
-    GST_ELEMENT_ERROR(
-        self, RESOURCE, SETTINGS,
-        ("The property \"address\": \"%s\" is not an IP address.", settings.address.c_str()),
-        (nullptr));
-    return false;
-  }
-  settings.address = std::move(*address);
-  if (!add_ice_server(self, "stun-server", stun, settings.ice_servers) ||
-      !add_ice_server(self, "turn-server", turn, settings.ice_servers)) {
-    return false;
-  }
-  if (!read_udp_ports(self, min_udp_port, max_udp_port, settings.network) ||
-      !read_announced(self, announced, settings)) {
-    return false;
-  }
-  if (const std::string wrong = api_key.empty() ? "" : settings.keys.add(api_key); !wrong.empty()) {
-    GST_ELEMENT_ERROR(self, RESOURCE, SETTINGS, ("The property \"api-key\": %s.", wrong.c_str()),
-                      (nullptr));
-    return false;
-  }
-  const std::string wrong = origins.empty() ? "" : settings.origins.add_list(origins);
-  if (!wrong.empty()) {
-    GST_ELEMENT_ERROR(self, RESOURCE, SETTINGS,
-                      ("The property \"allowed-origins\": %s.", wrong.c_str()), (nullptr));
-    return false;
-  }
-  if (settings.keys.empty() && !webrtcupload::is_loopback_address(settings.address)) {
-    GST_ELEMENT_WARNING(
-        self, RESOURCE, SETTINGS,
-        ("Everybody who can reach %s may upload: there is no api-key.", settings.address.c_str()),
-        (nullptr));
-  }
+  UploadServer::Settings settings;
+  if (!webrtcupload::read_server_settings(GST_ELEMENT(self), properties, settings)) return false;
   std::string problem;
   const std::string listens = settings.address;
   auto server = UploadServer::start(std::move(settings), events_of(self), problem);
@@ -373,92 +251,33 @@ static GstStateChangeReturn gst_webrtc_upload_server_change_state(GstElement* el
 static void gst_webrtc_upload_server_set_property(GObject* object, guint id, const GValue* value,
                                                   GParamSpec* pspec) {
   auto* self = GST_WEBRTC_UPLOAD_SERVER(object);
-  ServerState& state = *self->state;
-  const auto text = [value] {
-    const char* string = g_value_get_string(value);
-    return std::string(string ? string : "");
-  };
+  ServerProperties& properties = self->state->properties;
+  bool is_known = true;
   GST_OBJECT_LOCK(self);
-  switch (id) {
-    case PROP_ADDRESS:
-      state.address = text();
-      break;
-    case PROP_PORT:
-      state.port = g_value_get_uint(value);
-      break;
-    case PROP_STUN_SERVER:
-      state.stun_server = text();
-      break;
-    case PROP_TURN_SERVER:
-      state.turn_server = text();
-      break;
-    case PROP_MIN_UDP_PORT:
-      state.min_udp_port = g_value_get_uint(value);
-      break;
-    case PROP_MAX_UDP_PORT:
-      state.max_udp_port = g_value_get_uint(value);
-      break;
-    case PROP_ANNOUNCE_ADDRESS:
-      state.announce_address = text();
-      break;
-    case PROP_API_KEY:
-      state.api_key = text();
-      break;
-    case PROP_ALLOWED_ORIGINS:
-      state.allowed_origins = text();
-      break;
-    case PROP_CONNECT_TIMEOUT:
-      state.connect_timeout = g_value_get_uint64(value);
-      break;
-    default:
-      G_OBJECT_WARN_INVALID_PROPERTY_ID(object, id, pspec);
+  if (id == PROP_PORT) {
+    properties.port = g_value_get_uint(value);
+  } else {
+    is_known = settings_properties->set(properties, id, value, pspec);
   }
   GST_OBJECT_UNLOCK(self);
+  if (!is_known) G_OBJECT_WARN_INVALID_PROPERTY_ID(object, id, pspec);
 }
 
 static void gst_webrtc_upload_server_get_property(GObject* object, guint id, GValue* value,
                                                   GParamSpec* pspec) {
   auto* self = GST_WEBRTC_UPLOAD_SERVER(object);
   const ServerState& state = *self->state;
-  const auto set_text = [value](const std::string& text) {
-    g_value_set_string(value, text.empty() ? nullptr : text.c_str());
-  };
+  bool is_known = true;
   GST_OBJECT_LOCK(self);
-  switch (id) {
-    case PROP_ADDRESS:
-      set_text(state.address);
-      break;
-    case PROP_PORT:
-      g_value_set_uint(value, state.actual_port ? state.actual_port : state.port);
-      break;
-    case PROP_STUN_SERVER:
-      set_text(state.stun_server);
-      break;
-    case PROP_TURN_SERVER:
-      set_text(state.turn_server);
-      break;
-    case PROP_MIN_UDP_PORT:
-      g_value_set_uint(value, state.min_udp_port);
-      break;
-    case PROP_MAX_UDP_PORT:
-      g_value_set_uint(value, state.max_udp_port);
-      break;
-    case PROP_ANNOUNCE_ADDRESS:
-      set_text(state.announce_address);
-      break;
-    case PROP_ALLOWED_ORIGINS:
-      set_text(state.allowed_origins);
-      break;
-    case PROP_CONNECT_TIMEOUT:
-      g_value_set_uint64(value, state.connect_timeout);
-      break;
-    case PROP_URL:
-      set_text(state.url);
-      break;
-    default:
-      G_OBJECT_WARN_INVALID_PROPERTY_ID(object, id, pspec);
+  if (id == PROP_PORT) {
+    g_value_set_uint(value, state.actual_port ? state.actual_port : state.properties.port);
+  } else if (id == PROP_URL) {
+    g_value_set_string(value, state.url.empty() ? nullptr : state.url.c_str());
+  } else {
+    is_known = settings_properties->get(state.properties, id, value);
   }
   GST_OBJECT_UNLOCK(self);
+  if (!is_known) G_OBJECT_WARN_INVALID_PROPERTY_ID(object, id, pspec);
 }
 
 static void gst_webrtc_upload_server_finalize(GObject* object) {
@@ -469,78 +288,19 @@ static void gst_webrtc_upload_server_finalize(GObject* object) {
 }
 
 static void install_properties(GObjectClass* object_class) {
-  constexpr auto kText = static_cast<GParamFlags>(G_PARAM_READWRITE | G_PARAM_STATIC_STRINGS |
-                                                  GST_PARAM_MUTABLE_READY);
-  g_object_class_install_property(
-      object_class, PROP_ADDRESS,
-      g_param_spec_string(
-          "address", "Address",
-          "IP address, or localhost, to listen on. With a loopback address the WebRTC connection "
-          "stays on this machine as well",
-          kDefaultAddress, kText));
   g_object_class_install_property(
       object_class, PROP_PORT,
       g_param_spec_uint(
           "port", "Port",
           "TCP port to listen on; 0 = any that is free, which is read back here while "
           "the element is PAUSED or PLAYING",
-          0, 65535, kDefaultPort, kText));
-  g_object_class_install_property(
-      object_class, PROP_STUN_SERVER,
-      g_param_spec_string("stun-server", "STUN server",
-                          "STUN server, as stun://host:port. Not used on a loopback address",
-                          nullptr, kText));
-  g_object_class_install_property(
-      object_class, PROP_TURN_SERVER,
-      g_param_spec_string("turn-server", "TURN server",
-                          "TURN server, as turn://user:password@host:port or turns://...; user and "
-                          "password percent-encoded. Not used on a loopback address",
-                          nullptr, kText));
-  g_object_class_install_property(
-      object_class, PROP_MIN_UDP_PORT,
-      g_param_spec_uint(
-          "min-udp-port", "Lowest UDP port",
-          "First of the UDP ports for WebRTC, at least 1024; 0 with max-udp-port 65535 "
-          "= any that is free. ICE uses no TCP when ports are set",
-          0, kLastPort, 0, kText));
-  g_object_class_install_property(
-      object_class, PROP_MAX_UDP_PORT,
-      g_param_spec_uint("max-udp-port", "Highest UDP port", "Last of the UDP ports for WebRTC", 0,
-                        kLastPort, kLastPort, kText));
-  g_object_class_install_property(
-      object_class, PROP_ANNOUNCE_ADDRESS,
-      g_param_spec_string("announce-address", "Announced address",
-                          "IP address at which peers reach this machine over UDP, told to them in "
-                          "place of its own of the same family (1:1 NAT, a container); several "
-                          "with commas between. Not on a loopback address",
-                          nullptr, kText));
-  g_object_class_install_property(
-      object_class, PROP_API_KEY,
-      g_param_spec_string(
-          "api-key", "API key",
-          "What a client has to show as Bearer token to be let in, of printable "
-          "ASCII without spaces; none: everybody who reaches the address may upload",
-          nullptr,
-          static_cast<GParamFlags>(G_PARAM_WRITABLE | G_PARAM_STATIC_STRINGS |
-                                   GST_PARAM_MUTABLE_READY)));
-  g_object_class_install_property(
-      object_class, PROP_ALLOWED_ORIGINS,
-      g_param_spec_string(
-          "allowed-origins", "Allowed origins",
-          "Web pages that may use this server beside its own, as "
-          "scheme://host[:port] with commas between; none: only its own. Pages of "
-          "other origins are refused. * = all pages may. Programs are not concerned",
-          nullptr, kText));
-  g_object_class_install_property(
-      object_class, PROP_CONNECT_TIMEOUT,
-      g_param_spec_uint64("connect-timeout", "Connect timeout",
-                          "Nanoseconds that a peer has to connect and to begin its upload, before "
-                          "its place is given to another",
-                          GST_MSECOND, 24 * 3600 * GST_SECOND, kDefaultConnectTimeout, kText));
+          0, webrtcupload::kLastPort, ServerProperties().port, webrtcupload::kReadyFlags));
   g_object_class_install_property(
       object_class, PROP_URL,
       g_param_spec_string("url", "URL", "Where it listens, while it does", nullptr,
-                          static_cast<GParamFlags>(G_PARAM_READABLE | G_PARAM_STATIC_STRINGS)));
+                          webrtcupload::kReadFlags));
+  settings_properties = new SettingsProperties(object_class, PROP_FIRST_SETTING);
+  webrtcupload::add_server_settings(*settings_properties);
 }
 
 static void install_signals(GObjectClass* object_class) {
