@@ -38,6 +38,7 @@
 #include <utility>
 
 #include "core/upload_limits.h"
+#include "glib/error_details.h"
 #include "gst/webrtcuploadserver/server_settings.h"
 #include "signalling/upload_server.h"
 #include "upload/upload_source.h"
@@ -49,6 +50,8 @@ using webrtcupload::GstPtr;
 using webrtcupload::ServerProperties;
 using SettingsProperties = webrtcupload::SettingsProperties<ServerProperties>;
 using webrtcupload::UploadServer;
+using webrtcupload::UploadSource;
+using webrtcupload::UploadState;
 
 namespace {
 
@@ -95,75 +98,51 @@ static GstStaticPadTemplate src_template =
 
 namespace {
 
-std::string upload_state(GstElement* upload) {
-  GValue value = G_VALUE_INIT;
-  g_object_get_property(G_OBJECT(upload), "state", &value);
-  const auto* type = static_cast<GEnumClass*>(g_type_class_peek(G_VALUE_TYPE(&value)));
-  const GEnumValue* state =
-      g_enum_get_value(const_cast<GEnumClass*>(type), g_value_get_enum(&value));
-  const std::string nick = state ? state->value_nick : "";
-  g_value_unset(&value);
-  return nick;
-}
-
-UploadServer::Outcome upload_failure(GstElement* upload) {
-  GstStructure* stats = nullptr;
-  g_object_get(upload, "stats", &stats, nullptr);
-  const webrtcupload::GstStructurePtr owned(stats);
-  const char* code = owned ? gst_structure_get_string(owned.get(), "error-code") : nullptr;
+UploadServer::Outcome upload_failure(const UploadSource& upload) {
+  const webrtcupload::GstStructurePtr stats = upload.stats();
+  const char* code = gst_structure_get_string(stats.get(), webrtcupload::kErrorCodeField);
   if (!code) return {};
-  const char* message = gst_structure_get_string(owned.get(), "error-message");
+  const char* message = gst_structure_get_string(stats.get(), webrtcupload::kErrorMessageField);
   return {code, message ? message : code};
 }
 
 // As the peer is told; all is well if its bytes have been read.
-UploadServer::Outcome upload_outcome(GstElement* upload) {
+UploadServer::Outcome upload_outcome(const UploadSource& upload) {
   const UploadServer::Outcome failure = upload_failure(upload);
   if (!failure.code.empty()) return failure;
-  const std::string state = upload_state(upload);
-  if (state == "processing" || state == "done") return {};
+  const UploadState state = upload.state();
+  if (state == UploadState::kProcessing || state == UploadState::kDone) return {};
   return {"cancelled", "The server has ended the upload."};
 }
 
 // The server's thread ends before the element does; the thread that tells the application holds it.
 UploadServer::Events events_of(GstWebrtcUploadServer* self) {
+  UploadSource* const upload = UploadSource::of(self->upload);
   UploadServer::Events events;
   events.hold = [self] { return webrtcupload::ref_gobject(G_OBJECT(self)); };
-  events.attach = [self](GstElement* webrtcbin) {
-    gboolean attached = FALSE;
-    g_signal_emit_by_name(self->upload, "attach", webrtcbin, &attached);
-  };
-  events.detach = [self](GstElement* webrtcbin) {
-    webrtcupload::UploadSource::of(self->upload)->detach(webrtcbin);
-  };
+  events.attach = [upload](GstElement* webrtcbin) { static_cast<void>(upload->attach(webrtcbin)); };
+  events.detach = [upload](GstElement* webrtcbin) { upload->detach(webrtcbin); };
   events.peer_added = [self](GstElement* webrtcbin) {
     g_signal_emit(self, signals[SIGNAL_PEER_ADDED], 0, webrtcbin);
   };
   events.peer_removed = [self](GstElement* webrtcbin) {
     g_signal_emit(self, signals[SIGNAL_PEER_REMOVED], 0, webrtcbin);
   };
-  events.upload_label = [self] {
-    char* label = nullptr;
-    g_object_get(self->upload, "channel-label", &label, nullptr);
-    const webrtcupload::GCharPtr owned(label);
-    return std::string(label ? label : "");
+  events.upload_label = [upload] {
+    return upload->with_settings([](const auto& settings) { return settings.channel_label; });
   };
   events.not_begun = [self](const std::string& why) {
     GST_ELEMENT_INFO(self, RESOURCE, READ, ("The peer has lost its place: %s.", why.c_str()),
                      (nullptr));
   };
-  events.upload_begun = [self] { return upload_state(self->upload) != "idle"; };
-  events.max_size = [self] {
-    webrtcupload::Limits limits;
-    guint64 size = 0;
-    g_object_get(self->upload, "max-size", &size, "max-chunks", &limits.max_chunks,
-                 "max-chunk-size", &limits.max_chunk_size, nullptr);
-    limits.max_size = size;
-    return webrtcupload::reachable_size(limits);
+  events.upload_begun = [upload] { return upload->state() != UploadState::kIdle; };
+  events.max_size = [upload] {
+    return upload->with_settings(
+        [](const auto& settings) { return webrtcupload::reachable_size(settings.limits); });
   };
-  events.outcome = [self] { return upload_outcome(self->upload); };
-  events.give_up = [self] { g_signal_emit_by_name(self->upload, "cancel"); };
-  events.failure = [self] { return upload_failure(self->upload); };
+  events.outcome = [upload] { return upload_outcome(*upload); };
+  events.give_up = [upload] { upload->cancel(); };
+  events.failure = [upload] { return upload_failure(*upload); };
   events.distrusted = [self](const std::string& why) {
     GST_ELEMENT_WARNING(self, RESOURCE, NOT_AUTHORIZED,
                         ("The upload is given up: %s.", why.c_str()), (nullptr));

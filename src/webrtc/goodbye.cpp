@@ -12,6 +12,7 @@
 #include <vector>
 
 #include "glib/elements_made_by.h"
+#include "glib/enum_nick.h"
 #include "glib/glib_ptr.h"
 #include "glib/signal_connection.h"
 
@@ -42,14 +43,7 @@ bool is_connected(GstPad* dtlsenc_sink) {
   const GstPtr<GstElement> element(gst_pad_get_parent_element(dtlsenc_sink));
   if (!element) return false;
   // GstDtlsConnectionState: new, closed, failed, connecting, connected.
-  GValue value = G_VALUE_INIT;
-  g_object_get_property(G_OBJECT(element.get()), "connection-state", &value);
-  const auto* type = static_cast<GEnumClass*>(g_type_class_peek(G_VALUE_TYPE(&value)));
-  const GEnumValue* state =
-      type ? g_enum_get_value(const_cast<GEnumClass*>(type), g_value_get_enum(&value)) : nullptr;
-  const bool connected = state && g_strcmp0(state->value_nick, "connected") == 0;
-  g_value_unset(&value);
-  return connected;
+  return enum_nick(G_OBJECT(element.get()), "connection-state") == "connected";
 }
 
 struct Departure {

@@ -11,6 +11,7 @@
 #include "downstream/element_kinds.h"
 #include "downstream/error_for_client.h"
 #include "glib/elements_made_by.h"
+#include "glib/enum_nick.h"
 #include "glib/main_context.h"
 #include "tool/common/options.h"
 #include "tool/sandbox/sandbox_paths.h"
@@ -332,14 +333,7 @@ void SessionPipeline::stop(std::function<void()> done) {
 }
 
 std::string SessionPipeline::upload_state() const {
-  GValue value = G_VALUE_INIT;
-  g_object_get_property(G_OBJECT(upload_.get()), "state", &value);
-  const auto* type = static_cast<GEnumClass*>(g_type_class_peek(G_VALUE_TYPE(&value)));
-  const GEnumValue* state =
-      type ? g_enum_get_value(const_cast<GEnumClass*>(type), g_value_get_enum(&value)) : nullptr;
-  std::string nick = state ? state->value_nick : "";
-  g_value_unset(&value);
-  return nick;
+  return enum_nick(G_OBJECT(upload_.get()), "state");
 }
 
 std::uint64_t SessionPipeline::stored_bytes(GstElement* upload) {
