@@ -10,6 +10,7 @@
 #include "json/json_text.h"
 #include "results/result_document.h"
 #include "results/result_sender_impl.h"
+#include "webrtc/channel_claim.h"
 
 #define GST_CAT_DEFAULT webrtcupload::debug::results()
 
@@ -72,7 +73,7 @@ void ResultSender::Impl::stop() {
     changed_.notify_all();
     work_.notify_all();
   }
-  if (channel) disown(channel.get());
+  if (channel) release_channel(channel.get(), this);
   if (worker_.get_id() == std::this_thread::get_id()) {
     worker_.detach();
     return;

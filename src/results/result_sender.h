@@ -110,7 +110,7 @@ class ResultSender {
   void detach(const GstElement* webrtcbin);
   // Takes this channel, whatever its label. May be called under the PC lock, and has to be if the
   // channel comes from on-data-channel: messages that arrive before are lost. False if there is one
-  // already, or if another sender has it. The webrtcbin has to be kept by somebody.
+  // already, or if another element has it. The webrtcbin has to be kept by somebody.
   bool adopt(GstWebRTCDataChannel* channel);
 
   // One result for `frame`, on the streaming thread, for which it may wait: for the channel, for

@@ -8,6 +8,7 @@
 
 #include "glib/debug.h"
 #include "results/result_sender_impl.h"
+#include "webrtc/channel_claim.h"
 #include "webrtc/channels.h"
 
 #define GST_CAT_DEFAULT webrtcupload::debug::results()
@@ -22,16 +23,7 @@ constexpr std::size_t kMaxControlSize = 16 * 1024;
 // For a message that is being handed to the channel of a peer that has left, which is at once.
 constexpr std::chrono::milliseconds kSendingPatience{1000};
 
-GQuark owner_quark() {
-  static const GQuark quark = g_quark_from_static_string("webrtcupload-results-channel-owner");
-  return quark;
-}
-
 }  // namespace
-
-void ResultSender::Impl::disown(GstWebRTCDataChannel* channel) {
-  g_object_replace_qdata(G_OBJECT(channel), owner_quark(), this, nullptr, nullptr, nullptr);
-}
 
 bool ResultSender::Impl::forget_peer() {
   std::vector<SignalConnection> connections;
@@ -46,7 +38,7 @@ bool ResultSender::Impl::forget_peer() {
   connection_watch.swap(connection_watch_);
   webrtcbin.swap(webrtcbin_);
   channel.swap(channel_);
-  if (channel) disown(channel.get());
+  if (channel) release_channel(channel.get(), this);
   peer_ = ResultPeer::kAwaited;
   gone_to_tell_.reset();
   window_ = ResultWindow(settings_.realtime ? 0 : settings_.ack_window);
@@ -96,14 +88,11 @@ void ResultSender::Impl::detach(const GstElement* webrtcbin) {
 }
 
 bool ResultSender::Impl::adopt(GstWebRTCDataChannel* channel) {
-  // Compare-and-swap: of two senders that are offered a channel one gets it.
-  if (!g_object_replace_qdata(G_OBJECT(channel), owner_quark(), nullptr, this, nullptr, nullptr)) {
-    return false;
-  }
+  if (!claim_channel(channel, this)) return false;
   {
     const std::lock_guard lock(mutex_);
     if (channel_ || haste_ == Haste::kStopping) {
-      disown(channel);
+      release_channel(channel, this);
       return false;
     }
     channel_ = ref_gst(channel);

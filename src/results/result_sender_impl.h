@@ -87,9 +87,6 @@ class ResultSender::Impl : public std::enable_shared_from_this<Impl> {
   void on_gone(const std::string& why, bool connection);
   void on_buffered();
 
-  // Somebody else may take it.
-  void disown(GstWebRTCDataChannel* channel);
-
   // The streaming thread's.
   template <typename MakeText>
   bool send_result(VideoMetadata metadata, const MakeText& make_text);

@@ -6,6 +6,7 @@
 #include <utility>
 
 #include "glib/debug.h"
+#include "webrtc/channel_claim.h"
 #include "webrtc/channel_getters.h"
 #include "webrtc/channel_owner.h"
 #include "webrtc/channels.h"
@@ -33,21 +34,12 @@ void on_message_string(GstWebRTCDataChannel*, const char* text, SharedInbox* inb
                                  GBytesPtr(text ? g_bytes_new(text, std::strlen(text)) : nullptr)});
 }
 
-GQuark owner_quark() {
-  static const GQuark quark = g_quark_from_static_string("webrtcupload-channel-owner");
-  return quark;
-}
-
 }  // namespace
 
 std::unique_ptr<UploadChannel> UploadChannel::take(GstWebRTCDataChannel* channel,
                                                    std::shared_ptr<Inbox> inbox) {
   std::unique_ptr<UploadChannel> taken(new UploadChannel(channel, std::move(inbox)));
-  // Compare-and-swap: two elements that are offered the same channel at once get it only once.
-  if (!g_object_replace_qdata(G_OBJECT(channel), owner_quark(), nullptr, taken.get(), nullptr,
-                              nullptr)) {
-    return nullptr;
-  }
+  if (!claim_channel(channel, taken.get())) return nullptr;
   const SharedInbox& target = taken->inbox_;
   taken->on_data_ =
       SignalConnection(channel, "on-message-data", G_CALLBACK(on_message_data), target);
@@ -73,7 +65,7 @@ UploadChannel::UploadChannel(GstWebRTCDataChannel* channel, std::shared_ptr<Inbo
 
 UploadChannel::~UploadChannel() {
   g_weak_ref_clear(&given_webrtcbin_);
-  g_object_replace_qdata(G_OBJECT(channel_.get()), owner_quark(), this, nullptr, nullptr, nullptr);
+  release_channel(channel_.get(), this);
 }
 
 void UploadChannel::watch_connection(GstElement* webrtcbin) {

@@ -17,11 +17,11 @@
 
 namespace webrtcupload {
 
-// From its construction to its end everything the channel brings goes to the inbox. At most one
-// UploadChannel holds a channel.
+// From its construction to its end everything the channel brings goes to the inbox. No other of our
+// elements has the channel meanwhile (claim_channel()).
 class UploadChannel {
  public:
-  // Null when another UploadChannel has `channel`. May be called under the PC lock, and has to be
+  // Null when another element has `channel`. May be called under the PC lock, and has to be
   // when the channel comes from on-data-channel: messages that arrive before the handlers are
   // connected are lost.
   [[nodiscard]] static std::unique_ptr<UploadChannel> take(GstWebRTCDataChannel* channel,

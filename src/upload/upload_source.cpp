@@ -106,8 +106,7 @@ bool UploadSource::take_data_channel(Upload& upload) {
     }
   }
   if (refused) {
-    GST_ELEMENT_ERROR(element_, RESOURCE, BUSY,
-                      ("Another element receives the upload of this data channel already."),
+    GST_ELEMENT_ERROR(element_, RESOURCE, BUSY, ("Another element uses this data channel already."),
                       (nullptr));
   }
   return !refused;
