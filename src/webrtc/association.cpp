@@ -4,12 +4,13 @@
 
 #include <atomic>
 
+#include "webrtc/inner_elements.h"
 #include "webrtc/workarounds.h"
 
 namespace webrtcupload {
 
 bool draws_unused_associations() {
-  static const bool draws = element_has_property("sctpdec", "automatic-association-id");
+  static const bool draws = element_has_property(inner::kSctpDecoder, "automatic-association-id");
   return draws;
 }
 

@@ -11,6 +11,7 @@
 
 #include "glib/glib_ptr.h"
 #include "webrtc/channel_getters.h"
+#include "webrtc/inner_elements.h"
 
 namespace webrtcupload {
 namespace {
@@ -21,7 +22,7 @@ namespace {
 constexpr std::size_t kKept = 256;
 
 bool is_channel_bin(GstElement* element) {
-  return g_str_equal(G_OBJECT_TYPE_NAME(element), "WebRTCErrorIgnoreBin");
+  return g_str_equal(G_OBJECT_TYPE_NAME(element), inner::kChannelBinType);
 }
 
 bool has_parent(GstElement* element) {

@@ -6,11 +6,8 @@
 #include <condition_variable>
 #include <memory>
 #include <mutex>
-#include <utility>
-#include <vector>
 
-#include "glib/elements_made_by.h"
-#include "glib/glib_ptr.h"
+#include "webrtc/inner_elements.h"
 #include "webrtc/outgoing.h"
 
 namespace webrtcupload {
@@ -31,33 +28,16 @@ void on_answered(GstPromise*, gpointer data) {
   answered.changed.notify_all();
 }
 
-// By which the SCTP decoders get what has come.
-std::vector<GstPtr<GstPad>> incoming_pads(GstElement* webrtcbin) {
-  std::vector<GstPtr<GstPad>> pads;
-  if (!GST_IS_BIN(webrtcbin)) return pads;
-  for (const auto& sctpdec : elements_made_by(GST_BIN(webrtcbin), "sctpdec")) {
-    GstPtr<GstPad> pad(gst_element_get_static_pad(sctpdec.get(), "sink"));
-    if (pad) pads.push_back(std::move(pad));
-  }
-  return pads;
-}
-
 }  // namespace
 
 void drop_incoming(GstElement* webrtcbin) {
-  for (const auto& pad : incoming_pads(webrtcbin)) {
-    gst_pad_add_probe(
-        pad.get(),
-        static_cast<GstPadProbeType>(GST_PAD_PROBE_TYPE_BUFFER | GST_PAD_PROBE_TYPE_BUFFER_LIST),
-        [](GstPad*, GstPadProbeInfo*, gpointer) { return GST_PAD_PROBE_DROP; }, nullptr, nullptr);
-  }
+  for (const auto& pad : sink_pads_of(webrtcbin, inner::kSctpDecoder)) drop_at(pad.get());
 }
 
 void stop_receiving(GstElement* webrtcbin) {
-  for (const auto& pad : incoming_pads(webrtcbin)) {
+  for (const auto& pad : sink_pads_of(webrtcbin, inner::kSctpDecoder)) {
     gst_pad_send_event(pad.get(), gst_event_new_flush_start());
-    GST_PAD_STREAM_LOCK(pad.get());
-    GST_PAD_STREAM_UNLOCK(pad.get());
+    wait_for_packet(pad.get());
   }
 }
 

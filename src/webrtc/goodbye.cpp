@@ -11,10 +11,10 @@
 #include <utility>
 #include <vector>
 
-#include "glib/elements_made_by.h"
 #include "glib/enum_nick.h"
 #include "glib/glib_ptr.h"
 #include "glib/signal_connection.h"
+#include "webrtc/inner_elements.h"
 
 namespace webrtcupload {
 namespace {
@@ -28,15 +28,6 @@ constexpr int kLooksWhenOver = 2;
 constexpr std::chrono::milliseconds kQuiet{100};
 // RFC 6347: a record's first byte is its type.
 constexpr std::uint8_t kAlertRecord = 21;
-
-std::vector<GstPtr<GstPad>> sink_pads_of(GstElement* bin, const char* factory) {
-  std::vector<GstPtr<GstPad>> pads;
-  for (const auto& element : elements_made_by(GST_BIN(bin), factory)) {
-    GstPtr<GstPad> pad(gst_element_get_static_pad(element.get(), "sink"));
-    if (pad) pads.push_back(std::move(pad));
-  }
-  return pads;
-}
 
 // Whether an encrypted connection is up, by the element that holds it.
 bool is_connected(GstPad* dtlsenc_sink) {
@@ -103,14 +94,11 @@ void wait_for_quiet(std::vector<GstPtr<GstPad>>& encoders) {
   std::vector<std::pair<GstPtr<GstPad>, gulong>> probes;
   std::vector<SignalConnection> connections;
   for (const auto& pad : encoders) {
-    probes.emplace_back(
-        ref_gst(pad.get()),
-        gst_pad_add_probe(pad.get(),
-                          static_cast<GstPadProbeType>(GST_PAD_PROBE_TYPE_BUFFER |
-                                                       GST_PAD_PROBE_TYPE_BUFFER_LIST),
-                          on_traffic, new std::shared_ptr<Traffic>(traffic), [](gpointer data) {
-                            delete static_cast<std::shared_ptr<Traffic>*>(data);
-                          }));
+    probes.emplace_back(ref_gst(pad.get()),
+                        gst_pad_add_probe(pad.get(), kPackets, on_traffic,
+                                          new std::shared_ptr<Traffic>(traffic), [](gpointer data) {
+                                            delete static_cast<std::shared_ptr<Traffic>*>(data);
+                                          }));
     const GstPtr<GstElement> element(gst_pad_get_parent_element(pad.get()));
     if (element) {
       connections.emplace_back(element.get(), "notify::connection-state",
@@ -131,17 +119,15 @@ void wait_for_quiet(std::vector<GstPtr<GstPad>>& encoders) {
 }  // namespace
 
 void say_goodbye(GstElement* webrtcbin) {
-  auto encoders = sink_pads_of(webrtcbin, "dtlsenc");
+  auto encoders = sink_pads_of(webrtcbin, inner::kDtlsEncoder);
   wait_for_quiet(encoders);
   if (encoders.empty()) return;
-  const auto network = sink_pads_of(webrtcbin, "nicesink");
+  const auto network = sink_pads_of(webrtcbin, inner::kIceSink);
   auto departure = std::make_shared<Departure>();
   std::vector<gulong> probes;
   for (const auto& pad : network) {
     probes.push_back(gst_pad_add_probe(
-        pad.get(),
-        static_cast<GstPadProbeType>(GST_PAD_PROBE_TYPE_BUFFER | GST_PAD_PROBE_TYPE_BUFFER_LIST),
-        on_packet, new std::shared_ptr<Departure>(departure),
+        pad.get(), kPackets, on_packet, new std::shared_ptr<Departure>(departure),
         [](gpointer data) { delete static_cast<std::shared_ptr<Departure>*>(data); }));
   }
   // What dtlsenc makes of EOS is the alert, which its own thread sends.
@@ -159,8 +145,7 @@ void say_goodbye(GstElement* webrtcbin) {
   for (std::size_t i = 0; i < network.size(); ++i) {
     gst_pad_remove_probe(network[i].get(), probes[i]);
     // The probe saw it before the sink did, which has it when the packet's push is over.
-    GST_PAD_STREAM_LOCK(network[i].get());
-    GST_PAD_STREAM_UNLOCK(network[i].get());
+    wait_for_packet(network[i].get());
   }
 }
 

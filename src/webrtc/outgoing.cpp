@@ -8,6 +8,7 @@
 
 #include "glib/elements_made_by.h"
 #include "glib/glib_ptr.h"
+#include "webrtc/inner_elements.h"
 
 namespace webrtcupload {
 namespace {
@@ -26,16 +27,6 @@ std::vector<GstPtr<GstPad>> channel_pads(GstElement* sctpenc, std::optional<int>
   return pads;
 }
 
-constexpr auto kData =
-    static_cast<GstPadProbeType>(GST_PAD_PROBE_TYPE_BUFFER | GST_PAD_PROBE_TYPE_BUFFER_LIST);
-
-// Nothing passes from here on.
-void drop_at(GstPad* pad) {
-  gst_pad_add_probe(
-      pad, kData, [](GstPad*, GstPadProbeInfo*, gpointer) { return GST_PAD_PROBE_DROP; }, nullptr,
-      nullptr);
-}
-
 // What follows in the channel's appsrc goes nowhere. Without this it would be an error inside
 // webrtcbin once the pad is gone, which 1.22 handles, but leaks the message of.
 void drop_before(GstPad* pad) {
@@ -46,14 +37,14 @@ void drop_before(GstPad* pad) {
 
 void drop_outgoing(GstElement* webrtcbin, int channel_id) {
   if (!GST_IS_BIN(webrtcbin)) return;
-  const auto sctpenc = element_made_by(GST_BIN(webrtcbin), "sctpenc");
+  const auto sctpenc = element_made_by(GST_BIN(webrtcbin), inner::kSctpEncoder);
   if (!sctpenc) return;
   for (const auto& pad : channel_pads(sctpenc.get(), channel_id)) drop_before(pad.get());
 }
 
 void abandon_outgoing(GstElement* webrtcbin, int channel_id) {
   if (!GST_IS_BIN(webrtcbin)) return;
-  const auto sctpenc = element_made_by(GST_BIN(webrtcbin), "sctpenc");
+  const auto sctpenc = element_made_by(GST_BIN(webrtcbin), inner::kSctpEncoder);
   if (!sctpenc) return;
   for (const auto& pad : channel_pads(sctpenc.get(), channel_id)) {
     drop_before(pad.get());
@@ -64,15 +55,12 @@ void abandon_outgoing(GstElement* webrtcbin, int channel_id) {
 
 void stop_sending(GstElement* webrtcbin) {
   if (!GST_IS_BIN(webrtcbin)) return;
-  for (const auto& dtlsenc : elements_made_by(GST_BIN(webrtcbin), "dtlsenc")) {
-    const GstPtr<GstPad> pad(gst_element_get_static_pad(dtlsenc.get(), "sink"));
-    if (!pad) continue;
+  for (const auto& pad : sink_pads_of(webrtcbin, inner::kDtlsEncoder)) {
     drop_at(pad.get());
     // The packet that came before the probe.
-    GST_PAD_STREAM_LOCK(pad.get());
-    GST_PAD_STREAM_UNLOCK(pad.get());
+    wait_for_packet(pad.get());
   }
-  for (const auto& sctpenc : elements_made_by(GST_BIN(webrtcbin), "sctpenc")) {
+  for (const auto& sctpenc : elements_made_by(GST_BIN(webrtcbin), inner::kSctpEncoder)) {
     // Flushing is what wakes it. Releasing the pads would too, but closed channels' pads are
     // released by webrtcbin itself at any moment, and a message half way to a pad that has gone is
     // an error that 1.22 leaks: hence the dropping, too.

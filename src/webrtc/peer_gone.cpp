@@ -2,6 +2,8 @@
 
 #include "webrtc/peer_gone.h"
 
+#include "webrtc/inner_elements.h"
+
 namespace webrtcupload {
 namespace {
 
@@ -43,7 +45,7 @@ std::string why_gone_by_error(GstMessage* error) {
   GstObject* source = GST_MESSAGE_SRC(error);
   if (GST_IS_ELEMENT(source)) {
     GstElementFactory* factory = gst_element_get_factory(GST_ELEMENT(source));
-    if (factory && g_strcmp0(GST_OBJECT_NAME(factory), "sctpenc") == 0) return kClosed;
+    if (factory && g_str_equal(GST_OBJECT_NAME(factory), inner::kSctpEncoder)) return kClosed;
   }
   GError* parsed = nullptr;
   gst_message_parse_error(error, &parsed, nullptr);

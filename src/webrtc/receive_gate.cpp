@@ -5,19 +5,16 @@
 #include <utility>
 
 #include "glib/debug.h"
-#include "glib/elements_made_by.h"
+#include "webrtc/inner_elements.h"
 
 #define GST_CAT_DEFAULT webrtcupload::debug::session()
 
 namespace webrtcupload {
 
 std::unique_ptr<ReceiveGate> ReceiveGate::find(GstElement* webrtcbin) {
-  if (!GST_IS_BIN(webrtcbin)) return nullptr;
-  const GstPtr<GstElement> decoder = element_made_by(GST_BIN(webrtcbin), "sctpdec");
-  if (!decoder) return nullptr;
-  GstPtr<GstPad> pad(gst_element_get_static_pad(decoder.get(), "sink"));
-  if (!pad) return nullptr;
-  return std::unique_ptr<ReceiveGate>(new ReceiveGate(std::move(pad)));
+  auto pads = sink_pads_of(webrtcbin, inner::kSctpDecoder);
+  if (pads.empty()) return nullptr;
+  return std::unique_ptr<ReceiveGate>(new ReceiveGate(std::move(pads.front())));
 }
 
 ReceiveGate::ReceiveGate(GstPtr<GstPad> pad) : pad_(std::move(pad)) {}
@@ -26,8 +23,7 @@ ReceiveGate::~ReceiveGate() { open(); }
 
 void ReceiveGate::close() {
   if (probe_) return;
-  const auto mask = static_cast<GstPadProbeType>(
-      GST_PAD_PROBE_TYPE_BLOCK | GST_PAD_PROBE_TYPE_BUFFER | GST_PAD_PROBE_TYPE_BUFFER_LIST);
+  const auto mask = static_cast<GstPadProbeType>(GST_PAD_PROBE_TYPE_BLOCK | kPackets);
   // Without a callback the probe blocks for as long as it exists.
   GST_DEBUG_OBJECT(pad_.get(), "gate closed: the peer is held back");
   probe_ = gst_pad_add_probe(pad_.get(), mask, nullptr, nullptr, nullptr);

@@ -16,6 +16,7 @@
 #include "webrtc/association.h"
 #include "webrtc/channels.h"
 #include "webrtc/ending.h"
+#include "webrtc/inner_elements.h"
 
 namespace webrtcupload::test {
 namespace {
@@ -518,20 +519,6 @@ using Called = std::promise<void>;
 void free_called(gpointer called) { delete static_cast<Called*>(called); }
 
 // The sink pads of all elements of that kind in `bin`.
-std::vector<PadPtr> sink_pads(GstElement* bin, const char* factory) {
-  std::vector<PadPtr> pads;
-  GstIterator* iterator = gst_bin_iterate_all_by_element_factory_name(GST_BIN(bin), factory);
-  GValue item = G_VALUE_INIT;
-  while (gst_iterator_next(iterator, &item) == GST_ITERATOR_OK) {
-    pads.emplace_back(
-        gst_element_get_static_pad(static_cast<GstElement*>(g_value_get_object(&item)), "sink"));
-    g_value_reset(&item);
-  }
-  g_value_unset(&item);
-  gst_iterator_free(iterator);
-  return pads;
-}
-
 GstPadProbeReturn on_record(GstPad*, GstPadProbeInfo* info, gpointer called) {
   // The content type of a DTLS record that is an alert.
   constexpr std::uint8_t kAlert = 21;
@@ -546,8 +533,8 @@ GstPadProbeReturn on_record(GstPad*, GstPadProbeInfo* info, gpointer called) {
 
 void PeerPair::close_connection(Side side) {
   // dtlsenc makes close_notify of an EOS, and sends it on a thread of its own.
-  const auto network = sink_pads(webrtcbin(side), "nicesink");
-  const auto encoders = sink_pads(webrtcbin(side), "dtlsenc");
+  const auto network = sink_pads_of(webrtcbin(side), inner::kIceSink);
+  const auto encoders = sink_pads_of(webrtcbin(side), inner::kDtlsEncoder);
   ASSERT_EQ(network.size(), 1U);
   ASSERT_EQ(encoders.size(), 1U);
   auto* called = new Called;
@@ -556,8 +543,7 @@ void PeerPair::close_connection(Side side) {
   gst_pad_send_event(encoders[0].get(), gst_event_new_eos());
   EXPECT_EQ(seen.wait_for(kDeadline), std::future_status::ready) << "no close_notify was sent";
   // The probe runs with this lock held, which is let go when the record is on the wire.
-  GST_PAD_STREAM_LOCK(network[0].get());
-  GST_PAD_STREAM_UNLOCK(network[0].get());
+  wait_for_packet(network[0].get());
   stop(side);
 }
 

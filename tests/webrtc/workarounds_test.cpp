@@ -21,6 +21,7 @@
 #include "webrtc/association.h"
 #include "webrtc/channels.h"
 #include "webrtc/ending.h"
+#include "webrtc/inner_elements.h"
 #include "webrtc/outgoing.h"
 #include "webrtc/upload_witness.h"
 
@@ -31,8 +32,6 @@ namespace webrtcupload::test {
 namespace {
 
 using Side = PeerPair::Side;
-
-constexpr const char* kChannelBin = "WebRTCErrorIgnoreBin";
 
 GstPtr<GstElement> make_element(const char* factory) {
   GstElement* element = gst_element_factory_make(factory, nullptr);
@@ -57,7 +56,7 @@ std::vector<GstElement*> channel_bins(GstElement* webrtcbin) {
   std::vector<GstElement*> bins;
   GST_OBJECT_LOCK(webrtcbin);
   for (GList* item = GST_BIN(webrtcbin)->children; item; item = item->next) {
-    if (g_str_equal(G_OBJECT_TYPE_NAME(item->data), kChannelBin)) {
+    if (g_str_equal(G_OBJECT_TYPE_NAME(item->data), inner::kChannelBinType)) {
       bins.push_back(GST_ELEMENT(item->data));
     }
   }
@@ -98,7 +97,7 @@ TEST(Workarounds, SayWhichAreInUse) {
   testing::Test::RecordProperty("gstreamer", version.get());
   testing::Test::RecordProperty("workarounds", workarounds_text());
   EXPECT_EQ(in_use("own-association"),
-            !element_has_property("sctpdec", "automatic-association-id"));
+            !element_has_property(inner::kSctpDecoder, "automatic-association-id"));
   for (const char* name : {"keep-channels", "close-once", "stop-receiving", "stop-sending",
                            "finish-tasks", "say-goodbye"}) {
     EXPECT_TRUE(in_use(name)) << name;
@@ -119,16 +118,17 @@ TEST(Workarounds, AreToldByEachElement) {
 }
 
 TEST(Workarounds, FindTheSctpElements) {
-  EXPECT_TRUE(element_has_property("sctpdec", "sctp-association-id"));
-  EXPECT_TRUE(element_has_property("sctpenc", "sctp-association-id"));
+  EXPECT_TRUE(element_has_property(inner::kSctpDecoder, "sctp-association-id"));
+  EXPECT_TRUE(element_has_property(inner::kSctpEncoder, "sctp-association-id"));
   PeerPair pair;
   ASSERT_TRUE(pair.connect().channel);
   for (GstElement* webrtcbin : {pair.offerer(), pair.answerer()}) {
-    for (const char* factory : {"sctpdec", "sctpenc", "dtlsenc", "dtlsdec", "nicesink"}) {
+    for (const char* factory :
+         {inner::kSctpDecoder, inner::kSctpEncoder, inner::kDtlsEncoder, inner::kIceSink}) {
       EXPECT_EQ(elements_made_by(GST_BIN(webrtcbin), factory).size(), 1U) << factory;
     }
-    const auto dtlsenc = element_made_by(GST_BIN(webrtcbin), "dtlsenc");
-    const auto sctpdec = element_made_by(GST_BIN(webrtcbin), "sctpdec");
+    const auto dtlsenc = element_made_by(GST_BIN(webrtcbin), inner::kDtlsEncoder);
+    const auto sctpdec = element_made_by(GST_BIN(webrtcbin), inner::kSctpDecoder);
     const GstPtr<GstPad> to_dtls(gst_element_get_static_pad(dtlsenc.get(), "sink"));
     const GstPtr<GstPad> to_sctp(gst_element_get_static_pad(sctpdec.get(), "sink"));
     EXPECT_TRUE(to_dtls);
@@ -176,7 +176,7 @@ TEST(Associations, AreOnesOwn) {
   ASSERT_TRUE(pair.connect().channel);
   std::vector<guint> numbers;
   for (GstElement* webrtcbin : {pair.offerer(), pair.answerer()}) {
-    for (const char* factory : {"sctpdec", "sctpenc"}) {
+    for (const char* factory : {inner::kSctpDecoder, inner::kSctpEncoder}) {
       guint number = 0;
       const auto element = element_made_by(GST_BIN(webrtcbin), factory);
       g_object_get(element.get(), "sctp-association-id", &number, nullptr);
@@ -326,7 +326,7 @@ TEST(StopSending, WaitsForThePacketThatIsBeingEncrypted) {
   PeerPair pair({.observe_incoming = false});
   const auto near = pair.connect();
   ASSERT_TRUE(near.channel);
-  const auto dtlsenc = element_made_by(GST_BIN(pair.offerer()), "dtlsenc");
+  const auto dtlsenc = element_made_by(GST_BIN(pair.offerer()), inner::kDtlsEncoder);
   const GstPtr<GstPad> pad(gst_element_get_static_pad(dtlsenc.get(), "sink"));
   const GstPtr<GstPad> source(gst_element_get_static_pad(dtlsenc.get(), "src"));
   Watch watch;
@@ -388,7 +388,7 @@ TEST(PrepareStop, LeavesNoChannelLinkedToTheEncoder) {
   PeerPair pair({.observe_incoming = false});
   const auto near = pair.connect();
   ASSERT_TRUE(near.channel);
-  const auto sctpenc = element_made_by(GST_BIN(pair.offerer()), "sctpenc");
+  const auto sctpenc = element_made_by(GST_BIN(pair.offerer()), inner::kSctpEncoder);
   const auto linked = [&] {
     int count = 0;
     GST_OBJECT_LOCK(sctpenc.get());
@@ -418,7 +418,7 @@ TEST(PrepareStop, WaitsForWhatWebrtcbinDoes) {
   gst_promise_unref(promise);
   ASSERT_TRUE(task->wait_blocked());
 
-  const auto sctpdec = element_made_by(GST_BIN(pair.offerer()), "sctpdec");
+  const auto sctpdec = element_made_by(GST_BIN(pair.offerer()), inner::kSctpDecoder);
   const GstPtr<GstPad> received(gst_element_get_static_pad(sctpdec.get(), "sink"));
   auto prepared = std::async(std::launch::async, [&] { prepare_stop(pair.offerer()); });
   ASSERT_TRUE(eventually([&] { return GST_PAD_IS_FLUSHING(received.get()); })) << "not begun";
