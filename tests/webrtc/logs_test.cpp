@@ -107,9 +107,10 @@ TEST_F(Logs, AChannelOfAnotherLabelIsLeftAloneWithAReason) {
 TEST_F(Logs, AChannelOfAProtocolThatIsNotKnownIsLeftAloneWithAReason) {
   start();
   ASSERT_TRUE(pair_.connect("other").channel);
-  const auto channel = pair_.create_channel(
-      "video_upload", PeerPair::Side::kOfferer,
+  const GstStructurePtr options(
       gst_structure_new("options", "protocol", G_TYPE_STRING, "webrtcupload.v9", nullptr));
+  const auto channel =
+      pair_.create_channel("video_upload", PeerPair::Side::kOfferer, options.get());
   EXPECT_TRUE(log_.says({"upload: ", "left alone", "webrtcupload.v9"}));
 }
 
