@@ -321,10 +321,10 @@ TEST_F(ConnectStageTest, IsSctpWithoutItsPackets) {
 
 // Both sides would have to know of it beforehand, and webrtcbin drops what comes over it.
 TEST_F(ConnectStageTest, IsTheChannelWhereNoneIsAnnounced) {
+  const GstStructurePtr options(gst_structure_new("options", "negotiated", G_TYPE_BOOLEAN, TRUE,
+                                                  "id", G_TYPE_INT, 1, nullptr));
   GstWebRTCDataChannel* channel = nullptr;
-  g_signal_emit_by_name(client_->webrtcbin(), "create-data-channel", "first",
-                        gst_structure_new("options", "negotiated", G_TYPE_BOOLEAN, TRUE, "id",
-                                          G_TYPE_INT, 1, nullptr),
+  g_signal_emit_by_name(client_->webrtcbin(), "create-data-channel", "first", options.get(),
                         &channel);
   ASSERT_TRUE(channel);
   const GObjectPtr<GstWebRTCDataChannel> owned(channel);
