@@ -53,7 +53,12 @@ def default_of(spec):
         return ''
     if isinstance(value, bool):
         return str(value).lower()
-    return value.value_nick if hasattr(value, 'value_nick') else f'{value:g}' if isinstance(value, float) else str(value)
+    if spec.value_type.is_a(GObject.TYPE_ENUM):
+        # PyGObject gives a plain number from 3.50 on.
+        boxed = GObject.Value(spec.value_type)
+        boxed.set_enum(int(value))
+        return Gst.value_serialize(boxed)
+    return f'{value:g}' if isinstance(value, float) else str(value)
 
 
 def code(text):
