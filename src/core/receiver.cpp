@@ -32,8 +32,12 @@ bool passed(std::optional<TimePoint> moment, TimePoint now) { return moment && n
 
 }  // namespace
 
-Receiver::Receiver(const Limits& limits, std::unique_ptr<MessageParser> parser)
-    : limits_(limits), max_chunks_(chunk_limit(limits)), parser_(std::move(parser)) {}
+Receiver::Receiver(const Limits& limits, std::unique_ptr<MessageParser> parser,
+                   TimeBegins time_begins)
+    : limits_(limits),
+      max_chunks_(chunk_limit(limits)),
+      parser_(std::move(parser)),
+      time_begins_(time_begins) {}
 
 void Receiver::opened(TimePoint now) {
   if (statistics_.opened_at) return;
@@ -56,9 +60,10 @@ void Receiver::kept_waiting(Duration duration) {
 }
 
 Action Receiver::receive(const Message& message, TimePoint now) {
-  opened(now);
   const ParsedMessage parsed = parser_->parse(message);
-  if (std::holds_alternative<Keepalive>(parsed)) {
+  const bool is_keepalive = std::holds_alternative<Keepalive>(parsed);
+  if (!is_keepalive || time_begins_ == TimeBegins::kWithTheChannel) opened(now);
+  if (is_keepalive) {
     ++statistics_.keepalives;
     return action::Reply{message};
   }

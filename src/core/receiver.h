@@ -87,9 +87,14 @@ struct ReceiverStatistics {
   std::optional<TimePoint> completed_at;
 };
 
+// From when on an upload may take its time: from the opening of its channel or the first message,
+// whatever that says, or from the first message that is no keepalive.
+enum class TimeBegins { kWithTheChannel, kWithAChunk };
+
 class Receiver {
  public:
-  Receiver(const Limits& limits, std::unique_ptr<MessageParser> parser);
+  Receiver(const Limits& limits, std::unique_ptr<MessageParser> parser,
+           TimeBegins time_begins = TimeBegins::kWithTheChannel);
 
   // The channel is open: the time-outs count from here, the lowest rate from the first chunk.
   void opened(TimePoint now);
@@ -158,6 +163,7 @@ class Receiver {
   Limits limits_;
   std::uint32_t max_chunks_;
   std::unique_ptr<MessageParser> parser_;
+  TimeBegins time_begins_;
 
   UploadState state_ = UploadState::kIdle;
   std::optional<Error> error_;

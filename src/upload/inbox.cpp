@@ -18,6 +18,13 @@ std::uint64_t cost_of(const Inbox::Item& item) {
 
 }  // namespace
 
+std::optional<Inbox::Serial> Inbox::channel_of(const Item& item) {
+  if (const auto* opened = std::get_if<Opened>(&item)) return opened->channel;
+  if (const auto* gone = std::get_if<Gone>(&item)) return gone->channel;
+  if (const auto* received = std::get_if<Received>(&item)) return received->channel;
+  return std::nullopt;
+}
+
 Message Inbox::Received::message() const {
   if (!bytes) return {kind, {}};
   gsize size = 0;

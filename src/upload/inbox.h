@@ -41,18 +41,23 @@ class Inbox {
   // are bounded as well.
   static constexpr std::uint64_t kMessageCost = 512;
 
-  struct Opened {};
+  // Which channel an item came over: UploadChannel::serial().
+  using Serial = std::uint64_t;
+
+  struct Opened {
+    Serial channel = 0;
+  };
   // The channel or the connection is gone. `why` is a sentence.
   struct Gone {
     std::string why;
-    // Which channel's; never dereferenced. Null: the one that the upload had, which is let go of.
-    const void* channel = nullptr;
+    Serial channel = 0;
   };
   // The backlog passed the limit. Nothing more comes after this.
   struct Overloaded {
     std::uint64_t backlog = 0;
   };
   struct Received {
+    Serial channel = 0;
     Message::Kind kind = Message::Kind::kBinary;
     // Null for an empty message.
     GBytesPtr bytes;
@@ -60,6 +65,8 @@ class Inbox {
     [[nodiscard]] Message message() const;
   };
   using Item = std::variant<Opened, Gone, Overloaded, Received>;
+  // Nothing of an item that is the inbox's own.
+  [[nodiscard]] static std::optional<Serial> channel_of(const Item& item);
 
   struct Backlog {
     std::uint64_t now = 0;

@@ -2,6 +2,7 @@
 
 #include "upload/upload_channel.h"
 
+#include <atomic>
 #include <cstring>
 #include <utility>
 
@@ -19,19 +20,31 @@ namespace {
 // Echoes waiting to be sent, in bytes, above which no more are made.
 constexpr guint64 kMaxEchoBacklog = 1024;
 
-using SharedInbox = std::shared_ptr<Inbox>;
+// Where what a channel brings goes.
+struct Target {
+  std::shared_ptr<Inbox> inbox;
+  Inbox::Serial channel;
+};
 
-// The handlers run on webrtcbin's pc thread with the PC lock held.
-void on_open(GstWebRTCDataChannel*, SharedInbox* inbox) { (*inbox)->push(Inbox::Opened{}); }
-
-void on_message_data(GstWebRTCDataChannel*, GBytes* bytes, SharedInbox* inbox) {
-  (*inbox)->push(
-      Inbox::Received{Message::Kind::kBinary, GBytesPtr(bytes ? g_bytes_ref(bytes) : nullptr)});
+Inbox::Serial next_serial() {
+  static std::atomic<Inbox::Serial> last = 0;
+  return ++last;
 }
 
-void on_message_string(GstWebRTCDataChannel*, const char* text, SharedInbox* inbox) {
-  (*inbox)->push(Inbox::Received{Message::Kind::kText,
-                                 GBytesPtr(text ? g_bytes_new(text, std::strlen(text)) : nullptr)});
+// The handlers run on webrtcbin's pc thread with the PC lock held.
+void on_open(GstWebRTCDataChannel*, const Target* target) {
+  target->inbox->push(Inbox::Opened{target->channel});
+}
+
+void on_message_data(GstWebRTCDataChannel*, GBytes* bytes, const Target* target) {
+  target->inbox->push(Inbox::Received{target->channel, Message::Kind::kBinary,
+                                      GBytesPtr(bytes ? g_bytes_ref(bytes) : nullptr)});
+}
+
+void on_message_string(GstWebRTCDataChannel*, const char* text, const Target* target) {
+  target->inbox->push(
+      Inbox::Received{target->channel, Message::Kind::kText,
+                      GBytesPtr(text ? g_bytes_new(text, std::strlen(text)) : nullptr)});
 }
 
 }  // namespace
@@ -40,25 +53,26 @@ std::unique_ptr<UploadChannel> UploadChannel::take(GstWebRTCDataChannel* channel
                                                    std::shared_ptr<Inbox> inbox) {
   std::unique_ptr<UploadChannel> taken(new UploadChannel(channel, std::move(inbox)));
   if (!claim_channel(channel, taken.get())) return nullptr;
-  const SharedInbox& target = taken->inbox_;
+  const Target target{taken->inbox_, taken->serial_};
   taken->on_data_ =
       SignalConnection(channel, "on-message-data", G_CALLBACK(on_message_data), target);
   taken->on_string_ =
       SignalConnection(channel, "on-message-string", G_CALLBACK(on_message_string), target);
   taken->on_open_ = SignalConnection(channel, "on-open", G_CALLBACK(on_open), target);
 
-  if (ready_state(channel) == GST_WEBRTC_DATA_CHANNEL_STATE_OPEN) target->push(Inbox::Opened{});
+  if (ready_state(channel) == GST_WEBRTC_DATA_CHANNEL_STATE_OPEN) on_open(channel, &target);
   taken->peer_watch_.watch_channel(channel);
   return taken;
 }
 
 UploadChannel::UploadChannel(GstWebRTCDataChannel* channel, std::shared_ptr<Inbox> inbox)
-    : channel_(ref_gobject(channel)),
+    : serial_(next_serial()),
+      channel_(ref_gobject(channel)),
       inbox_(std::move(inbox)),
       label_(label_of(channel)),
       protocol_(protocol_of(channel)),
-      peer_watch_([inbox = inbox_, channel](const std::string& why) {
-        inbox->push(Inbox::Gone{why, channel});
+      peer_watch_([inbox = inbox_, serial = serial_](const std::string& why) {
+        inbox->push(Inbox::Gone{why, serial});
       }) {
   g_weak_ref_init(&given_webrtcbin_, nullptr);
 }

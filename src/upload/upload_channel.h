@@ -47,6 +47,8 @@ class UploadChannel {
   // use its webrtcbin, which is to close it or to send.
   [[nodiscard]] GstPtr<GstElement> webrtcbin() const;
 
+  // Another one for each UploadChannel of a process.
+  [[nodiscard]] Inbox::Serial serial() const { return serial_; }
   [[nodiscard]] bool is(const void* channel) const { return channel_.get() == channel; }
   [[nodiscard]] const std::string& label() const { return label_; }
   [[nodiscard]] const std::string& protocol() const { return protocol_; }
@@ -54,6 +56,7 @@ class UploadChannel {
  private:
   UploadChannel(GstWebRTCDataChannel* channel, std::shared_ptr<Inbox> inbox);
 
+  const Inbox::Serial serial_;
   const GObjectPtr<GstWebRTCDataChannel> channel_;
   const std::shared_ptr<Inbox> inbox_;
   mutable GWeakRef given_webrtcbin_{};

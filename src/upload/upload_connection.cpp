@@ -54,6 +54,7 @@ void UploadConnection::adopt(std::shared_ptr<UploadChannel> late) {
     }
     if (webrtcbin_) late->belongs_to(webrtcbin_.get());
     channel_.swap(late);
+    serial_ = channel_->serial();
     adopted_ = true;
     GST_INFO_ID(upload_.name.c_str(), "channel \"%s\" taken", channel_->label().c_str());
   }
@@ -84,14 +85,14 @@ void UploadConnection::detach(const GstElement* webrtcbin) {
     adopted_ = false;
   }
   upload_.inbox->stop_holding_back();
-  if (channel) upload_.inbox->push(Inbox::Gone{"the peer has left"});
+  if (channel) upload_.inbox->push(Inbox::Gone{"the peer has left", channel->serial()});
 }
 
-bool UploadConnection::forget_idle_channel(const void* gone) {
+bool UploadConnection::forget_idle_channel(std::optional<Inbox::Serial> gone) {
   std::shared_ptr<UploadChannel> forgotten;
   const std::lock_guard lock(upload_.mutex);
   if (upload_.receiver->state() != UploadState::kIdle || !channel_) return false;
-  if (gone && !channel_->is(gone)) return false;
+  if (gone && channel_->serial() != *gone) return false;
   forgotten.swap(channel_);
   adopted_ = false;
   GST_INFO_ID(upload_.name.c_str(), "channel \"%s\" let go before its first chunk: %s",
@@ -100,11 +101,9 @@ bool UploadConnection::forget_idle_channel(const void* gone) {
   return true;
 }
 
-bool UploadConnection::is_of_no_upload(const Inbox::Gone& gone) {
-  if (forget_idle_channel(gone.channel)) return true;
+bool UploadConnection::is_current(Inbox::Serial channel) const {
   const std::lock_guard lock(upload_.mutex);
-  if (!gone.channel) return upload_.receiver->state() == UploadState::kIdle;
-  return !channel_ || !channel_->is(gone.channel);
+  return serial_ == channel && (channel_ || upload_.receiver->state() != UploadState::kIdle);
 }
 
 std::shared_ptr<UploadChannel> UploadConnection::channel() const {
@@ -148,8 +147,9 @@ bool UploadConnection::is_unchecked() const {
 
 bool UploadConnection::check_peer() {
   const auto taken = channel();
-  const GstPtr<GstElement> webrtcbin = this->webrtcbin();
   if (!taken) return true;
+  GstPtr<GstElement> webrtcbin = taken->webrtcbin();
+  if (!webrtcbin) webrtcbin = this->webrtcbin();
   if (!webrtcbin) {
     GST_INFO_ID(
         upload_.name.c_str(),

@@ -9,6 +9,7 @@
 
 #include <functional>
 #include <memory>
+#include <optional>
 #include <string>
 
 #include "glib/glib_ptr.h"
@@ -45,11 +46,11 @@ class UploadConnection {
   // The peer of this webrtcbin has left, and the webrtcbin has stopped: nothing of it is kept. An
   // upload that is not complete fails, after all that has come of it.
   void detach(const GstElement* webrtcbin);
-  // Lets go of the channel if nothing has come over it. With `gone` only if it is that one.
-  bool forget_idle_channel(const void* gone = nullptr);
-  // Where peers may come and go: whether the one that has gone had no upload, or never had this
-  // one. Lets go of its channel in the former case.
-  [[nodiscard]] bool is_of_no_upload(const Inbox::Gone& gone);
+  // Lets go of the channel if no upload has begun over it. With `gone` only if it is that one.
+  bool forget_idle_channel(std::optional<Inbox::Serial> gone = std::nullopt);
+  // Where peers may come and go: whether the channel is the one of the upload, or before that the
+  // one that an upload may come over. What others have left in the inbox is nobody's.
+  [[nodiscard]] bool is_current(Inbox::Serial channel) const;
   [[nodiscard]] std::shared_ptr<UploadChannel> channel() const;
   [[nodiscard]] GstPtr<GstElement> webrtcbin() const;
 
@@ -88,6 +89,8 @@ class UploadConnection {
   // Under the upload's mutex.
   GstPtr<GstElement> webrtcbin_;
   std::shared_ptr<UploadChannel> channel_;
+  // The channel's, also when it has been let go of.
+  Inbox::Serial serial_ = 0;
   // The channel is new, and the worker has not seen to its connection yet.
   bool adopted_ = false;
   int socket_buffer_granted_ = 0;

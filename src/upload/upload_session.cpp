@@ -51,7 +51,7 @@ UploadSession::UploadSession(Settings settings, Upload upload, GstPtr<GstElement
   if (shared_.receiver) {
     shared_.receiver->resume(settings_.limits, now());
   } else {
-    shared_.receiver = std::make_unique<Receiver>(settings_.limits, std::make_unique<V1Parser>());
+    shared_.receiver = make_receiver();
     owes_end_ = progress_.has_begun();
   }
 }
@@ -181,19 +181,30 @@ void UploadSession::run() {
   tell_stop();
 }
 
+std::unique_ptr<Receiver> UploadSession::make_receiver() const {
+  // Where peers may come and go, no time runs for one that only keeps its connection alive.
+  return std::make_unique<Receiver>(
+      settings_.limits, std::make_unique<V1Parser>(),
+      settings_.outlives_idle_peers ? TimeBegins::kWithAChunk : TimeBegins::kWithTheChannel);
+}
+
+bool UploadSession::is_of_former_peer(const Inbox::Item& item) const {
+  const auto channel = Inbox::channel_of(item);
+  return settings_.outlives_idle_peers && channel && !connection_.is_current(*channel);
+}
+
 bool UploadSession::handle(const Inbox::Item& item) {
+  if (is_of_former_peer(item)) return true;
   if (const auto* received = std::get_if<Inbox::Received>(&item)) {
     if (connection_.is_unchecked() && state() != UploadState::kError) {
       bool trusted = false;
       if (!worker_.call_out([&] { trusted = connection_.check_peer(); })) return false;
+      // Another peer may have taken its place meanwhile, which then is who was looked at.
+      if (is_of_former_peer(item)) return true;
       if (!trusted) {
-        leave_untrusted();
+        leave_untrusted(received->channel);
         return true;
       }
-    } else if (settings_.outlives_idle_peers && !connection_.channel() &&
-               state() == UploadState::kIdle) {
-      // Of a peer that has been let go of.
-      return true;
     }
     return handle_message(received->message());
   }
@@ -212,7 +223,8 @@ bool UploadSession::handle(const Inbox::Item& item) {
       GST_DEBUG_ID(shared_.name.c_str(), "no matter: the pipeline is being taken down");
       return true;
     }
-    if (settings_.outlives_idle_peers && connection_.is_of_no_upload(*gone)) return true;
+    if (settings_.outlives_idle_peers && connection_.forget_idle_channel(gone->channel))
+      return true;
     Error error{ErrorCode::kPeerGone, gone->why};
     {
       const std::lock_guard lock(shared_.mutex);
@@ -238,8 +250,8 @@ void UploadSession::plumb_connection(bool is_open) {
 }
 
 // What has come of it is forgotten. Where peers may come and go, another one may still upload.
-void UploadSession::leave_untrusted() {
-  if (settings_.outlives_idle_peers && connection_.forget_idle_channel()) return;
+void UploadSession::leave_untrusted(Inbox::Serial channel) {
+  if (settings_.outlives_idle_peers && connection_.forget_idle_channel(channel)) return;
   carry_out(fail({ErrorCode::kUntrustedPeer, DtlsCheck::kWhyUntrusted}));
 }
 
@@ -336,7 +348,7 @@ Action UploadSession::carry_out(const action::Authorize& authorize) {
 Action UploadSession::forget_request() {
   const std::lock_guard lock(shared_.mutex);
   if (!shared_.stopping && shared_.receiver->state() == UploadState::kIdle) {
-    shared_.receiver = std::make_unique<Receiver>(settings_.limits, std::make_unique<V1Parser>());
+    shared_.receiver = make_receiver();
   }
   return action::Nothing{};
 }

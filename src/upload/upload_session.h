@@ -149,7 +149,10 @@ class UploadSession : public std::enable_shared_from_this<UploadSession> {
   [[nodiscard]] bool handle(const Inbox::Item& item);
   void plumb_connection(bool is_open);
   [[nodiscard]] bool handle_message(const Message& message);
-  void leave_untrusted();
+  void leave_untrusted(Inbox::Serial channel);
+  // Of a channel that has been let go of, where peers may come and go.
+  [[nodiscard]] bool is_of_former_peer(const Inbox::Item& item) const;
+  [[nodiscard]] std::unique_ptr<Receiver> make_receiver() const;
   // Does what the receiver wants and gives its answer to how that went.
   Action carry_out(const Action& action);
   Action carry_out(const action::Store& store);

@@ -81,6 +81,17 @@ TEST(ReceiverTime, AMessageOpensToo) {
   }
 }
 
+TEST(ReceiverTime, MayBeginWithAChunkOnly) {
+  Receiver receiver(limits(30s, 300s), std::make_unique<V1Parser>(), TimeBegins::kWithAChunk);
+  EXPECT_TRUE(std::holds_alternative<action::Reply>(receiver.receive(binary({}), kStart)));
+  EXPECT_EQ(receiver.statistics().opened_at, std::nullopt);
+  EXPECT_EQ(receiver.deadline(), std::nullopt);
+  const Bytes chunk = v1_chunk(0, 2, pattern(1));
+  EXPECT_TRUE(
+      std::holds_alternative<action::Authorize>(receiver.receive(binary(chunk), kStart + 40s)));
+  EXPECT_EQ(receiver.deadline(), kStart + 70s);
+}
+
 TEST(ReceiverTime, NewChunksRefreshTheIdleTimer) {
   ReceiverDriver driver(limits(30s, 0s));
   driver.receiver().opened(kStart);
