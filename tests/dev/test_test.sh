@@ -10,7 +10,7 @@ trap 'rm -rf "$scratch"' EXIT
 project=$scratch/project
 mkdir -p "$scratch/bin" "$project/tests/support" "$project/tests/browser" "$project/tests/clients" "$project/src/web"
 cp dev "$project"
-cp tests/support/layers.py tests/support/test_totals.py "$project/tests/support"
+cp tests/support/layers.py tests/support/of_suites.py tests/support/test_totals.py "$project/tests/support"
 echo 1 >"$project/tests/browser/package-lock.json"
 echo 1 >"$project/tests/clients/package-lock.json"
 echo 1 >"$project/src/web/package-lock.json"
@@ -19,9 +19,13 @@ program() {
   cat >"$1"
   chmod +x "$1"
 }
-for name in git ninja node shellcheck gst-inspect-1.0 chromium; do
+for name in git node shellcheck gst-inspect-1.0 chromium; do
   printf '#!/bin/sh\n' | program "$scratch/bin/$name"
 done
+program "$scratch/bin/ninja" <<'END_OF_PROGRAM'
+#!/bin/sh
+[ "$2" != "${NINJA_FAILS:-}" ]
+END_OF_PROGRAM
 program "$scratch/bin/npm" <<'END_OF_PROGRAM'
 #!/bin/sh
 mkdir -p node_modules
@@ -47,10 +51,15 @@ END_OF_PROGRAM
 program "$scratch/bin/meson" <<'END_OF_PROGRAM'
 #!/bin/sh
 case $1 in
-  setup) mkdir -p "$2" && touch "$2/build.ninja" ;;
+  setup)
+    mkdir -p "$2/meson-info"
+    touch "$2/build.ninja"
+    echo '[{"name":"one","suite":["p:element","p:unit"],"depends":["t"]}]' >"$2/meson-info/intro-tests.json"
+    printf '[{"id":"t","filename":["%s/one"]}]\n' "$(realpath "$2")" >"$2/meson-info/intro-targets.json"
+    ;;
   test)
     log=testlog result=OK outcome=
-    case $* in *' --logbase testlog-tool '*) log=testlog-tool ;; esac
+    case $* in *' --logbase testlog-half '*) log=testlog-half ;; esac
     [ "$3 $log" != "${TEST_FAILS:-}" ] || result=FAIL outcome='<failure/>'
     [ "$3 $log" != "${TEST_SKIPS:-}" ] || outcome='<skipped/>'
     log=$3/meson-logs/$log
@@ -96,23 +105,28 @@ check() {
   fi
 }
 
-check 'tests on this system, with two sanitizers and on Debian 13 are added up, the last of them in two halves' 0 '5 passed, 0 failed' ./dev test
-for log in testlog testlog-tool; do
-  check "a failure on Debian 13 is one: $log" 1 '4 passed, 1 failed' TEST_FAILS="build-trixie $log" ./dev test
-  check 'and says where' 1 "FAILED  one: case (build-trixie/meson-logs/$log)" TEST_FAILS="build-trixie $log" ./dev test
-  check 'a skipped test there has not passed' 0 '4 passed, 0 failed, 1 skipped' TEST_SKIPS="build-trixie $log" ./dev test
+check 'tests on this system, with two sanitizers and on Debian 13 are added up, all but one in two halves' 0 '7 passed, 0 failed' ./dev test
+for log in 'build testlog' 'build testlog-half' 'build-asan testlog' 'build-asan testlog-half' 'build-tsan testlog' \
+  'build-trixie testlog' 'build-trixie testlog-half'; do
+  place=${log% *}/meson-logs/${log#* }
+  check "a failure is one: $log" 1 "FAILED  one: case ($place)" TEST_FAILS="$log" ./dev test
 done
-check 'so is a build that fails there' 1 'FAILED  trixie-build' BUILD_FAILS=build-trixie CI=true ./dev test
+check 'and has not passed' 1 '6 passed, 1 failed' TEST_FAILS='build-trixie testlog-half' ./dev test
+check 'nor has a skipped test' 0 '6 passed, 0 failed, 1 skipped' TEST_SKIPS='build-trixie testlog-half' ./dev test
+for build in asan tsan; do
+  check "so is a build that fails: $build" 1 "FAILED  build-$build" NINJA_FAILS=build-$build ./dev test
+done
+check 'or one on Debian 13' 1 'FAILED  trixie-build' BUILD_FAILS=build-trixie CI=true ./dev test
 check 'no root of Debian 13 is a failure, whatever an earlier run has left' 1 'FAILED  on-trixie' NO_ROOT=trixie ./dev test
-check 'and nothing of that run counts' 1 '3 passed, 2 failed' NO_ROOT=trixie ./dev test
+check 'and nothing of that run counts' 1 '5 passed, 2 failed' NO_ROOT=trixie ./dev test
 check 'elsewhere it says what is left out' 0 '.*left out: the tests on trixie.*' OS_RELEASE="$ubuntu" ./dev test
 check 'as it does without root' 0 '.*left out: the tests on trixie.*' USER_ID=1000 ./dev test
-check 'and in CI that is a failure' 1 '3 passed, 1 failed' OS_RELEASE="$ubuntu" CI=true ./dev test
-check 'test-plain is one run' 0 '1 passed, 0 failed' ./dev test-plain
-check 'with a failure' 1 '0 passed, 1 failed' TEST_FAILS='build testlog' ./dev test-plain
+check 'and in CI that is a failure' 1 '5 passed, 1 failed' OS_RELEASE="$ubuntu" CI=true ./dev test
+check 'test-plain is this system alone' 0 '2 passed, 0 failed' ./dev test-plain
+check 'with a failure' 1 '1 passed, 1 failed' TEST_FAILS='build testlog' ./dev test-plain
 check 'who asks for a release gets that one alone, without sanitizers' 0 '2 passed, 0 failed' DEV_SUITE=trixie ./dev test
 check 'test-all has Debian testing and the benchmarks' 1 'FAILED  benchmarks' ./dev test-all
-check 'added up' 1 '7 passed, 1 failed' ./dev test-all
+check 'added up' 1 '9 passed, 1 failed' ./dev test-all
 check 'on wants a command' 1 'dev: on needs a release.*' ./dev on trixie
 
 echo "1..$count"
