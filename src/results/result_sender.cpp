@@ -11,6 +11,7 @@
 #include "results/result_document.h"
 #include "results/result_sender_impl.h"
 #include "webrtc/channel_claim.h"
+#include "webrtc/channel_sending.h"
 
 #define GST_CAT_DEFAULT webrtcupload::debug::results()
 
@@ -20,26 +21,12 @@ namespace {
 // For a handler of the application's that runs while everything ends.
 constexpr std::chrono::milliseconds kHandlerPatience{200};
 
-// Whether the channel took it.
-bool send_message(GstWebRTCDataChannel* channel, std::vector<std::uint8_t> message) {
-  // 1.22 never frees the buffer that it makes for a channel that is not open.
-  if (ready_state(channel) != GST_WEBRTC_DATA_CHANNEL_STATE_OPEN) return false;
-  auto* owned = new std::vector<std::uint8_t>(std::move(message));
-  const GBytesPtr bytes(g_bytes_new_with_free_func(
-      owned->data(), owned->size(),
-      [](gpointer data) { delete static_cast<std::vector<std::uint8_t>*>(data); }, owned));
-  const bool sent = gst_webrtc_data_channel_send_data_full(channel, bytes.get(), nullptr);
-  // Which may have been closed just now; then at least the text is freed.
-  if (!sent) std::vector<std::uint8_t>().swap(*owned);
-  return sent;
-}
-
 }  // namespace
 
 bool send_text(GstWebRTCDataChannel* channel, std::uint32_t frame_id, std::string_view text) {
   const std::uint32_t count = result_chunk_count(text.size());
   for (std::uint32_t i = 0; i < count; ++i) {
-    if (!send_message(channel, result_message(frame_id, i, text))) return false;
+    if (!send_on(channel, result_message(frame_id, i, text))) return false;
   }
   return true;
 }

@@ -9,6 +9,7 @@
 #include "core/chunk_sender.h"
 #include "core/wire_v1.h"
 #include "webrtc/channel_getters.h"
+#include "webrtc/channel_sending.h"
 #include "webrtc/channels.h"
 #include "webrtc/outgoing.h"
 
@@ -164,15 +165,7 @@ SenderChannel::Outcome SenderChannel::wait_confirmed(std::chrono::nanoseconds ti
 }
 
 bool SenderChannel::send(std::vector<std::uint8_t> message, std::string& problem) {
-  auto* owned = new std::vector<std::uint8_t>(std::move(message));
-  const GBytesPtr bytes(g_bytes_new_with_free_func(
-      owned->data(), owned->size(),
-      [](gpointer data) { delete static_cast<std::vector<std::uint8_t>*>(data); }, owned));
-  GError* raw_error = nullptr;
-  const bool sent = gst_webrtc_data_channel_send_data_full(channel_.get(), bytes.get(), &raw_error);
-  const GErrorPtr error(raw_error);
-  if (!sent) problem = error ? error->message : "the data channel refused a message";
-  return sent;
+  return send_on(channel_.get(), std::move(message), &problem);
 }
 
 void SenderChannel::interrupt() {

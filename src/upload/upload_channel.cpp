@@ -4,12 +4,14 @@
 
 #include <atomic>
 #include <cstring>
+#include <tuple>
 #include <utility>
 
 #include "glib/debug.h"
 #include "webrtc/channel_claim.h"
 #include "webrtc/channel_getters.h"
 #include "webrtc/channel_owner.h"
+#include "webrtc/channel_sending.h"
 #include "webrtc/channels.h"
 
 #define GST_CAT_DEFAULT webrtcupload::debug::upload()
@@ -100,16 +102,11 @@ void UploadChannel::echo(const Message& message) {
   if (message.bytes.empty()) return;
   const GstPtr<GstElement> webrtcbin = this->webrtcbin();
   if (!webrtcbin) return;
-  // 1.22 never frees what it is given for a channel that is closing, and peers may go on sending
-  // keepalives over one that we have closed.
-  if (ready_state(channel_.get()) != GST_WEBRTC_DATA_CHANNEL_STATE_OPEN) return;
   if (buffered_amount(channel_.get()) > kMaxEchoBacklog) return;
   if (message.kind == Message::Kind::kText) {
-    const std::string text(message.bytes.begin(), message.bytes.end());
-    gst_webrtc_data_channel_send_string_full(channel_.get(), text.c_str(), nullptr);
+    std::ignore = send_text_on(channel_.get(), {message.bytes.begin(), message.bytes.end()});
   } else {
-    const GBytesPtr bytes(g_bytes_new(message.bytes.data(), message.bytes.size()));
-    gst_webrtc_data_channel_send_data_full(channel_.get(), bytes.get(), nullptr);
+    std::ignore = send_on(channel_.get(), {message.bytes.begin(), message.bytes.end()});
   }
 }
 

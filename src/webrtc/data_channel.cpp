@@ -9,6 +9,7 @@
 #include "glib/main_context.h"
 #include "glib/signal_connection.h"
 #include "webrtc/channel_getters.h"
+#include "webrtc/channel_sending.h"
 #include "webrtc/channels.h"
 
 namespace webrtcupload {
@@ -156,13 +157,7 @@ std::uint64_t DataChannel::buffered_amount() const {
 }
 
 bool DataChannel::send(std::span<const std::uint8_t> bytes) {
-  if (!is_open()) return false;
-  GBytes* data = g_bytes_new(bytes.data(), bytes.size());
-  GError* error = nullptr;
-  const bool sent = gst_webrtc_data_channel_send_data_full(channel_.get(), data, &error);
-  g_clear_error(&error);
-  g_bytes_unref(data);
-  return sent;
+  return send_on(channel_.get(), {bytes.begin(), bytes.end()});
 }
 
 void DataChannel::close() { close_channel(channel_.get()); }
