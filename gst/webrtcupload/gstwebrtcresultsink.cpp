@@ -52,6 +52,7 @@
 #include "gst/webrtcupload/channel_properties.h"
 #include "gst/webrtcupload/result_settings.h"
 #include "results/result_session.h"
+#include "webrtc/channel_owner.h"
 #include "webrtc/find_webrtcbin.h"
 #include "webrtc/pipeline_end.h"
 #include "webrtc/workarounds.h"
@@ -349,6 +350,7 @@ static void gst_webrtc_result_sink_finalize(GObject* object) {
 
 static void gst_webrtc_result_sink_init(GstWebrtcResultSink* self) {
   self->state = new SinkState;
+  webrtcupload::watch_channel_owners();
   // Files are analysed as fast as it goes. And no part of a pipeline waits for a first result: some
   // analysers have none for a long time, or ever.
   gst_base_sink_set_sync(GST_BASE_SINK(self), FALSE);

@@ -58,6 +58,7 @@
 #include "gst/webrtcupload/channel_properties.h"
 #include "sending/sender_channel.h"
 #include "sending/sender_session.h"
+#include "webrtc/channel_owner.h"
 #include "webrtc/find_webrtcbin.h"
 #include "webrtc/pipeline_end.h"
 #include "webrtc/workarounds.h"
@@ -270,6 +271,7 @@ static void gst_webrtc_upload_sink_finalize(GObject* object) {
 
 static void gst_webrtc_upload_sink_init(GstWebrtcUploadSink* self) {
   self->state = new SinkState;
+  webrtcupload::watch_channel_owners();
   // A file has no clock to follow, and the pipeline does not wait in PAUSED for a peer.
   gst_base_sink_set_sync(GST_BASE_SINK(self), FALSE);
   gst_base_sink_set_async_enabled(GST_BASE_SINK(self), FALSE);

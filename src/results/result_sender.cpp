@@ -11,6 +11,7 @@
 #include "results/result_document.h"
 #include "results/result_sender_impl.h"
 #include "webrtc/channel_claim.h"
+#include "webrtc/channel_owner.h"
 #include "webrtc/channel_sending.h"
 
 #define GST_CAT_DEFAULT webrtcupload::debug::results()
@@ -22,14 +23,6 @@ namespace {
 constexpr std::chrono::milliseconds kHandlerPatience{200};
 
 }  // namespace
-
-bool send_text(GstWebRTCDataChannel* channel, std::uint32_t frame_id, std::string_view text) {
-  const std::uint32_t count = result_chunk_count(text.size());
-  for (std::uint32_t i = 0; i < count; ++i) {
-    if (!send_on(channel, result_message(frame_id, i, text))) return false;
-  }
-  return true;
-}
 
 void ResultSender::Impl::start() {
   worker_running_ = true;
@@ -135,7 +128,7 @@ bool ResultSender::Impl::send_result(VideoMetadata metadata, const MakeText& mak
   const ResultMaker::Names wanted = data_output_;
   lock.unlock();
   const std::string text = make_text(metadata, wanted);
-  const bool sent = send_text(channel_.get(), metadata.frame_id, text);
+  const bool sent = send_text(metadata.frame_id, text);
   const std::uint64_t buffered = buffered_amount(channel_.get());
   lock.lock();
   sending_ = false;
@@ -148,6 +141,17 @@ bool ResultSender::Impl::send_result(VideoMetadata metadata, const MakeText& mak
   stats_.buffered_peak = std::max(stats_.buffered_peak, buffered);
   changed_.notify_all();
   return sent;
+}
+
+bool ResultSender::Impl::send_text(std::uint32_t frame_id, std::string_view text) {
+  const std::uint32_t count = result_chunk_count(text.size());
+  for (std::uint32_t i = 0; i < count; ++i) {
+    if (send_on(channel_.get(), result_message(frame_id, i, text))) continue;
+    // Of which the channel itself says nothing.
+    if (owner_of(channel_.get()).has_gone()) on_gone(kOwnerHasGone, true);
+    return false;
+  }
+  return true;
 }
 
 bool ResultSender::Impl::has_room() const {

@@ -105,7 +105,7 @@ bool ResultSender::Impl::send_completion(Lock& lock) {
   last_result_ = window_.last_sent();
   window_.sent(frame_id);  // It may be acknowledged like a result.
   lock.unlock();
-  const bool sent = send_text(channel_.get(), frame_id, text);
+  const bool sent = send_text(frame_id, text);
   lock.lock();
   sending_ = false;
   if (sent) count_messages(text);

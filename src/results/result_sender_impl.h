@@ -30,10 +30,6 @@
 
 namespace webrtcupload {
 
-// All messages of one result, one after the other. Whether the channel took them.
-[[nodiscard]] bool send_text(GstWebRTCDataChannel* channel, std::uint32_t frame_id,
-                             std::string_view text);
-
 // Shared by the sender, its worker and the handlers of signals, of which each may be the last to
 // leave.
 class ResultSender::Impl : public std::enable_shared_from_this<Impl> {
@@ -112,6 +108,9 @@ class ResultSender::Impl : public std::enable_shared_from_this<Impl> {
   bool is_drained() const { return !channel_ || buffered_amount(channel_.get()) == 0; }
   bool has_acked_all() const { return window_.acked() && *window_.acked() >= last_result_; }
   void count_messages(std::string_view text);
+  // All messages of one result, one after the other. Whether the channel took them. By whoever has
+  // set `sending_`, without the mutex.
+  bool send_text(std::uint32_t frame_id, std::string_view text);
   bool send_completion(Lock& lock);
   // Without the mutex meanwhile.
   void close(Lock& lock);

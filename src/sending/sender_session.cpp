@@ -222,7 +222,8 @@ GstFlowReturn SenderSession::peer_gone(const std::string& why) {
     GST_DEBUG_OBJECT(sink_, "%s, while the pipeline shuts down", why.c_str());
     return GST_FLOW_FLUSHING;
   }
-  // What the channel itself says ("the data channel is not open") is less than what the watch found out.
+  // What the channel itself says ("the data channel is not open") is less than what the watch found
+  // out.
   const std::string found = channel_->why_gone();
   return fail({ErrorCode::kPeerGone,
                (found.empty() ? why : found) + " after " + amount_text() + " had been sent"});

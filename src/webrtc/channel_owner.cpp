@@ -56,8 +56,8 @@ void watch_channel_owners() {
   if (type == G_TYPE_INVALID) return;
   // Never given back: the hooks need the class.
   g_type_class_ref(type);
-  // The former is told of each channel before it is used, where there is one; the latter only of
-  // those that the peer makes.
+  // The former is told of each channel of either side before it is used, where there is such a
+  // signal (from 1.22 on); the latter only of those that the peer makes.
   for (const char* signal : {"prepare-data-channel", "on-data-channel"}) {
     const guint id = g_signal_lookup(signal, type);
     if (id != 0) g_signal_add_emission_hook(id, 0, note_owner, nullptr, nullptr);

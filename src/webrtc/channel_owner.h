@@ -13,7 +13,8 @@
 namespace webrtcupload {
 
 // Notes the owner of each channel that any webrtcbin of this program announces from now on. Once is
-// enough, again does nothing. On any thread.
+// enough, again does nothing. On any thread. That includes those that the program itself makes
+// ("create-data-channel").
 void watch_channel_owners();
 
 // Takes no lock of webrtcbin's.
@@ -22,7 +23,12 @@ struct ChannelOwner {
   bool is_known = false;
   // Null when it is not known, or has gone.
   GstPtr<GstElement> webrtcbin;
+
+  // The channel can neither send nor be closed any more.
+  [[nodiscard]] bool has_gone() const { return is_known && !webrtcbin; }
 };
 [[nodiscard]] ChannelOwner owner_of(GstWebRTCDataChannel* channel);
+// Why nothing is sent, for a person.
+inline constexpr const char* kOwnerHasGone = "the webrtcbin of the data channel has gone";
 
 }  // namespace webrtcupload

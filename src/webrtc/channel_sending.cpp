@@ -6,6 +6,7 @@
 
 #include "glib/glib_ptr.h"
 #include "webrtc/channel_getters.h"
+#include "webrtc/channel_owner.h"
 
 namespace webrtcupload {
 namespace {
@@ -19,6 +20,12 @@ template <typename Send>
 bool send_if_open(GstWebRTCDataChannel* channel, std::string* problem, const Send& send) {
   if (ready_state(channel) != GST_WEBRTC_DATA_CHANNEL_STATE_OPEN) {
     tell(problem, "the data channel is not open");
+    return false;
+  }
+  // Held as long as the channel uses it.
+  const ChannelOwner owner = owner_of(channel);
+  if (owner.has_gone()) {
+    tell(problem, kOwnerHasGone);
     return false;
   }
   GError* raw_error = nullptr;

@@ -14,7 +14,8 @@ namespace webrtcupload {
 
 // The one way to send a message. False, with the reason in `problem` if there is one, when the
 // channel does not take it. 1.22 never frees what it is given for a channel that is not open, so
-// such a channel is given nothing. On any thread, and under the PC lock.
+// such a channel is given nothing. Nor is one whose webrtcbin is known to have gone
+// (channel_owner.h); otherwise that is held meanwhile. On any thread, and under the PC lock.
 [[nodiscard]] bool send_on(GstWebRTCDataChannel* channel, std::vector<std::uint8_t> message,
                            std::string* problem = nullptr);
 [[nodiscard]] bool send_text_on(GstWebRTCDataChannel* channel, const std::string& text,

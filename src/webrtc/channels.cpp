@@ -11,6 +11,7 @@
 
 #include "glib/glib_ptr.h"
 #include "webrtc/channel_getters.h"
+#include "webrtc/channel_owner.h"
 #include "webrtc/inner_elements.h"
 
 namespace webrtcupload {
@@ -201,6 +202,9 @@ void keep_channel(GstElement* webrtcbin, GstWebRTCDataChannel* channel) {
 }
 
 void close_channel(GstWebRTCDataChannel* channel) {
+  // Held as long as the channel uses it.
+  const ChannelOwner owner = owner_of(channel);
+  if (owner.has_gone()) return;
   if (ready_state(channel) != GST_WEBRTC_DATA_CHANNEL_STATE_CLOSING) {
     gst_webrtc_data_channel_close(channel);
   }

@@ -27,7 +27,8 @@ void keep_channel(GstElement* webrtcbin, GstWebRTCDataChannel* channel);
 
 // What is queued is still sent. The one way to close a channel: of a channel that is closing
 // already because the peer has closed it, gst_webrtc_data_channel_close() in 1.24 and later makes
-// an end before the peer is told of our side's end, and the peer waits for that. On any thread.
+// an end before the peer is told of our side's end, and the peer waits for that. Does nothing when
+// the channel's webrtcbin is known to have gone. On any thread.
 void close_channel(GstWebRTCDataChannel* channel);
 
 }  // namespace webrtcupload

@@ -109,11 +109,16 @@ std::vector<GstMessagePtr> BusLog::all(GstMessageType types) const {
 ErrorText error_text(GstMessage* message) {
   GError* raw_error = nullptr;
   char* raw_debug = nullptr;
-  gst_message_parse_error(message, &raw_error, &raw_debug);
+  const GstStructure* details = nullptr;
+  if (GST_MESSAGE_TYPE(message) == GST_MESSAGE_WARNING) {
+    gst_message_parse_warning(message, &raw_error, &raw_debug);
+    gst_message_parse_warning_details(message, &details);
+  } else {
+    gst_message_parse_error(message, &raw_error, &raw_debug);
+    gst_message_parse_error_details(message, &details);
+  }
   const GErrorPtr error(raw_error);
   const GCharPtr debug(raw_debug);
-  const GstStructure* details = nullptr;
-  gst_message_parse_error_details(message, &details);
   const char* code = details ? gst_structure_get_string(details, "error-code") : nullptr;
   return {error ? error->message : "", debug ? debug.get() : "", code ? code : ""};
 }

@@ -75,7 +75,7 @@ class BusLog {
   std::vector<Entry> messages_;
 };
 
-// What an error message says.
+// What an error message, or a warning, says.
 struct ErrorText {
   std::string message;
   std::string debug;

@@ -4,60 +4,16 @@
 
 #include <gtest/gtest.h>
 
-#include <cstring>
-#include <memory>
 #include <string>
 
 #include "webrtc/receiving_pipeline.h"
-#include "webrtc/result_client.h"
+#include "webrtc/result_pipeline.h"
 #include "webrtc/upload_witness.h"
 
 namespace webrtcupload::test {
 namespace {
 
 using Side = PeerPair::Side;
-
-// A webrtcresultsink in a pipeline of its own, which a test feeds by hand.
-class ResultPipeline {
- public:
-  // `properties` of webrtcresultsink as in a launch line.
-  explicit ResultPipeline(const std::string& properties = "")
-      : pipeline_(parse_pipeline("appsrc name=source format=time caps=\"text/x-raw,format=utf8\" "
-                                 "! webrtcresultsink name=results sync=false async=false " +
-                                 properties)),
-        source_(element_named(pipeline_, "source")),
-        sink_(element_named(pipeline_, "results")),
-        bus_(std::make_unique<BusLog>(pipeline_.get())) {}
-  ~ResultPipeline() { stop_promptly(pipeline_.get()); }
-  ResultPipeline(const ResultPipeline&) = delete;
-  ResultPipeline& operator=(const ResultPipeline&) = delete;
-
-  [[nodiscard]] GstElement* sink() const { return sink_.get(); }
-  [[nodiscard]] BusLog& bus() { return *bus_; }
-  [[nodiscard]] GstStateChangeReturn play() {
-    return gst_element_set_state(pipeline_.get(), GST_STATE_PLAYING);
-  }
-  void push(const char* text) {
-    const GstBufferPtr buffer(gst_buffer_new_wrapped(g_strdup(text), std::strlen(text)));
-    GstFlowReturn flow = GST_FLOW_OK;
-    g_signal_emit_by_name(source_.get(), "push-buffer", buffer.get(), &flow);
-    EXPECT_EQ(flow, GST_FLOW_OK);
-  }
-  [[nodiscard]] guint64 stat(const char* field) const {
-    GstStructure* raw = nullptr;
-    g_object_get(sink_.get(), "stats", &raw, nullptr);
-    const GstStructurePtr stats(raw);
-    guint64 value = 0;
-    EXPECT_TRUE(gst_structure_get_uint64(stats.get(), field, &value)) << field;
-    return value;
-  }
-
- private:
-  GstPtr<GstElement> pipeline_;
-  GstPtr<GstElement> source_;
-  GstPtr<GstElement> sink_;
-  std::unique_ptr<BusLog> bus_;
-};
 
 TEST(ChannelClaim, TheUploadsChannelIsNotTakenForResults) {
   PeerPair pair;
