@@ -23,10 +23,13 @@
  * `webrtcuploadserver upload::max-size=100000000`. A #webrtcresultsink in the same pipeline that is
  * told nothing else sends its results to the peer that uploads.
  *
+ * An application that has signalling of its own sets the property #GstWebrtcUploadServer:signaller
+ * to an object with the interface GstWebrtcUploadSignaller. There is no HTTP server then.
+ *
  * ## Messages
- * When it listens, a GST_MESSAGE_PROGRESS with code "listen" (which gst-launch prints) and an
- * element message `application/x-webrtcuploadserver` with the strings `url` and `address` and the
- * uint `port`. Then those of #webrtcupload.
+ * When it listens (with a signaller it does not), a GST_MESSAGE_PROGRESS with code "listen" (which
+ * gst-launch prints) and an element message `application/x-webrtcuploadserver` with the strings
+ * `url` and `address` and the uint `port`. Then those of #webrtcupload.
  */
 
 #include "gst/webrtcuploadserver/gstwebrtcuploadserver.h"
@@ -42,10 +45,13 @@
 #include "gst/webrtcuploadserver/server_settings.h"
 #include "signalling/upload_server.h"
 #include "upload/upload_source.h"
+#include "webrtcupload/gstwebrtcuploadsignaller.h"
 
 GST_DEBUG_CATEGORY(webrtc_upload_server_debug);
 #define GST_CAT_DEFAULT webrtc_upload_server_debug
 
+using webrtcupload::GErrorPtr;
+using webrtcupload::GObjectPtr;
 using webrtcupload::GstPtr;
 using webrtcupload::ServerProperties;
 using SettingsProperties = webrtcupload::SettingsProperties<ServerProperties>;
@@ -61,14 +67,18 @@ struct ServerState {
   guint actual_port = 0;  // While it listens.
   std::string url;
 
+  GObjectPtr<GstWebrtcUploadSignaller> signaller;
+
   // Of the thread that changes the state.
   std::unique_ptr<UploadServer> server;
+  GObjectPtr<GstWebrtcUploadSignaller> started_signaller;
 };
 
 enum Property : guint {
   PROP_0,
   PROP_PORT,
   PROP_URL,
+  PROP_SIGNALLER,
   // And from here on those that `settings_properties` has.
   PROP_FIRST_SETTING,
 };
@@ -147,6 +157,15 @@ UploadServer::Events events_of(GstWebrtcUploadServer* self) {
     GST_ELEMENT_WARNING(self, RESOURCE, NOT_AUTHORIZED,
                         ("The upload is given up: %s.", why.c_str()), (nullptr));
   };
+  events.signaller_failed = [self, upload](const std::string& why) {
+    if (upload->state() == UploadState::kIdle) {
+      GST_ELEMENT_ERROR(self, RESOURCE, READ, ("The signaller has failed: %s.", why.c_str()),
+                        (nullptr));
+    } else {
+      GST_ELEMENT_WARNING(self, RESOURCE, READ, ("The signaller has failed: %s.", why.c_str()),
+                          (nullptr));
+    }
+  };
   return events;
 }
 
@@ -167,19 +186,61 @@ void announce(GstWebrtcUploadServer* self, const std::string& address, const std
   g_object_notify(G_OBJECT(self), "url");
 }
 
+// What it does for one element it cannot do for another: an offer is for one of them.
+constexpr const char* kTaken = "webrtcuploadserver-signaller-taken";
+
+// False when an error has been posted.
+bool start_signaller(GstWebrtcUploadServer* self) {
+  auto& signaller = self->state->started_signaller;
+  auto* object = G_OBJECT(signaller.get());
+  if (!g_object_replace_data(object, kTaken, nullptr, self, nullptr, nullptr)) {
+    GST_ELEMENT_ERROR(self, RESOURCE, BUSY, ("The signaller is that of another element."),
+                      (nullptr));
+    signaller.reset();
+    return false;
+  }
+  GError* error = nullptr;
+  if (gst_webrtc_upload_signaller_start(signaller.get(), &error)) return true;
+  const GErrorPtr owned(error);
+  GST_ELEMENT_ERROR(
+      self, RESOURCE, OPEN_READ,
+      ("The signaller does not start: %s.", error ? error->message : "it does not say why"),
+      (nullptr));
+  g_object_set_data(object, kTaken, nullptr);
+  signaller.reset();
+  return false;
+}
+
+void stop_signaller(GstWebrtcUploadServer* self) {
+  const auto signaller = std::move(self->state->started_signaller);
+  if (!signaller) return;
+  gst_webrtc_upload_signaller_stop(signaller.get());
+  g_object_set_data(G_OBJECT(signaller.get()), kTaken, nullptr);
+}
+
 bool start_server(GstWebrtcUploadServer* self) {
+  UploadServer::Settings settings;
   GST_OBJECT_LOCK(self);
   const ServerProperties properties = self->state->properties;
+  settings.signaller = webrtcupload::ref_gobject(self->state->signaller.get());
   GST_OBJECT_UNLOCK(self);
-  UploadServer::Settings settings;
   if (!webrtcupload::read_server_settings(GST_ELEMENT(self), properties, settings)) return false;
   std::string problem;
   const std::string listens = settings.address;
+  self->state->started_signaller = webrtcupload::ref_gobject(settings.signaller.get());
   auto server = UploadServer::start(std::move(settings), events_of(self), problem);
   if (!server) {
     GST_ELEMENT_ERROR(self, RESOURCE, OPEN_READ,
                       ("The server does not start: %s.", problem.c_str()), (nullptr));
+    self->state->started_signaller.reset();
     return false;
+  }
+  if (self->state->started_signaller) {
+    if (!start_signaller(self)) return false;
+    GST_INFO_OBJECT(self, "waiting for offers of %s",
+                    G_OBJECT_TYPE_NAME(self->state->started_signaller.get()));
+    self->state->server = std::move(server);
+    return true;
   }
   GST_OBJECT_LOCK(self);
   self->state->actual_port = server->port();
@@ -198,6 +259,7 @@ bool start_server(GstWebrtcUploadServer* self) {
 
 void stop_server(GstWebrtcUploadServer* self) {
   self->state->server.reset();
+  stop_signaller(self);
   GST_OBJECT_LOCK(self);
   self->state->actual_port = 0;
   self->state->url.clear();
@@ -232,8 +294,13 @@ static void gst_webrtc_upload_server_set_property(GObject* object, guint id, con
   auto* self = GST_WEBRTC_UPLOAD_SERVER(object);
   ServerProperties& properties = self->state->properties;
   bool is_known = true;
+  // The last reference is not given up under the lock.
+  GObjectPtr<GstWebrtcUploadSignaller> signaller;
   GST_OBJECT_LOCK(self);
-  if (id == PROP_PORT) {
+  if (id == PROP_SIGNALLER) {
+    signaller.reset(static_cast<GstWebrtcUploadSignaller*>(g_value_dup_object(value)));
+    signaller.swap(self->state->signaller);
+  } else if (id == PROP_PORT) {
     properties.port = g_value_get_uint(value);
   } else {
     is_known = settings_properties->set(properties, id, value, pspec);
@@ -252,6 +319,8 @@ static void gst_webrtc_upload_server_get_property(GObject* object, guint id, GVa
     g_value_set_uint(value, state.actual_port ? state.actual_port : state.properties.port);
   } else if (id == PROP_URL) {
     g_value_set_string(value, state.url.empty() ? nullptr : state.url.c_str());
+  } else if (id == PROP_SIGNALLER) {
+    g_value_set_object(value, state.signaller.get());
   } else {
     is_known = settings_properties->get(state.properties, id, value);
   }
@@ -278,6 +347,14 @@ static void install_properties(GObjectClass* object_class) {
       object_class, PROP_URL,
       g_param_spec_string("url", "URL", "Where it listens, while it does", nullptr,
                           webrtcupload::kReadFlags));
+  g_object_class_install_property(
+      object_class, PROP_SIGNALLER,
+      g_param_spec_object(
+          "signaller", "Signaller",
+          "Object that brings offers and takes answers in place of the HTTP server; it decides who "
+          "may upload. None: HTTP. Address then only says where the WebRTC connection listens, and "
+          "port, api-key and allowed-origins are of no use",
+          GST_TYPE_WEBRTC_UPLOAD_SIGNALLER, webrtcupload::kReadyFlags));
   settings_properties = new SettingsProperties(object_class, PROP_FIRST_SETTING);
   webrtcupload::add_server_settings(*settings_properties);
 }

@@ -208,7 +208,8 @@ bool read_server_settings(GstElement* element, const ServerProperties& propertie
                       ("The property \"allowed-origins\": %s.", wrong.c_str()), (nullptr));
     return false;
   }
-  if (settings.keys.empty() && !is_loopback_address(settings.address)) {
+  // A signaller decides by itself.
+  if (!settings.signaller && settings.keys.empty() && !is_loopback_address(settings.address)) {
     GST_ELEMENT_WARNING(
         element, RESOURCE, SETTINGS,
         ("Everybody who can reach %s may upload: there is no api-key.", settings.address.c_str()),

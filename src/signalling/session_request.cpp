@@ -52,4 +52,6 @@ HttpError no_randomness() {
   return {500, "InternalError", "The system gives no random numbers.", {}};
 }
 
+HttpError server_stops() { return {503, "Stopped", "The server is being stopped.", {}}; }
+
 }  // namespace webrtcupload

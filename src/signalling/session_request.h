@@ -41,5 +41,6 @@ void reply_status(const HttpResponder& responder, const SessionStatus& status);
 // There is no room for a further one, beside `most`.
 [[nodiscard]] HttpError too_many_sessions(std::size_t most);
 [[nodiscard]] HttpError no_randomness();
+[[nodiscard]] HttpError server_stops();
 
 }  // namespace webrtcupload

@@ -10,11 +10,10 @@
 #include "core/client_text.h"
 #include "glib/main_context.h"
 #include "results/result_sender.h"
-#include "signalling/http_server.h"
+#include "signalling/http_offers.h"
 #include "signalling/session_request.h"
 #include "signalling/session_status.h"
-#include "signalling/whip.h"
-#include "signalling/worker_request.h"
+#include "signalling/signaller_offers.h"
 #include "webrtc/peer.h"
 #include "webrtc/sdp/offer.h"
 
@@ -31,7 +30,7 @@ constexpr std::chrono::milliseconds kGoodbyeTimeout{3000};
 }  // namespace
 
 // Lives on the server's thread.
-class UploadServer::Worker : public std::enable_shared_from_this<Worker> {
+class UploadServer::Worker : public OfferTaker, public std::enable_shared_from_this<Worker> {
  public:
   Worker(Settings settings, Events events, std::shared_ptr<Announcer> announcer,
          GMainContext* context)
@@ -40,28 +39,31 @@ class UploadServer::Worker : public std::enable_shared_from_this<Worker> {
         announcer_(std::move(announcer)),
         context_(context),
         loop_(g_main_loop_new(context, FALSE)),
-        http_(
-            {.address = settings_.address,
-             .port = settings_.port,
-             .origins = settings_.origins,
-             .keys_required = !settings_.keys.empty(),
-             // Credentials are for those who have shown the key.
-             .ice_servers =
-                 [this](const std::optional<std::string>& key) {
-                   return settings_.keys.check(key) ? without_credentials(settings_.ice_servers)
-                                                    : settings_.ice_servers;
-                 },
-             .limits = [this] { return limits_json(events_.max_size(), !settings_.keys.empty()); }},
-            [this](HttpRequest request, HttpResponder responder) {
-              on_request(request, std::move(responder));
-            }),
         timer_(context) {}
-  ~Worker() { g_main_loop_unref(loop_); }
+  ~Worker() override { g_main_loop_unref(loop_); }
   Worker(const Worker&) = delete;
   Worker& operator=(const Worker&) = delete;
 
-  [[nodiscard]] std::string listen() { return http_.start(); }
-  [[nodiscard]] const HttpServer& http() const { return http_; }
+  [[nodiscard]] std::string listen() {
+    if (settings_.signaller) {
+      source_ = std::make_unique<SignallerOffers>(
+          settings_.signaller.get(), context_, weak_from_this(), announcer_,
+          [this](const std::string& why) {
+            tell([failed = events_.signaller_failed, why] { failed(why); });
+          });
+    } else {
+      source_ =
+          std::make_unique<HttpOffers>(HttpOffers::Settings{.address = settings_.address,
+                                                            .port = settings_.port,
+                                                            .origins = settings_.origins,
+                                                            .keys = settings_.keys,
+                                                            .ice_servers = settings_.ice_servers,
+                                                            .max_size = events_.max_size},
+                                       weak_from_this());
+    }
+    return source_->start();
+  }
+  [[nodiscard]] const OfferSource& source() const { return *source_; }
   void run() {
     g_main_loop_run(loop_);
     // One whose good-bye was not waited for.
@@ -70,7 +72,7 @@ class UploadServer::Worker : public std::enable_shared_from_this<Worker> {
 
   void stop() {
     stopping_ = true;
-    http_.stop_listening();
+    source_->stop();
     if (!peer_) return g_main_loop_quit(loop_);
     // When the upload has begun, its peer waits for a last word, which a webrtcresultsink has said
     // by now if there is one.
@@ -92,7 +94,7 @@ class UploadServer::Worker : public std::enable_shared_from_this<Worker> {
   void leave_behind() {
     left_behind_ = events_.hold();
     stopping_ = true;
-    http_.stop_listening();
+    source_->stop();
     post_to(context_, [weak = weak_from_this()] {
       const auto self = weak.lock();
       if (!self) return;
@@ -102,73 +104,46 @@ class UploadServer::Worker : public std::enable_shared_from_this<Worker> {
   }
   [[nodiscard]] bool is_left_behind() const { return left_behind_ != nullptr; }
 
- private:
-  void on_request(const HttpRequest& request, HttpResponder responder) {
-    if (request.method == "GET") return on_get(request, responder);
-    if (request.method == "DELETE") return on_delete(request, responder);
-    const auto read = read_session_request(request, settings_.keys);
-    if (const auto* error = std::get_if<HttpError>(&read)) return responder.fail(*error);
-    const auto& session = std::get<SessionRequest>(read);
-    answer(session.worker.offer_sdp, std::move(responder), session.whip);
-  }
-
-  // Whether a request may speak of the session that it names. One that may not has its reply.
-  bool may_speak_of(const HttpRequest& request, const std::string& id,
-                    const HttpResponder& responder) const {
-    if (const auto error = settings_.keys.check(request.bearer_token)) {
-      responder.fail(*error);
-    } else if (id.empty() || session_id_of(request) != id) {
-      responder.fail(no_such_session());
-    } else {
-      return true;
-    }
-    return false;
-  }
-
-  void on_delete(const HttpRequest& request, const HttpResponder& responder) {
-    if (!may_speak_of(request, peer_ ? id_ : "", responder)) return;
-    responder.reply_json(200, "");
-    leave();
-  }
-
-  // The session that is there, or the last one, unless its client has ended that. Once an upload
-  // has begun it is there until stop(), whether its peer is or not.
-  void on_get(const HttpRequest& request, const HttpResponder& responder) {
-    const std::string asked = session_id_of(request);
-    const SessionStatus* ended = ended_.find(asked, "", std::chrono::steady_clock::now());
-    if (!may_speak_of(request, ended ? asked : has_session() ? id_ : "", responder)) return;
-    SessionStatus status;
-    if (ended) {
-      status = *ended;
-    } else if (const Outcome outcome = events_.failure(); !outcome.code.empty()) {
-      status = {.ended = true, .code = outcome.code, .message = text_for_client(outcome.message)};
-    }
-    reply_status(responder, status);
-  }
-
-  [[nodiscard]] bool has_session() const { return (peer_ && !leaving_) || events_.upload_begun(); }
-
-  void answer(const std::string& offer_sdp, HttpResponder responder, bool whip) {
-    if (peer_ || announces_ || events_.upload_begun()) return responder.fail(too_many_sessions(1));
+  void take_offer(std::string id, const std::string& offer_sdp,
+                  std::shared_ptr<OfferReply> reply) override {
+    if (stopping_) return reply->refuse(server_stops());
+    if (peer_ || announces_ || events_.upload_begun()) return reply->refuse(too_many_sessions(1));
     const auto checked = check_offer(offer_sdp);
     if (const auto* error = std::get_if<OfferError>(&checked)) {
-      return responder.fail({400, "InvalidOffer", error->message, {}});
+      return reply->refuse({400, "InvalidOffer", error->message, {}});
     }
-    auto id = make_session_id();
-    if (!id) return responder.fail(no_randomness());
-    id_ = std::move(*id);
+    id_ = std::move(id);
     std::string problem;
     peer_ = make_peer(problem);
-    if (!peer_) return responder.fail({500, "InternalError", text_for_client(problem), {}});
-    pending_ = Pending{std::get<Offer>(checked), responder, whip};
-    responder.on_gone([self = weak_from_this(), id = id_] {
-      const auto worker = self.lock();
-      if (worker && worker->peer_ && worker->id_ == id) worker->leave();
-    });
+    if (!peer_) return reply->refuse({500, "InternalError", text_for_client(problem), {}});
+    reply_ = std::move(reply);
+    pending_ = std::get<Offer>(checked);
     timer_.start(kAnswerTimeout, [this] { leave(); });
     events_.attach(peer_->webrtcbin());
     announce_peer();
   }
+
+  bool withdraw(const std::string& id) override {
+    if (!peer_ || id != id_) return false;
+    leave();
+    return true;
+  }
+
+  // The session that is there, or the last one, unless its client has ended that. Once an upload
+  // has begun it is there until stop(), whether its peer is or not.
+  [[nodiscard]] std::optional<SessionStatus> status(const std::string& id) const override {
+    const SessionStatus* ended = ended_.find(id, "", std::chrono::steady_clock::now());
+    if (ended) return *ended;
+    if (!has_session() || id != id_) return std::nullopt;
+    if (const Outcome outcome = events_.failure(); !outcome.code.empty()) {
+      return SessionStatus{
+          .ended = true, .code = outcome.code, .message = text_for_client(outcome.message)};
+    }
+    return SessionStatus{};
+  }
+
+ private:
+  [[nodiscard]] bool has_session() const { return (peer_ && !leaving_) || events_.upload_begun(); }
 
   // The application may connect what it likes before there is an answer.
   void announce_peer() {
@@ -188,21 +163,20 @@ class UploadServer::Worker : public std::enable_shared_from_this<Worker> {
 
   void answer_announced() {
     if (!peer_ || leaving_ || stopping_ || !pending_) return;
-    const Pending pending = *std::exchange(pending_, std::nullopt);
+    const Offer offer = *std::exchange(pending_, std::nullopt);
     make_results();
     const bool started = peer_->start();
     // A handler of what that has caused may have stopped the server.
     if (stopping_) return;
     if (!started) {
-      drop_peer();
-      return pending.responder.fail({500, "InternalError", "webrtcbin does not start.", {}});
+      reply_->refuse({500, "InternalError", "webrtcbin does not start.", {}});
+      return drop_peer();
     }
-    peer_->answer(pending.offer,
-                  [self = weak_from_this(), responder = pending.responder,
-                   whip = pending.whip](const std::variant<std::string, PeerError>& result) {
-                    const auto worker = self.lock();
-                    if (worker) worker->on_answer(result, responder, whip);
-                  });
+    peer_->answer(offer, [self = weak_from_this(),
+                          reply = reply_](const std::variant<std::string, PeerError>& result) {
+      const auto worker = self.lock();
+      if (worker) worker->on_answer(result, *reply);
+    });
   }
 
   // Runs `what` where the application is told things, with the element held.
@@ -214,20 +188,19 @@ class UploadServer::Worker : public std::enable_shared_from_this<Worker> {
     return {ref_gst(peer_->webrtcbin()).release(), gst_object_unref};
   }
 
-  void on_answer(const std::variant<std::string, PeerError>& result, const HttpResponder& responder,
-                 bool whip) {
+  void on_answer(const std::variant<std::string, PeerError>& result, OfferReply& reply) {
     if (const auto* error = std::get_if<PeerError>(&result)) {
       if (error->busy) {
-        responder.fail(
+        reply.refuse(
             {503,
              "NoPortFree",
              text_for_client("The server cannot take an upload now: " + error->message + "."),
              {}});
       } else {
-        responder.fail({400,
-                        "InvalidOffer",
-                        text_for_client("The offer could not be answered: " + error->message),
-                        {}});
+        reply.refuse({400,
+                      "InvalidOffer",
+                      text_for_client("The offer could not be answered: " + error->message),
+                      {}});
       }
       return leave();
     }
@@ -237,8 +210,7 @@ class UploadServer::Worker : public std::enable_shared_from_this<Worker> {
         if (!events_.upload_begun()) give_up();
       });
     }
-    const auto& sdp = std::get<std::string>(result);
-    reply_answer(responder, whip, sdp, id_, settings_.ice_servers);
+    reply.answer(std::get<std::string>(result));
   }
 
   std::shared_ptr<Peer> make_peer(std::string& problem) {
@@ -287,8 +259,8 @@ class UploadServer::Worker : public std::enable_shared_from_this<Worker> {
   }
 
   void remember(const Outcome& outcome) {
-    ended_.add(id_, "",
-               {.ended = true, .code = outcome.code, .message = text_for_client(outcome.message)},
+    why_ = {outcome.code, text_for_client(outcome.message)};
+    ended_.add(id_, "", {.ended = true, .code = why_.code, .message = why_.message},
                std::chrono::steady_clock::now());
   }
 
@@ -298,6 +270,7 @@ class UploadServer::Worker : public std::enable_shared_from_this<Worker> {
     if (!std::exchange(leaving_, true)) {
       // Whoever waits for an answer is told that there is none.
       pending_.reset();
+      if (reply_) reply_->refuse(why_no_answer());
       if (why) remember(*why);
       timer_.cancel();
       peer_->close([weak = weak_from_this()] {
@@ -333,26 +306,31 @@ class UploadServer::Worker : public std::enable_shared_from_this<Worker> {
     results_.reset();
     peer_.reset();
     leaving_ = false;
+    if (const auto reply = std::exchange(reply_, nullptr)) reply->end(std::exchange(why_, {}));
   }
 
-  // An offer whose peer the application is being told of.
-  struct Pending {
-    Offer offer;
-    HttpResponder responder;
-    bool whip;
-  };
+  [[nodiscard]] HttpError why_no_answer() const {
+    if (stopping_) return server_stops();
+    if (timer_.armed()) return {503, "Withdrawn", "The offer was withdrawn.", {}};
+    return {500, "InternalError", "The offer could not be answered in time.", {}};
+  }
 
   const Settings settings_;
   const Events events_;
   const std::shared_ptr<Announcer> announcer_;
   GMainContext* const context_;
   GMainLoop* const loop_;
-  HttpServer http_;
+  std::unique_ptr<OfferSource> source_;
   Timer timer_;
   std::shared_ptr<Peer> peer_;  // There is one from the offer on.
   std::shared_ptr<ResultSender> results_;
   std::string id_;
-  std::optional<Pending> pending_;
+  // To the peer's offer.
+  std::shared_ptr<OfferReply> reply_;
+  // Why the peer has to leave, as whoever brought its offer is told.
+  Outcome why_;
+  // An offer whose peer the application is being told of.
+  std::optional<Offer> pending_;
   GObjectPtr<GObject> left_behind_;
   // How sessions ended whose clients may want to know.
   EndedSessions ended_;
@@ -378,19 +356,20 @@ std::unique_ptr<UploadServer> UploadServer::start(Settings settings, Events even
         std::make_shared<Worker>(std::move(settings), std::move(events), announcer, context);
     std::string why = worker->listen();
     const bool runs = why.empty();
-    self->url_ = worker->http().url();
-    self->port_ = worker->http().port();
+    self->url_ = worker->source().url();
+    self->port_ = worker->source().port();
     self->worker_ = worker;
     // What start() has on its stack is not touched from here on.
     listening.set_value(std::move(why));
     if (runs) worker->run();
-    // Then nobody waits for this thread.
-    if (worker->is_left_behind()) announcer->finish();
+    const bool left_behind = worker->is_left_behind();
     worker.reset();
     // What GIO has begun there holds the context, which would stay for ever if nobody heard of its
     // end.
     while (g_main_context_iteration(context, FALSE)) {
     }
+    // Then nobody waits for this thread.
+    if (left_behind) announcer->finish();
     g_main_context_pop_thread_default(context);
     g_main_context_unref(context);
   });

@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: LGPL-2.1-or-later
 //
-// What webrtcuploadserver does beside being an element: it answers offers over HTTP, one peer at a
-// time, on a thread of its own, and tells the application on another.
+// What webrtcuploadserver does beside being an element: it answers offers, one peer at a time, on a
+// thread of its own, and tells the application on another. The offers come by HTTP, or by a
+// signaller of the application's.
 
 #pragma once
 
@@ -20,8 +21,10 @@
 #include "glib/glib_ptr.h"
 #include "signalling/allowed_origins.h"
 #include "signalling/api_keys.h"
+#include "signalling/offers.h"
 #include "webrtc/ice_network.h"
 #include "webrtc/ice_server.h"
+#include "webrtcupload/gstwebrtcuploadsignaller.h"
 
 namespace webrtcupload {
 
@@ -38,13 +41,12 @@ class UploadServer {
     AllowedOrigins origins;
     // For a peer to connect and begin; then its place is free again.
     std::chrono::milliseconds connect_timeout{30000};
+    // Brings the offers, in place of HTTP: port, keys and origins are of no use then.
+    GObjectPtr<GstWebrtcUploadSignaller> signaller;
   };
 
-  // How an upload ended: with a code of the protocol's errors and a sentence, or well (both empty).
-  struct Outcome {
-    std::string code;
-    std::string message;
-  };
+  // How an upload ended.
+  using Outcome = webrtcupload::Outcome;
 
   struct Events {
     // On a thread where the application may take its time and do what it likes, with a reference
@@ -60,6 +62,8 @@ class UploadServer {
     std::function<void(const std::string& why)> not_begun;
     // What the peer has uploaded is given up.
     std::function<void(const std::string& why)> distrusted;
+    // The signaller brings no more offers.
+    std::function<void(const std::string& why)> signaller_failed;
 
     // The others on the server's thread, which no code of the application's may hold up.
     //
@@ -83,7 +87,8 @@ class UploadServer {
     std::function<void()> give_up;
   };
 
-  // Null, with `problem` set, if it cannot listen. Returns when it does.
+  // Null, with `problem` set, if it cannot listen. Returns when it does. Whoever starts it starts
+  // the signaller after it, and stops that one when it is destroyed.
   static std::unique_ptr<UploadServer> start(Settings settings, Events events,
                                              std::string& problem);
   // Says good-bye to the peer, and waits until that is done, a few seconds at most; then until the
@@ -95,6 +100,7 @@ class UploadServer {
   // Runs `what`, which holds the references it needs, on the thread of peer_added().
   void tell(std::function<void()> what) { announcer_->tell(std::move(what)); }
 
+  // Both empty with a signaller.
   [[nodiscard]] const std::string& url() const { return url_; }
   [[nodiscard]] std::uint16_t port() const { return port_; }
 

@@ -25,7 +25,7 @@ ELEMENTS = ['webrtcupload', 'webrtcuploadsink', 'webrtcresultsink', 'webrtcuploa
             'webrtcuploadvp8dec', 'webrtcuploadvp9dec']
 HEAD = '''# Reference
 
-Every property, signal, field of `stats`, state and error code, with the version since when it exists. Written by `./dev reference` from
+Every property, signal, field of `stats`, state and error code, and the interface of signallers, with the version since when it exists. Written by `./dev reference` from
 what `gst-inspect-1.0` and introspection see; a test fails when the elements and this page differ. [elements.md](elements.md) says how the parts work
 together, and [on which thread](elements.md#signals-and-threads) each signal is emitted.
 '''
@@ -112,6 +112,21 @@ def fields(element, name):
     return rows
 
 
+def signaller():
+    """What the interface has: functions of an implementation, and signals that it emits."""
+    info = GstWebrtcUpload.Signaller.__info__
+    return sorted((one.get_name(), [kind, ', '.join(argument.get_name() for argument in one.get_arguments()),
+                                    {'gboolean': 'boolean', 'void': 'nothing'}[one.get_return_type().get_tag_as_string()]])
+                  for kind, all_of_kind in (('called by the element', info.get_vfuncs()), ('signal', info.get_signals()))
+                  for one in all_of_kind)
+
+
+def functions():
+    methods = [method.get_symbol() for method in GstWebrtcUpload.Signaller.__info__.get_methods()]
+    return sorted(methods + ['gst_webrtc_upload_error_get_type', 'gst_webrtc_upload_error_quark',
+                             'gst_webrtc_upload_signaller_get_type', 'gst_webrtc_upload_state_get_type'])
+
+
 def values(enumeration):
     listed = sorted(enumeration.__enum_values__.items())
     return [(value.value_nick, [str(number), value.value_name if value.value_name.isupper() else
@@ -161,8 +176,8 @@ def document(version, old):
     table(library, 'States', ['value'], [(nick, cells[:1]) for nick, cells in values(GstWebrtcUpload.State)])
     table(library, 'Errors', ['value', 'in C'],
           [(nick, [cells[0], code(cells[1])]) for nick, cells in values(GstWebrtcUpload.Error)])
-    table(library, 'Functions', [], [(name, []) for name in (
-        'gst_webrtc_upload_error_get_type', 'gst_webrtc_upload_error_quark', 'gst_webrtc_upload_state_get_type')])
+    table(library, 'Signaller', ['kind', 'arguments', 'returns'], signaller())
+    table(library, 'Functions', [], [(name, []) for name in functions()])
     return '\n'.join(lines).rstrip() + '\n'
 
 

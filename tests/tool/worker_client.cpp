@@ -62,14 +62,25 @@ std::string read_file(const std::string& path) {
 
 WorkerClient::WorkerClient() { pair_.emplace(PeerPair::Options{.observe_incoming = false}); }
 
-int WorkerClient::connect(int port, WorkerRequest request, const std::string& more_headers) {
+std::string WorkerClient::make_offer() {
   gst_element_set_state(pair_->pipeline(Side::kOfferer), GST_STATE_PLAYING);
   for (auto [label, channel] :
        {std::pair("inference", &results_), std::pair("video_upload", &upload_)}) {
     channel->channel = pair_->create_channel(label);
     channel->observer = std::make_shared<ChannelObserver>(channel->channel.get());
   }
-  request.offer_sdp = offer_with_candidates(pair_->offerer());
+  return offer_with_candidates(pair_->offerer());
+}
+
+void WorkerClient::take_answer(const std::string& answer_sdp) {
+  GstSDPMessage* sdp = nullptr;
+  EXPECT_EQ(gst_sdp_message_new_from_text(answer_sdp.c_str(), &sdp), GST_SDP_OK);
+  const DescriptionPtr answer(gst_webrtc_session_description_new(GST_WEBRTC_SDP_TYPE_ANSWER, sdp));
+  ask(pair_->offerer(), "set-remote-description", answer.get(), nullptr);
+}
+
+int WorkerClient::connect(int port, WorkerRequest request, const std::string& more_headers) {
+  request.offer_sdp = make_offer();
   reply_ = http_exchange(port, post(write_worker_request(request), more_headers));
   const int status = reply_.size() > 12 ? std::atoi(reply_.c_str() + 9) : 0;
   const std::size_t body = reply_.find("\r\n\r\n");
@@ -77,11 +88,7 @@ int WorkerClient::connect(int port, WorkerRequest request, const std::string& mo
   const WorkerReply parsed =
       parse_worker_reply(static_cast<unsigned>(status), reply_.substr(body + 4));
   EXPECT_TRUE(parsed.answer_sdp) << parsed.problem;
-  if (!parsed.answer_sdp) return status;
-  GstSDPMessage* sdp = nullptr;
-  EXPECT_EQ(gst_sdp_message_new_from_text(parsed.answer_sdp->c_str(), &sdp), GST_SDP_OK);
-  const DescriptionPtr answer(gst_webrtc_session_description_new(GST_WEBRTC_SDP_TYPE_ANSWER, sdp));
-  ask(pair_->offerer(), "set-remote-description", answer.get(), nullptr);
+  if (parsed.answer_sdp) take_answer(*parsed.answer_sdp);
   return status;
 }
 

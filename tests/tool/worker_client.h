@@ -25,6 +25,9 @@ class WorkerClient {
   // Offers, posts `request` with that offer in it, and takes the answer. The status of the reply;
   // 200 is what a test wants mostly.
   int connect(int port, WorkerRequest request = {}, const std::string& more_headers = "");
+  // The same by other ways than HTTP: the offer, and what was said to it.
+  [[nodiscard]] std::string make_offer();
+  void take_answer(const std::string& answer_sdp);
   // The whole reply, headers included.
   [[nodiscard]] const std::string& reply() const { return reply_; }
 

@@ -7,4 +7,5 @@
 #pragma once
 
 #include <webrtcupload/gstwebrtcuploaderror.h>
+#include <webrtcupload/gstwebrtcuploadsignaller.h>
 #include <webrtcupload/gstwebrtcuploadstate.h>
