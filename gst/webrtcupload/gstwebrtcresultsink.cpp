@@ -47,6 +47,7 @@
 #include <vector>
 
 #include "core/channel_labels.h"
+#include "core/name_list.h"
 #include "glib/debug.h"
 #include "glib/glib_ptr.h"
 #include "gst/webrtcupload/channel_properties.h"
@@ -125,12 +126,7 @@ std::shared_ptr<ResultSession> current_session(GstWebrtcResultSink* self) {
 // "predictions, image" without the blanks.
 std::vector<std::string> split_names(std::string_view text) {
   std::vector<std::string> names;
-  while (!text.empty()) {
-    const std::size_t comma = text.find(',');
-    std::string_view name = text.substr(0, comma);
-    text.remove_prefix(comma == std::string_view::npos ? text.size() : comma + 1);
-    while (name.starts_with(' ')) name.remove_prefix(1);
-    while (name.ends_with(' ')) name.remove_suffix(1);
+  for (const std::string_view name : webrtcupload::list_parts(text)) {
     if (!name.empty()) names.emplace_back(name);
   }
   return names;

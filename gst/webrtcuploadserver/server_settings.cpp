@@ -2,14 +2,14 @@
 
 #include "gst/webrtcuploadserver/server_settings.h"
 
-#include <algorithm>
 #include <chrono>
 #include <cstdint>
+#include <string_view>
 #include <utility>
 #include <variant>
 #include <vector>
 
-#include "glib/glib_ptr.h"
+#include "core/name_list.h"
 #include "signalling/http_server.h"
 
 // The element's.
@@ -75,12 +75,10 @@ bool read_udp_ports(GstElement* element, guint first, guint last, IceNetwork& ne
 // Several have commas between. False when an error has been posted.
 bool read_announced(GstElement* element, const std::string& list,
                     UploadServer::Settings& settings) {
+  if (list.empty()) return true;
   std::string wrong;
-  for (std::size_t at = 0; at < list.size() && wrong.empty();) {
-    const std::size_t comma = std::min(list.find(',', at), list.size());
-    const GCharPtr part(g_strndup(list.c_str() + at, comma - at));
-    at = comma + 1;
-    auto parsed = parse_announced_address(g_strstrip(part.get()));
+  for (const std::string_view part : list_parts(list)) {
+    auto parsed = parse_announced_address(std::string(part));
     if (const auto* error = std::get_if<IceNetworkError>(&parsed)) {
       wrong = error->message;
     } else if (is_loopback_address(settings.address)) {
@@ -89,6 +87,7 @@ bool read_announced(GstElement* element, const std::string& list,
     } else {
       settings.network.announced_addresses.push_back(std::move(std::get<std::string>(parsed)));
     }
+    if (!wrong.empty()) break;
   }
   if (wrong.empty()) return true;
   GST_ELEMENT_ERROR(element, RESOURCE, SETTINGS,

@@ -7,6 +7,7 @@
 
 #include "downstream/upload_origin.h"
 #include "glib/debug.h"
+#include "glib/elements_in.h"
 #include "glib/upstream.h"
 #include "webrtc/find_webrtcbin.h"
 
@@ -157,23 +158,9 @@ class DecodingGuard::Watch : public std::enable_shared_from_this<Watch> {
   }
 
   void hook_all(GstBin* bin) {
-    std::vector<GstPtr<GstElement>> found;
-    GstIterator* iterator = gst_bin_iterate_recurse(bin);
-    GValue item = G_VALUE_INIT;
-    for (GstIteratorResult result = GST_ITERATOR_OK;
-         result == GST_ITERATOR_OK || result == GST_ITERATOR_RESYNC;) {
-      result = gst_iterator_next(iterator, &item);
-      if (result == GST_ITERATOR_RESYNC) {
-        found.clear();
-        gst_iterator_resync(iterator);
-      } else if (result == GST_ITERATOR_OK) {
-        auto* element = GST_ELEMENT(g_value_get_object(&item));
-        if (is_autoplugger(element)) found.push_back(ref_gst(element));
-        g_value_unset(&item);
-      }
+    for (const auto& element : elements_in(bin)) {
+      if (is_autoplugger(element.get())) hook(element.get());
     }
-    gst_iterator_free(iterator);
-    for (const auto& element : found) hook(element.get());
   }
 
   void hook(GstElement* autoplugger) {

@@ -5,6 +5,7 @@
 #include <algorithm>
 #include <array>
 
+#include "core/name_list.h"
 #include "glib/glib_ptr.h"
 
 namespace webrtcupload {
@@ -214,13 +215,7 @@ bool ElementPolicy::has_reader_of(const GstCaps* caps) const {
 
 std::set<std::string, std::less<>> split_names(std::string_view list) {
   std::set<std::string, std::less<>> names;
-  while (!list.empty()) {
-    const std::size_t end = std::min(list.find(','), list.size());
-    std::string_view name = list.substr(0, end);
-    list.remove_prefix(std::min(end + 1, list.size()));
-    const auto is_space = [](char c) { return c == ' ' || c == '\t' || c == '\n'; };
-    while (!name.empty() && is_space(name.front())) name.remove_prefix(1);
-    while (!name.empty() && is_space(name.back())) name.remove_suffix(1);
+  for (const std::string_view name : list_parts(list)) {
     if (!name.empty()) names.emplace(name);
   }
   return names;

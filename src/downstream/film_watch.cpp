@@ -10,6 +10,7 @@
 #include <vector>
 
 #include "core/picture_size.h"
+#include "glib/elements_in.h"
 #include "glib/glib_ptr.h"
 #include "glib/upstream.h"
 #include "webrtc/find_webrtcbin.h"
@@ -336,22 +337,7 @@ FilmWatch::FilmWatch(GstElement* source, const FilmLimits& limits, OnExceeded ex
         watch_element(held, element);
       }),
       std::shared_ptr<State>(state_));
-  GstIterator* iterator = gst_bin_iterate_recurse(GST_BIN(top.get()));
-  GValue item = G_VALUE_INIT;
-  std::vector<GstPtr<GstElement>> elements;
-  for (auto result = GST_ITERATOR_OK; result == GST_ITERATOR_OK || result == GST_ITERATOR_RESYNC;) {
-    result = gst_iterator_next(iterator, &item);
-    if (result == GST_ITERATOR_RESYNC) {
-      elements.clear();
-      gst_iterator_resync(iterator);
-    } else if (result == GST_ITERATOR_OK) {
-      elements.push_back(ref_gst(GST_ELEMENT(g_value_get_object(&item))));
-      g_value_reset(&item);
-    }
-  }
-  g_value_unset(&item);
-  gst_iterator_free(iterator);
-  for (const auto& element : elements) watch_element(state_, element.get());
+  for (const auto& element : elements_in(GST_BIN(top.get()))) watch_element(state_, element.get());
 }
 
 FilmWatch::~FilmWatch() {

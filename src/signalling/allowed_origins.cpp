@@ -9,6 +9,7 @@
 #include <utility>
 #include <variant>
 
+#include "core/name_list.h"
 #include "glib/glib_ptr.h"
 #include "json/printable.h"
 
@@ -159,15 +160,10 @@ std::string AllowedOrigins::add(std::string_view text) {
 }
 
 std::string AllowedOrigins::add_list(std::string_view text) {
-  while (true) {
-    const std::size_t comma = text.find(',');
-    std::string_view item = text.substr(0, comma);
-    const std::size_t begin = std::min(item.find_first_not_of(' '), item.size());
-    item = item.substr(begin, item.find_last_not_of(' ') + 1 - begin);
+  for (const std::string_view item : list_parts(text)) {
     if (std::string problem = add(item); !problem.empty()) return problem;
-    if (comma == std::string_view::npos) return "";
-    text.remove_prefix(comma + 1);
   }
+  return "";
 }
 
 bool AllowedOrigins::lists(std::string_view origin) const {

@@ -9,6 +9,7 @@
 #include <utility>
 #include <vector>
 
+#include "glib/elements_in.h"
 #include "glib/glib_ptr.h"
 #include "webrtc/channel_getters.h"
 #include "webrtc/channel_owner.h"
@@ -159,15 +160,9 @@ void keep(GstElement* webrtcbin, GstWebRTCDataChannel* channel, bool awaits_bins
 }
 
 void keep_bins_in(GstBin* bin, Kept& kept) {
-  GstIterator* iterator = gst_bin_iterate_recurse(bin);
-  const auto keep = [](const GValue* item, gpointer data) {
-    auto* element = static_cast<GstElement*>(g_value_get_object(item));
-    if (is_channel_bin(element)) static_cast<Kept*>(data)->add(element);
-  };
-  while (gst_iterator_foreach(iterator, keep, &kept) == GST_ITERATOR_RESYNC) {
-    gst_iterator_resync(iterator);
+  for (const auto& element : elements_in(bin)) {
+    if (is_channel_bin(element.get())) kept.add(element.get());
   }
-  gst_iterator_free(iterator);
 }
 
 }  // namespace

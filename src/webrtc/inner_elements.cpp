@@ -4,7 +4,7 @@
 
 #include <utility>
 
-#include "glib/elements_made_by.h"
+#include "glib/elements_in.h"
 
 namespace webrtcupload {
 

@@ -6,7 +6,7 @@
 #include <string>
 #include <vector>
 
-#include "glib/elements_made_by.h"
+#include "glib/elements_in.h"
 #include "glib/glib_ptr.h"
 #include "webrtc/inner_elements.h"
 

@@ -19,6 +19,8 @@ constexpr std::size_t kMaxPendingResults = 64 << 20;
 constexpr std::size_t kHeaderSize = 12;
 constexpr std::chrono::seconds kDeadline{60};
 constexpr std::chrono::seconds kGoneGrace{20};
+// As `webrtc-upload send` waits.
+constexpr std::chrono::seconds kConnectTimeout{30};
 
 std::uint32_t read_u32(const std::uint8_t* bytes) {
   return bytes[0] | bytes[1] << 8 | bytes[2] << 16 | static_cast<std::uint32_t>(bytes[3]) << 24;
@@ -95,8 +97,12 @@ void UploadClient::start() {
   };
   results_channel_->set_events(std::move(results));
   DataChannel::Events uploads;
-  uploads.open = [this] { upload(); };
+  uploads.open = [this] {
+    timer_->cancel();
+    upload();
+  };
   upload_channel_->set_events(std::move(uploads));
+  timer_->start(kConnectTimeout, [this] { fail("no connection came about in time"); });
   peer_->offer([this](std::variant<std::string, PeerError> result) {
     if (const auto* error = std::get_if<PeerError>(&result)) return fail(error->message);
     post_offer(std::get<std::string>(result));

@@ -15,7 +15,7 @@
 #include <vector>
 
 #include "downstream/upload_origin.h"
-#include "glib/elements_made_by.h"
+#include "glib/elements_in.h"
 #include "support/gst_test.h"
 #include "support/webm_film.h"
 

@@ -18,7 +18,7 @@
 #include <string>
 #include <vector>
 
-#include "glib/elements_made_by.h"
+#include "glib/elements_in.h"
 #include "webrtc/receiving_pipeline.h"
 #include "webrtc/upload_witness.h"
 

@@ -21,7 +21,7 @@
 #include <string_view>
 #include <variant>
 
-#include "glib/elements_made_by.h"
+#include "glib/elements_in.h"
 #include "glib/glib_ptr.h"
 #include "glib/main_context.h"
 #include "support/wait.h"

@@ -5,7 +5,7 @@
 #include <algorithm>
 #include <utility>
 
-#include "glib/elements_made_by.h"
+#include "glib/elements_in.h"
 
 namespace webrtcupload::test {
 namespace {

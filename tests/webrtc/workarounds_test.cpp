@@ -17,7 +17,7 @@
 #include <thread>
 #include <vector>
 
-#include "glib/elements_made_by.h"
+#include "glib/elements_in.h"
 #include "webrtc/association.h"
 #include "webrtc/channels.h"
 #include "webrtc/ending.h"

@@ -5,12 +5,12 @@
 #include <algorithm>
 #include <cstdlib>
 #include <filesystem>
-#include <functional>
 #include <link.h>
 #include <set>
 #include <string>
 #include <string_view>
 
+#include "glib/elements_in.h"
 #include "glib/glib_ptr.h"
 
 namespace webrtcupload {
@@ -141,18 +141,6 @@ void add_fonts(SandboxPaths& paths) {
   }
 }
 
-void for_each_element(GstElement* pipeline, const std::function<void(GstElement*)>& visit) {
-  GstIterator* elements = gst_bin_iterate_recurse(GST_BIN(pipeline));
-  gst_iterator_foreach(
-      elements,
-      [](const GValue* item, gpointer data) {
-        (*static_cast<const std::function<void(GstElement*)>*>(data))(
-            GST_ELEMENT(g_value_get_object(item)));
-      },
-      const_cast<std::function<void(GstElement*)>*>(&visit));
-  gst_iterator_free(elements);
-}
-
 bool is_kind(GstElement* element, const char* kind) {
   GstElementFactory* factory = gst_element_get_factory(element);
   const char* klass =
@@ -249,15 +237,14 @@ SandboxPaths paths_of_hardware() {
 
 SandboxPaths paths_named_in(GstElement* pipeline) {
   SandboxPaths paths;
-  for_each_element(pipeline, [&paths](GstElement* element) { add_named_by(element, paths); });
+  for (const auto& element : elements_in(GST_BIN(pipeline))) add_named_by(element.get(), paths);
   return paths;
 }
 
 bool uses_hardware(GstElement* pipeline) {
-  bool found = false;
-  for_each_element(
-      pipeline, [&found](GstElement* element) { found = found || is_kind(element, "Hardware"); });
-  return found;
+  return std::ranges::any_of(elements_in(GST_BIN(pipeline)), [](const auto& element) {
+    return is_kind(element.get(), "Hardware");
+  });
 }
 
 }  // namespace webrtcupload

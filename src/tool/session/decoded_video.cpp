@@ -5,6 +5,7 @@
 #include <string_view>
 #include <utility>
 
+#include "glib/elements_in.h"
 #include "glib/glib_ptr.h"
 
 namespace webrtcupload {
@@ -100,20 +101,13 @@ bool is_decodebin(GstElement* element) {
 }  // namespace
 
 void prepare_decoded_video(GstElement* pipeline, PacerPtr pacer) {
-  GstIterator* iterator = gst_bin_iterate_recurse(GST_BIN(pipeline));
-  gst_iterator_foreach(
-      iterator,
-      [](const GValue* item, gpointer owned) {
-        auto* element = GST_ELEMENT(g_value_get_object(item));
-        if (!is_decodebin(element)) return;
-        g_signal_connect_data(
-            element, "pad-added", G_CALLBACK(on_pad_added),
-            new PacerPtr(*static_cast<PacerPtr*>(owned)),
-            [](gpointer context, GClosure*) { delete static_cast<PacerPtr*>(context); },
-            GConnectFlags(0));
-      },
-      &pacer);
-  gst_iterator_free(iterator);
+  for (const auto& element : elements_in(GST_BIN(pipeline))) {
+    if (!is_decodebin(element.get())) continue;
+    g_signal_connect_data(
+        element.get(), "pad-added", G_CALLBACK(on_pad_added), new PacerPtr(pacer),
+        [](gpointer context, GClosure*) { delete static_cast<PacerPtr*>(context); },
+        GConnectFlags(0));
+  }
 }
 
 }  // namespace webrtcupload

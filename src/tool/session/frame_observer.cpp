@@ -7,6 +7,7 @@
 #include <utility>
 #include <vector>
 
+#include "glib/elements_in.h"
 #include "glib/glib_ptr.h"
 #include "results/result_document.h"
 
@@ -82,17 +83,10 @@ GstPtr<GstPad> last_raw_pad(GstElement* sink) {
 }  // namespace
 
 void FrameObserver::attach(GstElement* pipeline) {
-  GstIterator* iterator = gst_bin_iterate_sinks(GST_BIN(pipeline));
-  gst_iterator_foreach(
-      iterator,
-      [](const GValue* item, gpointer self) {
-        auto* observer = static_cast<FrameObserver*>(self);
-        auto* sink = GST_ELEMENT(g_value_get_object(item));
-        observer->count(sink);
-        if (const auto pad = last_raw_pad(sink)) observer->watch(pad.get());
-      },
-      this);
-  gst_iterator_free(iterator);
+  for (const auto& sink : sinks_in(GST_BIN(pipeline))) {
+    count(sink.get());
+    if (const auto pad = last_raw_pad(sink.get())) watch(pad.get());
+  }
 }
 
 void FrameObserver::count(GstElement* sink) {

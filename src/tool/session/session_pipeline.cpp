@@ -10,7 +10,7 @@
 
 #include "downstream/element_kinds.h"
 #include "downstream/error_for_client.h"
-#include "glib/elements_made_by.h"
+#include "glib/elements_in.h"
 #include "glib/enum_nick.h"
 #include "glib/main_context.h"
 #include "tool/common/options.h"
@@ -47,14 +47,7 @@ void never_choose(const std::set<std::string, std::less<>>& names) {
   }
 }
 
-bool has_sink(GstElement* pipeline) {
-  GstIterator* sinks = gst_bin_iterate_sinks(GST_BIN(pipeline));
-  GValue item = G_VALUE_INIT;
-  const bool found = gst_iterator_next(sinks, &item) == GST_ITERATOR_OK;
-  if (found) g_value_unset(&item);
-  gst_iterator_free(sinks);
-  return found;
-}
+bool has_sink(GstElement* pipeline) { return !sinks_in(GST_BIN(pipeline)).empty(); }
 
 GstPtr<GstElement> find_result_sink(GstElement* pipeline) {
   return element_made_by(GST_BIN(pipeline), "webrtcresultsink");

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: LGPL-2.1-or-later
 //
-// Finding elements in a bin that may change meanwhile, as webrtcbin does on its own threads. A bare
-// gst_iterator_next() then says RESYNC, which is easily taken for the end.
+// The elements of a bin, each with a reference, so that no lock is held while they are used. When
+// some come or go meanwhile, the bin is looked through anew.
 
 #pragma once
 
@@ -14,11 +14,9 @@
 
 namespace webrtcupload {
 
-// All elements in `bin`, at any depth, that the factory with this name has made.
-[[nodiscard]] inline std::vector<GstPtr<GstElement>> elements_made_by(GstBin* bin,
-                                                                      const char* factory) {
+// All that `iterator` gives, which is freed.
+[[nodiscard]] inline std::vector<GstPtr<GstElement>> elements_of(GstIterator* iterator) {
   std::vector<GstPtr<GstElement>> elements;
-  GstIterator* iterator = gst_bin_iterate_all_by_element_factory_name(bin, factory);
   GValue item = G_VALUE_INIT;
   for (GstIteratorResult result = GST_ITERATOR_OK;
        result == GST_ITERATOR_OK || result == GST_ITERATOR_RESYNC;) {
@@ -33,6 +31,21 @@ namespace webrtcupload {
   }
   gst_iterator_free(iterator);
   return elements;
+}
+
+// At any depth, with the bins that are in it.
+[[nodiscard]] inline std::vector<GstPtr<GstElement>> elements_in(GstBin* bin) {
+  return elements_of(gst_bin_iterate_recurse(bin));
+}
+
+[[nodiscard]] inline std::vector<GstPtr<GstElement>> sinks_in(GstBin* bin) {
+  return elements_of(gst_bin_iterate_sinks(bin));
+}
+
+// At any depth.
+[[nodiscard]] inline std::vector<GstPtr<GstElement>> elements_made_by(GstBin* bin,
+                                                                      const char* factory) {
+  return elements_of(gst_bin_iterate_all_by_element_factory_name(bin, factory));
 }
 
 // The first of them, or null.

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: LGPL-2.1-or-later
 
-#include "glib/elements_made_by.h"
+#include "glib/elements_in.h"
 
 #include <gtest/gtest.h>
 
