@@ -146,6 +146,7 @@ UploadServer::Events events_of(GstWebrtcUploadServer* self) {
                      (nullptr));
   };
   events.upload_begun = [upload] { return upload->state() != UploadState::kIdle; };
+  events.has_a_chunk = [upload] { return upload->has_a_chunk(); };
   events.max_size = [upload] {
     return upload->with_settings(
         [](const auto& settings) { return webrtcupload::reachable_size(settings.limits); });

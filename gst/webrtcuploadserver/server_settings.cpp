@@ -161,8 +161,9 @@ void add_server_settings(SettingsProperties<ServerProperties>& properties) {
       [](auto& s) -> auto& { return s.allowed_origins; });
   properties.add(
       g_param_spec_uint64("connect-timeout", "Connect timeout",
-                          "Nanoseconds that a peer has to connect and to begin its upload, before "
-                          "its place is given to another",
+                          "Nanoseconds that a peer has to connect and to send its first chunk, "
+                          "before its place is given to "
+                          "another. What a handler of authorize takes is not counted",
                           GST_MSECOND, 24 * 3600 * GST_SECOND, defaults.connect_timeout,
                           kReadyFlags),
       [](auto& s) -> auto& { return s.connect_timeout; });

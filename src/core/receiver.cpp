@@ -55,8 +55,10 @@ void Receiver::resume(const Limits& limits, TimePoint now) {
 }
 
 void Receiver::kept_waiting(Duration duration) {
-  if (duration <= Duration::zero() || minute_begins_ > TimePoint::max() - duration) return;
+  const TimePoint latest = std::max(minute_begins_, progressed_at_);
+  if (duration <= Duration::zero() || latest > TimePoint::max() - duration) return;
   minute_begins_ += duration;
+  progressed_at_ += duration;
 }
 
 Action Receiver::receive(const Message& message, TimePoint now) {

@@ -103,7 +103,8 @@ class Receiver {
   // of the whole upload.
   void resume(const Limits& limits, TimePoint now);
   // The peer's messages were kept waiting for so long, by the storage or the application: the
-  // minute that its rate is measured over becomes longer by that.
+  // minute that its rate is measured over becomes longer by that, and so does its time without a
+  // new chunk, which may be among them.
   void kept_waiting(Duration duration);
 
   [[nodiscard]] Action receive(const Message& message, TimePoint now);

@@ -205,11 +205,7 @@ class UploadServer::Worker : public OfferTaker, public std::enable_shared_from_t
       return leave();
     }
     // Being stopped, it has another use for the timer.
-    if (!leaving_ && !stopping_) {
-      timer_.start(settings_.connect_timeout, [this] {
-        if (!events_.upload_begun()) give_up();
-      });
-    }
+    if (!leaving_ && !stopping_) limit_time_to_begin();
     reply.answer(std::get<std::string>(result));
   }
 
@@ -283,6 +279,15 @@ class UploadServer::Worker : public OfferTaker, public std::enable_shared_from_t
     if (stopping_ && !timer_.armed()) {
       timer_.start(kGoodbyeTimeout, [this] { g_main_loop_quit(loop_); });
     }
+  }
+
+  void limit_time_to_begin() {
+    timer_.start(settings_.connect_timeout, [this] {
+      if (events_.upload_begun()) return;
+      if (!events_.has_a_chunk()) return give_up();
+      // The peer has done its part. Should nothing come of it, it has no place for ever.
+      limit_time_to_begin();
+    });
   }
 
   // The peer's time has passed.

@@ -39,7 +39,7 @@ class UploadServer {
     ApiKeys keys;
     // Which web pages may use it.
     AllowedOrigins origins;
-    // For a peer to connect and begin; then its place is free again.
+    // For a peer to connect and send its first chunk; then its place is free again.
     std::chrono::milliseconds connect_timeout{30000};
     // Brings the offers, in place of HTTP: port, keys and origins are of no use then.
     GObjectPtr<GstWebrtcUploadSignaller> signaller;
@@ -77,6 +77,9 @@ class UploadServer {
     std::function<std::string()> upload_label;
     // Whether the upload of the peer has begun; no other is taken then until stop().
     std::function<bool()> upload_begun;
+    // Whether the peer's first chunk is here. The upload begins with it, once the application has
+    // said that it may.
+    std::function<bool()> has_a_chunk;
     // The largest upload, in bytes.
     std::function<std::uint64_t()> max_size;
     // How the upload ended, for a peer to whom nobody else says it.

@@ -7,6 +7,7 @@
 #include <tuple>
 #include <utility>
 
+#include "core/wire_v1.h"
 #include "glib/debug.h"
 #include "webrtc/channel_claim.h"
 #include "webrtc/channel_getters.h"
@@ -26,6 +27,12 @@ constexpr guint64 kMaxEchoBacklog = 1024;
 struct Target {
   std::shared_ptr<Inbox> inbox;
   Inbox::Serial channel;
+  std::shared_ptr<std::atomic<bool>> has_chunk;
+
+  void put(Message::Kind kind, GBytesPtr bytes) const {
+    if (bytes && g_bytes_get_size(bytes.get()) > kV1MaxKeepaliveSize) *has_chunk = true;
+    inbox->push(Inbox::Received{channel, kind, std::move(bytes)});
+  }
 };
 
 Inbox::Serial next_serial() {
@@ -39,14 +46,12 @@ void on_open(GstWebRTCDataChannel*, const Target* target) {
 }
 
 void on_message_data(GstWebRTCDataChannel*, GBytes* bytes, const Target* target) {
-  target->inbox->push(Inbox::Received{target->channel, Message::Kind::kBinary,
-                                      GBytesPtr(bytes ? g_bytes_ref(bytes) : nullptr)});
+  target->put(Message::Kind::kBinary, GBytesPtr(bytes ? g_bytes_ref(bytes) : nullptr));
 }
 
 void on_message_string(GstWebRTCDataChannel*, const char* text, const Target* target) {
-  target->inbox->push(
-      Inbox::Received{target->channel, Message::Kind::kText,
-                      GBytesPtr(text ? g_bytes_new(text, std::strlen(text)) : nullptr)});
+  target->put(Message::Kind::kText,
+              GBytesPtr(text ? g_bytes_new(text, std::strlen(text)) : nullptr));
 }
 
 }  // namespace
@@ -55,7 +60,7 @@ std::unique_ptr<UploadChannel> UploadChannel::take(GstWebRTCDataChannel* channel
                                                    std::shared_ptr<Inbox> inbox) {
   std::unique_ptr<UploadChannel> taken(new UploadChannel(channel, std::move(inbox)));
   if (!claim_channel(channel, taken.get())) return nullptr;
-  const Target target{taken->inbox_, taken->serial_};
+  const Target target{taken->inbox_, taken->serial_, taken->has_chunk_};
   taken->on_data_ =
       SignalConnection(channel, "on-message-data", G_CALLBACK(on_message_data), target);
   taken->on_string_ =

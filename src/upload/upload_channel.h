@@ -6,6 +6,7 @@
 
 #include <gst/webrtc/webrtc.h>
 
+#include <atomic>
 #include <memory>
 #include <string>
 
@@ -47,6 +48,9 @@ class UploadChannel {
   // use its webrtcbin, which is to close it or to send.
   [[nodiscard]] GstPtr<GstElement> webrtcbin() const;
 
+  // Whether something has come that is no keepalive, be it still in the inbox.
+  [[nodiscard]] bool has_brought_a_chunk() const { return *has_chunk_; }
+
   // Another one for each UploadChannel of a process.
   [[nodiscard]] Inbox::Serial serial() const { return serial_; }
   [[nodiscard]] bool is(const void* channel) const { return channel_.get() == channel; }
@@ -59,6 +63,7 @@ class UploadChannel {
   const Inbox::Serial serial_;
   const GObjectPtr<GstWebRTCDataChannel> channel_;
   const std::shared_ptr<Inbox> inbox_;
+  const std::shared_ptr<std::atomic<bool>> has_chunk_ = std::make_shared<std::atomic<bool>>(false);
   mutable GWeakRef given_webrtcbin_{};
   std::string label_;
   std::string protocol_;

@@ -122,6 +122,11 @@ bool UploadSession::has_channel(const void* wanted) const {
   return taken && taken->is(wanted);
 }
 
+bool UploadSession::has_a_chunk() const {
+  const auto taken = connection_.channel();
+  return taken && taken->has_brought_a_chunk();
+}
+
 void UploadSession::cancel() {
   shared_.request_failure({ErrorCode::kCancelled, "the application cancelled the upload"});
 }

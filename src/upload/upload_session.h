@@ -111,6 +111,8 @@ class UploadSession : public std::enable_shared_from_this<UploadSession> {
   [[nodiscard]] ProgressSequence progress() const;
   // Which channel it has; never to be dereferenced.
   [[nodiscard]] bool has_channel(const void* wanted) const;
+  // Whether the peer that is there has sent a chunk, whatever has come of it.
+  [[nodiscard]] bool has_a_chunk() const;
 
   // See UploadConnection.
   void offer(GstWebRTCDataChannel* channel) { connection_.offer(channel); }

@@ -471,6 +471,11 @@ void UploadSource::guard_decoding() {
   }));
 }
 
+bool UploadSource::has_a_chunk() const {
+  const auto running = session();
+  return state() != UploadState::kIdle || (running && running->has_a_chunk());
+}
+
 UploadState UploadSource::state() const {
   if (const auto running = session()) return running->state();
   const std::lock_guard lock(session_mutex_);

@@ -113,6 +113,8 @@ class UploadSource final : public UploadObserver {
   // The file is no video. On the thread that has found out.
   void refuse(const std::string& why);
   [[nodiscard]] UploadState state() const;
+  // Whether a first chunk is here: stored, or kept until the application has said that it may be.
+  [[nodiscard]] bool has_a_chunk() const;
   [[nodiscard]] GstStructurePtr stats() const;
 
   // UploadObserver.

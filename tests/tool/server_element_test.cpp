@@ -356,6 +356,37 @@ TEST_F(ServerElement, WhatAnApplicationAllowsAPeerIsNotForTheNextOne) {
   }
 }
 
+// Its time ends with its first chunk, however long the application takes to allow that.
+TEST_F(ServerElement, APeerThatWaitsForTheApplicationKeepsItsPlace) {
+  constexpr GstClockTime kTime = 3 * GST_SECOND;
+  Bytes bytes;
+  const std::string path = write_file(1'000'000, bytes);
+  make("connect-timeout=" + std::to_string(kTime), "filesink location=" + out());
+  const GstPtr<GstElement> upload(gst_bin_get_by_name(GST_BIN(server_.get()), "upload"));
+  std::promise<void> removed;
+  g_signal_connect(server_.get(), "peer-removed",
+                   G_CALLBACK(+[](GstElement*, GstElement*, std::promise<void>* promise) {
+                     promise->set_value();
+                   }),
+                   &removed);
+  g_signal_connect(
+      upload.get(), "authorize",
+      G_CALLBACK(+[](GstElement*, GstStructure*, std::promise<void>* promise) -> gboolean {
+        // Longer than the peer may take; no longer if it is sent away.
+        promise->get_future().wait_for(std::chrono::nanoseconds(kTime + GST_SECOND));
+        return TRUE;
+      }),
+      &removed);
+  play();
+  WorkerClient client;
+  ASSERT_EQ(client.connect(port(), batch()), 200);
+  client.upload(path);
+  ASSERT_TRUE(bus_->wait(GST_MESSAGE_EOS));
+  EXPECT_EQ(written(), bytes);
+  EXPECT_EQ(bus_->count(GST_MESSAGE_INFO), 0U);
+  gst_element_set_state(pipeline_.get(), GST_STATE_NULL);
+}
+
 // No time runs for a peer that only keeps its connection alive, nor for the next one.
 TEST_F(ServerElement, AKeepaliveStartsNoTime) {
   Bytes bytes;

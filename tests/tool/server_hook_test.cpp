@@ -7,6 +7,7 @@
 
 #include <algorithm>
 #include <atomic>
+#include <chrono>
 #include <csignal>
 #include <memory>
 #include <poll.h>
@@ -224,6 +225,21 @@ TEST_P(ServerHook, ASessionThatEndsAsksNoMore) {
   sender->signal(SIGINT);
   EXPECT_EQ(server.wait_for_end(1).status, "failed");
   EXPECT_TRUE(eventually([&] { return hook.given_up() == 1; }));
+}
+
+// A client's time to begin ends with its first chunk, however long the hook takes to allow that.
+TEST_P(ServerHook, AClientThatWaitsForTheHookKeepsItsPlace) {
+  HookServer hook([](const HookQuestion& question) {
+    const bool is_slow = question.body.find(R"("point":"upload")") != std::string::npos;
+    if (is_slow) std::this_thread::sleep_for(std::chrono::seconds(4));
+    return HookReply{};
+  });
+  Server server(
+      with({"--auth-hook", hook.url(), "--auth-hook-timeout", "60", "--connect-timeout", "3"}),
+      kSwallow);
+  const auto sender = start_send(server);
+  const Event end = server.wait_for_end(1);
+  EXPECT_EQ(end.status, "done") << end.code << ": " << end.message;
 }
 
 // The pipeline takes its time, two seconds for each 16 KiB.

@@ -59,6 +59,17 @@ TEST(ReceiverTime, LateTickFindsTheTimeoutToo) {
   EXPECT_TRUE(driver.tick(kStart + 299s).failed_with(ErrorCode::kIdleTimeout));
 }
 
+// Its next chunk may be behind a keepalive.
+TEST(ReceiverTime, TimeThatThePeerIsKeptWaitingIsNotItsOwn) {
+  ReceiverDriver driver(limits(30s, 0s));
+  driver.chunk(0, 2, pattern(1), kStart);
+  driver.receiver().kept_waiting(40s);
+  driver.deliver(binary({}), kStart + 40s);
+  EXPECT_EQ(driver.receiver().deadline(), kStart + 70s);
+  EXPECT_TRUE(driver.tick(kStart + 70s - 1ns).nothing());
+  EXPECT_TRUE(driver.tick(kStart + 70s).failed_with(ErrorCode::kIdleTimeout));
+}
+
 TEST(ReceiverTime, OpenedCountsOnce) {
   ReceiverDriver driver(limits(30s, 300s));
   driver.receiver().opened(kStart);

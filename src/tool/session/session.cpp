@@ -164,6 +164,9 @@ std::string Session::make_pipeline() {
   events.failed = [weak](std::string code, std::string message) {
     if (const auto self = weak.lock()) self->fail(std::move(code), std::move(message));
   };
+  events.asks = [weak] {
+    if (const auto self = weak.lock()) self->on_asked();
+  };
   events.state_changed = [weak] {
     if (const auto self = weak.lock()) self->on_state_changed();
   };
@@ -255,9 +258,18 @@ void Session::on_control(const std::string& json) {
   }
 }
 
+// The client has done its part, whatever time the answer takes.
+void Session::on_asked() {
+  const bool waits = phase_ == Phase::kConnecting || phase_ == Phase::kWaitingForUpload;
+  if (!waits || peer_gone_) return;
+  has_asked_ = true;
+  timer_.cancel();
+}
+
 void Session::on_connected() {
   if (phase_ != Phase::kConnecting) return;
   phase_ = Phase::kWaitingForUpload;
+  if (has_asked_) return on_state_changed();
   timer_.start(config_.connect_timeout, [this] {
     fail("connect-timeout",
          "the client did not begin to upload in time: " + peer_->why_no_upload(kUploadLabel));

@@ -56,6 +56,7 @@ class Session : public std::enable_shared_from_this<Session> {
   // The results have reached the client, or never will.
   void on_delivered();
   void on_peer_gone(const std::string& why);
+  void on_asked();
   void on_state_changed();
   void fail(std::string code, std::string message);
   // The one way to the end; `end_` says how.
@@ -99,6 +100,7 @@ class Session : public std::enable_shared_from_this<Session> {
   std::uint64_t sent_ = 0;
   std::optional<Moment> unanswered_since_;
   bool peer_gone_ = false;
+  bool has_asked_ = false;
   bool awaits_delivery_ = false;
   bool delivered_ = false;
   bool cut_short_ = false;

@@ -208,16 +208,19 @@ void SessionPipeline::ask_before_storing() {
   gate_ = std::make_shared<PolicyGate>(events_.ask);
   struct Asker {
     std::shared_ptr<PolicyGate> gate;
+    std::function<void()> asks;
     // The element asks for the quota right after the authorization as well: one answer is enough.
     std::shared_ptr<std::atomic<bool>> just_asked;
   };
-  const Asker asker{gate_, std::make_shared<std::atomic<bool>>(false)};
+  const Asker asker{gate_, [context = context_, asks = events_.asks] { post_to(context, asks); },
+                    std::make_shared<std::atomic<bool>>(false)};
   authorize_connection_ = SignalConnection(
       upload_.get(), "authorize",
       G_CALLBACK(+[](GstElement*, GstStructure* request, Asker* asking) -> gboolean {
         guint64 announced = 0;
         gst_structure_get_uint64(request, "estimated-size", &announced);
         *asking->just_asked = true;
+        asking->asks();
         return asking->gate->allows(
             {.point = PolicyQuestion::Point::kUpload, .bytes_announced = announced});
       }),

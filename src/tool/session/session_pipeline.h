@@ -28,6 +28,8 @@ class SessionPipeline {
     std::function<void(std::string code, std::string message)> failed;
     // On the context, some time after the upload's state changed.
     std::function<void()> state_changed;
+    // On the context: the first chunk is here, and somebody is asked whether it may be stored.
+    std::function<void()> asks;
     // On a streaming thread; may block.
     FrameObserver::OnFrame frame;
     // See SessionObserver::ask.
