@@ -51,6 +51,7 @@
 #include "glib/debug.h"
 #include "glib/glib_ptr.h"
 #include "gst/webrtcupload/channel_properties.h"
+#include "gst/webrtcupload/prepare_stop_action.h"
 #include "gst/webrtcupload/result_settings.h"
 #include "results/result_session.h"
 #include "webrtc/channel_owner.h"
@@ -356,6 +357,7 @@ static void gst_webrtc_result_sink_init(GstWebrtcResultSink* self) {
 
 static void install_properties(GObjectClass* object_class) {
   const ResultSettings defaults;
+  webrtcupload::install_prepare_stop(object_class);
   webrtcupload::install_channel_properties(object_class, webrtcupload::kResultsLabel,
                                            GST_PARAM_MUTABLE_PLAYING);
   settings_properties = new SettingsProperties(object_class, PROP_FIRST_SETTING);

@@ -43,6 +43,7 @@
 #include "core/channel_labels.h"
 #include "glib/debug.h"
 #include "gst/webrtcupload/channel_properties.h"
+#include "gst/webrtcupload/prepare_stop_action.h"
 #include "gst/webrtcupload/upload_settings.h"
 #include "upload/upload_source.h"
 #include "webrtc/workarounds.h"
@@ -210,6 +211,7 @@ gboolean accumulate_agreement(GSignalInvocationHint*, GValue* result, const GVal
 }
 
 void install_properties(GObjectClass* object_class) {
+  webrtcupload::install_prepare_stop(object_class);
   webrtcupload::install_channel_properties(object_class, webrtcupload::kUploadLabel,
                                            GST_PARAM_MUTABLE_READY);
   settings_properties = new SettingsProperties(object_class, PROP_FIRST_SETTING);

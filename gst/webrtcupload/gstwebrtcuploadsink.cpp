@@ -56,6 +56,7 @@
 #include "glib/glib_ptr.h"
 #include "glib/settings_properties.h"
 #include "gst/webrtcupload/channel_properties.h"
+#include "gst/webrtcupload/prepare_stop_action.h"
 #include "sending/sender_channel.h"
 #include "sending/sender_session.h"
 #include "webrtc/channel_owner.h"
@@ -279,6 +280,7 @@ static void gst_webrtc_upload_sink_init(GstWebrtcUploadSink* self) {
 }
 
 static void install_properties(GObjectClass* object_class) {
+  webrtcupload::install_prepare_stop(object_class);
   webrtcupload::install_channel_properties(object_class, webrtcupload::kUploadLabel,
                                            GST_PARAM_MUTABLE_READY);
   settings_properties = new SettingsProperties(object_class, PROP_FIRST_SETTING);

@@ -217,6 +217,12 @@ int main(int argc, char** argv) {
   const bool fine = run(analysis);
   if (fine) say("decoded " + std::to_string(frames) + " frames");
 
+  // A webrtcbin whose peer may still be there is not just stopped.
+  for (GstElement* peer : {sending_peer, receiving_peer}) {
+    gboolean prepared = FALSE;
+    g_signal_emit_by_name(sink, "prepare-stop", webrtcbin_of(peer), &prepared);
+    if (!prepared) give_up("a webrtcbin that is none");
+  }
   for (GstElement* pipeline : {upload, sending_peer, analysis, receiving_peer}) {
     gst_element_set_state(pipeline, GST_STATE_NULL);
     gst_object_unref(pipeline);

@@ -199,7 +199,11 @@ def transfer(path, max_bytes):
     upload.set_state(Gst.State.PLAYING)
     negotiate(sender, receiver)
     analysis.run()
-    for pipeline in (upload, sending, receiving):
+    upload.set_state(Gst.State.NULL)
+    # A webrtcbin whose peer may still be there is not just stopped.
+    for pipeline, webrtcbin in ((sending, sender), (receiving, receiver)):
+        if not analysis.upload.emit('prepare-stop', webrtcbin):
+            sys.exit('embedding: a webrtcbin that is none')
         pipeline.set_state(Gst.State.NULL)
     return analysis
 

@@ -122,7 +122,10 @@ def main():
         wait_end(upload, 'sending')
         expect('the file', copy.read_bytes() == film.read_bytes(), True)
 
-        for pipeline in (server, upload, sending):
+        server.set_state(Gst.State.NULL)
+        # The sender's webrtcbin is this program's own, and in use until it is stopped.
+        upload.get_by_name('sink').emit('prepare-stop', sender)
+        for pipeline in (upload, sending):
             pipeline.set_state(Gst.State.NULL)
         expect('the end', signaller.ended.is_set(), True)
         expect('what the signaller was told', signaller.calls,
