@@ -5,6 +5,7 @@
 #include <string_view>
 #include <utility>
 
+#include "core/mutex.h"
 #include "downstream/upload_origin.h"
 #include "glib/debug.h"
 #include "glib/elements_in.h"
@@ -109,7 +110,7 @@ class DecodingGuard::Watch : public std::enable_shared_from_this<Watch> {
     if (!upload) return;
     const GstPtr<GstObject> top = outermost_parent(upload.get());
     {
-      const std::lock_guard lock(mutex_);
+      const MutexLock lock(mutex_);
       policy_ = std::make_shared<const ElementPolicy>(std::move(policy));
       // Those of a bin that it is no longer in.
       old = std::exchange(connections_, {});
@@ -129,7 +130,7 @@ class DecodingGuard::Watch : public std::enable_shared_from_this<Watch> {
   void stop() {
     unhook_types();
     std::vector<SignalConnection> connections;
-    const std::lock_guard lock(mutex_);
+    const MutexLock lock(mutex_);
     policy_.reset();
     connections.swap(connections_);
   }
@@ -148,12 +149,12 @@ class DecodingGuard::Watch : public std::enable_shared_from_this<Watch> {
 
   // Null when it has been stopped.
   [[nodiscard]] Policy policy() const {
-    const std::lock_guard lock(mutex_);
+    const MutexLock lock(mutex_);
     return policy_;
   }
 
   void connect(SignalConnection connection) {
-    const std::lock_guard lock(mutex_);
+    const MutexLock lock(mutex_);
     connections_.push_back(std::move(connection));
   }
 
@@ -302,9 +303,9 @@ class DecodingGuard::Watch : public std::enable_shared_from_this<Watch> {
 
   mutable GWeakRef upload_;
   const OnRefused on_refused_;
-  mutable std::mutex mutex_;
-  Policy policy_;
-  std::vector<SignalConnection> connections_;
+  mutable Mutex mutex_;
+  Policy policy_ GUARDED_BY(mutex_);
+  std::vector<SignalConnection> connections_ GUARDED_BY(mutex_);
   // Of the thread that changes the upload's state.
   guint have_type_signal_ = 0;
   gulong have_type_hook_ = 0;

@@ -3,12 +3,12 @@
 #include "downstream/film_watch.h"
 
 #include <atomic>
-#include <mutex>
 #include <string>
 #include <string_view>
 #include <utility>
 #include <vector>
 
+#include "core/mutex.h"
 #include "core/picture_size.h"
 #include "glib/elements_in.h"
 #include "glib/glib_ptr.h"
@@ -111,10 +111,10 @@ struct FilmWatch::State {
   std::atomic<bool> retired = false;
 
   // Protects what follows. Nothing is called under it that takes other locks than an object's.
-  std::mutex mutex;
-  std::vector<std::unique_ptr<Probe>> probes;
-  std::vector<SignalConnection> pad_added;
-  std::vector<std::unique_ptr<WeakObject>> demuxers;
+  Mutex mutex;
+  std::vector<std::unique_ptr<Probe>> probes GUARDED_BY(mutex);
+  std::vector<SignalConnection> pad_added GUARDED_BY(mutex);
+  std::vector<std::unique_ptr<WeakObject>> demuxers GUARDED_BY(mutex);
 
   // Whether `element` has what comes from the source.
   [[nodiscard]] bool is_fed(GstElement* element) const {
@@ -134,7 +134,7 @@ struct FilmWatch::State {
   [[nodiscard]] std::uint64_t streams() {
     std::vector<GObjectPtr<GObject>> there;
     {
-      const std::lock_guard lock(mutex);
+      const MutexLock lock(mutex);
       for (const auto& weak : demuxers) {
         if (auto demuxer = weak->get()) there.push_back(std::move(demuxer));
       }
@@ -291,7 +291,7 @@ void watch_pad(const std::shared_ptr<State>& state, Kind kind, GstPad* pad) {
                                    GST_PAD_PROBE_TYPE_BUFFER_LIST);
   const gulong id = gst_pad_add_probe(pad, kData, Watch::on_data, new Watch{state, kind, is_sink},
                                       [](gpointer watch) { delete static_cast<Watch*>(watch); });
-  const std::lock_guard lock(state->mutex);
+  const MutexLock lock(state->mutex);
   state->probes.push_back(std::make_unique<typename State::Probe>(pad, id));
 }
 
@@ -317,7 +317,7 @@ void watch_element(const std::shared_ptr<State>& state, GstElement* element) {
   SignalConnection connection(element, "pad-added", G_CALLBACK(on_pad_added<State>),
                               std::shared_ptr<State>(state));
   {
-    const std::lock_guard lock(state->mutex);
+    const MutexLock lock(state->mutex);
     state->pad_added.push_back(std::move(connection));
     if (kind == Kind::kDemuxer) state->demuxers.push_back(std::make_unique<WeakObject>(element));
   }
@@ -346,7 +346,7 @@ FilmWatch::~FilmWatch() {
   std::vector<std::unique_ptr<State::Probe>> probes;
   std::vector<SignalConnection> connections;
   {
-    const std::lock_guard lock(state_->mutex);
+    const MutexLock lock(state_->mutex);
     probes.swap(state_->probes);
     connections.swap(state_->pad_added);
   }

@@ -21,16 +21,16 @@ std::shared_ptr<Announcer> Announcer::start() {
 
 void Announcer::tell(std::function<void()> what) {
   {
-    const std::lock_guard lock(mutex_);
+    const MutexLock lock(mutex_);
     queue_.push_back(std::move(what));
   }
   changed_.notify_all();
 }
 
 void Announcer::run() {
-  std::unique_lock lock(mutex_);
+  MutexLock lock(mutex_);
   while (true) {
-    changed_.wait(lock, [this] { return !queue_.empty() || finishing_; });
+    changed_.wait(mutex_, [this]() REQUIRES(mutex_) { return !queue_.empty() || finishing_; });
     if (queue_.empty()) break;
     std::function<void()> what = std::move(queue_.front());
     queue_.pop_front();
@@ -50,18 +50,18 @@ void Announcer::run() {
 
 void Announcer::finish() {
   {
-    const std::lock_guard lock(mutex_);
+    const MutexLock lock(mutex_);
     finishing_ = true;
   }
   changed_.notify_all();
   bool ended = false;
   if (thread_.get_id() != std::this_thread::get_id()) {
-    std::unique_lock lock(mutex_);
+    MutexLock lock(mutex_);
     while (!ended_) {
       const unsigned begun = begun_;
       const bool telling = telling_;
-      const bool went_on =
-          changed_.wait_for(lock, kHandlerGrace, [&] { return ended_ || begun_ != begun; });
+      const bool went_on = changed_.wait_for(
+          mutex_, kHandlerGrace, [&]() REQUIRES(mutex_) { return ended_ || begun_ != begun; });
       // Otherwise it is the processor that the thread waits for, or it has just been told to end.
       if (!went_on && telling && telling_) break;
     }

@@ -6,12 +6,12 @@
 
 #pragma once
 
-#include <condition_variable>
 #include <deque>
 #include <functional>
 #include <memory>
-#include <mutex>
 #include <thread>
+
+#include "core/mutex.h"
 
 namespace webrtcupload {
 
@@ -24,27 +24,27 @@ class Announcer {
 
   // `what` runs soon, after all that was told before. It has to hold a reference on the element.
   // Any thread; returns at once.
-  void tell(std::function<void()> what);
+  void tell(std::function<void()> what) EXCLUDES(mutex_);
 
   // Returns when all of it has been told, but does not wait long for a handler, which may be
   // waiting for this very thread, and not at all for one that is what calls this. The thread then
   // is left behind: when the handler returns it tells what is left, and ends.
-  void finish();
+  void finish() EXCLUDES(mutex_);
 
  private:
   Announcer() = default;
-  void run();
+  void run() EXCLUDES(mutex_);
 
   std::thread thread_;  // Of the thread that starts and finishes.
 
   // Protects what follows. A leaf, never held while something is told.
-  std::mutex mutex_;
-  std::condition_variable changed_;
-  std::deque<std::function<void()>> queue_;
-  unsigned begun_ = 0;  // How many have been taken out of the queue.
-  bool telling_ = false;
-  bool finishing_ = false;
-  bool ended_ = false;
+  Mutex mutex_;
+  ConditionVariable changed_;
+  std::deque<std::function<void()>> queue_ GUARDED_BY(mutex_);
+  unsigned begun_ GUARDED_BY(mutex_) = 0;  // How many have been taken out of the queue.
+  bool telling_ GUARDED_BY(mutex_) = false;
+  bool finishing_ GUARDED_BY(mutex_) = false;
+  bool ended_ GUARDED_BY(mutex_) = false;
 };
 
 }  // namespace webrtcupload

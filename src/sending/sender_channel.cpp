@@ -2,11 +2,10 @@
 
 #include "sending/sender_channel.h"
 
-#include <condition_variable>
-#include <mutex>
 #include <utility>
 
 #include "core/chunk_sender.h"
+#include "core/mutex.h"
 #include "core/wire_v1.h"
 #include "webrtc/channel_getters.h"
 #include "webrtc/channel_sending.h"
@@ -18,19 +17,19 @@ namespace webrtcupload {
 // Shared with the handlers, which can still run when the channel object is gone.
 struct SenderChannel::State {
   // A leaf: nothing else is locked or called under it.
-  mutable std::mutex mutex;
-  std::condition_variable changed;
+  mutable Mutex mutex;
+  ConditionVariable changed;
   // Counts what happened on the channel, so that a wait can look at the channel without holding
   // the mutex and still miss nothing.
-  std::uint64_t events = 0;
-  bool interrupted = false;
-  bool gone = false;
-  std::string why_gone;
-  bool awaits_echo = false;
-  bool echoed = false;
+  std::uint64_t events GUARDED_BY(mutex) = 0;
+  bool interrupted GUARDED_BY(mutex) = false;
+  bool gone GUARDED_BY(mutex) = false;
+  std::string why_gone GUARDED_BY(mutex);
+  bool awaits_echo GUARDED_BY(mutex) = false;
+  bool echoed GUARDED_BY(mutex) = false;
 
-  void something_happened() {
-    const std::lock_guard lock(mutex);
+  void something_happened() EXCLUDES(mutex) {
+    const MutexLock lock(mutex);
     ++events;
     changed.notify_all();
   }
@@ -41,7 +40,7 @@ SenderChannel::SenderChannel(GstPtr<GstWebRTCDataChannel> channel, GstPtr<GstEle
       webrtcbin_(std::move(webrtcbin)),
       state_(std::make_shared<State>()),
       peer_watch_([state = state_](const std::string& why) {
-        const std::lock_guard lock(state->mutex);
+        const MutexLock lock(state->mutex);
         state->gone = true;
         state->why_gone = why;
         state->changed.notify_all();
@@ -68,7 +67,7 @@ SenderChannel::SenderChannel(GstPtr<GstWebRTCDataChannel> channel, GstPtr<GstEle
   connections_.emplace_back(channel_.get(), "on-message-data",
                             G_CALLBACK(+[](GstWebRTCDataChannel*, GBytes* data, Closure* state) {
                               if (data && g_bytes_get_size(data) > kV1MaxKeepaliveSize) return;
-                              const std::lock_guard lock((*state)->mutex);
+                              const MutexLock lock((*state)->mutex);
                               (*state)->echoed = (*state)->awaits_echo;
                               (*state)->changed.notify_all();
                             }),
@@ -103,7 +102,7 @@ template <typename Condition>
 SenderChannel::Outcome SenderChannel::wait(Condition condition, bool condition_first,
                                            Deadline deadline) {
   State& state = *state_;
-  std::unique_lock lock(state.mutex);
+  MutexLock lock(state.mutex);
   for (;;) {
     if (state.interrupted) return Outcome::kInterrupted;
     if (state.gone && !condition_first) return Outcome::kGone;
@@ -115,12 +114,12 @@ SenderChannel::Outcome SenderChannel::wait(Condition condition, bool condition_f
     lock.lock();
     if (holds) return Outcome::kDone;
     if (was_gone) return Outcome::kGone;
-    const auto woken = [&] {
+    const auto woken = [&]() REQUIRES(state.mutex) {
       return state.events != seen || state.interrupted || state.gone || state.echoed;
     };
     if (!deadline) {
-      state.changed.wait(lock, woken);
-    } else if (!state.changed.wait_until(lock, *deadline, woken)) {
+      state.changed.wait(state.mutex, woken);
+    } else if (!state.changed.wait_until(state.mutex, *deadline, woken)) {
       return Outcome::kTimedOut;
     }
   }
@@ -144,12 +143,12 @@ SenderChannel::Outcome SenderChannel::wait_drained() {
 SenderChannel::Outcome SenderChannel::wait_confirmed(std::chrono::nanoseconds timeout) {
   if (!confirm_deadline_) {
     {
-      const std::lock_guard lock(state_->mutex);
+      const MutexLock lock(state_->mutex);
       state_->awaits_echo = true;
     }
     std::string problem;
     if (!send({0}, problem)) {
-      const std::lock_guard lock(state_->mutex);
+      const MutexLock lock(state_->mutex);
       if (!state_->gone) state_->why_gone = problem;
       return Outcome::kGone;
     }
@@ -158,7 +157,7 @@ SenderChannel::Outcome SenderChannel::wait_confirmed(std::chrono::nanoseconds ti
   }
   return wait(
       [this] {
-        const std::lock_guard lock(state_->mutex);
+        const MutexLock lock(state_->mutex);
         return state_->echoed;
       },
       true, confirm_deadline_);
@@ -169,13 +168,13 @@ bool SenderChannel::send(std::vector<std::uint8_t> message, std::string& problem
 }
 
 void SenderChannel::interrupt() {
-  const std::lock_guard lock(state_->mutex);
+  const MutexLock lock(state_->mutex);
   state_->interrupted = true;
   state_->changed.notify_all();
 }
 
 void SenderChannel::calm() {
-  const std::lock_guard lock(state_->mutex);
+  const MutexLock lock(state_->mutex);
   state_->interrupted = false;
 }
 
@@ -187,7 +186,7 @@ void SenderChannel::abandon() {
   // to close the channel, which waits for the peer to take what is queued.
   const bool is_connected = webrtcbin_ && id >= 0;
   if (is_connected) drop_outgoing(webrtcbin_.get(), id);
-  std::unique_lock lock(state_->mutex);
+  MutexLock lock(state_->mutex);
   // Nothing drains any more when the peer is gone. (Closing makes it look gone, so this is first.)
   const auto patience = state_->gone ? std::chrono::milliseconds(0) : kPatience;
   lock.unlock();
@@ -202,7 +201,9 @@ void SenderChannel::abandon() {
     const bool drained = buffered_amount() == 0;
     lock.lock();
     if (drained) return;
-    if (!state_->changed.wait_until(lock, until, [&] { return state_->events != seen; })) break;
+    if (!state_->changed.wait_until(
+            state_->mutex, until, [&]() REQUIRES(state_->mutex) { return state_->events != seen; }))
+      break;
   }
   lock.unlock();
   abandon_outgoing(webrtcbin_.get(), id);
@@ -213,7 +214,7 @@ std::uint64_t SenderChannel::buffered_amount() const {
 }
 
 std::string SenderChannel::why_gone() const {
-  const std::lock_guard lock(state_->mutex);
+  const MutexLock lock(state_->mutex);
   return state_->why_gone;
 }
 

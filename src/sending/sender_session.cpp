@@ -109,7 +109,7 @@ GstFlowReturn SenderSession::begin() {
     if (!sender) return fail(sender.error());
     sender_ = sender.value();
     {
-      const std::lock_guard lock(stats_mutex_);
+      const MutexLock lock(stats_mutex_);
       stats_.size = sender_->size();
       stats_.total_chunks = sender_->total_chunks();
     }
@@ -180,7 +180,7 @@ GstFlowReturn SenderSession::complete() {
   complete_ = true;
   const bool confirmed = settings_.confirm && !timed_out;
   {
-    const std::lock_guard lock(stats_mutex_);
+    const MutexLock lock(stats_mutex_);
     stats_.confirmed = confirmed;
   }
   post_progress(GST_PROGRESS_TYPE_COMPLETE, (confirmed ? "The peer has all " : "Sent all ") +
@@ -232,7 +232,7 @@ GstFlowReturn SenderSession::peer_gone(const std::string& why) {
 GstFlowReturn SenderSession::fail(const Error& error) {
   failed_ = true;
   {
-    const std::lock_guard lock(stats_mutex_);
+    const MutexLock lock(stats_mutex_);
     stats_.error = error;
   }
   const std::string text = "The upload failed: " + error.message + ".";
@@ -254,7 +254,7 @@ void SenderSession::post_progress(GstProgressType type, const std::string& text)
 void SenderSession::note_sent() {
   const std::uint64_t buffered = channel_->buffered_amount();
   {
-    const std::lock_guard lock(stats_mutex_);
+    const MutexLock lock(stats_mutex_);
     stats_.bytes = sender_->taken_bytes();
     stats_.chunks = sender_->taken_chunks();
     stats_.buffered_peak = std::max(stats_.buffered_peak, buffered);
@@ -276,7 +276,7 @@ std::string SenderSession::amount_text() const {
 
 GstStructure* SenderSession::stats() const {
   const std::uint64_t buffered = channel_->buffered_amount();
-  const std::lock_guard lock(stats_mutex_);
+  const MutexLock lock(stats_mutex_);
   const std::uint64_t sent = stats_.bytes - std::min(stats_.bytes, buffered);
   const auto percent = stats_.size == 0 ? 0 : static_cast<gint>(sent * 100 / stats_.size);
   GstStructure* stats =

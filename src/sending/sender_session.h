@@ -13,11 +13,11 @@
 #include <cstdint>
 #include <functional>
 #include <memory>
-#include <mutex>
 #include <optional>
 
 #include "core/chunk_sender.h"
 #include "core/error.h"
+#include "core/mutex.h"
 #include "core/progress_throttle.h"
 #include "glib/glib_ptr.h"
 #include "sending/sender_channel.h"
@@ -90,7 +90,7 @@ class SenderSession {
   std::atomic<bool> complete_{false};
 
   // Read by stats().
-  mutable std::mutex stats_mutex_;
+  mutable Mutex stats_mutex_;
   struct {
     std::uint64_t size = 0;
     std::uint64_t bytes = 0;
@@ -99,7 +99,7 @@ class SenderSession {
     std::uint64_t buffered_peak = 0;
     bool confirmed = false;
     std::optional<Error> error;
-  } stats_;
+  } stats_ GUARDED_BY(stats_mutex_);
 };
 
 }  // namespace webrtcupload

@@ -5,18 +5,18 @@
 namespace webrtcupload {
 
 std::size_t AnnouncedChannels::add(const std::string& label) {
-  const std::lock_guard lock(mutex_);
+  const MutexLock lock(mutex_);
   if (labels_.size() < kMostLabels) labels_.insert(label);
   return ++count_;
 }
 
 std::size_t AnnouncedChannels::count() const {
-  const std::lock_guard lock(mutex_);
+  const MutexLock lock(mutex_);
   return count_;
 }
 
 std::string AnnouncedChannels::why_nothing_came(const std::string& label) const {
-  const std::lock_guard lock(mutex_);
+  const MutexLock lock(mutex_);
   if (labels_.empty()) {
     return "the client is connected, but announced no data channel (one that is made with "
            "negotiated: true is never announced)";

@@ -6,9 +6,10 @@
 #pragma once
 
 #include <cstddef>
-#include <mutex>
 #include <set>
 #include <string>
+
+#include "core/mutex.h"
 
 namespace webrtcupload {
 
@@ -22,9 +23,9 @@ class AnnouncedChannels {
 
  private:
   static constexpr std::size_t kMostLabels = 16;
-  mutable std::mutex mutex_;  // A leaf.
-  std::size_t count_ = 0;
-  std::set<std::string> labels_;
+  mutable Mutex mutex_;  // A leaf.
+  std::size_t count_ GUARDED_BY(mutex_) = 0;
+  std::set<std::string> labels_ GUARDED_BY(mutex_);
 };
 
 }  // namespace webrtcupload

@@ -2,12 +2,13 @@
 
 #include "webrtc/channel_owner.h"
 
-#include <mutex>
+#include "core/mutex.h"
 
 namespace webrtcupload {
 namespace {
 
-std::mutex watching_mutex;
+Mutex watching_mutex;
+bool watches GUARDED_BY(watching_mutex) = false;
 
 // A key of its own for each copy of this code: a program may have one linked in, and load the
 // plugins' library beside it.
@@ -49,8 +50,7 @@ GType webrtcbin_type() {
 }  // namespace
 
 void watch_channel_owners() {
-  const std::lock_guard lock(watching_mutex);
-  static bool watches = false;
+  const MutexLock lock(watching_mutex);
   if (watches) return;
   const GType type = webrtcbin_type();
   if (type == G_TYPE_INVALID) return;

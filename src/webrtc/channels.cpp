@@ -4,11 +4,11 @@
 
 #include <algorithm>
 #include <cstddef>
-#include <mutex>
 #include <unordered_set>
 #include <utility>
 #include <vector>
 
+#include "core/mutex.h"
 #include "glib/elements_in.h"
 #include "glib/glib_ptr.h"
 #include "webrtc/channel_getters.h"
@@ -68,8 +68,8 @@ using AllParts = std::vector<ChannelParts>;
 class Kept {
  public:
   static Kept& of(GstElement* webrtcbin) {
-    static std::mutex mutex;
-    const std::lock_guard lock(mutex);
+    static Mutex mutex;
+    const MutexLock lock(mutex);
     // A key of its own for each copy of this code: a program may have one linked in, and load the
     // plugins' library beside it.
     static const GQuark key = [] {
@@ -88,12 +88,12 @@ class Kept {
 
   // Whether it is the first to ask.
   [[nodiscard]] bool begin() {
-    const std::lock_guard lock(mutex_);
+    const MutexLock lock(mutex_);
     return !std::exchange(begun_, true);
   }
 
   void add(GstElement* bin) {
-    const std::lock_guard lock(mutex_);
+    const MutexLock lock(mutex_);
     if (!known_.insert(bin).second) return;
     if (!parts_.empty() && parts_.back().awaits_bins) {
       auto& bins = parts_.back().bins;
@@ -107,7 +107,7 @@ class Kept {
   // What is not kept any longer, for the caller to let go of.
   [[nodiscard]] AllParts add(GstWebRTCDataChannel* channel, bool awaits_bins) {
     AllParts over;
-    const std::lock_guard lock(mutex_);
+    const MutexLock lock(mutex_);
     if (!known_.insert(channel).second) return over;
     parts_.push_back({.channel = ref_gobject(channel), .awaits_bins = awaits_bins});
     if (parts_.size() >= next_look_) over = sweep();
@@ -116,7 +116,7 @@ class Kept {
 
  private:
   // Looks at all of them, but only once for each kKept new ones.
-  AllParts sweep() {
+  AllParts sweep() REQUIRES(mutex_) {
     AllParts over;
     std::vector<char> is_over(parts_.size());
     std::ranges::transform(parts_, is_over.begin(),
@@ -138,12 +138,12 @@ class Kept {
   }
 
   // Taken below webrtcbin's locks. With it held only a channel's getters are called.
-  std::mutex mutex_;
-  bool begun_ = false;
+  Mutex mutex_;
+  bool begun_ GUARDED_BY(mutex_) = false;
   // In the order in which they came, and the addresses of all that is in there.
-  AllParts parts_;
-  std::unordered_set<const void*> known_;
-  std::size_t next_look_ = 2 * kKept;
+  AllParts parts_ GUARDED_BY(mutex_);
+  std::unordered_set<const void*> known_ GUARDED_BY(mutex_);
+  std::size_t next_look_ GUARDED_BY(mutex_) = 2 * kKept;
 };
 
 void keep(GstElement* webrtcbin, GstWebRTCDataChannel* channel, bool awaits_bins) {

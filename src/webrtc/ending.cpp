@@ -3,10 +3,9 @@
 #include "webrtc/ending.h"
 
 #include <chrono>
-#include <condition_variable>
 #include <memory>
-#include <mutex>
 
+#include "core/mutex.h"
 #include "webrtc/inner_elements.h"
 #include "webrtc/outgoing.h"
 
@@ -16,14 +15,14 @@ namespace {
 constexpr std::chrono::seconds kTasksTimeout{5};
 
 struct Answered {
-  std::mutex mutex;
-  std::condition_variable changed;
-  bool answered = false;
+  Mutex mutex;
+  ConditionVariable changed;
+  bool answered GUARDED_BY(mutex) = false;
 };
 
 void on_answered(GstPromise*, gpointer data) {
   Answered& answered = **static_cast<std::shared_ptr<Answered>*>(data);
-  const std::lock_guard lock(answered.mutex);
+  const MutexLock lock(answered.mutex);
   answered.answered = true;
   answered.changed.notify_all();
 }
@@ -58,8 +57,9 @@ void finish_tasks(GstElement* webrtcbin) {
       [](gpointer data) { delete static_cast<std::shared_ptr<Answered>*>(data); });
   ask_in_turn(webrtcbin, promise);
   gst_promise_unref(promise);
-  std::unique_lock lock(answered->mutex);
-  answered->changed.wait_for(lock, kTasksTimeout, [&] { return answered->answered; });
+  MutexLock lock(answered->mutex);
+  answered->changed.wait_for(answered->mutex, kTasksTimeout,
+                             [&]() REQUIRES(answered->mutex) { return answered->answered; });
 }
 
 void prepare_stop(GstElement* webrtcbin) {

@@ -4,13 +4,12 @@
 
 #include <algorithm>
 #include <chrono>
-#include <condition_variable>
 #include <cstdint>
 #include <memory>
-#include <mutex>
 #include <utility>
 #include <vector>
 
+#include "core/mutex.h"
 #include "glib/enum_nick.h"
 #include "glib/glib_ptr.h"
 #include "glib/signal_connection.h"
@@ -38,9 +37,9 @@ bool is_connected(GstPad* dtlsenc_sink) {
 }
 
 struct Departure {
-  std::mutex mutex;
-  std::condition_variable changed;
-  bool seen = false;
+  Mutex mutex;
+  ConditionVariable changed;
+  bool seen GUARDED_BY(mutex) = false;
 };
 
 bool is_alert(GstBuffer* buffer) {
@@ -60,7 +59,7 @@ GstPadProbeReturn on_packet(GstPad*, GstPadProbeInfo* info, gpointer data) {
   }
   if (alert) {
     Departure& departure = **static_cast<std::shared_ptr<Departure>*>(data);
-    const std::lock_guard lock(departure.mutex);
+    const MutexLock lock(departure.mutex);
     departure.seen = true;
     departure.changed.notify_all();
   }
@@ -68,20 +67,20 @@ GstPadProbeReturn on_packet(GstPad*, GstPadProbeInfo* info, gpointer data) {
 }
 
 struct Traffic {
-  std::mutex mutex;
-  std::condition_variable changed;
-  std::chrono::steady_clock::time_point last = std::chrono::steady_clock::now();
+  Mutex mutex;
+  ConditionVariable changed;
+  std::chrono::steady_clock::time_point last GUARDED_BY(mutex) = std::chrono::steady_clock::now();
 };
 
 GstPadProbeReturn on_traffic(GstPad*, GstPadProbeInfo*, gpointer data) {
   Traffic& traffic = **static_cast<std::shared_ptr<Traffic>*>(data);
-  const std::lock_guard lock(traffic.mutex);
+  const MutexLock lock(traffic.mutex);
   traffic.last = std::chrono::steady_clock::now();
   return GST_PAD_PROBE_OK;
 }
 
 void on_connection_state(GObject*, GParamSpec*, std::shared_ptr<Traffic>* traffic) {
-  const std::lock_guard lock((*traffic)->mutex);
+  const MutexLock lock((*traffic)->mutex);
   (*traffic)->changed.notify_all();
 }
 
@@ -108,10 +107,10 @@ void wait_for_quiet(std::vector<GstPtr<GstPad>>& encoders) {
   const auto end = std::chrono::steady_clock::now() + kTimeout;
   while (true) {
     std::erase_if(encoders, [](const auto& pad) { return !is_connected(pad.get()); });
-    std::unique_lock lock(traffic->mutex);
+    MutexLock lock(traffic->mutex);
     const auto quiet_at = std::min(traffic->last + kQuiet, end);
     if (encoders.empty() || std::chrono::steady_clock::now() >= quiet_at) break;
-    traffic->changed.wait_until(lock, quiet_at);
+    traffic->changed.wait_until(traffic->mutex, quiet_at);
   }
   for (const auto& [pad, probe] : probes) gst_pad_remove_probe(pad.get(), probe);
 }
@@ -135,8 +134,10 @@ void say_goodbye(GstElement* webrtcbin) {
   int over = 0;
   for (int look = 0; look < kDepartureLooks && over < kLooksWhenOver; ++look) {
     {
-      std::unique_lock lock(departure->mutex);
-      if (departure->changed.wait_for(lock, kTimeout, [&] { return departure->seen; })) break;
+      MutexLock lock(departure->mutex);
+      if (departure->changed.wait_for(departure->mutex, kTimeout,
+                                      [&]() REQUIRES(departure->mutex) { return departure->seen; }))
+        break;
     }
     const bool connected = std::any_of(encoders.begin(), encoders.end(),
                                        [](const auto& pad) { return is_connected(pad.get()); });

@@ -2,11 +2,11 @@
 
 #include "webrtc/peer_watch.h"
 
-#include <mutex>
 #include <optional>
 #include <utility>
 #include <vector>
 
+#include "core/mutex.h"
 #include "glib/signal_connection.h"
 #include "webrtc/channel_getters.h"
 #include "webrtc/peer_gone.h"
@@ -19,19 +19,19 @@ struct PeerWatch::State : std::enable_shared_from_this<PeerWatch::State> {
   using Closure = std::weak_ptr<State>;
 
   // Protects everything below; a leaf, never held while calling out.
-  std::mutex mutex;
-  OnGone on_gone;  // Empty once it has run, or once the watch has ended.
-  bool watches_transports = false;
-  bool ended = false;
-  std::vector<SignalConnection> connections;
+  Mutex mutex;
+  OnGone on_gone GUARDED_BY(mutex);  // Empty once it has run, or once the watch has ended.
+  bool watches_transports GUARDED_BY(mutex) = false;
+  bool ended GUARDED_BY(mutex) = false;
+  std::vector<SignalConnection> connections GUARDED_BY(mutex);
 
-  void report(const std::optional<std::string>& why) {
+  void report(const std::optional<std::string>& why) EXCLUDES(mutex) {
     if (!why) {
       return;
     }
     OnGone callback;
     {
-      const std::lock_guard lock(mutex);
+      const MutexLock lock(mutex);
       callback = std::exchange(on_gone, nullptr);
     }
     if (callback) {
@@ -39,9 +39,9 @@ struct PeerWatch::State : std::enable_shared_from_this<PeerWatch::State> {
     }
   }
 
-  void connect(gpointer instance, const char* signal, GCallback handler) {
+  void connect(gpointer instance, const char* signal, GCallback handler) EXCLUDES(mutex) {
     SignalConnection connection(instance, signal, handler, Closure(weak_from_this()));
-    const std::lock_guard lock(mutex);
+    const MutexLock lock(mutex);
     // A watch that ended meanwhile has disconnected what it knew of; this one ends here, after the
     // lock is released.
     if (!ended) {
@@ -94,7 +94,7 @@ void PeerWatch::State::watch_transports(GstElement* webrtcbin) {
     return;
   }
   {
-    const std::lock_guard lock(mutex);
+    const MutexLock lock(mutex);
     if (std::exchange(watches_transports, true)) {
       return;
     }
@@ -125,7 +125,7 @@ PeerWatch::~PeerWatch() {
   std::vector<SignalConnection> connections;
   OnGone callback;
   {
-    const std::lock_guard lock(state_->mutex);
+    const MutexLock lock(state_->mutex);
     state_->ended = true;
     connections = std::move(state_->connections);
     callback = std::move(state_->on_gone);

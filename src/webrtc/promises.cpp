@@ -47,19 +47,19 @@ DescriptionPtr parse_description(GstWebRTCSDPType type, const std::string& text)
 }
 
 void Promises::given() {
-  const std::lock_guard lock(mutex_);
+  const MutexLock lock(mutex_);
   ++open_;
 }
 
 void Promises::fulfilled() {
-  const std::lock_guard lock(mutex_);
+  const MutexLock lock(mutex_);
   --open_;
   changed_.notify_all();
 }
 
 void Promises::wait() {
-  std::unique_lock lock(mutex_);
-  changed_.wait_for(lock, kTimeout, [this] { return open_ == 0; });
+  MutexLock lock(mutex_);
+  changed_.wait_for(mutex_, kTimeout, [this]() REQUIRES(mutex_) { return open_ == 0; });
 }
 
 GstPromise* make_promise(GMainContext* context, std::shared_ptr<Promises> promises,

@@ -7,12 +7,11 @@
 #include <gst/webrtc/webrtc.h>
 
 #include <chrono>
-#include <condition_variable>
 #include <functional>
 #include <memory>
-#include <mutex>
 #include <string>
 
+#include "core/mutex.h"
 #include "glib/glib_ptr.h"
 
 namespace webrtcupload {
@@ -39,9 +38,9 @@ class Promises {
   void wait();
 
  private:
-  std::mutex mutex_;
-  std::condition_variable changed_;
-  int open_ = 0;
+  Mutex mutex_;
+  ConditionVariable changed_;
+  int open_ GUARDED_BY(mutex_) = 0;
 };
 
 // Calls `then` on `context` when webrtcbin fulfilled the promise, which it does on its own thread.

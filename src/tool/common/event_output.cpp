@@ -27,7 +27,7 @@ EventOutput::EventOutput(int fd, Marks marks) : fd_(fd), marks_(marks) {
 
 EventOutput::~EventOutput() {
   {
-    const std::lock_guard lock(mutex_);
+    const MutexLock lock(mutex_);
     stopping_ = true;
   }
   changed_.notify_all();
@@ -35,31 +35,33 @@ EventOutput::~EventOutput() {
 }
 
 void EventOutput::write(const std::string& line) {
-  const std::lock_guard lock(mutex_);
+  const MutexLock lock(mutex_);
   append(line);
 }
 
 void EventOutput::write_patiently(const std::string& line) {
-  std::unique_lock lock(mutex_);
-  changed_.wait(lock, [this] { return !congested_ || broken_ || stopping_ || impatient_; });
+  MutexLock lock(mutex_);
+  changed_.wait(mutex_, [this]() REQUIRES(mutex_) {
+    return !congested_ || broken_ || stopping_ || impatient_;
+  });
   append(line);
 }
 
 void EventOutput::end_patience() {
   {
-    const std::lock_guard lock(mutex_);
+    const MutexLock lock(mutex_);
     impatient_ = true;
   }
   changed_.notify_all();
 }
 
 void EventOutput::flush() {
-  std::unique_lock lock(mutex_);
-  changed_.wait(lock, [this] { return broken_ || waiting_ == 0; });
+  MutexLock lock(mutex_);
+  changed_.wait(mutex_, [this]() REQUIRES(mutex_) { return broken_ || waiting_ == 0; });
 }
 
 bool EventOutput::congested() const {
-  const std::lock_guard lock(mutex_);
+  const MutexLock lock(mutex_);
   return congested_;
 }
 
@@ -72,7 +74,7 @@ void EventOutput::append(const std::string& line) {
 }
 
 bool EventOutput::is_stopping() const {
-  const std::lock_guard lock(mutex_);
+  const MutexLock lock(mutex_);
   return stopping_;
 }
 
@@ -103,9 +105,9 @@ EventOutput::Fate EventOutput::write_out(const std::string& line) {
 }
 
 void EventOutput::run() {
-  std::unique_lock lock(mutex_);
+  MutexLock lock(mutex_);
   while (true) {
-    changed_.wait(lock, [this] { return stopping_ || !lines_.empty(); });
+    changed_.wait(mutex_, [this]() REQUIRES(mutex_) { return stopping_ || !lines_.empty(); });
     if (lines_.empty()) return;
     const std::string line = std::move(lines_.front());
     lines_.pop_front();

@@ -7,13 +7,13 @@
 #pragma once
 
 #include <chrono>
-#include <condition_variable>
 #include <cstddef>
 #include <deque>
 #include <functional>
-#include <mutex>
 #include <string>
 #include <thread>
+
+#include "core/mutex.h"
 
 namespace webrtcupload {
 
@@ -49,22 +49,22 @@ class EventOutput {
  private:
   enum class Fate { kWritten, kBroken, kGivenUp };
 
-  void run();
-  [[nodiscard]] Fate write_out(const std::string& line);
+  void run() EXCLUDES(mutex_);
+  [[nodiscard]] Fate write_out(const std::string& line) EXCLUDES(mutex_);
   [[nodiscard]] bool is_stopping() const;
-  void append(const std::string& line);
+  void append(const std::string& line) REQUIRES(mutex_);
 
   const int fd_;
   const Marks marks_;
   std::function<void()> on_relief_;
-  mutable std::mutex mutex_;
-  std::condition_variable changed_;
-  std::deque<std::string> lines_;  // Each with its newline.
-  std::size_t waiting_ = 0;        // Bytes, with what is being written.
-  bool congested_ = false;
-  bool broken_ = false;
-  bool impatient_ = false;
-  bool stopping_ = false;
+  mutable Mutex mutex_;
+  ConditionVariable changed_;
+  std::deque<std::string> lines_ GUARDED_BY(mutex_);  // Each with its newline.
+  std::size_t waiting_ GUARDED_BY(mutex_) = 0;        // Bytes, with what is being written.
+  bool congested_ GUARDED_BY(mutex_) = false;
+  bool broken_ GUARDED_BY(mutex_) = false;
+  bool impatient_ GUARDED_BY(mutex_) = false;
+  bool stopping_ GUARDED_BY(mutex_) = false;
   // Of the thread only, from the stop on: looks in a row that met a full pipe, time in all of them.
   int idle_looks_ = 0;
   std::chrono::nanoseconds waited_{0};

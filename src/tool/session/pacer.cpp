@@ -5,7 +5,7 @@
 namespace webrtcupload {
 
 bool Pacer::admit(GstClockTime pts) {
-  std::unique_lock lock(mutex_);
+  MutexLock lock(mutex_);
   if (stopped_) return false;
   if (!GST_CLOCK_TIME_IS_VALID(pts)) return true;
   const Clock::time_point now = now_();
@@ -17,7 +17,7 @@ bool Pacer::admit(GstClockTime pts) {
   const auto due = *start_ + std::chrono::nanoseconds(pts - first_);
   if (now > due + kMaxLateness && now < last_admitted_ + kMaxGap) return false;
   waiting_ = now < due;
-  if (now < due) changed_.wait_until(lock, due, [this] { return stopped_; });
+  if (now < due) changed_.wait_until(mutex_, due, [this]() REQUIRES(mutex_) { return stopped_; });
   waiting_ = false;
   last_admitted_ = now_();
   return !stopped_;
@@ -25,7 +25,7 @@ bool Pacer::admit(GstClockTime pts) {
 
 void Pacer::stop() {
   {
-    const std::lock_guard lock(mutex_);
+    const MutexLock lock(mutex_);
     stopped_ = true;
   }
   changed_.notify_all();

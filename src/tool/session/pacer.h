@@ -9,11 +9,11 @@
 
 #include <atomic>
 #include <chrono>
-#include <condition_variable>
 #include <functional>
-#include <mutex>
 #include <optional>
 #include <utility>
+
+#include "core/mutex.h"
 
 namespace webrtcupload {
 
@@ -43,9 +43,9 @@ class Pacer {
   Clock::time_point last_admitted_;
 
   std::atomic<bool> waiting_ = false;
-  std::mutex mutex_;  // Of `stopped_`; a leaf.
-  std::condition_variable changed_;
-  bool stopped_ = false;
+  Mutex mutex_;  // A leaf.
+  ConditionVariable changed_;
+  bool stopped_ GUARDED_BY(mutex_) = false;
 };
 
 }  // namespace webrtcupload

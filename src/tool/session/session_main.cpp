@@ -12,7 +12,6 @@
 #include <functional>
 #include <map>
 #include <memory>
-#include <mutex>
 #include <optional>
 #include <string>
 #include <sys/prctl.h>
@@ -20,6 +19,7 @@
 #include <unistd.h>
 #include <utility>
 
+#include "core/mutex.h"
 #include "core/spool.h"
 #include "glib/main_context.h"
 #include "tool/common/event_output.h"
@@ -66,7 +66,7 @@ class Questions {
   explicit Questions(EventOutput& output) : output_(output) {}
 
   void ask(const PolicyQuestion& question, std::function<void(PolicyAnswer)> reply) {
-    const std::lock_guard lock(mutex_);
+    const MutexLock lock(mutex_);
     waiting_.emplace(++last_, std::move(reply));
     output_.write(ask_line(last_, question));
   }
@@ -74,7 +74,7 @@ class Questions {
   void answer(const PolicyLine& line) {
     std::function<void(PolicyAnswer)> reply;
     {
-      const std::lock_guard lock(mutex_);
+      const MutexLock lock(mutex_);
       const auto found = waiting_.find(line.number);
       if (found == waiting_.end()) return;
       reply = std::move(found->second);
@@ -85,9 +85,9 @@ class Questions {
 
  private:
   EventOutput& output_;
-  std::mutex mutex_;
-  std::map<std::uint64_t, std::function<void(PolicyAnswer)>> waiting_;
-  std::uint64_t last_ = 0;
+  Mutex mutex_;
+  std::map<std::uint64_t, std::function<void(PolicyAnswer)>> waiting_ GUARDED_BY(mutex_);
+  std::uint64_t last_ GUARDED_BY(mutex_) = 0;
 };
 
 struct Child {

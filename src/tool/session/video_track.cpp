@@ -171,7 +171,7 @@ VideoTrack::VideoTrack(GstPtr<GstElement> source, bool realtime)
       [](GstPad*, GstPadProbeInfo*, gpointer data) {
         Queue& queue = **static_cast<std::shared_ptr<Queue>*>(data);
         {
-          const std::lock_guard lock(queue.mutex);
+          const MutexLock lock(queue.mutex);
           --queue.waiting;
         }
         queue.changed.notify_all();
@@ -185,18 +185,20 @@ VideoTrack::~VideoTrack() { stop(); }
 
 void VideoTrack::stop() {
   {
-    const std::lock_guard lock(queue_->mutex);
+    const MutexLock lock(queue_->mutex);
     queue_->stopped = true;
   }
   queue_->changed.notify_all();
 }
 
 bool VideoTrack::take_place() {
-  std::unique_lock lock(queue_->mutex);
-  const auto room = [this] { return queue_->stopped || queue_->waiting < kMaxFrames; };
+  MutexLock lock(queue_->mutex);
+  const auto room = [this]() REQUIRES(queue_->mutex) {
+    return queue_->stopped || queue_->waiting < kMaxFrames;
+  };
   if (!room()) {
     if (realtime_ || stuck_) return false;
-    if (!queue_->changed.wait_for(lock, kPatience, room)) {
+    if (!queue_->changed.wait_for(queue_->mutex, kPatience, room)) {
       g_message("the video track takes no frames: they are left out until it does");
       stuck_ = true;
       return false;

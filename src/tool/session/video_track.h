@@ -9,13 +9,12 @@
 #include <gst/video/video.h>
 
 #include <atomic>
-#include <condition_variable>
 #include <memory>
-#include <mutex>
 #include <optional>
 #include <string>
 #include <vector>
 
+#include "core/mutex.h"
 #include "glib/glib_ptr.h"
 #include "webrtc/sdp/offer.h"
 
@@ -54,10 +53,10 @@ class VideoTrack {
  private:
   // Between the analysis, which brings frames, and the encoder, which takes them.
   struct Queue {
-    std::mutex mutex;  // A leaf.
-    std::condition_variable changed;
-    unsigned waiting = 0;
-    bool stopped = false;
+    Mutex mutex;  // A leaf.
+    ConditionVariable changed;
+    unsigned waiting GUARDED_BY(mutex) = 0;
+    bool stopped GUARDED_BY(mutex) = false;
   };
 
   VideoTrack(GstPtr<GstElement> source, bool realtime);
