@@ -30,6 +30,8 @@
 #define EXCLUDES(...) WEBRTCUPLOAD_THREADS(locks_excluded(__VA_ARGS__))
 #define ACQUIRE(...) WEBRTCUPLOAD_THREADS(acquire_capability(__VA_ARGS__))
 #define RELEASE(...) WEBRTCUPLOAD_THREADS(release_capability(__VA_ARGS__))
+// Of a function that knows that a mutex is held.
+#define ASSERT_CAPABILITY(mutex) WEBRTCUPLOAD_THREADS(assert_capability(mutex))
 // A reason goes with it.
 #define NO_THREAD_SAFETY_ANALYSIS WEBRTCUPLOAD_THREADS(no_thread_safety_analysis)
 
@@ -87,12 +89,16 @@ class ConditionVariable {
   void notify_one() noexcept { changed_.notify_one(); }
   void notify_all() noexcept { changed_.notify_all(); }
 
+  // Without a condition: also for no reason.
+  void wait(Mutex& mutex) REQUIRES(mutex) {
+    const Held held(mutex);
+    changed_.wait(held.lock);
+  }
   template <typename Condition>
   void wait(Mutex& mutex, Condition holds) REQUIRES(mutex) {
     const Held held(mutex);
     changed_.wait(held.lock, holds);
   }
-  // Also for no reason.
   template <typename Clock, typename Length>
   void wait_until(Mutex& mutex, std::chrono::time_point<Clock, Length> until) REQUIRES(mutex) {
     const Held held(mutex);

@@ -36,7 +36,7 @@ void Inbox::push(Item item) {
   // Freed after the lock: the last reference to a message's bytes may be a large one.
   std::deque<Item> dropped;
   {
-    const std::lock_guard lock(mutex_);
+    const MutexLock lock(mutex_);
     if (closed_) return;
     const std::uint64_t backlog = backlog_.now + cost_of(item);
     if (backlog > std::max(kOverloadFactor * marks_.high, kOverloadFloor)) {
@@ -55,14 +55,14 @@ void Inbox::push(Item item) {
 }
 
 std::optional<Inbox::Item> Inbox::pop(std::optional<TimePoint> until) {
-  std::unique_lock lock(mutex_);
-  const auto ready = [this] { return !items_.empty() || woken_; };
+  MutexLock lock(mutex_);
+  const auto ready = [this]() REQUIRES(mutex_) { return !items_.empty() || woken_; };
   if (until) {
     const std::chrono::steady_clock::time_point when(
         std::chrono::duration_cast<std::chrono::steady_clock::duration>(*until));
-    filled_.wait_until(lock, when, ready);
+    filled_.wait_until(mutex_, when, ready);
   } else {
-    filled_.wait(lock, ready);
+    filled_.wait(mutex_, ready);
   }
   woken_ = false;
   if (items_.empty()) return std::nullopt;
@@ -74,7 +74,7 @@ std::optional<Inbox::Item> Inbox::pop(std::optional<TimePoint> until) {
 }
 
 void Inbox::put_back(Item item) {
-  const std::lock_guard lock(mutex_);
+  const MutexLock lock(mutex_);
   if (closed_) return;
   backlog_.now += cost_of(item);
   items_.push_front(std::move(item));
@@ -83,20 +83,20 @@ void Inbox::put_back(Item item) {
 
 void Inbox::wake() {
   {
-    const std::lock_guard lock(mutex_);
+    const MutexLock lock(mutex_);
     woken_ = true;
   }
   filled_.notify_one();
 }
 
 void Inbox::set_marks(Marks marks) {
-  const std::lock_guard lock(mutex_);
+  const MutexLock lock(mutex_);
   marks_ = marks;
   update_gate();
 }
 
 void Inbox::hold_back_with(std::unique_ptr<ReceiveGate> gate) {
-  const std::lock_guard lock(mutex_);
+  const MutexLock lock(mutex_);
   if (closed_) return;
   gate_ = std::move(gate);
   update_gate();
@@ -104,14 +104,14 @@ void Inbox::hold_back_with(std::unique_ptr<ReceiveGate> gate) {
 
 void Inbox::stop_holding_back() {
   std::unique_ptr<ReceiveGate> gate;
-  const std::lock_guard lock(mutex_);
+  const MutexLock lock(mutex_);
   std::swap(gate, gate_);
 }
 
 void Inbox::close() {
   std::deque<Item> dropped;
   std::unique_ptr<ReceiveGate> gate;
-  const std::lock_guard lock(mutex_);
+  const MutexLock lock(mutex_);
   closed_ = true;
   backlog_.now = 0;
   std::swap(dropped, items_);
@@ -119,7 +119,7 @@ void Inbox::close() {
 }
 
 Inbox::Backlog Inbox::backlog() const {
-  const std::lock_guard lock(mutex_);
+  const MutexLock lock(mutex_);
   return backlog_;
 }
 

@@ -5,16 +5,15 @@
 
 #pragma once
 
-#include <condition_variable>
 #include <cstdint>
 #include <deque>
 #include <memory>
-#include <mutex>
 #include <optional>
 #include <string>
 #include <variant>
 
 #include "core/message.h"
+#include "core/mutex.h"
 #include "core/time_point.h"
 #include "glib/glib_ptr.h"
 #include "webrtc/receive_gate.h"
@@ -96,18 +95,18 @@ class Inbox {
 
  private:
   // Where the gate belongs now.
-  void update_gate();
+  void update_gate() REQUIRES(mutex_);
 
   // The gate is moved under this lock, so that a push and a pop cannot leave it the wrong way; pad
   // locks come after it.
-  mutable std::mutex mutex_;
-  std::condition_variable filled_;
-  Marks marks_;
-  std::deque<Item> items_;
-  std::unique_ptr<ReceiveGate> gate_;
-  Backlog backlog_;
-  bool woken_ = false;
-  bool closed_ = false;
+  mutable Mutex mutex_;
+  ConditionVariable filled_;
+  Marks marks_ GUARDED_BY(mutex_);
+  std::deque<Item> items_ GUARDED_BY(mutex_);
+  std::unique_ptr<ReceiveGate> gate_ GUARDED_BY(mutex_) PT_GUARDED_BY(mutex_);
+  Backlog backlog_ GUARDED_BY(mutex_);
+  bool woken_ GUARDED_BY(mutex_) = false;
+  bool closed_ GUARDED_BY(mutex_) = false;
 };
 
 }  // namespace webrtcupload

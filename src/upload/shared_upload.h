@@ -5,16 +5,16 @@
 
 #pragma once
 
+#include <cassert>
 #include <chrono>
-#include <condition_variable>
 #include <memory>
-#include <mutex>
 #include <optional>
 #include <string>
 #include <thread>
 #include <utility>
 
 #include "core/error.h"
+#include "core/mutex.h"
 #include "core/receiver.h"
 #include "core/storage.h"
 #include "core/time_point.h"
@@ -27,16 +27,24 @@ inline TimePoint now() { return std::chrono::steady_clock::now().time_since_epoc
 
 struct SharedUpload {
   // A failure found on another thread than the worker, which carries it out soon.
-  void request_failure(Error error) {
+  void request_failure(Error error) EXCLUDES(mutex) {
     {
-      const std::lock_guard lock(mutex);
+      const MutexLock lock(mutex);
       if (!requested_failure) requested_failure = std::move(error);
     }
     inbox->wake();
   }
 
-  // Under the mutex: all bytes are here, and the application knows.
-  [[nodiscard]] bool finished() const { return receiver->complete() && completion_told; }
+  // All bytes are here, and the application knows.
+  [[nodiscard]] bool finished() const REQUIRES(mutex) {
+    return receiver->complete() && completion_told;
+  }
+
+  // For a part of the upload: this is the upload whose mutex the caller holds by another name.
+  void is(const SharedUpload& held [[maybe_unused]]) const REQUIRES(held.mutex)
+      ASSERT_CAPABILITY(mutex) {
+    assert(&held == this);
+  }
 
   // Of the element, for the log: an upload's last lines may come when the element has gone.
   std::string name;
@@ -47,18 +55,18 @@ struct SharedUpload {
 
   // Protects what follows. Never held while calling out, writing or reading the storage; inbox and
   // pad locks are not taken under it.
-  mutable std::mutex mutex;
-  std::condition_variable changed;
-  std::unique_ptr<Receiver> receiver;
+  mutable Mutex mutex;
+  ConditionVariable changed;
+  std::unique_ptr<Receiver> receiver GUARDED_BY(mutex) PT_GUARDED_BY(mutex);
   // What the observer has been told last, and the thread that tells it.
-  UploadState told_state = UploadState::kIdle;
-  std::thread::id worker;
-  std::optional<Error> requested_failure;
+  UploadState told_state GUARDED_BY(mutex) = UploadState::kIdle;
+  std::thread::id worker GUARDED_BY(mutex);
+  std::optional<Error> requested_failure GUARDED_BY(mutex);
   // The application knows that the upload is complete; only then are its last bytes given out.
-  bool completion_told = false;
+  bool completion_told GUARDED_BY(mutex) = false;
   // Nobody waits for bytes.
-  bool flushing = false;
-  bool stopping = false;
+  bool flushing GUARDED_BY(mutex) = false;
+  bool stopping GUARDED_BY(mutex) = false;
 };
 
 }  // namespace webrtcupload

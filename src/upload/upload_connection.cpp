@@ -45,7 +45,7 @@ void UploadConnection::offer(GstWebRTCDataChannel* channel) {
 
 void UploadConnection::adopt(std::shared_ptr<UploadChannel> late) {
   {
-    const std::lock_guard lock(upload_.mutex);
+    const MutexLock lock(upload_.mutex);
     // One that comes too late is let go when `late` goes out of scope, after the lock.
     if (upload_.stopping || channel_) {
       GST_DEBUG_ID(upload_.name.c_str(), "channel \"%s\" let go: %s", late->label().c_str(),
@@ -64,7 +64,7 @@ void UploadConnection::adopt(std::shared_ptr<UploadChannel> late) {
 bool UploadConnection::attach(GstElement* webrtcbin) {
   forget_idle_channel();
   GstPtr<GstElement> replaced = ref_gst(webrtcbin);
-  const std::lock_guard lock(upload_.mutex);
+  const MutexLock lock(upload_.mutex);
   if (upload_.receiver->state() != UploadState::kIdle || channel_) {
     GST_DEBUG_ID(upload_.name.c_str(), "another peer is not attached: an upload has begun");
     return false;
@@ -78,7 +78,7 @@ void UploadConnection::detach(const GstElement* webrtcbin) {
   GstPtr<GstElement> left;
   std::shared_ptr<UploadChannel> channel;
   {
-    const std::lock_guard lock(upload_.mutex);
+    const MutexLock lock(upload_.mutex);
     if (webrtcbin_.get() != webrtcbin) return;
     left.swap(webrtcbin_);
     channel.swap(channel_);
@@ -90,7 +90,7 @@ void UploadConnection::detach(const GstElement* webrtcbin) {
 
 bool UploadConnection::forget_idle_channel(std::optional<Inbox::Serial> gone) {
   std::shared_ptr<UploadChannel> forgotten;
-  const std::lock_guard lock(upload_.mutex);
+  const MutexLock lock(upload_.mutex);
   if (upload_.receiver->state() != UploadState::kIdle || !channel_) return false;
   if (gone && channel_->serial() != *gone) return false;
   forgotten.swap(channel_);
@@ -102,17 +102,17 @@ bool UploadConnection::forget_idle_channel(std::optional<Inbox::Serial> gone) {
 }
 
 bool UploadConnection::is_current(Inbox::Serial channel) const {
-  const std::lock_guard lock(upload_.mutex);
+  const MutexLock lock(upload_.mutex);
   return serial_ == channel && (channel_ || upload_.receiver->state() != UploadState::kIdle);
 }
 
 std::shared_ptr<UploadChannel> UploadConnection::channel() const {
-  const std::lock_guard lock(upload_.mutex);
+  const MutexLock lock(upload_.mutex);
   return channel_;
 }
 
 GstPtr<GstElement> UploadConnection::webrtcbin() const {
-  const std::lock_guard lock(upload_.mutex);
+  const MutexLock lock(upload_.mutex);
   return ref_gst(webrtcbin_.get());
 }
 
@@ -182,7 +182,7 @@ void UploadConnection::plumb(UploadChannel& taken, GstElement* webrtcbin, bool i
     GST_INFO_ID(upload_.name.c_str(), "receive buffers: %d bytes asked for, %d granted",
                 settings_.socket_buffer_size, granted.value_or(0));
     has_sockets_ = granted.has_value();
-    const std::lock_guard lock(upload_.mutex);
+    const MutexLock lock(upload_.mutex);
     socket_buffer_granted_ = granted.value_or(0);
   }
 }

@@ -56,12 +56,26 @@ class UploadConnection {
 
   // Under the upload's mutex.
 
-  [[nodiscard]] const std::shared_ptr<UploadChannel>& current_channel() const { return channel_; }
+  [[nodiscard]] const std::shared_ptr<UploadChannel>& current_channel(
+      const SharedUpload& held) const REQUIRES(held.mutex) {
+    upload_.is(held);
+    return channel_;
+  }
   // Nobody has it then.
-  [[nodiscard]] std::shared_ptr<UploadChannel> release_channel() { return std::move(channel_); }
+  [[nodiscard]] std::shared_ptr<UploadChannel> release_channel(const SharedUpload& held)
+      REQUIRES(held.mutex) {
+    upload_.is(held);
+    return std::move(channel_);
+  }
   // Whether the channel is new since the last call.
-  [[nodiscard]] bool take_news() { return std::exchange(adopted_, false); }
-  [[nodiscard]] int socket_buffer_granted() const { return socket_buffer_granted_; }
+  [[nodiscard]] bool take_news(const SharedUpload& held) REQUIRES(held.mutex) {
+    upload_.is(held);
+    return std::exchange(adopted_, false);
+  }
+  [[nodiscard]] int socket_buffer_granted(const SharedUpload& held) const REQUIRES(held.mutex) {
+    upload_.is(held);
+    return socket_buffer_granted_;
+  }
 
   // Of the worker: what can be done about the connection as soon as it is there, which for a
   // channel that was made before the negotiation is when the channel opens. Empty if nothing is to
@@ -86,14 +100,13 @@ class UploadConnection {
   // Whose peer has been checked.
   std::weak_ptr<UploadChannel> checked_;
 
-  // Under the upload's mutex.
-  GstPtr<GstElement> webrtcbin_;
-  std::shared_ptr<UploadChannel> channel_;
+  GstPtr<GstElement> webrtcbin_ GUARDED_BY(upload_.mutex);
+  std::shared_ptr<UploadChannel> channel_ GUARDED_BY(upload_.mutex);
   // The channel's, also when it has been let go of.
-  Inbox::Serial serial_ = 0;
+  Inbox::Serial serial_ GUARDED_BY(upload_.mutex) = 0;
   // The channel is new, and the worker has not seen to its connection yet.
-  bool adopted_ = false;
-  int socket_buffer_granted_ = 0;
+  bool adopted_ GUARDED_BY(upload_.mutex) = false;
+  int socket_buffer_granted_ GUARDED_BY(upload_.mutex) = 0;
 };
 
 }  // namespace webrtcupload

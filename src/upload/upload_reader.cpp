@@ -14,8 +14,8 @@ UploadReader::UploadReader(SharedUpload& upload, bool progressive, std::function
     : upload_(upload), progressive_(progressive), tell_state_(std::move(tell_state)) {}
 
 void UploadReader::wait_until_told() {
-  std::unique_lock lock(upload_.mutex);
-  const auto told = [this] {
+  MutexLock lock(upload_.mutex);
+  const auto told = [this]() REQUIRES(upload_.mutex) {
     return upload_.flushing || upload_.receiver->error() ||
            upload_.told_state == upload_.receiver->state();
   };
@@ -26,7 +26,7 @@ void UploadReader::wait_until_told() {
   if (is_worker) return tell_state_();
   upload_.inbox->wake();
   lock.lock();
-  upload_.changed.wait(lock, told);
+  upload_.changed.wait(upload_.mutex, told);
 }
 
 void UploadReader::begin_processing() {
@@ -36,11 +36,11 @@ void UploadReader::begin_processing() {
 UploadReader::Availability UploadReader::wait_for(std::uint64_t offset) {
   Availability result{Readable::kFlushing};
   {
-    std::unique_lock lock(upload_.mutex);
-    const auto available = [this] {
+    MutexLock lock(upload_.mutex);
+    const auto available = [this]() REQUIRES(upload_.mutex) {
       return upload_.finished() || progressive_ ? upload_.receiver->chunks().contiguous_bytes() : 0;
     };
-    upload_.changed.wait(lock, [&] {
+    upload_.changed.wait(upload_.mutex, [&]() REQUIRES(upload_.mutex) {
       return upload_.flushing || upload_.receiver->error() || upload_.finished() ||
              offset < available();
     });
@@ -56,7 +56,7 @@ UploadReader::Availability UploadReader::wait_for(std::uint64_t offset) {
 
 std::optional<Error> UploadReader::read(std::uint64_t offset, std::span<std::uint8_t> out) {
   {
-    const std::lock_guard lock(upload_.mutex);
+    const MutexLock lock(upload_.mutex);
     read_.add(offset, out.size());
     was_read_ = true;
   }
@@ -69,7 +69,7 @@ std::optional<Error> UploadReader::look(std::uint64_t offset, std::span<std::uin
   while (!out.empty()) {
     std::optional<Extent> extent;
     {
-      const std::lock_guard lock(upload_.mutex);
+      const MutexLock lock(upload_.mutex);
       extent = upload_.receiver->chunks().locate(offset);
     }
     if (!extent) {
@@ -86,13 +86,13 @@ std::optional<Error> UploadReader::look(std::uint64_t offset, std::span<std::uin
 std::optional<Error> UploadReader::check_film(const FilmLimits& limits) const {
   std::uint64_t size;
   {
-    const std::lock_guard lock(upload_.mutex);
+    const MutexLock lock(upload_.mutex);
     size = upload_.receiver->statistics().bytes;
   }
   FilmReader film(
       [this](std::uint64_t offset, std::span<std::uint8_t> out) {
         {
-          const std::lock_guard lock(upload_.mutex);
+          const MutexLock lock(upload_.mutex);
           if (upload_.stopping) return false;
         }
         // Whoever needs these bytes will find that out as well.
@@ -104,7 +104,7 @@ std::optional<Error> UploadReader::check_film(const FilmLimits& limits) const {
 
 void UploadReader::end_of_file_met() {
   {
-    const std::lock_guard lock(upload_.mutex);
+    const MutexLock lock(upload_.mutex);
     if (!read_.covers(upload_.receiver->statistics().bytes)) return;
   }
   reading_ended();
@@ -112,7 +112,7 @@ void UploadReader::end_of_file_met() {
 
 void UploadReader::reading_ended() {
   {
-    const std::lock_guard lock(upload_.mutex);
+    const MutexLock lock(upload_.mutex);
     begin_processing();
     if (upload_.receiver->state() != UploadState::kProcessing) return;
     upload_.receiver->finish_processing();
@@ -123,22 +123,23 @@ void UploadReader::reading_ended() {
 
 void UploadReader::set_flushing(bool flushing) {
   {
-    const std::lock_guard lock(upload_.mutex);
+    const MutexLock lock(upload_.mutex);
     upload_.flushing = flushing || upload_.stopping;
   }
   upload_.changed.notify_all();
 }
 
 std::optional<std::uint64_t> UploadReader::wait_for_size() {
-  std::unique_lock lock(upload_.mutex);
-  upload_.changed.wait(
-      lock, [this] { return upload_.flushing || upload_.receiver->error() || upload_.finished(); });
+  MutexLock lock(upload_.mutex);
+  upload_.changed.wait(upload_.mutex, [this]() REQUIRES(upload_.mutex) {
+    return upload_.flushing || upload_.receiver->error() || upload_.finished();
+  });
   if (upload_.flushing || !upload_.finished()) return std::nullopt;
   return upload_.receiver->statistics().bytes;
 }
 
 std::optional<std::uint64_t> UploadReader::size() const {
-  const std::lock_guard lock(upload_.mutex);
+  const MutexLock lock(upload_.mutex);
   if (upload_.receiver->complete()) return upload_.receiver->statistics().bytes;
   return progressive_ ? upload_.receiver->expected_size() : std::nullopt;
 }

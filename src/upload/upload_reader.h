@@ -63,23 +63,27 @@ class UploadReader {
   [[nodiscard]] std::optional<std::uint64_t> size() const;
 
   // Under the upload's mutex.
-  [[nodiscard]] bool was_read() const { return was_read_; }
-  [[nodiscard]] Times times() const { return times_; }
+  [[nodiscard]] bool was_read(const SharedUpload& held) const REQUIRES(held.mutex) {
+    upload_.is(held);
+    return was_read_;
+  }
+  [[nodiscard]] Times times(const SharedUpload& held) const REQUIRES(held.mutex) {
+    upload_.is(held);
+    return times_;
+  }
 
  private:
   // On a thread that reads, and could not be stopped by what the observer calls: waits until the
   // worker has told the state, or nobody is to wait.
-  void wait_until_told();
-  // Under the upload's mutex.
-  void begin_processing();
+  void wait_until_told() EXCLUDES(upload_.mutex);
+  void begin_processing() REQUIRES(upload_.mutex);
 
   SharedUpload& upload_;
   const bool progressive_;
   const std::function<void()> tell_state_;
-  // Under the upload's mutex.
-  ReadCoverage read_;
-  bool was_read_ = false;
-  Times times_;
+  ReadCoverage read_ GUARDED_BY(upload_.mutex);
+  bool was_read_ GUARDED_BY(upload_.mutex) = false;
+  Times times_ GUARDED_BY(upload_.mutex);
 };
 
 }  // namespace webrtcupload

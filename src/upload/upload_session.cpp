@@ -61,18 +61,18 @@ std::optional<UploadSession::Upload> UploadSession::stop(bool keep, bool tells) 
   bool unfinished;
   const bool wanted = keep;
   {
-    const std::lock_guard lock(shared_.mutex);
+    const MutexLock lock(shared_.mutex);
     shared_.stopping = true;
     shared_.flushing = true;
     const UploadState state = shared_.receiver->state();
     unfinished = state == UploadState::kUploading || refusal_;
-    keep = keep && connection_.current_channel() && !reader_.was_read() &&
+    keep = keep && connection_.current_channel(shared_) && !reader_.was_read(shared_) &&
            !shared_.requested_failure && state != UploadState::kError && !worker_.is_this_thread();
     tells_stop_ = tells && !keep;
     log_stop(shared_.name, {.state = state,
-                            .has_channel = connection_.current_channel() != nullptr,
+                            .has_channel = connection_.current_channel(shared_) != nullptr,
                             .is_wanted = wanted,
-                            .was_read = reader_.was_read(),
+                            .was_read = reader_.was_read(shared_),
                             .is_failing = shared_.requested_failure.has_value(),
                             .is_kept = keep});
   }
@@ -89,8 +89,8 @@ std::optional<UploadSession::Upload> UploadSession::stop(bool keep, bool tells) 
     }
   }
   {
-    const std::lock_guard lock(shared_.mutex);
-    channel = connection_.release_channel();
+    const MutexLock lock(shared_.mutex);
+    channel = connection_.release_channel(shared_);
   }
   shared_.inbox->close();
   // So that the sender does not go on for nobody.
@@ -103,12 +103,12 @@ std::optional<UploadSession::Upload> UploadSession::stop(bool keep, bool tells) 
 std::optional<UploadSession::Upload> UploadSession::give_back() {
   // It may have opened meanwhile, and what is to be done then has not been done by who goes on.
   shared_.inbox->stop_holding_back();
-  const std::lock_guard lock(shared_.mutex);
+  const MutexLock lock(shared_.mutex);
   if (shared_.receiver->state() == UploadState::kError || shared_.requested_failure) {
     return std::nullopt;
   }
   Upload upload{.inbox = shared_.inbox,
-                .channel = connection_.release_channel(),
+                .channel = connection_.release_channel(shared_),
                 .storage = std::move(shared_.storage),
                 .completion_told = shared_.completion_told,
                 .progress = progress_};
@@ -133,7 +133,7 @@ void UploadSession::cancel() {
 
 void UploadSession::reject_film(Error error) {
   {
-    const std::lock_guard lock(shared_.mutex);
+    const MutexLock lock(shared_.mutex);
     if (!rejection_) rejection_ = std::move(error);
   }
   shared_.inbox->wake();
@@ -141,7 +141,7 @@ void UploadSession::reject_film(Error error) {
 
 bool UploadSession::refuse(Error error) {
   {
-    const std::lock_guard lock(shared_.mutex);
+    const MutexLock lock(shared_.mutex);
     if (shared_.stopping) return false;
     if (!std::holds_alternative<action::Fail>(shared_.receiver->refuse(error))) return false;
     refusal_ = std::move(error);
@@ -159,7 +159,7 @@ void UploadSession::run() {
   tell_state();
   if (owes_end_) {
     tell_progress(ProgressEvent::kStop);
-    const std::lock_guard lock(shared_.mutex);
+    const MutexLock lock(shared_.mutex);
     if (!progress_.is_underway()) progress_ = {};
   }
   while (true) {
@@ -167,11 +167,11 @@ void UploadSession::run() {
     std::optional<Error> rejection;
     bool adopted;
     {
-      const std::lock_guard lock(shared_.mutex);
+      const MutexLock lock(shared_.mutex);
       if (shared_.stopping) break;
       requested = std::exchange(shared_.requested_failure, std::nullopt);
       rejection = std::exchange(rejection_, std::nullopt);
-      adopted = connection_.take_news();
+      adopted = connection_.take_news(shared_);
     }
     if (adopted) plumb_connection(false);
     if (requested) carry_out(fail(std::move(*requested)));
@@ -216,7 +216,7 @@ bool UploadSession::handle(const Inbox::Item& item) {
   if (std::holds_alternative<Inbox::Opened>(item)) {
     // Time runs from here on; but where peers may come and go, from the first chunk on.
     if (!settings_.outlives_idle_peers) {
-      const std::lock_guard lock(shared_.mutex);
+      const MutexLock lock(shared_.mutex);
       shared_.receiver->opened(now());
     }
     plumb_connection(true);
@@ -232,7 +232,7 @@ bool UploadSession::handle(const Inbox::Item& item) {
       return true;
     Error error{ErrorCode::kPeerGone, gone->why};
     {
-      const std::lock_guard lock(shared_.mutex);
+      const MutexLock lock(shared_.mutex);
       const ReceiverStatistics& statistics = shared_.receiver->statistics();
       error.message += " after " + std::to_string(statistics.chunks) + " chunks";
       if (statistics.chunks_announced > 0) {
@@ -265,7 +265,7 @@ bool UploadSession::handle_message(const Message& message) {
   Action action;
   unanswered_ = false;
   {
-    const std::lock_guard lock(shared_.mutex);
+    const MutexLock lock(shared_.mutex);
     action = shared_.receiver->receive(message, now());
   }
   while (!std::holds_alternative<action::Nothing>(action)) action = carry_out(action);
@@ -303,7 +303,7 @@ Action UploadSession::carry_out(const action::Store& store) {
   if (!error) error = shared_.storage->write(store.position, store.bytes);
   if (error) return fail(std::move(*error));
   {
-    const std::lock_guard lock(shared_.mutex);
+    const MutexLock lock(shared_.mutex);
     const TimePoint end = now();
     shared_.receiver->kept_waiting(end - begin);
     shared_.receiver->stored(end);
@@ -318,7 +318,7 @@ Action UploadSession::carry_out(const action::Compare& compare) {
     return fail(std::move(*error));
   }
   const bool equal = std::equal(stored.begin(), stored.end(), compare.bytes.begin());
-  const std::lock_guard lock(shared_.mutex);
+  const MutexLock lock(shared_.mutex);
   return shared_.receiver->compared(equal);
 }
 
@@ -333,14 +333,14 @@ Action UploadSession::carry_out(const action::Authorize& authorize) {
   if (allowed.value_or(false)) {
     worker_.call_out([&] { within_quota = observer_->check_quota(); });
   }
-  std::unique_lock lock(shared_.mutex);
+  MutexLock lock(shared_.mutex);
   // Not everybody was asked, since the element stops; or who was has stopped it.
   unanswered_ = shared_.stopping || !allowed || (*allowed && !within_quota);
   log_answers(shared_.name, allowed, within_quota);
   if (unanswered_) return action::Nothing{};
   // The answers were about a peer that has gone meanwhile. Another one's upload is asked about
   // anew.
-  if (connection_.current_channel() != taken) {
+  if (connection_.current_channel(shared_) != taken) {
     lock.unlock();
     return forget_request();
   }
@@ -351,7 +351,7 @@ Action UploadSession::carry_out(const action::Authorize& authorize) {
 // Of a peer that has gone before its upload began: no chunk of its becomes part of another one's
 // upload, and its time does not run on.
 Action UploadSession::forget_request() {
-  const std::lock_guard lock(shared_.mutex);
+  const MutexLock lock(shared_.mutex);
   if (!shared_.stopping && shared_.receiver->state() == UploadState::kIdle) {
     shared_.receiver = make_receiver();
   }
@@ -363,7 +363,7 @@ void UploadSession::carry_out_rejection(const Error& error) {
   carry_out(action);
   {
     // What is done cannot fail any more, but those who still work on it have to be told.
-    const std::lock_guard lock(shared_.mutex);
+    const MutexLock lock(shared_.mutex);
     if (shared_.receiver->state() != UploadState::kDone) return;
     rejected_ = error;
   }
@@ -371,7 +371,7 @@ void UploadSession::carry_out_rejection(const Error& error) {
 }
 
 Action UploadSession::fail(Error error) {
-  const std::lock_guard lock(shared_.mutex);
+  const MutexLock lock(shared_.mutex);
   return shared_.receiver->fail(std::move(error));
 }
 
@@ -379,7 +379,7 @@ void UploadSession::check_timers() {
   const TimePoint moment = now();
   Action action;
   {
-    const std::lock_guard lock(shared_.mutex);
+    const MutexLock lock(shared_.mutex);
     action = shared_.receiver->tick(moment);
   }
   carry_out(action);
@@ -410,7 +410,7 @@ void UploadSession::check_quota(TimePoint moment) {
 }
 
 std::optional<TimePoint> UploadSession::next_wake_up() const {
-  const std::lock_guard lock(shared_.mutex);
+  const MutexLock lock(shared_.mutex);
   const auto deadline = shared_.receiver->deadline();
   if (!deadline || !next_quota_check_) return deadline ? deadline : next_quota_check_;
   return std::min(*deadline, *next_quota_check_);
@@ -420,15 +420,16 @@ std::optional<TimePoint> UploadSession::next_wake_up() const {
 // any other thread
 
 UploadState UploadSession::state() const {
-  const std::lock_guard lock(shared_.mutex);
+  const MutexLock lock(shared_.mutex);
   return shared_.receiver->state();
 }
 
 GstStructurePtr UploadSession::stats() const {
   const Inbox::Backlog backlog = shared_.inbox->backlog();
-  const std::lock_guard lock(shared_.mutex);
+  const MutexLock lock(shared_.mutex);
   const Receiver& receiver = *shared_.receiver;
-  return make_upload_stats(receiver, backlog, reader_.times(), connection_.socket_buffer_granted(),
+  return make_upload_stats(receiver, backlog, reader_.times(shared_),
+                           connection_.socket_buffer_granted(shared_),
                            receiver.error() ? receiver.error() : rejected_);
 }
 

@@ -185,22 +185,22 @@ class UploadSession : public std::enable_shared_from_this<UploadSession> {
   ProgressThrottle throttle_;
   // An answer of the application was needed, and stop() came first.
   bool unanswered_ = false;
+  // The sequence is that of an upload before this one.
+  bool owes_end_ = false;
 
   // Its mutex protects what follows as well.
   SharedUpload shared_;
   UploadConnection connection_;
   UploadWorker worker_;
   UploadReader reader_;
-  ProgressSequence progress_;
-  // The sequence is that of an upload before this one.
-  bool owes_end_ = false;
+  ProgressSequence progress_ GUARDED_BY(shared_.mutex);
   // stop() wants a last word.
-  bool tells_stop_ = false;
-  std::optional<Error> rejection_;
+  bool tells_stop_ GUARDED_BY(shared_.mutex) = false;
+  std::optional<Error> rejection_ GUARDED_BY(shared_.mutex);
   // What came of one when the upload was done.
-  std::optional<Error> rejected_;
+  std::optional<Error> rejected_ GUARDED_BY(shared_.mutex);
   // One that has been carried out but for telling of it.
-  std::optional<Error> refusal_;
+  std::optional<Error> refusal_ GUARDED_BY(shared_.mutex);
 };
 
 }  // namespace webrtcupload

@@ -15,7 +15,7 @@ namespace webrtcupload {
 void UploadSession::tell_refusal() {
   std::optional<Error> refusal;
   {
-    const std::lock_guard lock(shared_.mutex);
+    const MutexLock lock(shared_.mutex);
     refusal = std::exchange(refusal_, std::nullopt);
   }
   if (!refusal) return;
@@ -31,7 +31,7 @@ void UploadSession::report_progress() {
   bool is_underway;
   int percent;
   {
-    const std::lock_guard lock(shared_.mutex);
+    const MutexLock lock(shared_.mutex);
     const Receiver& receiver = *shared_.receiver;
     begins = receiver.statistics().first_chunk_at && !progress_.has_begun();
     is_complete = receiver.complete();
@@ -49,7 +49,7 @@ void UploadSession::report_progress() {
 bool UploadSession::tell_progress(ProgressEvent event, const std::optional<Error>& error,
                                   bool is_last_word) {
   std::optional<UploadProgress> told;
-  const auto advance = [&] {
+  const auto advance = [&]() REQUIRES(shared_.mutex) {
     told.reset();
     const auto message = progress_.next(event);
     if (!message) return;
@@ -77,20 +77,20 @@ void UploadSession::tell_end(const Error& error) {
 
 void UploadSession::tell_stop() {
   {
-    const std::lock_guard lock(shared_.mutex);
+    const MutexLock lock(shared_.mutex);
     if (!tells_stop_ || !progress_.is_underway()) return;
   }
   tell_progress(ProgressEvent::kStop, std::nullopt, true);
 }
 
 ProgressSequence UploadSession::progress() const {
-  const std::lock_guard lock(shared_.mutex);
+  const MutexLock lock(shared_.mutex);
   return progress_;
 }
 
 void UploadSession::tell_completion() {
   {
-    const std::lock_guard lock(shared_.mutex);
+    const MutexLock lock(shared_.mutex);
     if (shared_.completion_told || !shared_.receiver->complete()) return;
   }
   // Before anybody can read it, unless bytes go out as they come.
@@ -101,7 +101,7 @@ void UploadSession::tell_completion() {
   if (!tell_progress(ProgressEvent::kComplete)) return;
   if (!worker_.call_out([this] { observer_->completed(); })) return;
   {
-    const std::lock_guard lock(shared_.mutex);
+    const MutexLock lock(shared_.mutex);
     shared_.completion_told = true;
   }
   shared_.changed.notify_all();
@@ -110,14 +110,14 @@ void UploadSession::tell_completion() {
 void UploadSession::tell_state() {
   UploadState current;
   {
-    const std::lock_guard lock(shared_.mutex);
+    const MutexLock lock(shared_.mutex);
     current = shared_.receiver->state();
     if (current == shared_.told_state) return;
   }
   GST_INFO_ID(shared_.name.c_str(), "state %s", to_string(current).data());
   worker_.call_out([this] { observer_->state_changed(); });
   {
-    const std::lock_guard lock(shared_.mutex);
+    const MutexLock lock(shared_.mutex);
     shared_.told_state = current;
   }
   shared_.changed.notify_all();

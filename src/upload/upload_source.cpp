@@ -60,7 +60,7 @@ UploadSource::~UploadSource() {
 void UploadSource::set_data_channel(GstWebRTCDataChannel* channel) {
   Upload dropped;  // Let go after the lock.
   {
-    const std::lock_guard lock(settings_mutex_);
+    const MutexLock lock(settings_mutex_);
     // What came over it is here already.
     if (channel && waiting_.channel && waiting_.channel->is(channel)) return;
     ++settings_.revision;
@@ -96,7 +96,7 @@ void UploadSource::drop(Upload upload) {
 bool UploadSource::take_data_channel(Upload& upload) {
   bool refused = false;
   {
-    const std::lock_guard lock(settings_mutex_);
+    const MutexLock lock(settings_mutex_);
     upload = std::exchange(waiting_, {});
     if (!upload.inbox) upload.inbox = std::make_shared<Inbox>(settings_.marks);
     upload.inbox->set_marks(settings_.marks);
@@ -117,7 +117,7 @@ bool UploadSource::find_source(GstPtr<GstElement>& webrtcbin) {
   bool has_channel;
   bool waits_for_peer;
   {
-    const std::lock_guard lock(settings_mutex_);
+    const MutexLock lock(settings_mutex_);
     waits_for_peer = settings_.waits_for_peer;
     has_channel = settings_.data_channel != nullptr;
     webrtcbin = ref_gst(settings_.webrtcbin.get());
@@ -147,7 +147,7 @@ bool UploadSource::start() {
   std::shared_ptr<UploadSession> running;
   bool is_current;
   {
-    const std::lock_guard lock(session_mutex_);
+    const MutexLock lock(session_mutex_);
     running = session_;
     is_current = session_revision_ == revision;
   }
@@ -170,7 +170,7 @@ bool UploadSource::start() {
   bool listens;
   bool keeps;
   {
-    const std::lock_guard lock(settings_mutex_);
+    const MutexLock lock(settings_mutex_);
     session_settings = {.limits = settings_.limits,
                         .film = settings_.film,
                         .connection = {.channel_label = settings_.channel_label,
@@ -211,14 +211,17 @@ bool UploadSource::start() {
   if (!take_data_channel(upload)) return false;
   // Another channel may have been set meanwhile.
   if (!upload.storage && !storage && !make_storage()) {
-    with_settings([&](const Settings&) { waiting_.progress = upload.progress; });
+    {
+      const MutexLock lock(settings_mutex_);
+      waiting_.progress = upload.progress;
+    }
     drop(std::move(upload));
     return false;
   }
   if (!upload.storage) upload.storage = std::move(storage);
 
   {
-    const std::lock_guard lock(session_mutex_);
+    const MutexLock lock(session_mutex_);
     session_settings.known_state = std::exchange(last_state_, UploadState::kIdle);
     last_stats_.reset();
   }
@@ -228,12 +231,12 @@ bool UploadSource::start() {
   auto session = UploadSession::start(std::move(session_settings), std::move(upload),
                                       ref_gst(webrtcbin.get()), this);
   if (listens) {
-    const std::lock_guard lock(attach_mutex_);
+    const MutexLock lock(attach_mutex_);
     on_data_channel_ =
         SignalConnection(webrtcbin.get(), "on-data-channel", G_CALLBACK(on_data_channel),
                          std::weak_ptr<UploadSession>(session));
   }
-  const std::lock_guard lock(session_mutex_);
+  const MutexLock lock(session_mutex_);
   session_ = std::move(session);
   session_revision_ = revision;
   webrtcbin_ = std::move(webrtcbin);
@@ -243,7 +246,7 @@ bool UploadSource::start() {
 bool UploadSource::attach(GstElement* webrtcbin) {
   if (!webrtcbin || !is_webrtcbin(webrtcbin)) return false;
   GstPtr<GstElement> replaced;  // Let go after the locks.
-  const std::lock_guard attach_lock(attach_mutex_);
+  const MutexLock attach_lock(attach_mutex_);
   const auto running = session();
   if (!running || !running->waits_for_peer()) return false;
   keep_channels(webrtcbin);
@@ -251,7 +254,7 @@ bool UploadSource::attach(GstElement* webrtcbin) {
   on_data_channel_.disconnect();
   const bool attached = running->attach(webrtcbin);
   {
-    const std::lock_guard lock(session_mutex_);
+    const MutexLock lock(session_mutex_);
     replaced = ref_gst(attached ? webrtcbin : webrtcbin_.get());
     webrtcbin_.swap(replaced);
   }
@@ -264,11 +267,11 @@ bool UploadSource::attach(GstElement* webrtcbin) {
 }
 
 void UploadSource::detach(const GstElement* webrtcbin) {
-  const std::lock_guard attach_lock(attach_mutex_);
+  const MutexLock attach_lock(attach_mutex_);
   GstPtr<GstElement> left;
   std::shared_ptr<UploadSession> running;
   {
-    const std::lock_guard lock(session_mutex_);
+    const MutexLock lock(session_mutex_);
     if (webrtcbin_.get() != webrtcbin) return;
     left.swap(webrtcbin_);
     running = session_;
@@ -297,7 +300,7 @@ void UploadSource::film_exceeds(const Error& error) {
 void UploadSource::end_session(bool tells) {
   film_watch_.reset();
   {
-    const std::lock_guard lock(attach_mutex_);
+    const MutexLock lock(attach_mutex_);
     on_data_channel_.disconnect();
   }
   const auto running = session();
@@ -308,11 +311,11 @@ void UploadSource::end_session(bool tells) {
   auto kept = running->stop(keep, tells);
   GstStructurePtr stats = running->stats();
   {
-    const std::lock_guard lock(settings_mutex_);
+    const MutexLock lock(settings_mutex_);
     if (kept && kept->channel->is(settings_.data_channel.get())) std::swap(waiting_, *kept);
     waiting_.progress = running->progress();
   }
-  const std::lock_guard lock(session_mutex_);
+  const MutexLock lock(session_mutex_);
   last_state_ = running->state();
   last_stats_ = std::move(stats);
   session_.reset();
@@ -323,7 +326,7 @@ void UploadSource::end_session(bool tells) {
 // reading
 
 std::shared_ptr<UploadSession> UploadSource::session() const {
-  const std::lock_guard lock(session_mutex_);
+  const MutexLock lock(session_mutex_);
   return session_;
 }
 
@@ -454,7 +457,7 @@ void UploadSource::let_pipeline_end() {
   }
   GstPtr<GstElement> webrtcbin;
   {
-    const std::lock_guard lock(session_mutex_);
+    const MutexLock lock(session_mutex_);
     webrtcbin = ref_gst(webrtcbin_.get());
   }
   post_eos_for_webrtcbin(GST_ELEMENT(element_), webrtcbin.get());
@@ -478,13 +481,13 @@ bool UploadSource::has_a_chunk() const {
 
 UploadState UploadSource::state() const {
   if (const auto running = session()) return running->state();
-  const std::lock_guard lock(session_mutex_);
+  const MutexLock lock(session_mutex_);
   return last_state_;
 }
 
 GstStructurePtr UploadSource::stats() const {
   if (const auto running = session()) return running->stats();
-  const std::lock_guard lock(session_mutex_);
+  const MutexLock lock(session_mutex_);
   if (last_stats_) return GstStructurePtr(gst_structure_copy(last_stats_.get()));
   return GstStructurePtr(gst_structure_new_empty("application/x-webrtcupload-stats"));
 }

@@ -12,12 +12,12 @@
 #include <atomic>
 #include <cstdint>
 #include <memory>
-#include <mutex>
 #include <string>
 #include <thread>
 
 #include "core/channel_labels.h"
 #include "core/film_limits.h"
+#include "core/mutex.h"
 #include "downstream/decoding_guard.h"
 #include "downstream/film_watch.h"
 #include "glib/glib_ptr.h"
@@ -72,7 +72,7 @@ class UploadSource final : public UploadObserver {
   // Runs `change` on the settings, under their lock.
   template <typename Change>
   auto with_settings(Change change) {
-    const std::lock_guard lock(settings_mutex_);
+    const MutexLock lock(settings_mutex_);
     return change(settings_);
   }
   // Messages of `channel` are kept from here on, so that an application may set the property inside
@@ -155,11 +155,11 @@ class UploadSource final : public UploadObserver {
   const Signals signals_;
   GParamSpec* const state_property_;
 
-  mutable std::mutex settings_mutex_;
-  Settings settings_;
+  mutable Mutex settings_mutex_;
+  Settings settings_ GUARDED_BY(settings_mutex_);
   // Of the channel in the settings, what came over it while no session has it: before the first
-  // one, and also after one of which nothing was read. Under settings_mutex_.
-  Upload waiting_;
+  // one, and also after one of which nothing was read.
+  Upload waiting_ GUARDED_BY(settings_mutex_);
 
   // Of the thread that starts and ends.
   std::unique_ptr<FilmWatch> film_watch_;
@@ -178,18 +178,18 @@ class UploadSource final : public UploadObserver {
 
   // Of start(), end() and attach(). The first two never run at once: the pad is not active any more
   // when the element has left PAUSED.
-  std::mutex attach_mutex_;  // Taken before the others here.
-  SignalConnection on_data_channel_;
+  Mutex attach_mutex_ ACQUIRED_BEFORE(settings_mutex_, session_mutex_);
+  SignalConnection on_data_channel_ GUARDED_BY(attach_mutex_);
 
   // A leaf: held only to copy or replace what follows.
-  mutable std::mutex session_mutex_;
-  std::shared_ptr<UploadSession> session_;
+  mutable Mutex session_mutex_;
+  std::shared_ptr<UploadSession> session_ GUARDED_BY(session_mutex_);
   // Of the settings that it began with.
-  unsigned session_revision_ = 0;
-  GstPtr<GstElement> webrtcbin_;
+  unsigned session_revision_ GUARDED_BY(session_mutex_) = 0;
+  GstPtr<GstElement> webrtcbin_ GUARDED_BY(session_mutex_);
   // What the last session came to, once it is over.
-  UploadState last_state_ = UploadState::kIdle;
-  GstStructurePtr last_stats_;
+  UploadState last_state_ GUARDED_BY(session_mutex_) = UploadState::kIdle;
+  GstStructurePtr last_stats_ GUARDED_BY(session_mutex_);
 };
 
 }  // namespace webrtcupload

@@ -151,7 +151,7 @@ void UploadSource::completed() {
 void UploadSource::failing(const Error& error) {
   GstPtr<GstElement> webrtcbin;
   {
-    const std::lock_guard lock(session_mutex_);
+    const MutexLock lock(session_mutex_);
     webrtcbin = ref_gst(webrtcbin_.get());
   }
   draw_failure(GST_ELEMENT(element_), webrtcbin.get());

@@ -29,12 +29,12 @@ void UploadWorker::start(std::function<void()> run) {
   thread_ = std::thread([this, run = std::move(run)] {
     block_file_size_signal();
     {
-      const std::lock_guard lock(upload_.mutex);
+      const MutexLock lock(upload_.mutex);
       upload_.worker = std::this_thread::get_id();
     }
     run();
     {
-      const std::lock_guard lock(upload_.mutex);
+      const MutexLock lock(upload_.mutex);
       ended_ = true;
     }
     upload_.changed.notify_all();
@@ -44,17 +44,19 @@ void UploadWorker::start(std::function<void()> run) {
 bool UploadWorker::join() {
   if (!thread_.joinable()) return false;
   if (is_this_thread()) {
-    const std::lock_guard lock(upload_.mutex);
+    const MutexLock lock(upload_.mutex);
     left_behind_ = true;
     thread_.detach();
     return false;
   }
   bool ended;
   {
-    std::unique_lock lock(upload_.mutex);
-    ended = upload_.changed.wait_for(lock, kHandlerGrace, [this] { return ended_; });
+    MutexLock lock(upload_.mutex);
+    ended = upload_.changed.wait_for(upload_.mutex, kHandlerGrace,
+                                     [this]() REQUIRES(upload_.mutex) { return ended_; });
     if (!ended) {
-      upload_.changed.wait(lock, [this] { return ended_ || detachable_; });
+      upload_.changed.wait(upload_.mutex,
+                           [this]() REQUIRES(upload_.mutex) { return ended_ || detachable_; });
       ended = ended_;
     }
     left_behind_ = !ended;
@@ -69,22 +71,22 @@ bool UploadWorker::join() {
 
 bool UploadWorker::call_out(const std::function<void()>& work,
                             const std::function<void()>& before) {
-  return run_detachable(upload_.stopping, work, before);
+  return run_detachable(false, work, before);
 }
 
 bool UploadWorker::call_out_at_the_end(const std::function<void()>& work,
                                        const std::function<void()>& before) {
-  return run_detachable(left_behind_, work, before);
+  return run_detachable(true, work, before);
 }
 
-bool UploadWorker::run_detachable(const bool& forbidden, const std::function<void()>& work,
+bool UploadWorker::run_detachable(bool is_last_word, const std::function<void()>& work,
                                   const std::function<void()>& before) {
   GObjectPtr<GObject> held;
   // What is called may bring the worker here once more.
   bool outer;
   {
-    const std::lock_guard lock(upload_.mutex);
-    if (forbidden) return false;
+    const MutexLock lock(upload_.mutex);
+    if (is_last_word ? left_behind_ : upload_.stopping) return false;
     outer = std::exchange(detachable_, true);
     // Before stop() can return, and with it the element go.
     held = hold_();
@@ -94,7 +96,7 @@ bool UploadWorker::run_detachable(const bool& forbidden, const std::function<voi
   upload_.changed.notify_all();
   const TimePoint begin = now();
   work();
-  const std::lock_guard lock(upload_.mutex);
+  const MutexLock lock(upload_.mutex);
   detachable_ = outer;
   if (!outer) upload_.receiver->kept_waiting(now() - begin);
   return true;

@@ -39,16 +39,15 @@ class UploadWorker {
                            const std::function<void()>& before = nullptr);
 
  private:
-  bool run_detachable(const bool& forbidden, const std::function<void()>& work,
+  bool run_detachable(bool is_last_word, const std::function<void()>& work,
                       const std::function<void()>& before);
 
   SharedUpload& upload_;
   const std::function<GObjectPtr<GObject>()> hold_;
   std::thread thread_;
-  // Under the upload's mutex.
-  bool detachable_ = false;
-  bool left_behind_ = false;
-  bool ended_ = false;
+  bool detachable_ GUARDED_BY(upload_.mutex) = false;
+  bool left_behind_ GUARDED_BY(upload_.mutex) = false;
+  bool ended_ GUARDED_BY(upload_.mutex) = false;
 };
 
 }  // namespace webrtcupload
