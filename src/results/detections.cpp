@@ -323,7 +323,7 @@ bool DetectionCollector::add_message(GstMessage* message) {
 }
 
 void DetectionCollector::keep(Pending pending) {
-  const std::lock_guard lock(mutex_);
+  const MutexLock lock(mutex_);
   pending_.push_back(std::move(pending));
   while (pending_.size() > limits_.max_pending) {
     pending_.pop_front();
@@ -336,7 +336,7 @@ std::vector<DetectionCollector::Pending> DetectionCollector::extract(GstClockTim
   if (!GST_CLOCK_TIME_IS_VALID(pts)) {
     return result;
   }
-  const std::lock_guard lock(mutex_);
+  const MutexLock lock(mutex_);
   // Frames pass in the order of their messages, so what is wanted is near the front; the rest keeps
   // its order.
   const auto rest = std::stable_partition(pending_.begin(), pending_.end(),
@@ -409,19 +409,19 @@ std::vector<Detection> DetectionCollector::take(GstBuffer* frame, const GstVideo
     round_numbers(detection);
   }
   if (dropped > 0) {
-    const std::lock_guard lock(mutex_);
+    const MutexLock lock(mutex_);
     dropped_ += dropped;
   }
   return result;
 }
 
 void DetectionCollector::clear() {
-  const std::lock_guard lock(mutex_);
+  const MutexLock lock(mutex_);
   pending_.clear();
 }
 
 std::uint64_t DetectionCollector::dropped() const {
-  const std::lock_guard lock(mutex_);
+  const MutexLock lock(mutex_);
   return dropped_;
 }
 

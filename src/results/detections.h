@@ -13,10 +13,11 @@
 #include <cstddef>
 #include <cstdint>
 #include <deque>
-#include <mutex>
 #include <optional>
 #include <string>
 #include <vector>
+
+#include "core/mutex.h"
 
 namespace webrtcupload {
 
@@ -133,9 +134,9 @@ class DetectionCollector {
                          std::vector<Pending>& out);
 
   const Limits limits_;
-  mutable std::mutex mutex_;     // protects the below; a leaf, nothing is called under it
-  std::deque<Pending> pending_;  // by arrival
-  std::uint64_t dropped_ = 0;
+  mutable Mutex mutex_;                             // A leaf: nothing is called under it.
+  std::deque<Pending> pending_ GUARDED_BY(mutex_);  // by arrival
+  std::uint64_t dropped_ GUARDED_BY(mutex_) = 0;
 };
 
 // The label for what a cascade file finds: "haarcascade_fullbody.xml" -> "person",

@@ -25,10 +25,13 @@ constexpr std::chrono::milliseconds kHandlerPatience{200};
 }  // namespace
 
 void ResultSender::Impl::start() {
-  worker_running_ = true;
+  {
+    const MutexLock lock(mutex_);
+    worker_running_ = true;
+  }
   worker_ = std::thread([self = shared_from_this()] {
     self->run();
-    const std::lock_guard lock(self->mutex_);
+    const MutexLock lock(self->mutex_);
     self->worker_running_ = false;
     self->worker_left_.notify_all();
   });
@@ -41,7 +44,7 @@ void ResultSender::Impl::stop() {
   GstPtr<GstElement> webrtcbin;
   GstPtr<GstWebRTCDataChannel> channel;
   {
-    const std::lock_guard lock(mutex_);
+    const MutexLock lock(mutex_);
     if (haste_ == Haste::kStopping) return;
     hasten(Haste::kStopping);
     advance(ResultEvent::kFinish);
@@ -58,10 +61,10 @@ void ResultSender::Impl::stop() {
     worker_.detach();
     return;
   }
-  Lock lock(mutex_);
+  MutexLock lock(mutex_);
   // In a handler it may be waiting for this very thread.
-  const bool left =
-      worker_left_.wait_for(lock, kHandlerPatience, [this] { return !worker_running_; });
+  const bool left = worker_left_.wait_for(mutex_, kHandlerPatience,
+                                          [this]() REQUIRES(mutex_) { return !worker_running_; });
   lock.unlock();
   if (left) {
     worker_.join();
@@ -99,8 +102,8 @@ bool ResultSender::Impl::send_value(GstBuffer* timestamps, std::string_view name
 // Waits for its turn, and keeps the order with what the worker and cancel() have to send.
 template <typename MakeText>
 bool ResultSender::Impl::send_result(VideoMetadata metadata, const MakeText& make_text) {
-  Lock lock(mutex_);
-  const auto turn = [&] {
+  MutexLock lock(mutex_);
+  const auto turn = [&]() REQUIRES(mutex_) {
     if (is_ending()) return Turn::kStop;
     metadata.frame_id = ++frame_id_;
     stats_.last_frame_id = frame_id_;
@@ -109,14 +112,14 @@ bool ResultSender::Impl::send_result(VideoMetadata metadata, const MakeText& mak
       if (peer_ == ResultPeer::kOpen) {
         if (has_room()) return Turn::kSend;
         if (settings_.realtime) return Turn::kDrop;
-        changed_.wait(lock);
+        changed_.wait(mutex_);
         continue;
       }
       // In real time as well: it is the beginning of a file, and nothing is late yet.
       const auto now = Clock::now();
       if (!channel_deadline_) channel_deadline_ = now + settings_.channel_timeout;
       if (now >= *channel_deadline_) return Turn::kDrop;
-      changed_.wait_until(lock, *channel_deadline_);
+      changed_.wait_until(mutex_, *channel_deadline_);
     }
   }();
   if (turn != Turn::kSend) {
@@ -126,10 +129,11 @@ bool ResultSender::Impl::send_result(VideoMetadata metadata, const MakeText& mak
   sending_ = true;
   window_.sent(metadata.frame_id);
   const ResultMaker::Names wanted = data_output_;
+  GstWebRTCDataChannel* const channel = channel_.get();
   lock.unlock();
   const std::string text = make_text(metadata, wanted);
-  const bool sent = send_text(metadata.frame_id, text);
-  const std::uint64_t buffered = buffered_amount(channel_.get());
+  const bool sent = send_text(channel, metadata.frame_id, text);
+  const std::uint64_t buffered = buffered_amount(channel);
   lock.lock();
   sending_ = false;
   if (sent) {
@@ -143,12 +147,13 @@ bool ResultSender::Impl::send_result(VideoMetadata metadata, const MakeText& mak
   return sent;
 }
 
-bool ResultSender::Impl::send_text(std::uint32_t frame_id, std::string_view text) {
+bool ResultSender::Impl::send_text(GstWebRTCDataChannel* channel, std::uint32_t frame_id,
+                                   std::string_view text) {
   const std::uint32_t count = result_chunk_count(text.size());
   for (std::uint32_t i = 0; i < count; ++i) {
-    if (send_on(channel_.get(), result_message(frame_id, i, text))) continue;
+    if (send_on(channel, result_message(frame_id, i, text))) continue;
     // Of which the channel itself says nothing.
-    if (owner_of(channel_.get()).has_gone()) on_gone(kOwnerHasGone, true);
+    if (owner_of(channel).has_gone()) on_gone(kOwnerHasGone, true);
     return false;
   }
   return true;
@@ -161,12 +166,12 @@ bool ResultSender::Impl::has_room() const {
 }
 
 void ResultSender::Impl::set_data_output(std::vector<std::string> names) {
-  const std::lock_guard lock(mutex_);
+  const MutexLock lock(mutex_);
   data_output_ = std::move(names);
 }
 
 void ResultSender::Impl::set_flushing(bool flushing) {
-  const std::lock_guard lock(mutex_);
+  const MutexLock lock(mutex_);
   flushing_ = flushing;
   changed_.notify_all();
 }
@@ -178,12 +183,12 @@ void ResultSender::Impl::count_messages(std::string_view text) {
 }
 
 bool ResultSender::Impl::has_channel() const {
-  const std::lock_guard lock(mutex_);
+  const MutexLock lock(mutex_);
   return channel_ != nullptr;
 }
 
 ResultStats ResultSender::Impl::stats() const {
-  const std::lock_guard lock(mutex_);
+  const MutexLock lock(mutex_);
   ResultStats stats = stats_;
   stats.ending = is_ending();
   if (channel_) stats.buffered = buffered_amount(channel_.get());

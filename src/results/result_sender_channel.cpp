@@ -31,7 +31,7 @@ bool ResultSender::Impl::forget_peer() {
   std::unique_ptr<PeerWatch> connection_watch;
   GstPtr<GstElement> webrtcbin;
   GstPtr<GstWebRTCDataChannel> channel;
-  const std::lock_guard lock(mutex_);
+  const MutexLock lock(mutex_);
   if (frame_id_ > 0 || is_ending() || sending_) return false;
   connections.swap(connections_);
   channel_watch.swap(channel_watch_);
@@ -61,7 +61,7 @@ void ResultSender::Impl::attach(GstElement* webrtcbin) {
     if (const auto self = weak.lock()) self->on_gone(why, true);
   });
   watch->watch_connection(webrtcbin);
-  const std::lock_guard lock(mutex_);
+  const MutexLock lock(mutex_);
   if (haste_ == Haste::kStopping) return;
   webrtcbin_ = ref_gst(webrtcbin);
   connections_.push_back(std::move(connection));
@@ -73,14 +73,14 @@ void ResultSender::Impl::detach(const GstElement* webrtcbin) {
   std::unique_ptr<PeerWatch> channel_watch;
   std::unique_ptr<PeerWatch> connection_watch;
   {
-    const std::lock_guard lock(mutex_);
+    const MutexLock lock(mutex_);
     if (webrtcbin_.get() != webrtcbin) return;
   }
   if (forget_peer()) return;
   on_gone("the peer has left", true);
-  Lock lock(mutex_);
+  MutexLock lock(mutex_);
   // Whoever is sending uses the channel, which does not keep its webrtcbin.
-  changed_.wait_for(lock, kSendingPatience, [this] { return !sending_; });
+  changed_.wait_for(mutex_, kSendingPatience, [this]() REQUIRES(mutex_) { return !sending_; });
   left.swap(webrtcbin_);
   channel_watch.swap(channel_watch_);
   connection_watch.swap(connection_watch_);
@@ -90,7 +90,7 @@ void ResultSender::Impl::detach(const GstElement* webrtcbin) {
 bool ResultSender::Impl::adopt(GstWebRTCDataChannel* channel) {
   if (!claim_channel(channel, this)) return false;
   {
-    const std::lock_guard lock(mutex_);
+    const MutexLock lock(mutex_);
     if (channel_ || haste_ == Haste::kStopping) {
       release_channel(channel, this);
       return false;
@@ -129,7 +129,7 @@ bool ResultSender::Impl::adopt(GstWebRTCDataChannel* channel) {
   watch->watch_channel(channel);
   on_channel_state(channel);
   GST_DEBUG_OBJECT(channel, "taken for results");
-  const std::lock_guard lock(mutex_);
+  const MutexLock lock(mutex_);
   if (haste_ == Haste::kStopping) return true;
   for (auto& connection : connections) connections_.push_back(std::move(connection));
   channel_watch_ = std::move(watch);
@@ -144,7 +144,7 @@ void ResultSender::Impl::on_text(const char* text) {
   const std::size_t size = text ? std::strlen(text) : 0;
   const std::string_view view(text ? text : "", size);
   const auto ack = parse_ack(view);
-  const std::lock_guard lock(mutex_);
+  const MutexLock lock(mutex_);
   if (ack) {
     if (window_.ack(*ack)) {
       stats_.acked = window_.acked();
@@ -161,19 +161,19 @@ void ResultSender::Impl::on_text(const char* text) {
 }
 
 void ResultSender::Impl::on_binary() {
-  const std::lock_guard lock(mutex_);
+  const MutexLock lock(mutex_);
   ++stats_.rejected;
 }
 
 void ResultSender::Impl::on_channel_state(GstWebRTCDataChannel* channel) {
   const auto state = ready_state(channel);
-  const std::lock_guard lock(mutex_);
+  const MutexLock lock(mutex_);
   if (state == GST_WEBRTC_DATA_CHANNEL_STATE_OPEN) advance(ResultPeerEvent::kOpens);
   changed_.notify_all();
 }
 
 void ResultSender::Impl::on_gone(const std::string& why, bool connection) {
-  const std::lock_guard lock(mutex_);
+  const MutexLock lock(mutex_);
   const bool was_gone = is_gone();
   if (connection) {
     advance(ResultPeerEvent::kDisconnects);
@@ -191,7 +191,7 @@ void ResultSender::Impl::on_gone(const std::string& why, bool connection) {
 
 void ResultSender::Impl::on_buffered() {
   // An empty critical section: who has looked at the amount before is waiting by now.
-  { const std::lock_guard lock(mutex_); }
+  { const MutexLock lock(mutex_); }
   changed_.notify_all();
 }
 

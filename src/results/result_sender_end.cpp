@@ -45,7 +45,7 @@ bool ResultSender::Impl::advance(ResultPeerEvent event) {
 }
 
 void ResultSender::Impl::finish(std::string reason, std::vector<std::string> errors) {
-  const std::lock_guard lock(mutex_);
+  const MutexLock lock(mutex_);
   if (!advance(ResultEvent::kFinish)) return;
   termination_reason_ = std::move(reason);
   final_errors_ = std::move(errors);
@@ -54,7 +54,7 @@ void ResultSender::Impl::finish(std::string reason, std::vector<std::string> err
 }
 
 void ResultSender::Impl::hurry() {
-  const std::lock_guard lock(mutex_);
+  const MutexLock lock(mutex_);
   hasten(Haste::kHurried);
   changed_.notify_all();
 }
@@ -62,7 +62,7 @@ void ResultSender::Impl::hurry() {
 void ResultSender::Impl::cancel(std::string reason, std::vector<std::string> errors,
                                 std::chrono::milliseconds patience, bool abandon) {
   const auto until = Clock::now() + patience;
-  Lock lock(mutex_);
+  MutexLock lock(mutex_);
   if (advance(ResultEvent::kFinish)) {
     termination_reason_ = std::move(reason);
     final_errors_ = std::move(errors);
@@ -71,42 +71,46 @@ void ResultSender::Impl::cancel(std::string reason, std::vector<std::string> err
   changed_.notify_all();
   work_.notify_all();
   if (!has_opened()) return;
-  if (!changed_.wait_until(lock, until, [this] { return !sending_; })) return;
-  if (!is_gone() && state_ < ResultState::kCompleted) static_cast<void>(send_completion(lock));
-  const bool drained = changed_.wait_until(lock, is_gone() ? Clock::now() : until, [this] {
-    return is_drained() || is_gone();
-  }) && is_drained();
+  if (!changed_.wait_until(mutex_, until, [this]() REQUIRES(mutex_) { return !sending_; })) return;
+  if (!is_gone() && state_ < ResultState::kCompleted) static_cast<void>(send_completion());
+  const bool drained =
+      changed_.wait_until(mutex_, is_gone() ? Clock::now() : until,
+                          [this]() REQUIRES(mutex_) { return is_drained() || is_gone(); }) &&
+      is_drained();
   const bool closes = advance(ResultEvent::kClose);
   const GstPtr<GstElement> webrtcbin = ref_gst(webrtcbin_.get());
   if (abandon && webrtcbin && !drained) {
     lock.unlock();
     stop_sending(webrtcbin.get());
   } else if (closes) {
-    close(lock);
+    close();
     lock.unlock();
   }
 }
 
-void ResultSender::Impl::close(Lock& lock) {
+void ResultSender::Impl::close() {
   if (detached_) return;
   GstPtr<GstElement> webrtcbin = ref_gst(webrtcbin_.get());
-  lock.unlock();
-  close_channel(channel_.get());
+  GstWebRTCDataChannel* const channel = channel_.get();
+  const MutexUnlock unlocked(mutex_);
+  close_channel(channel);
   webrtcbin.reset();
-  lock.lock();
 }
 
 // By the worker or cancel(), whoever is first. Whether the channel took it.
-bool ResultSender::Impl::send_completion(Lock& lock) {
+bool ResultSender::Impl::send_completion() {
   advance(ResultEvent::kComplete);
   sending_ = true;
   const std::string text = completion_document(termination_reason_, final_errors_);
   const std::uint32_t frame_id = frame_id_ + 1;
   last_result_ = window_.last_sent();
   window_.sent(frame_id);  // It may be acknowledged like a result.
-  lock.unlock();
-  const bool sent = send_text(frame_id, text);
-  lock.lock();
+  GstWebRTCDataChannel* const channel = channel_.get();
+  bool sent = false;
+  {
+    const MutexUnlock unlocked(mutex_);
+    sent = send_text(channel, frame_id, text);
+  }
   sending_ = false;
   if (sent) count_messages(text);
   changed_.notify_all();
@@ -114,7 +118,7 @@ bool ResultSender::Impl::send_completion(Lock& lock) {
 }
 
 void ResultSender::Impl::run() {
-  Lock lock(mutex_);
+  MutexLock lock(mutex_);
   while (haste_ != Haste::kStopping) {
     if (const auto why = std::exchange(gone_to_tell_, std::nullopt)) {
       lock.unlock();
@@ -122,7 +126,7 @@ void ResultSender::Impl::run() {
       if (events_.gone) events_.gone(*why);
       lock.lock();
     } else if (!is_cancelled() && advance(ResultEvent::kConclude)) {
-      const auto delivery = conclude(lock);
+      const auto delivery = conclude();
       if (delivery && !is_cancelled() && events_.finished) {
         lock.unlock();
         events_.finished(*delivery);
@@ -130,21 +134,21 @@ void ResultSender::Impl::run() {
       }
     } else if (!control_.empty()) {
       // The least: a peer that never stops talking must not keep the end from coming.
-      hand_on_control(lock);
+      hand_on_control();
     } else {
-      work_.wait(lock);
+      work_.wait(mutex_);
     }
   }
 }
 
-void ResultSender::Impl::hand_on_control(Lock& lock) {
+void ResultSender::Impl::hand_on_control() {
   const std::string text = std::move(control_.front());
   control_.pop_front();
-  lock.unlock();
-  const auto parsed = parse_json_object(text);
-  const bool is_object = std::holds_alternative<JsonNodePtr>(parsed);
-  lock.lock();
-  if (!is_object) {
+  const auto parsed = [&]() REQUIRES(mutex_) {
+    const MutexUnlock unlocked(mutex_);
+    return parse_json_object(text);
+  }();
+  if (!std::holds_alternative<JsonNodePtr>(parsed)) {
     ++stats_.rejected;
     return;
   }
@@ -156,42 +160,42 @@ void ResultSender::Impl::hand_on_control(Lock& lock) {
   }
   ++stats_.control;
   if (!events_.control) return;
-  lock.unlock();
+  const MutexUnlock unlocked(mutex_);
   events_.control(text);
-  lock.lock();
 }
 
 // Nothing when cancel() or the end came first.
-std::optional<Delivery> ResultSender::Impl::conclude(Lock& lock) {
+std::optional<Delivery> ResultSender::Impl::conclude() {
   Delivery delivery;
-  delivery.problem = deliver_the_rest(lock);
+  delivery.problem = deliver_the_rest();
   if (is_cancelled()) return std::nullopt;
   delivery.complete = delivery.problem.empty();
   GST_INFO("%u results: %s", frame_id_, delivery.complete ? "delivered" : delivery.problem.c_str());
   if (!delivery.complete && has_opened() && advance(ResultEvent::kClose)) {
     // So that the peer notices, if it is still there.
-    close(lock);
+    close();
   }
   delivery.stats = stats_;
   return delivery;
 }
 
 // What went wrong, or "".
-std::string ResultSender::Impl::deliver_the_rest(Lock& lock) {
+std::string ResultSender::Impl::deliver_the_rest() {
   if (!channel_deadline_) channel_deadline_ = Clock::now() + settings_.channel_timeout;
-  changed_.wait_until(lock, *channel_deadline_,
-                      [this] { return peer_ != ResultPeer::kAwaited || is_cancelled(); });
+  changed_.wait_until(mutex_, *channel_deadline_, [this]() REQUIRES(mutex_) {
+    return peer_ != ResultPeer::kAwaited || is_cancelled();
+  });
   if (is_cancelled()) return "cancelled";
   if (is_gone()) return why_gone_;
   if (peer_ == ResultPeer::kAwaited)
     return "the peer has opened no channel \"" + settings_.channel_label + "\"";
 
-  changed_.wait(lock, [this] { return !sending_ || is_cancelled(); });
+  changed_.wait(mutex_, [this]() REQUIRES(mutex_) { return !sending_ || is_cancelled(); });
   if (is_cancelled() || state_ >= ResultState::kCompleted) return "cancelled";
-  if (!send_completion(lock)) return is_gone() ? why_gone_ : "the channel takes no message";
+  if (!send_completion()) return is_gone() ? why_gone_ : "the channel takes no message";
 
   for (std::uint64_t left = buffered_amount(channel_.get()); left > 0;) {
-    const bool better = changed_.wait_for(lock, kDrainPatience, [&] {
+    const bool better = changed_.wait_for(mutex_, kDrainPatience, [&]() REQUIRES(mutex_) {
       return buffered_amount(channel_.get()) < left || is_gone() || is_cancelled();
     });
     if (is_cancelled()) return "cancelled";
@@ -200,14 +204,15 @@ std::string ResultSender::Impl::deliver_the_rest(Lock& lock) {
     if (left > 0 && is_gone()) return why_gone_;
     if (left > 0 && !better) return "the peer does not take what is sent";
   }
-  await_reader(lock);
+  await_reader();
   if (is_cancelled()) return "cancelled";
   // Who has acknowledged the last result has all of them, and may end its connection.
   if (is_disconnected()) return has_acked_all() ? "" : why_gone_;
-  if (advance(ResultEvent::kClose)) close(lock);
+  if (advance(ResultEvent::kClose)) close();
   // SCTP lets a peer close its side only when that side has everything.
-  const bool closed = changed_.wait_for(
-      lock, kClosePatience, [this] { return is_closed() || is_disconnected() || is_cancelled(); });
+  const bool closed = changed_.wait_for(mutex_, kClosePatience, [this]() REQUIRES(mutex_) {
+    return is_closed() || is_disconnected() || is_cancelled();
+  });
   if (is_cancelled()) return "cancelled";
   if (is_closed() || has_acked_all()) return "";
   return closed ? "the connection ended before the peer had everything"
@@ -216,7 +221,7 @@ std::string ResultSender::Impl::deliver_the_rest(Lock& lock) {
 
 // SCTP tells when the peer's stack has everything, and nobody tells when its program has read it:
 // only the peer does, by its acknowledgements or by closing the channel.
-void ResultSender::Impl::await_reader(Lock& lock) {
+void ResultSender::Impl::await_reader() {
   auto acked = window_.acked();
   auto since = Clock::now();
   const auto last = since + kReaderPatience;
@@ -228,10 +233,10 @@ void ResultSender::Impl::await_reader(Lock& lock) {
       patience = settings_.ack_timeout;
     }
     if (haste_ >= Haste::kHurried) patience = std::min(patience, kHurriedLinger);
-    const auto waits_for = [&, haste = haste_] {
+    const auto waits_for = [&, haste = haste_]() REQUIRES(mutex_) {
       return is_gone() || is_cancelled() || window_.acked() != acked || haste_ != haste;
     };
-    if (!changed_.wait_until(lock, std::min(since + patience, last), waits_for) || is_gone() ||
+    if (!changed_.wait_until(mutex_, std::min(since + patience, last), waits_for) || is_gone() ||
         is_cancelled())
       return;
     if (window_.acked() == acked) continue;

@@ -7,11 +7,9 @@
 #pragma once
 
 #include <algorithm>
-#include <condition_variable>
 #include <cstdint>
 #include <deque>
 #include <memory>
-#include <mutex>
 #include <optional>
 #include <string>
 #include <string_view>
@@ -19,6 +17,7 @@
 #include <utility>
 #include <vector>
 
+#include "core/mutex.h"
 #include "core/result_state.h"
 #include "core/result_window.h"
 #include "glib/glib_ptr.h"
@@ -65,7 +64,6 @@ class ResultSender::Impl : public std::enable_shared_from_this<Impl> {
  private:
   using Closure = std::weak_ptr<Impl>;
   using Clock = std::chrono::steady_clock;
-  using Lock = std::unique_lock<std::mutex>;
   enum class Turn { kSend, kDrop, kStop };
   // How little time the end is given. More haste is never taken back.
   enum class Haste {
@@ -87,80 +85,88 @@ class ResultSender::Impl : public std::enable_shared_from_this<Impl> {
   template <typename MakeText>
   bool send_result(VideoMetadata metadata, const MakeText& make_text);
 
-  // With the mutex held.
-  bool has_room() const;
-  bool is_ending() const { return state_ != ResultState::kSending; }
-  bool is_cancelled() const { return haste_ >= Haste::kCancelled; }
-  bool is_gone() const { return peer_ >= ResultPeer::kGone; }
-  bool is_disconnected() const { return peer_ == ResultPeer::kDisconnected; }
+  bool has_room() const REQUIRES(mutex_);
+  bool is_ending() const REQUIRES(mutex_) { return state_ != ResultState::kSending; }
+  bool is_cancelled() const REQUIRES(mutex_) { return haste_ >= Haste::kCancelled; }
+  bool is_gone() const REQUIRES(mutex_) { return peer_ >= ResultPeer::kGone; }
+  bool is_disconnected() const REQUIRES(mutex_) { return peer_ == ResultPeer::kDisconnected; }
   // Whether it did: nothing else happens with an event that comes too late.
-  bool advance(ResultEvent event);
-  bool advance(ResultPeerEvent event);
-  void hasten(Haste haste) { haste_ = std::max(haste_, haste); }
+  bool advance(ResultEvent event) REQUIRES(mutex_);
+  bool advance(ResultPeerEvent event) REQUIRES(mutex_);
+  void hasten(Haste haste) REQUIRES(mutex_) { haste_ = std::max(haste_, haste); }
   // Whether the channel has ever been open.
-  bool has_opened() const {
+  bool has_opened() const REQUIRES(mutex_) {
     return channel_ && ready_state(channel_.get()) != GST_WEBRTC_DATA_CHANNEL_STATE_CONNECTING;
   }
   // On both sides.
-  bool is_closed() const {
+  bool is_closed() const REQUIRES(mutex_) {
     return channel_ && ready_state(channel_.get()) == GST_WEBRTC_DATA_CHANNEL_STATE_CLOSED;
   }
-  bool is_drained() const { return !channel_ || buffered_amount(channel_.get()) == 0; }
-  bool has_acked_all() const { return window_.acked() && *window_.acked() >= last_result_; }
-  void count_messages(std::string_view text);
+  bool is_drained() const REQUIRES(mutex_) {
+    return !channel_ || buffered_amount(channel_.get()) == 0;
+  }
+  bool has_acked_all() const REQUIRES(mutex_) {
+    return window_.acked() && *window_.acked() >= last_result_;
+  }
+  void count_messages(std::string_view text) REQUIRES(mutex_);
   // All messages of one result, one after the other. Whether the channel took them. By whoever has
-  // set `sending_`, without the mutex.
-  bool send_text(std::uint32_t frame_id, std::string_view text);
-  bool send_completion(Lock& lock);
+  // set `sending_`, which keeps the channel.
+  bool send_text(GstWebRTCDataChannel* channel, std::uint32_t frame_id, std::string_view text)
+      EXCLUDES(mutex_);
+  bool send_completion() REQUIRES(mutex_);
   // Without the mutex meanwhile.
-  void close(Lock& lock);
+  void close() REQUIRES(mutex_);
 
   // The worker's.
   void run();
-  void hand_on_control(Lock& lock);
-  std::optional<Delivery> conclude(Lock& lock);
-  std::string deliver_the_rest(Lock& lock);
-  void await_reader(Lock& lock);
+  void hand_on_control() REQUIRES(mutex_);
+  std::optional<Delivery> conclude() REQUIRES(mutex_);
+  std::string deliver_the_rest() REQUIRES(mutex_);
+  void await_reader() REQUIRES(mutex_);
 
   const ResultSettings settings_;
   const ResultEvents events_;
 
   // Only the channel's own lock is taken with this one held, by its getters, which call nobody.
-  mutable std::mutex mutex_;
+  mutable Mutex mutex_;
   // For whoever waits for the channel: the streaming thread, the worker at the end, cancel().
-  std::condition_variable changed_;
+  ConditionVariable changed_;
   // For the worker: something to do.
-  std::condition_variable work_;
+  ConditionVariable work_;
 
-  GstPtr<GstElement> webrtcbin_;
-  bool detached_ = false;  // It was there, and has been let go of: the channel cannot be used.
-  GstPtr<GstWebRTCDataChannel> channel_;  // The same from the first result on.
-  ResultPeer peer_ = ResultPeer::kAwaited;
-  std::string why_gone_;
-  std::optional<std::string> gone_to_tell_;
-  ResultWindow window_;
-  std::deque<std::string> control_;
-  std::vector<std::string> data_output_;
-  bool flushing_ = false;
-  bool sending_ = false;  // Somebody is handing messages to the channel, or about to.
-  std::optional<Clock::time_point> channel_deadline_;
-  ResultState state_ = ResultState::kSending;
-  Haste haste_ = Haste::kNone;
-  std::uint32_t last_result_ = 0;  // The last that was sent; known with the completion.
-  std::string termination_reason_;
-  std::vector<std::string> final_errors_;
-  std::uint32_t frame_id_ = 0;
-  ResultStats stats_;
-  std::vector<SignalConnection> connections_;
-  std::unique_ptr<PeerWatch> channel_watch_;
-  std::unique_ptr<PeerWatch> connection_watch_;
+  GstPtr<GstElement> webrtcbin_ GUARDED_BY(mutex_);
+  // It was there, and has been let go of: the channel cannot be used.
+  bool detached_ GUARDED_BY(mutex_) = false;
+  // The same from the first result on, and as long as somebody is sending.
+  GstPtr<GstWebRTCDataChannel> channel_ GUARDED_BY(mutex_);
+  ResultPeer peer_ GUARDED_BY(mutex_) = ResultPeer::kAwaited;
+  std::string why_gone_ GUARDED_BY(mutex_);
+  std::optional<std::string> gone_to_tell_ GUARDED_BY(mutex_);
+  ResultWindow window_ GUARDED_BY(mutex_);
+  std::deque<std::string> control_ GUARDED_BY(mutex_);
+  std::vector<std::string> data_output_ GUARDED_BY(mutex_);
+  bool flushing_ GUARDED_BY(mutex_) = false;
+  // Somebody is handing messages to the channel, or about to.
+  bool sending_ GUARDED_BY(mutex_) = false;
+  std::optional<Clock::time_point> channel_deadline_ GUARDED_BY(mutex_);
+  ResultState state_ GUARDED_BY(mutex_) = ResultState::kSending;
+  Haste haste_ GUARDED_BY(mutex_) = Haste::kNone;
+  // The last that was sent; known with the completion.
+  std::uint32_t last_result_ GUARDED_BY(mutex_) = 0;
+  std::string termination_reason_ GUARDED_BY(mutex_);
+  std::vector<std::string> final_errors_ GUARDED_BY(mutex_);
+  std::uint32_t frame_id_ GUARDED_BY(mutex_) = 0;
+  ResultStats stats_ GUARDED_BY(mutex_);
+  std::vector<SignalConnection> connections_ GUARDED_BY(mutex_);
+  std::unique_ptr<PeerWatch> channel_watch_ GUARDED_BY(mutex_);
+  std::unique_ptr<PeerWatch> connection_watch_ GUARDED_BY(mutex_);
 
   // The streaming thread's.
   ResultMaker maker_;
 
   std::thread worker_;
-  std::condition_variable worker_left_;
-  bool worker_running_ = false;  // Protected by the mutex.
+  ConditionVariable worker_left_;
+  bool worker_running_ GUARDED_BY(mutex_) = false;
 };
 
 }  // namespace webrtcupload

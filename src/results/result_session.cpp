@@ -159,7 +159,7 @@ void ResultSession::on_gone(const std::string& why) {
   if (!sink || is_shutting_down(sink.get())) return;
   const Error error{ErrorCode::kPeerGone, why};
   {
-    const std::lock_guard lock(mutex_);
+    const MutexLock lock(mutex_);
     error_ = error;
   }
   gst_element_message_full_with_details(
@@ -182,7 +182,7 @@ void ResultSession::on_finished(const Delivery& delivery) {
     gst_element_post_message(sink.get(),
                              gst_message_new_element(GST_OBJECT(sink.get()), structure));
   }
-  const std::lock_guard lock(mutex_);
+  const MutexLock lock(mutex_);
   finished_ = true;
   changed_.notify_all();
 }
@@ -250,8 +250,9 @@ bool ResultSession::end_of_stream() {
   GST_BASE_SINK_PREROLL_UNLOCK(sink_);
   bool finished = false;
   {
-    std::unique_lock lock(mutex_);
-    changed_.wait(lock, [this] { return finished_ || interrupted_ || cancelled_; });
+    MutexLock lock(mutex_);
+    changed_.wait(mutex_,
+                  [this]() REQUIRES(mutex_) { return finished_ || interrupted_ || cancelled_; });
     finished = finished_;
   }
   GST_BASE_SINK_PREROLL_LOCK(sink_);
@@ -262,7 +263,7 @@ bool ResultSession::end_of_stream() {
 
 void ResultSession::flushed() {
   {
-    const std::lock_guard lock(mutex_);
+    const MutexLock lock(mutex_);
     interrupted_ = false;
   }
   detections_.clear();
@@ -273,7 +274,7 @@ void ResultSession::interrupt() {
   // Set before anyone who makes the pad flush takes the lock; otherwise it is only a pause.
   if (!GST_PAD_IS_FLUSHING(GST_BASE_SINK_PAD(sink_))) return;
   {
-    const std::lock_guard lock(mutex_);
+    const MutexLock lock(mutex_);
     interrupted_ = true;
     changed_.notify_all();
   }
@@ -300,14 +301,14 @@ GstStructure* ResultSession::stats() const {
                     "buffered-peak", G_TYPE_UINT64, guint64{stats.buffered_peak},      //
                     "lost-detections", G_TYPE_UINT64, guint64{detections_.dropped()},  //
                     "ending", G_TYPE_BOOLEAN, gboolean{stats.ending}, nullptr);
-  const std::lock_guard lock(mutex_);
+  const MutexLock lock(mutex_);
   if (error_) add_error(structure, *error_);
   return structure;
 }
 
 void ResultSession::cancel() {
   {
-    const std::lock_guard lock(mutex_);
+    const MutexLock lock(mutex_);
     if (std::exchange(cancelled_, true)) return;
     changed_.notify_all();
   }

@@ -9,14 +9,13 @@
 #include <gst/video/video.h>
 
 #include <atomic>
-#include <condition_variable>
 #include <memory>
-#include <mutex>
 #include <optional>
 #include <string>
 #include <vector>
 
 #include "core/error.h"
+#include "core/mutex.h"
 #include "glib/glib_ptr.h"
 #include "glib/signal_connection.h"
 #include "results/detections.h"
@@ -103,12 +102,12 @@ class ResultSession : public std::enable_shared_from_this<ResultSession> {
   std::atomic<bool> cut_short_ = false;
 
   // Protects what follows. A leaf.
-  mutable std::mutex mutex_;
-  std::condition_variable changed_;
-  std::optional<Error> error_;
-  bool finished_ = false;
-  bool interrupted_ = false;
-  bool cancelled_ = false;
+  mutable Mutex mutex_;
+  ConditionVariable changed_;
+  std::optional<Error> error_ GUARDED_BY(mutex_);
+  bool finished_ GUARDED_BY(mutex_) = false;
+  bool interrupted_ GUARDED_BY(mutex_) = false;
+  bool cancelled_ GUARDED_BY(mutex_) = false;
 };
 
 }  // namespace webrtcupload
