@@ -40,11 +40,11 @@ class ResultSender::Impl : public std::enable_shared_from_this<Impl> {
         data_output_(settings_.data_output),
         maker_(settings_.output_name, settings_.declared_fps, settings_.jpeg_quality) {}
 
-  void start();
-  void stop();
-  void attach(GstElement* webrtcbin);
-  void detach(const GstElement* webrtcbin);
-  bool adopt(GstWebRTCDataChannel* channel);
+  void start() EXCLUDES(mutex_);
+  void stop() EXCLUDES(mutex_);
+  void attach(GstElement* webrtcbin) EXCLUDES(mutex_);
+  void detach(const GstElement* webrtcbin) EXCLUDES(mutex_);
+  bool adopt(GstWebRTCDataChannel* channel) EXCLUDES(mutex_);
 
   bool send_frame(GstBuffer* frame, const GstVideoInfo& info,
                   const std::vector<Detection>& detections);
@@ -58,7 +58,7 @@ class ResultSender::Impl : public std::enable_shared_from_this<Impl> {
               std::chrono::milliseconds patience, bool abandon);
   bool has_channel() const;
   // False if it is too late for that.
-  bool forget_peer();
+  bool forget_peer() EXCLUDES(mutex_);
   ResultStats stats() const;
 
  private:
@@ -74,16 +74,16 @@ class ResultSender::Impl : public std::enable_shared_from_this<Impl> {
   };
 
   // Handlers; the first four on the pc thread with the PC lock held.
-  void on_data_channel(GstWebRTCDataChannel* channel);
-  void on_text(const char* text);
-  void on_binary();
-  void on_channel_state(GstWebRTCDataChannel* channel);
-  void on_gone(const std::string& why, bool connection);
-  void on_buffered();
+  void on_data_channel(GstWebRTCDataChannel* channel) EXCLUDES(mutex_);
+  void on_text(const char* text) EXCLUDES(mutex_);
+  void on_binary() EXCLUDES(mutex_);
+  void on_channel_state(GstWebRTCDataChannel* channel) EXCLUDES(mutex_);
+  void on_gone(const std::string& why, bool connection) EXCLUDES(mutex_);
+  void on_buffered() EXCLUDES(mutex_);
 
   // The streaming thread's.
   template <typename MakeText>
-  bool send_result(VideoMetadata metadata, const MakeText& make_text);
+  bool send_result(VideoMetadata metadata, const MakeText& make_text) EXCLUDES(mutex_);
 
   bool has_room() const REQUIRES(mutex_);
   bool is_ending() const REQUIRES(mutex_) { return state_ != ResultState::kSending; }
@@ -118,7 +118,7 @@ class ResultSender::Impl : public std::enable_shared_from_this<Impl> {
   void close() REQUIRES(mutex_);
 
   // The worker's.
-  void run();
+  void run() EXCLUDES(mutex_);
   void hand_on_control() REQUIRES(mutex_);
   std::optional<Delivery> conclude() REQUIRES(mutex_);
   std::string deliver_the_rest() REQUIRES(mutex_);

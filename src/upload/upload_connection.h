@@ -38,21 +38,22 @@ class UploadConnection {
 
   // A channel that this upload could take: it does if it has none, the label fits and nobody else
   // has it. May be called under the PC lock.
-  void offer(GstWebRTCDataChannel* channel);
-  void adopt(std::shared_ptr<UploadChannel> channel);
+  void offer(GstWebRTCDataChannel* channel) EXCLUDES(upload_.mutex);
+  void adopt(std::shared_ptr<UploadChannel> channel) EXCLUDES(upload_.mutex);
   // From now on the peer is one of this webrtcbin, whose channels are to be offered. False, and
   // nothing is done, when the upload has begun.
-  [[nodiscard]] bool attach(GstElement* webrtcbin);
+  [[nodiscard]] bool attach(GstElement* webrtcbin) EXCLUDES(upload_.mutex);
   // The peer of this webrtcbin has left, and the webrtcbin has stopped: nothing of it is kept. An
   // upload that is not complete fails, after all that has come of it.
-  void detach(const GstElement* webrtcbin);
+  void detach(const GstElement* webrtcbin) EXCLUDES(upload_.mutex);
   // Lets go of the channel if no upload has begun over it. With `gone` only if it is that one.
-  bool forget_idle_channel(std::optional<Inbox::Serial> gone = std::nullopt);
+  bool forget_idle_channel(std::optional<Inbox::Serial> gone = std::nullopt)
+      EXCLUDES(upload_.mutex);
   // Where peers may come and go: whether the channel is the one of the upload, or before that the
   // one that an upload may come over. What others have left in the inbox is nobody's.
-  [[nodiscard]] bool is_current(Inbox::Serial channel) const;
-  [[nodiscard]] std::shared_ptr<UploadChannel> channel() const;
-  [[nodiscard]] GstPtr<GstElement> webrtcbin() const;
+  [[nodiscard]] bool is_current(Inbox::Serial channel) const EXCLUDES(upload_.mutex);
+  [[nodiscard]] std::shared_ptr<UploadChannel> channel() const EXCLUDES(upload_.mutex);
+  [[nodiscard]] GstPtr<GstElement> webrtcbin() const EXCLUDES(upload_.mutex);
 
   // Under the upload's mutex.
 
@@ -80,14 +81,15 @@ class UploadConnection {
   // Of the worker: what can be done about the connection as soon as it is there, which for a
   // channel that was made before the negotiation is when the channel opens. Empty if nothing is to
   // be done; otherwise it waits for webrtcbin's PC lock.
-  [[nodiscard]] std::function<void()> plumbing(bool is_open);
+  [[nodiscard]] std::function<void()> plumbing(bool is_open) EXCLUDES(upload_.mutex);
   // Of the worker, before the first byte of a channel counts: whether the peer has still to be
   // checked, which waits for webrtcbin's PC lock, and whether it is who it should be.
-  [[nodiscard]] bool is_unchecked() const;
-  [[nodiscard]] bool check_peer();
+  [[nodiscard]] bool is_unchecked() const EXCLUDES(upload_.mutex);
+  [[nodiscard]] bool check_peer() EXCLUDES(upload_.mutex);
 
  private:
-  void plumb(UploadChannel& taken, GstElement* webrtcbin, bool is_open, bool wants_sockets);
+  void plumb(UploadChannel& taken, GstElement* webrtcbin, bool is_open, bool wants_sockets)
+      EXCLUDES(upload_.mutex);
 
   SharedUpload& upload_;
   const Settings settings_;

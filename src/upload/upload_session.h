@@ -143,39 +143,39 @@ class UploadSession : public std::enable_shared_from_this<UploadSession> {
   UploadSession(Settings settings, Upload upload, GstPtr<GstElement> webrtcbin,
                 UploadObserver* observer);
   // Of stop(), when the worker has ended.
-  [[nodiscard]] std::optional<Upload> give_back();
+  [[nodiscard]] std::optional<Upload> give_back() EXCLUDES(shared_.mutex);
 
   // Of the worker thread.
-  void run();
+  void run() EXCLUDES(shared_.mutex);
   // False: stop() has begun, and the item has to be handled by whoever goes on.
-  [[nodiscard]] bool handle(const Inbox::Item& item);
-  void plumb_connection(bool is_open);
-  [[nodiscard]] bool handle_message(const Message& message);
-  void leave_untrusted(Inbox::Serial channel);
+  [[nodiscard]] bool handle(const Inbox::Item& item) EXCLUDES(shared_.mutex);
+  void plumb_connection(bool is_open) EXCLUDES(shared_.mutex);
+  [[nodiscard]] bool handle_message(const Message& message) EXCLUDES(shared_.mutex);
+  void leave_untrusted(Inbox::Serial channel) EXCLUDES(shared_.mutex);
   // Of a channel that has been let go of, where peers may come and go.
   [[nodiscard]] bool is_of_former_peer(const Inbox::Item& item) const;
   [[nodiscard]] std::unique_ptr<Receiver> make_receiver() const;
   // Does what the receiver wants and gives its answer to how that went.
-  Action carry_out(const Action& action);
-  Action carry_out(const action::Store& store);
-  Action carry_out(const action::Compare& compare);
-  Action carry_out(const action::Authorize& authorize);
-  Action forget_request();
-  Action fail(Error error);
-  void carry_out_rejection(const Error& error);
-  void tell_refusal();
-  void check_timers();
-  void check_quota(TimePoint now);
-  void report_progress();
+  Action carry_out(const Action& action) EXCLUDES(shared_.mutex);
+  Action carry_out(const action::Store& store) EXCLUDES(shared_.mutex);
+  Action carry_out(const action::Compare& compare) EXCLUDES(shared_.mutex);
+  Action carry_out(const action::Authorize& authorize) EXCLUDES(shared_.mutex);
+  Action forget_request() EXCLUDES(shared_.mutex);
+  Action fail(Error error) EXCLUDES(shared_.mutex);
+  void carry_out_rejection(const Error& error) EXCLUDES(shared_.mutex);
+  void tell_refusal() EXCLUDES(shared_.mutex);
+  void check_timers() EXCLUDES(shared_.mutex);
+  void check_quota(TimePoint now) EXCLUDES(shared_.mutex);
+  void report_progress() EXCLUDES(shared_.mutex);
   // What `event` owes of the progress. False: stop() has begun.
   bool tell_progress(ProgressEvent event, const std::optional<Error>& error = std::nullopt,
-                     bool is_last_word = false);
-  void tell_end(const Error& error);
-  void tell_stop();
-  void tell_completion();
-  [[nodiscard]] std::optional<TimePoint> next_wake_up() const;
+                     bool is_last_word = false) EXCLUDES(shared_.mutex);
+  void tell_end(const Error& error) EXCLUDES(shared_.mutex);
+  void tell_stop() EXCLUDES(shared_.mutex);
+  void tell_completion() EXCLUDES(shared_.mutex);
+  [[nodiscard]] std::optional<TimePoint> next_wake_up() const EXCLUDES(shared_.mutex);
   // Tells the observer of a new state.
-  void tell_state();
+  void tell_state() EXCLUDES(shared_.mutex);
 
   const Settings settings_;
   UploadObserver* const observer_;

@@ -132,7 +132,7 @@ class UploadSource final : public UploadObserver {
  private:
   using Upload = UploadSession::Upload;
 
-  [[nodiscard]] std::shared_ptr<UploadSession> session() const;
+  [[nodiscard]] std::shared_ptr<UploadSession> session() const EXCLUDES(session_mutex_);
   [[nodiscard]] bool pull_mode() const;
   // Where the channel comes from, as the settings say. False: posted why not.
   [[nodiscard]] bool find_source(GstPtr<GstElement>& webrtcbin);
@@ -142,14 +142,14 @@ class UploadSource final : public UploadObserver {
   // A warning on the bus, once for each directory.
   void warn_of_memory(const std::string& spool_directory);
   // With `tells` the application is told of the upload's end, if need be.
-  void end_session(bool tells);
-  void film_exceeds(const Error& error);
+  void end_session(bool tells) EXCLUDES(session_mutex_);
+  void film_exceeds(const Error& error) EXCLUDES(session_mutex_);
   // An error on the bus.
   void post(const Error& error) const;
   // Posts that the size is another one than was told before, if it is. On the upload's thread.
   void tell_size(std::optional<std::uint64_t> size);
   [[nodiscard]] bool may_change_settings() const;
-  void post_stats();
+  void post_stats() EXCLUDES(session_mutex_);
 
   GstBaseSrc* const element_;
   const Signals signals_;

@@ -21,10 +21,10 @@ class UploadWorker {
   // Of the thread that starts and stops.
 
   // `run` has to keep the upload: it may outlast join().
-  void start(std::function<void()> run);
+  void start(std::function<void()> run) EXCLUDES(upload_.mutex);
   // Waits for the end of `run`, but not long for what it calls out to (which may be waiting for
   // this very thread, or be what calls this): the worker is then left behind. False: it is.
-  bool join();
+  bool join() EXCLUDES(upload_.mutex);
   [[nodiscard]] bool is_this_thread() const {
     return thread_.get_id() == std::this_thread::get_id();
   }
@@ -33,14 +33,15 @@ class UploadWorker {
 
   // Runs `work` so that join() need not wait for it, and `before` just before, under the upload's
   // mutex. False: stop() has begun, and it did nothing.
-  bool call_out(const std::function<void()>& work, const std::function<void()>& before = nullptr);
+  bool call_out(const std::function<void()>& work, const std::function<void()>& before = nullptr)
+      EXCLUDES(upload_.mutex);
   // The same as a last word, when stop() has begun. False: the worker has been left behind.
   bool call_out_at_the_end(const std::function<void()>& work,
-                           const std::function<void()>& before = nullptr);
+                           const std::function<void()>& before = nullptr) EXCLUDES(upload_.mutex);
 
  private:
   bool run_detachable(bool is_last_word, const std::function<void()>& work,
-                      const std::function<void()>& before);
+                      const std::function<void()>& before) EXCLUDES(upload_.mutex);
 
   SharedUpload& upload_;
   const std::function<GObjectPtr<GObject>()> hold_;
