@@ -4,10 +4,10 @@
 
 #include <atomic>
 #include <cstring>
-#include <mutex>
 #include <optional>
 #include <utility>
 
+#include "core/mutex.h"
 #include "glib/main_context.h"
 #include "signalling/session_request.h"
 #include "webrtc/sdp/offer.h"
@@ -39,12 +39,12 @@ struct SignallerOffers::Shared : std::enable_shared_from_this<Shared> {
   std::shared_ptr<std::atomic<int>> waiting = std::make_shared<std::atomic<int>>(0);
 
   // Protects what follows, and that nothing is posted once it is closed. Held while posting.
-  std::mutex mutex;
-  bool open = true;
+  Mutex mutex;
+  bool open GUARDED_BY(mutex) = true;
 
   // False when the server takes nothing any more.
-  bool post(std::function<void()> what) {
-    const std::lock_guard lock(mutex);
+  bool post(std::function<void()> what) EXCLUDES(mutex) {
+    const MutexLock lock(mutex);
     if (open) post_to(context.get(), std::move(what));
     return open;
   }
@@ -142,7 +142,7 @@ SignallerOffers::SignallerOffers(GstWebrtcUploadSignaller* signaller, GMainConte
 
 void SignallerOffers::stop() {
   {
-    const std::lock_guard lock(shared_->mutex);
+    const MutexLock lock(shared_->mutex);
     shared_->open = false;
   }
   connections_.clear();

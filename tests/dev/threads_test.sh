@@ -46,7 +46,7 @@ expect() {
   printf '%s\n' "$said" | sed 's/^/# /'
 }
 
-echo 1..11
+echo 1..12
 expect 'all is well' '' src <<'END'
 void Counter::count() {
   MutexLock lock(mutex_);
@@ -101,6 +101,9 @@ void Counter::count() {
   const MutexLock lock(mutex_);
   const MutexLock late(first_);
 }
+END
+expect 'a mutex that clang knows nothing of' 'a.cpp:16: std::mutex is not checked: use those of src/core/mutex.h' src <<'END'
+std::mutex stranger;
 END
 expect 'what does not compile' 'error: ' src <<'END'
 void Counter::begin() { no_such_thing(); }

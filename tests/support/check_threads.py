@@ -5,11 +5,13 @@ src/core/mutex.h. Makes nothing; what the build generates has to be there.
 
     check_threads.py BUILD FOLDER...
         checks what BUILD/compile_commands.json compiles in these folders; fails with clang's
-        messages, and also when there is nothing to check
+        messages, when a file has a mutex that clang knows nothing of, and when there is nothing to
+        check
 """
 
 import json
 import os
+import re
 import shlex
 import subprocess
 import sys
@@ -18,6 +20,9 @@ from pathlib import Path
 
 # What is kept of the compiler that built. Its warnings are its own affair.
 KEPT = ('-I', '-D', '-U', '-std=', '-isystem', '-pthread')
+# Those of the standard library have no attributes.
+UNCHECKED = re.compile(r'\bstd::(\w*mutex|condition_variable\w*|lock_guard|unique_lock|scoped_lock|shared_lock)\b')
+WRAPPER = 'src/core/mutex.h'
 CHECK = ['-fsyntax-only', '-Wno-everything', '-Werror=thread-safety', '-Werror=thread-safety-beta']
 
 
@@ -32,6 +37,17 @@ def commands(build, folders):
     return found
 
 
+def unchecked(folders):
+    """A line for each use of a mutex that is not the one of WRAPPER."""
+    for folder in folders:
+        for path in sorted(folder.rglob('*')) if folder.is_dir() else [folder]:
+            if path.suffix not in ('.cpp', '.h') or path.match(WRAPPER):
+                continue
+            for number, line in enumerate(path.read_text().splitlines(), 1):
+                if found := UNCHECKED.search(line):
+                    yield f'{path}:{number}: {found.group()} is not checked: use those of {WRAPPER}'
+
+
 def check(job):
     source, (directory, options) = job
     command = ['clang++', *CHECK, *options, str(source)]
@@ -43,12 +59,15 @@ def main():
     jobs = commands(build, folders)
     if not jobs:
         sys.exit('there is nothing to check')
+    strangers = list(unchecked(folders))
+    for line in strangers:
+        print(line)
     failed = 0
     with ThreadPoolExecutor(len(os.sched_getaffinity(0))) as pool:
         for result in pool.map(check, jobs.items()):
             print(result.stderr, end='')
             failed += result.returncode != 0
-    if failed:
+    if failed or strangers:
         sys.exit(f'{failed} of {len(jobs)} files do not keep to their mutexes')
     print(f'{len(jobs)} files keep to their mutexes')
 
