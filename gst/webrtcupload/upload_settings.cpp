@@ -47,8 +47,8 @@ void add_upload_settings(SettingsProperties<UploadSource::Settings>& properties)
   properties.add(
       g_param_spec_uint("max-chunk-size", "Maximum size of a chunk",
                         "Largest payload of one chunk accepted, in bytes (error "
-                        "chunk-too-large). More than 65528 never is, since a message with its "
-                        "header has at most 65536",
+                        "chunk-too-large). Above 65528 it changes nothing: a message has at "
+                        "most 65536 bytes, 8 of which are its header",
                         1, G_MAXUINT, defaults.limits.max_chunk_size, kReadyFlags),
       [](auto& s) -> auto& { return s.limits.max_chunk_size; });
   properties.add(
