@@ -3,6 +3,8 @@
 // `webrtc-upload serve` and `send` as the programs people run: real files over real connections on
 // loopback, and what happens when either side is killed, interrupted, or lied to.
 
+#include "tool/end_to_end.h"
+
 #include <gmock/gmock.h>
 #include <gst/gst.h>
 #include <gtest/gtest.h>
@@ -20,127 +22,18 @@
 #include <vector>
 
 #include "json/json.h"
-#include "process.h"
-#include "server.h"
 #include "signalling/worker_request.h"
 #include "support/sample_offers.h"
 
-namespace webrtcupload {
+namespace webrtcupload::test {
 namespace {
 
 namespace fs = std::filesystem;
 using std::chrono::seconds;
-using test::Event;
-using test::eventually;
-using test::kDecode;
-using test::Process;
-using test::program;
-using test::Server;
 using ::testing::AnyOf;
 using ::testing::HasSubstr;
 using ::testing::Not;
 using ::testing::StartsWith;
-
-constexpr int kFrames = 50;
-// For uploads that are only to be received.
-constexpr const char* kSwallow = "fakesink";
-
-std::unique_ptr<Process> start_send(const Server& server, const std::string& file,
-                                    std::vector<std::string> more = {}) {
-  std::vector<std::string> arguments = {program(), "send", file, "--to", server.url()};
-  arguments.insert(arguments.end(), more.begin(), more.end());
-  return std::make_unique<Process>(arguments);
-}
-
-// What a finished program said.
-struct Outcome {
-  int status = -1000;
-  std::string output;
-  std::string errors;
-};
-
-Outcome outcome_of(Process& process) {
-  Outcome outcome;
-  outcome.status = process.wait_for_exit().value_or(-1000);
-  for (const std::string& line : process.lines()) outcome.output += line + "\n";
-  outcome.errors = process.errors();
-  return outcome;
-}
-
-Outcome send(const Server& server, const std::string& file, std::vector<std::string> more = {}) {
-  return outcome_of(*start_send(server, file, std::move(more)));
-}
-
-void expect_success(const Outcome& outcome) {
-  EXPECT_EQ(outcome.status, 0) << outcome.errors << outcome.output;
-}
-
-Outcome run(std::vector<std::string> arguments) {
-  arguments.insert(arguments.begin(), program());
-  Process process(arguments);
-  return outcome_of(process);
-}
-
-class EndToEnd : public ::testing::Test {
- protected:
-  static void SetUpTestSuite() {
-    char name[] = "/tmp/webrtc-upload-files-XXXXXX";
-    directory() = mkdtemp(name);
-    // Whichever encoder is there; the container is MP4 for both.
-    const bool x264 = gst_element_factory_find("x264enc") != nullptr;
-    const std::string description =
-        "videotestsrc num-buffers=" + std::to_string(kFrames) +
-        " ! video/x-raw,width=320,height=240,framerate=25/1 ! " +
-        (x264 ? "x264enc speed-preset=ultrafast" : "openh264enc") +
-        " ! h264parse ! mp4mux ! filesink location=" + file("video.mp4");
-    GError* error = nullptr;
-    GstElement* pipeline = gst_parse_launch(description.c_str(), &error);
-    ASSERT_TRUE(pipeline && !error) << (error ? error->message : "");
-    gst_element_set_state(pipeline, GST_STATE_PLAYING);
-    GstBus* bus = gst_element_get_bus(pipeline);
-    GstMessage* message = gst_bus_timed_pop_filtered(
-        bus, 60 * GST_SECOND, static_cast<GstMessageType>(GST_MESSAGE_EOS | GST_MESSAGE_ERROR));
-    ASSERT_TRUE(message);
-    EXPECT_EQ(GST_MESSAGE_TYPE(message), GST_MESSAGE_EOS);
-    gst_message_unref(message);
-    gst_object_unref(bus);
-    gst_element_set_state(pipeline, GST_STATE_NULL);
-    gst_object_unref(pipeline);
-
-    fs::copy_file(file("video.mp4"), file("truncated.mp4"));
-    fs::resize_file(file("truncated.mp4"), fs::file_size(file("video.mp4")) / 2);
-    std::ofstream(file("text.mp4")) << "This is not a video, whatever its name says.\n";
-    std::ofstream(file("one.mp4")) << "x";
-    std::ofstream(file("empty.mp4")) << "";
-    // Takes a while, and no space.
-    std::ofstream(file("big.bin")) << "x";
-    fs::resize_file(file("big.bin"), 400 << 20);
-    std::ofstream(file("small.bin")) << "x";
-    fs::resize_file(file("small.bin"), 36000);
-  }
-  static void TearDownTestSuite() { fs::remove_all(directory()); }
-
-  static std::string& directory() {
-    static std::string path;
-    return path;
-  }
-  static std::string file(const std::string& name) { return directory() + "/" + name; }
-
-  static void expect_told_of_the_crash(const Outcome& outcome) {
-    EXPECT_EQ(outcome.status, 1);
-    EXPECT_EQ(outcome.errors,
-              "webrtc-upload send: the server could not cope with this video: "
-              "the process of the session was ended by signal 9\n");
-  }
-
-  // Waits until an upload is under way, as its sender sees it.
-  static void expect_under_way(Process& sender) {
-    EXPECT_TRUE(sender.wait_for_line([](const std::string& line) {
-      const int percent = std::atoi(line.c_str());
-      return percent >= 10 && percent < 80;
-    })) << sender.errors();
-  }
-};
 
 class EachIsolation : public EndToEnd, public ::testing::WithParamInterface<const char*> {};
 INSTANTIATE_TEST_SUITE_P(All, EachIsolation, ::testing::Values("process", "none"),
@@ -472,72 +365,8 @@ TEST_F(EndToEnd, EncodedOutputIsObservedBeforeTheEncoder) {
   EXPECT_EQ(server.wait_for_end(1).frames, kFrames);
 }
 
-TEST_F(EndToEnd, ServeSaysWhatIsWrongWithItsCommandLine) {
-  EXPECT_EQ(run({"serve", "--port", "70000"}).status, 2);
-  EXPECT_EQ(run({"serve", "--isolation", "thread"}).status, 2);
-  EXPECT_EQ(run({"serve", "--max-sessions", "0"}).status, 2);
-  EXPECT_EQ(run({"serve", "--what"}).status, 2);
-  EXPECT_EQ(run({"serve", "more"}).status, 2);
-  EXPECT_THAT(run({"serve", "--address", "nowhere", "--pipeline", kSwallow}).errors,
-              HasSubstr("is not an IP address"));
-  const Outcome broken = run({"serve", "--pipeline", "nosuchelement ! fakesink"});
-  EXPECT_EQ(broken.status, 1);
-  EXPECT_THAT(broken.errors, HasSubstr("nosuchelement"));
-  const Outcome missing =
-      run({"serve", "--pipeline", kSwallow, "--spool-directory", file("no-such-directory")});
-  EXPECT_EQ(missing.status, 1);
-  EXPECT_THAT(missing.errors, HasSubstr("no-such-directory"));
-  Server server({}, kSwallow);
-  const Outcome taken =
-      run({"serve", "--pipeline", kSwallow, "--port", std::to_string(server.port())});
-  EXPECT_EQ(taken.status, 1);
-  EXPECT_THAT(taken.errors, HasSubstr("cannot listen"));
-}
-
-TEST_F(EndToEnd, SendSaysWhatIsWrong) {
-  const std::string url = "http://127.0.0.1:1";
-  EXPECT_EQ(run({"send"}).status, 2);
-  EXPECT_EQ(run({"send", "x"}).status, 2);
-  EXPECT_EQ(run({"send", file("video.mp4"), "--to", "nowhere"}).status, 2);
-  EXPECT_EQ(run({"send", file("video.mp4"), "--to", url, "--chunk-size", "70000"}).status, 2);
-  EXPECT_EQ(run({"send", file("video.mp4"), "--to", url, "--api-key", "key\r"}).status, 2);
-  const auto complaint = [&](const std::string& name) {
-    const Outcome outcome = run({"send", name, "--to", url});
-    EXPECT_EQ(outcome.status, 1) << name;
-    // One line.
-    EXPECT_EQ(outcome.errors.find('\n'), outcome.errors.size() - 1) << outcome.errors;
-    return outcome.errors;
-  };
-  EXPECT_THAT(complaint(file("missing.mp4")), HasSubstr("No such file"));
-  EXPECT_THAT(complaint(directory()), HasSubstr("is a directory"));
-  EXPECT_THAT(complaint(file("empty.mp4")), HasSubstr("is empty"));
-  EXPECT_THAT(complaint("/dev/null"), HasSubstr("not a regular file"));
-  EXPECT_THAT(complaint(file("video.mp4")), HasSubstr("cannot reach http://127.0.0.1:1/"));
-}
-
-TEST_F(EndToEnd, SendReportsWhatTheServerAnswers) {
-  Server server({}, kSwallow);
-  const Outcome outcome = run({"send", file("video.mp4"), "--to", server.url() + "/elsewhere"});
-  EXPECT_EQ(outcome.status, 1);
-  EXPECT_THAT(outcome.errors, HasSubstr("404: There is nothing at /elsewhere."));
-}
-
-TEST_F(EndToEnd, HelpAndVersion) {
-  EXPECT_EQ(run({"--help"}).status, 0);
-  EXPECT_THAT(run({"--help"}).output, HasSubstr("webrtc-upload serve"));
-  EXPECT_THAT(run({"--version"}).output, StartsWith("webrtc-upload "));
-  EXPECT_THAT(run({"serve", "--help"}).output,
-              AllOf(HasSubstr(" webrtc-upload serve "), HasSubstr("--pipeline")));
-  EXPECT_THAT(run({"send", "--help"}).output,
-              AllOf(HasSubstr(" webrtc-upload send "), HasSubstr(" FILE --to URL ")));
-  EXPECT_THAT(run({"send", "--help"}).output, HasSubstr("--to"));
-  EXPECT_EQ(run({}).status, 2);
-  EXPECT_EQ(run({"what"}).status, 2);
-  EXPECT_EQ(run({"session"}).status, 2);
-}
-
 }  // namespace
-}  // namespace webrtcupload
+}  // namespace webrtcupload::test
 
 int main(int argc, char** argv) {
   ::testing::InitGoogleTest(&argc, argv);
