@@ -2,11 +2,9 @@
 
 #include "downstream/plugging_wait.h"
 
-#include <algorithm>
 #include <thread>
 
 #include "downstream/element_kinds.h"
-#include "glib/elements_in.h"
 #include "glib/glib_ptr.h"
 
 namespace webrtcupload {
@@ -21,11 +19,12 @@ GstPtr<GstElement> topmost(GstElement* element) {
   }
 }
 
-// Whether the autoplugger that the element is in is about to start it.
-bool is_starting(GstElement* element) {
-  if (!gst_element_is_locked_state(element)) return false;
+// 0 (equal) for an element that is being started by the autoplugger that it is in.
+gint compare_starting(gconstpointer item, gconstpointer) {
+  GstElement* element = GST_ELEMENT(g_value_get_object(static_cast<const GValue*>(item)));
+  if (!gst_element_is_locked_state(element)) return 1;
   const GstPtr<GstObject> parent(gst_object_get_parent(GST_OBJECT(element)));
-  return parent && is_autoplugger(GST_ELEMENT(parent.get()));
+  return parent && is_autoplugger(GST_ELEMENT(parent.get())) ? 0 : 1;
 }
 
 }  // namespace
@@ -33,8 +32,13 @@ bool is_starting(GstElement* element) {
 bool is_plugged(GstElement* element) {
   const GstPtr<GstElement> top = topmost(element);
   if (!GST_IS_BIN(top.get())) return true;
-  return std::ranges::none_of(elements_in(GST_BIN(top.get())),
-                              [](const auto& inner) { return is_starting(inner.get()); });
+  GstIterator* elements = gst_bin_iterate_recurse(GST_BIN(top.get()));
+  GValue found = G_VALUE_INIT;
+  // Begins anew by itself when elements come or go meanwhile.
+  const bool starting = gst_iterator_find_custom(elements, compare_starting, &found, nullptr);
+  if (starting) g_value_unset(&found);
+  gst_iterator_free(elements);
+  return !starting;
 }
 
 void wait_until_plugged(GstElement* element, const std::function<bool()>& given_up,
