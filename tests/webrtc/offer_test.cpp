@@ -1,7 +1,6 @@
 // SPDX-License-Identifier: LGPL-2.1-or-later
 //
-// What becomes of offers: real clients' are rewritten as described, hostile ones refused with a
-// sentence that says why.
+// What becomes of offers: real clients' are rewritten, hostile ones are refused with the reason.
 
 #include "webrtc/sdp/offer.h"
 
