@@ -103,6 +103,8 @@ std::optional<UploadSession::Upload> UploadSession::stop(bool keep, bool tells) 
 std::optional<UploadSession::Upload> UploadSession::give_back() {
   // It may have opened meanwhile, and what is to be done then has not been done by who goes on.
   shared_.inbox->stop_holding_back();
+  // The channel tells of its end once.
+  if (untold_end_) shared_.inbox->put_back(std::move(*untold_end_));
   const MutexLock lock(shared_.mutex);
   if (shared_.receiver->state() == UploadState::kError || shared_.requested_failure) {
     return std::nullopt;
@@ -226,6 +228,7 @@ bool UploadSession::handle(const Inbox::Item& item) {
     if (!worker_.call_out([&] { shutting_down = observer_->shutting_down(); })) return false;
     if (shutting_down) {
       GST_DEBUG_ID(shared_.name.c_str(), "no matter: the pipeline is being taken down");
+      untold_end_ = *gone;
       return true;
     }
     if (settings_.outlives_idle_peers && connection_.forget_idle_channel(gone->channel))

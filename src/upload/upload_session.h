@@ -187,6 +187,8 @@ class UploadSession : public std::enable_shared_from_this<UploadSession> {
   bool unanswered_ = false;
   // The sequence is that of an upload before this one.
   bool owes_end_ = false;
+  // The peer left while the pipeline was on its way down: of no matter, unless the upload is kept.
+  std::optional<Inbox::Gone> untold_end_;
 
   // Its mutex protects what follows as well.
   SharedUpload shared_;

@@ -20,6 +20,7 @@
 
 // Of webrtcbin's own, without a header for others: what its peer would cause.
 extern "C" void gst_webrtc_data_channel_on_open(GstWebRTCDataChannel* channel);
+extern "C" void gst_webrtc_data_channel_on_close(GstWebRTCDataChannel* channel);
 extern "C" void gst_webrtc_data_channel_on_message_data(GstWebRTCDataChannel* channel,
                                                         GBytes* data);
 
@@ -704,6 +705,46 @@ TEST(AChannelAlone, IsLeftAloneWhenItsWebrtcbinHasGone) {
   GstWebRTCDataChannelState state{};
   g_object_get(channel.get(), "ready-state", &state, nullptr);
   EXPECT_EQ(state, GST_WEBRTC_DATA_CHANNEL_STATE_OPEN);
+}
+
+// A channel that is kept from one start to the next may end while the pipeline is on its way down.
+// That is no error then, and one that the next start tells.
+TEST(AChannelAlone, ThatEndsWhileThePipelineStopsIsGoneAtTheNextStart) {
+  ReceivingPipeline receiver(nullptr, "idle-timeout=0");
+  const GstPtr<GstElement> webrtcbin(static_cast<GstElement*>(
+      gst_object_ref_sink(gst_element_factory_make("webrtcbin", nullptr))));
+  ASSERT_EQ(set_state(webrtcbin.get(), GST_STATE_READY), GST_STATE_CHANGE_SUCCESS);
+  GstWebRTCDataChannel* made = nullptr;
+  g_signal_emit_by_name(webrtcbin.get(), "create-data-channel", "video_upload", nullptr, &made);
+  ASSERT_TRUE(made);
+  const GObjectPtr<GstWebRTCDataChannel> channel(made);
+  gst_webrtc_data_channel_on_open(channel.get());
+  g_object_set(receiver.upload(), "data-channel", channel.get(), nullptr);
+  receiver.play();
+  const auto keepalive_is_handled = [&](guint64 number) {
+    const GBytesPtr message(g_bytes_new(nullptr, 0));
+    gst_webrtc_data_channel_on_message_data(channel.get(), message.get());
+    return eventually([&] { return receiver.stat_u64("keepalives") == number; });
+  };
+  ASSERT_TRUE(keepalive_is_handled(1));
+
+  // The sink's turn comes before the source's, and it takes its time.
+  const GstPtr<GstElement> sink(gst_bin_get_by_name(GST_BIN(receiver.pipeline()), "sink"));
+  GST_STATE_LOCK(sink.get());
+  auto stopped = std::async(std::launch::async, [&] {
+    return gst_element_set_state(receiver.pipeline(), GST_STATE_READY);
+  });
+  EXPECT_TRUE(eventually([&] { return GST_STATE_TARGET(receiver.pipeline()) == GST_STATE_READY; }));
+  gst_webrtc_data_channel_on_close(channel.get());
+  EXPECT_TRUE(keepalive_is_handled(2));
+  GST_STATE_UNLOCK(sink.get());
+  EXPECT_EQ(stopped.get(), GST_STATE_CHANGE_SUCCESS);
+  EXPECT_EQ(receiver.bus().count(GST_MESSAGE_ERROR), 0U);
+
+  receiver.play();
+  EXPECT_EQ(receiver.wait_error().code, "peer-gone");
+  stop_promptly(receiver.pipeline());
+  stop_promptly(webrtcbin.get());
 }
 
 // -------------------------------------------------------------------------------------------------
