@@ -23,6 +23,12 @@ enum ChannelProperty : guint {
   PROP_AFTER_CHANNEL,
 };
 
+// The blurb of "check-certificate" of the two sinks.
+inline constexpr const char* kCheckCertificateOfSink =
+    "Send nothing to a peer whose certificate is not the one that its session description "
+    "announced "
+    "(error untrusted-peer). Looked at before the first byte leaves, where the webrtcbin is known";
+
 // `data_channel_mutable`: GST_PARAM_MUTABLE_..., up to when "data-channel" may be set. The others
 // may below PAUSED, and end-pipeline in any state.
 void install_channel_properties(GObjectClass* object_class, const char* default_label,

@@ -27,6 +27,8 @@
  *   peer has everything), `error-message` (string, if not), and counts as #webrtcresultsink:stats.
  * * `GST_MESSAGE_WARNING` with the `error-code` "peer-gone" in its details when the peer or its
  *   channel goes before the end. Upstream is then told EOS.
+ * * `GST_MESSAGE_ERROR` with "untrusted-peer" there when the peer is not who it should be, see
+ *   #webrtcresultsink:check-certificate. It is sent nothing, and there is no EOS.
  *
  * ## Example launch line
  * |[

@@ -32,7 +32,8 @@
  * * `GST_MESSAGE_ERROR` when the upload fails. Its details hold the string `error-code`:
  *   `peer-gone` (the channel or the connection closed early, or refused a message), `empty-upload`
  *   (a file of 0 bytes), `unknown-size`, `size-mismatch` (the source brought more or fewer bytes
- *   than announced), `too-many-chunks`. The channel is then closed, so that the receiver notices.
+ *   than announced), `too-many-chunks`, `untrusted-peer` (see #webrtcuploadsink:check-certificate).
+ *   The channel is then closed, so that the receiver notices.
  *
  * ## Example launch line
  * |[
@@ -320,6 +321,10 @@ static void install_properties(GObjectClass* object_class) {
                           "and EOS follows without confirmation",
                           0, G_MAXINT64 / 2, kDefaultConfirmTimeout, kReadyFlags),
       [](auto& s) -> auto& { return s.confirm_timeout; });
+  properties.add(
+      g_param_spec_boolean("check-certificate", "Check the certificate",
+                           webrtcupload::kCheckCertificateOfSink, TRUE, kReadyFlags),
+      [](auto& s) -> auto& { return s.check_certificate; });
   g_object_class_install_property(
       object_class, PROP_STATS,
       g_param_spec_boxed("stats", "Statistics",

@@ -4,6 +4,8 @@
 
 #include <optional>
 
+#include "gst/webrtcupload/channel_properties.h"
+
 namespace webrtcupload {
 
 void add_result_settings(SettingsProperties<ResultSettings>& properties) {
@@ -57,6 +59,10 @@ void add_result_settings(SettingsProperties<ResultSettings>& properties) {
           "closed the channel",
           0, G_MAXINT64 / 2, nanoseconds(defaults.ack_timeout), kReadyFlags),
       [](auto& s) -> auto& { return s.ack_timeout; });
+  properties.add(
+      g_param_spec_boolean("check-certificate", "Check the certificate", kCheckCertificateOfSink,
+                           defaults.check_certificate, kReadyFlags),
+      [](auto& s) -> auto& { return s.check_certificate; });
   properties.add(
       g_param_spec_uint64("linger", "Linger",
                           "Nanoseconds between the last message and the closing of the channel, "

@@ -110,8 +110,9 @@ bool ResultSender::Impl::send_result(VideoMetadata metadata, const MakeText& mak
     for (;;) {
       if (is_ending() || flushing_ || is_gone()) return Turn::kStop;
       if (peer_ == ResultPeer::kOpen) {
-        if (has_room()) return Turn::kSend;
-        if (settings_.realtime) return Turn::kDrop;
+        const bool is_checked = !awaits_check();
+        if (is_checked && has_room()) return Turn::kSend;
+        if (is_checked && settings_.realtime) return Turn::kDrop;
         changed_.wait(mutex_);
         continue;
       }

@@ -20,6 +20,7 @@
 #include <vector>
 
 #include "core/channel_labels.h"
+#include "core/error.h"
 #include "results/detections.h"
 
 namespace webrtcupload {
@@ -52,6 +53,9 @@ struct ResultSettings {
   // open. What a peer reads only later it may never get: some WebRTC stacks throw away what their
   // program has not read when the channel closes. A peer that closes the channel ends both waits.
   std::chrono::milliseconds linger{5000};
+  // A peer whose certificate is not the one that its description announced is sent nothing, and
+  // nothing is heard from it, where its webrtcbin is known.
+  bool check_certificate = true;
 };
 
 // What a peer has to read its last messages when there is no time for more.
@@ -86,8 +90,9 @@ struct Delivery {
 struct ResultEvents {
   // A text message that is a JSON object. Acknowledgements (`{"ack": N}` alone) are not among them.
   std::function<void(const std::string& json_text)> control;
-  // The peer or its channel is gone without finish() having been called.
-  std::function<void(const std::string& why)> gone;
+  // The peer or its channel is gone without finish() having been called (kPeerGone), or the peer is
+  // not who it should be (kUntrustedPeer), which may be found out after finish() as well.
+  std::function<void(const Error& why)> gone;
   // After finish(), once; not if the sender is destroyed before.
   std::function<void(const Delivery&)> finished;
 };

@@ -43,6 +43,7 @@ bool ResultSender::Impl::forget_peer() {
   gone_to_tell_.reset();
   window_ = ResultWindow(settings_.realtime ? 0 : settings_.ack_window);
   stats_.acked.reset();
+  trust_ = initial_trust();
   control_.clear();
   channel_deadline_.reset();
   return true;
@@ -170,6 +171,7 @@ void ResultSender::Impl::on_channel_state(GstWebRTCDataChannel* channel) {
   const MutexLock lock(mutex_);
   if (state == GST_WEBRTC_DATA_CHANNEL_STATE_OPEN) advance(ResultPeerEvent::kOpens);
   changed_.notify_all();
+  work_.notify_all();
 }
 
 void ResultSender::Impl::on_gone(const std::string& why, bool connection) {
@@ -183,7 +185,7 @@ void ResultSender::Impl::on_gone(const std::string& why, bool connection) {
   }
   if (state_ != ResultState::kClosing && !was_gone) {
     why_gone_ = why;
-    if (!is_ending()) gone_to_tell_ = why;
+    if (!is_ending()) gone_to_tell_ = Error{ErrorCode::kPeerGone, why};
   }
   changed_.notify_all();
   work_.notify_all();

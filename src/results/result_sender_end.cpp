@@ -11,7 +11,9 @@
 #include "json/json.h"
 #include "results/result_document.h"
 #include "results/result_sender_impl.h"
+#include "webrtc/channel_owner.h"
 #include "webrtc/channels.h"
+#include "webrtc/dtls_check.h"
 #include "webrtc/outgoing.h"
 
 #define GST_CAT_DEFAULT webrtcupload::debug::results()
@@ -71,7 +73,9 @@ void ResultSender::Impl::cancel(std::string reason, std::vector<std::string> err
   changed_.notify_all();
   work_.notify_all();
   if (!has_opened()) return;
-  if (!changed_.wait_until(mutex_, until, [this]() REQUIRES(mutex_) { return !sending_; })) return;
+  if (!changed_.wait_until(mutex_, until,
+                           [this]() REQUIRES(mutex_) { return !sending_ && !awaits_check(); }))
+    return;
   if (!is_gone() && state_ < ResultState::kCompleted) static_cast<void>(send_completion());
   const bool drained =
       changed_.wait_until(mutex_, is_gone() ? Clock::now() : until,
@@ -89,7 +93,8 @@ void ResultSender::Impl::cancel(std::string reason, std::vector<std::string> err
 }
 
 void ResultSender::Impl::close() {
-  if (detached_) return;
+  // What is not trusted has been closed by check_peer(), or is about to be.
+  if (detached_ || trust_ == Trust::kUntrusted) return;
   GstPtr<GstElement> webrtcbin = ref_gst(webrtcbin_.get());
   GstWebRTCDataChannel* const channel = channel_.get();
   const MutexUnlock unlocked(mutex_);
@@ -120,25 +125,63 @@ bool ResultSender::Impl::send_completion() {
 void ResultSender::Impl::run() {
   MutexLock lock(mutex_);
   while (haste_ != Haste::kStopping) {
-    if (const auto why = std::exchange(gone_to_tell_, std::nullopt)) {
-      lock.unlock();
-      GST_INFO("no more results: %s", why->c_str());
-      if (events_.gone) events_.gone(*why);
-      lock.lock();
+    if (gone_to_tell_) {
+      tell_gone();
+    } else if (awaits_check()) {
+      check_peer();
     } else if (!is_cancelled() && advance(ResultEvent::kConclude)) {
       const auto delivery = conclude();
+      tell_gone();
       if (delivery && !is_cancelled() && events_.finished) {
         lock.unlock();
         events_.finished(*delivery);
         lock.lock();
       }
-    } else if (!control_.empty()) {
+    } else if (!control_.empty() && trust_ == Trust::kTrusted) {
       // The least: a peer that never stops talking must not keep the end from coming.
       hand_on_control();
     } else {
       work_.wait(mutex_);
     }
   }
+}
+
+void ResultSender::Impl::tell_gone() {
+  const auto why = std::exchange(gone_to_tell_, std::nullopt);
+  if (!why) return;
+  const MutexUnlock unlocked(mutex_);
+  GST_INFO("no more results: %s", why->message.c_str());
+  if (events_.gone) events_.gone(*why);
+}
+
+void ResultSender::Impl::check_peer() {
+  GstPtr<GstWebRTCDataChannel> channel = ref_gst(channel_.get());
+  GstPtr<GstElement> webrtcbin = webrtcbin_of(channel.get(), webrtcbin_.get());
+  bool trusted = true;
+  {
+    const MutexUnlock unlocked(mutex_);
+    trusted = !webrtcbin || check_peer_of(webrtcbin.get()) != DtlsCheck::Verdict::kUntrusted;
+    webrtcbin.reset();
+  }
+  // Another peer may have taken its place meanwhile.
+  const bool is_current = channel_ == channel;
+  if (is_current) trust_ = trusted ? Trust::kTrusted : Trust::kUntrusted;
+  const bool refuses = is_current && !trusted;
+  if (refuses) {
+    control_.clear();
+    if (advance(ResultPeerEvent::kLeaves)) {
+      why_gone_ = DtlsCheck::kWhyUntrusted;
+      gone_to_tell_ = Error{ErrorCode::kUntrustedPeer, why_gone_};
+    }
+  }
+  changed_.notify_all();
+  const MutexUnlock unlocked(mutex_);
+  if (refuses) {
+    GST_WARNING_OBJECT(channel.get(), "nothing is sent over it: %s", DtlsCheck::kWhyUntrusted);
+    // After the above: the channel's end would be taken for the peer's leaving.
+    close_channel(channel.get());
+  }
+  channel.reset();
 }
 
 void ResultSender::Impl::hand_on_control() {
@@ -189,6 +232,8 @@ std::string ResultSender::Impl::deliver_the_rest() {
   if (is_gone()) return why_gone_;
   if (peer_ == ResultPeer::kAwaited)
     return "the peer has opened no channel \"" + settings_.channel_label + "\"";
+  if (awaits_check()) check_peer();
+  if (is_gone()) return why_gone_;
 
   changed_.wait(mutex_, [this]() REQUIRES(mutex_) { return !sending_ || is_cancelled(); });
   if (is_cancelled() || state_ >= ResultState::kCompleted) return "cancelled";

@@ -37,6 +37,7 @@ class ResultSender::Impl : public std::enable_shared_from_this<Impl> {
       : settings_(std::move(settings)),
         events_(std::move(events)),
         window_(settings_.realtime ? 0 : settings_.ack_window),
+        trust_(initial_trust()),
         data_output_(settings_.data_output),
         maker_(settings_.output_name, settings_.declared_fps, settings_.jpeg_quality) {}
 
@@ -65,6 +66,8 @@ class ResultSender::Impl : public std::enable_shared_from_this<Impl> {
   using Closure = std::weak_ptr<Impl>;
   using Clock = std::chrono::steady_clock;
   enum class Turn { kSend, kDrop, kStop };
+  // Whether the peer is who its session description said.
+  enum class Trust { kUnchecked, kTrusted, kUntrusted };
   // How little time the end is given. More haste is never taken back.
   enum class Haste {
     kNone,
@@ -89,6 +92,13 @@ class ResultSender::Impl : public std::enable_shared_from_this<Impl> {
   bool is_ending() const REQUIRES(mutex_) { return state_ != ResultState::kSending; }
   bool is_cancelled() const REQUIRES(mutex_) { return haste_ >= Haste::kCancelled; }
   bool is_gone() const REQUIRES(mutex_) { return peer_ >= ResultPeer::kGone; }
+  Trust initial_trust() const {
+    return settings_.check_certificate ? Trust::kUnchecked : Trust::kTrusted;
+  }
+  // That is so until the worker has come to it.
+  bool awaits_check() const REQUIRES(mutex_) {
+    return trust_ == Trust::kUnchecked && channel_ && peer_ != ResultPeer::kAwaited;
+  }
   bool is_disconnected() const REQUIRES(mutex_) { return peer_ == ResultPeer::kDisconnected; }
   // Whether it did: nothing else happens with an event that comes too late.
   bool advance(ResultEvent event) REQUIRES(mutex_);
@@ -119,6 +129,10 @@ class ResultSender::Impl : public std::enable_shared_from_this<Impl> {
 
   // The worker's.
   void run() EXCLUDES(mutex_);
+  void tell_gone() REQUIRES(mutex_);
+  // Before a message leaves, or one of the peer's counts: who the peer is. Waits for webrtcbin's PC
+  // lock, without the mutex.
+  void check_peer() REQUIRES(mutex_);
   void hand_on_control() REQUIRES(mutex_);
   std::optional<Delivery> conclude() REQUIRES(mutex_);
   std::string deliver_the_rest() REQUIRES(mutex_);
@@ -141,8 +155,9 @@ class ResultSender::Impl : public std::enable_shared_from_this<Impl> {
   GstPtr<GstWebRTCDataChannel> channel_ GUARDED_BY(mutex_);
   ResultPeer peer_ GUARDED_BY(mutex_) = ResultPeer::kAwaited;
   std::string why_gone_ GUARDED_BY(mutex_);
-  std::optional<std::string> gone_to_tell_ GUARDED_BY(mutex_);
+  std::optional<Error> gone_to_tell_ GUARDED_BY(mutex_);
   ResultWindow window_ GUARDED_BY(mutex_);
+  Trust trust_ GUARDED_BY(mutex_);
   std::deque<std::string> control_ GUARDED_BY(mutex_);
   std::vector<std::string> data_output_ GUARDED_BY(mutex_);
   bool flushing_ GUARDED_BY(mutex_) = false;

@@ -59,7 +59,7 @@ std::shared_ptr<ResultSession> ResultSession::create(
   events.control = [weak](const std::string& text) {
     if (const auto session = weak.lock()) session->on_control(text);
   };
-  events.gone = [weak](const std::string& why) {
+  events.gone = [weak](const Error& why) {
     if (const auto session = weak.lock()) session->on_gone(why);
   };
   events.finished = [weak](const Delivery& delivery) {
@@ -152,20 +152,23 @@ void ResultSession::on_control(const std::string& json_text) {
   if (keep && on_control_) on_control_(json_text);
 }
 
-void ResultSession::on_gone(const std::string& why) {
+void ResultSession::on_gone(const Error& why) {
   // Peers of a server come and go until one of them gets results.
   if (follows_ && sender_->stats().last_frame_id == 0) return;
   const GstPtr<GstElement> sink = this->sink();
   if (!sink || is_shutting_down(sink.get())) return;
-  const Error error{ErrorCode::kPeerGone, why};
   {
     const MutexLock lock(mutex_);
-    error_ = error;
+    error_ = why;
   }
+  // A peer may leave at any time, while there is always something wrong about a false one.
+  const bool is_false = why.code == ErrorCode::kUntrustedPeer;
   gst_element_message_full_with_details(
-      sink.get(), GST_MESSAGE_WARNING, GST_RESOURCE_ERROR, GST_RESOURCE_ERROR_WRITE,
-      g_strdup_printf("No more results are sent: %s.", why.c_str()), nullptr, __FILE__,
-      GST_FUNCTION, __LINE__, error_details(error));
+      sink.get(), is_false ? GST_MESSAGE_ERROR : GST_MESSAGE_WARNING, GST_RESOURCE_ERROR,
+      is_false ? GST_RESOURCE_ERROR_NOT_AUTHORIZED : GST_RESOURCE_ERROR_WRITE,
+      g_strdup_printf("%s are sent: %s.", is_false ? "No results" : "No more results",
+                      why.message.c_str()),
+      nullptr, __FILE__, GST_FUNCTION, __LINE__, error_details(why));
 }
 
 void ResultSession::on_finished(const Delivery& delivery) {
@@ -253,7 +256,8 @@ bool ResultSession::end_of_stream() {
     MutexLock lock(mutex_);
     changed_.wait(mutex_,
                   [this]() REQUIRES(mutex_) { return finished_ || interrupted_ || cancelled_; });
-    finished = finished_;
+    // After an error nothing ends well.
+    finished = finished_ && (!error_ || error_->code != ErrorCode::kUntrustedPeer);
   }
   GST_BASE_SINK_PREROLL_LOCK(sink_);
   if (!finished || GST_PAD_IS_FLUSHING(GST_BASE_SINK_PAD(sink_))) return false;

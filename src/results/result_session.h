@@ -72,7 +72,7 @@ class ResultSession : public std::enable_shared_from_this<ResultSession> {
   void on_error(GstMessage* message);
   void on_element_message(GstMessage* message);
   void on_control(const std::string& json_text);
-  void on_gone(const std::string& why);
+  void on_gone(const Error& why);
   void on_finished(const Delivery& delivery);
   [[nodiscard]] GstFlowReturn render_value(GstBuffer* buffer, bool& taken);
 

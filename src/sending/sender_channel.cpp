@@ -8,8 +8,10 @@
 #include "core/mutex.h"
 #include "core/wire_v1.h"
 #include "webrtc/channel_getters.h"
+#include "webrtc/channel_owner.h"
 #include "webrtc/channel_sending.h"
 #include "webrtc/channels.h"
+#include "webrtc/dtls_check.h"
 #include "webrtc/outgoing.h"
 
 namespace webrtcupload {
@@ -161,6 +163,11 @@ SenderChannel::Outcome SenderChannel::wait_confirmed(std::chrono::nanoseconds ti
         return state_->echoed;
       },
       true, confirm_deadline_);
+}
+
+bool SenderChannel::is_peer_trusted() const {
+  const auto webrtcbin = webrtcbin_of(channel_.get(), webrtcbin_.get());
+  return !webrtcbin || check_peer_of(webrtcbin.get()) != DtlsCheck::Verdict::kUntrusted;
 }
 
 bool SenderChannel::send(std::vector<std::uint8_t> message, std::string& problem) {

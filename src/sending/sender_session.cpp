@@ -8,6 +8,7 @@
 
 #include "glib/debug.h"
 #include "glib/error_details.h"
+#include "webrtc/dtls_check.h"
 #include "webrtc/find_webrtcbin.h"
 #include "webrtc/pipeline_end.h"
 
@@ -23,6 +24,8 @@ TimePoint now() { return std::chrono::microseconds(g_get_monotonic_time()); }
 // What kind of trouble an error is, in GStreamer's terms.
 std::pair<GQuark, int> domain_and_code(ErrorCode code) {
   switch (code) {
+    case ErrorCode::kUntrustedPeer:
+      return {GST_RESOURCE_ERROR, GST_RESOURCE_ERROR_NOT_AUTHORIZED};
     case ErrorCode::kEmptyUpload:
     case ErrorCode::kSizeMismatch:
       return {GST_RESOURCE_ERROR, GST_RESOURCE_ERROR_READ};
@@ -121,8 +124,14 @@ GstFlowReturn SenderSession::begin() {
   if (!open_) {
     const GstFlowReturn flow = until_done([this] { return channel_->wait_open(); });
     if (flow != GST_FLOW_OK) return flow;
-    open_ = true;
     GST_DEBUG_OBJECT(sink_, "the data channel is open");
+    if (settings_.check_certificate) {
+      GST_BASE_SINK_PREROLL_UNLOCK(sink_);
+      const bool trusted = channel_->is_peer_trusted();
+      GST_BASE_SINK_PREROLL_LOCK(sink_);
+      if (!trusted) return fail({ErrorCode::kUntrustedPeer, DtlsCheck::kWhyUntrusted});
+    }
+    open_ = true;
   }
   return GST_FLOW_OK;
 }

@@ -31,6 +31,8 @@ struct SenderSettings {
   std::uint64_t size = 0;
   bool confirm = false;
   std::chrono::nanoseconds confirm_timeout{0};
+  // A peer whose certificate is not the one that its description announced is sent nothing.
+  bool check_certificate = true;
 };
 
 class SenderSession {

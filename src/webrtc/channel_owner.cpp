@@ -2,6 +2,8 @@
 
 #include "webrtc/channel_owner.h"
 
+#include <utility>
+
 #include "core/mutex.h"
 
 namespace webrtcupload {
@@ -70,6 +72,11 @@ ChannelOwner owner_of(GstWebRTCDataChannel* channel) {
   if (!weak) return {};
   return {.is_known = true,
           .webrtcbin = GstPtr<GstElement>(static_cast<GstElement*>(g_weak_ref_get(weak)))};
+}
+
+GstPtr<GstElement> webrtcbin_of(GstWebRTCDataChannel* channel, GstElement* otherwise) {
+  ChannelOwner owner = owner_of(channel);
+  return owner.is_known ? std::move(owner.webrtcbin) : ref_gst(otherwise);
 }
 
 }  // namespace webrtcupload

@@ -28,6 +28,8 @@ struct ChannelOwner {
   [[nodiscard]] bool has_gone() const { return is_known && !webrtcbin; }
 };
 [[nodiscard]] ChannelOwner owner_of(GstWebRTCDataChannel* channel);
+// Its owner, or `otherwise` (which may be null) if that is not known.
+[[nodiscard]] GstPtr<GstElement> webrtcbin_of(GstWebRTCDataChannel* channel, GstElement* otherwise);
 // Why nothing is sent, for a person.
 inline constexpr const char* kOwnerHasGone = "the webrtcbin of the data channel has gone";
 

@@ -52,9 +52,9 @@ class DtlsCheck {
   Verdict verdict_ = Verdict::kOpen;
 };
 
-// Of a webrtcbin over which something has come: with the description that it has of its peer. kOpen
-// if it has none, or if it is a bin around a webrtcbin that does not show it. Reads webrtcbin's
-// properties: not under the PC lock.
+// Of a webrtcbin over which something has come, or one of whose channels has opened: with the
+// description that it has of its peer. kOpen if it has none, or if it is a bin around a webrtcbin
+// that does not show it. Reads webrtcbin's properties: not under the PC lock.
 [[nodiscard]] DtlsCheck::Verdict check_peer_of(GstElement* webrtcbin);
 
 }  // namespace webrtcupload

@@ -1,8 +1,9 @@
 // SPDX-License-Identifier: LGPL-2.1-or-later
 //
-// webrtcupload on an application's own webrtcbin takes nothing from a peer whose certificate is not
-// the one that its session description announced.
+// On an application's own webrtcbin webrtcupload takes nothing from a peer whose certificate is not
+// the one that its session description announced, and the two sinks send it nothing.
 
+#include <gmock/gmock.h>
 #include <gst/gst.h>
 #include <gtest/gtest.h>
 
@@ -11,7 +12,12 @@
 #include <string>
 
 #include "support/peer_pair.h"
+#include "webrtc/dtls_check.h"
 #include "webrtc/receiving_pipeline.h"
+#include "webrtc/result_client.h"
+#include "webrtc/result_pipeline.h"
+#include "webrtc/sink_fixture.h"
+#include "webrtc/upload_witness.h"
 
 namespace webrtcupload {
 namespace {
@@ -20,6 +26,9 @@ using test::Bytes;
 using test::eventually;
 using test::PeerPair;
 using test::ReceivingPipeline;
+using test::ResultClient;
+using test::ResultPipeline;
+using test::Upload;
 using Side = PeerPair::Side;
 
 // Of another certificate.
@@ -103,6 +112,155 @@ TEST_F(Certificate, TheApplicationMayDoWithout) {
   ASSERT_TRUE(test::send_chunk(channel_.channel.get(), 0, 1, bytes_));
   ASSERT_TRUE(receiver_->wait_eos());
   EXPECT_EQ(receiver_->bytes(), bytes_);
+}
+
+// -------------------------------------------------------------------------------------------------
+// webrtcuploadsink, at the side that offers
+
+class UploadCertificate : public ::testing::Test {
+ protected:
+  void SetUp() override {
+    if (webrtcbin_checks()) GTEST_SKIP() << "this webrtcbin opens no channel to such a peer";
+    near_ = pair_.connect();
+    ASSERT_TRUE(near_.channel);
+    far_ = pair_.incoming(Side::kAnswerer);
+    ASSERT_TRUE(far_);
+    far_->set_echo(true);
+  }
+
+  void upload_all() {
+    upload_.announce(3);
+    upload_.play();
+    upload_.push(Bytes{1, 2, 3});
+    upload_.end();
+  }
+  void expect_refused() {
+    upload_all();
+    const test::ErrorText error = upload_.error();
+    EXPECT_EQ(error.code, "untrusted-peer");
+    EXPECT_THAT(error.message, ::testing::HasSubstr(DtlsCheck::kWhyUntrusted));
+    EXPECT_TRUE(far_->wait_closed()) << "the peer has to notice";
+    EXPECT_EQ(far_->message_count(), 0U);
+  }
+
+  // The element is there before the channel, so that it can know whose the channel is.
+  Upload upload_;
+  PeerPair pair_{PeerPair::Options{
+      .observe_incoming = true, .rewrite_offer = nullptr, .rewrite_answer = forged}};
+  PeerPair::Channel near_;
+  std::shared_ptr<test::ChannelObserver> far_;
+};
+
+TEST_F(UploadCertificate, NothingIsSentToAnother) {
+  g_object_set(upload_.sink(), "data-channel", near_.channel.get(), "webrtcbin", pair_.offerer(),
+               nullptr);
+  expect_refused();
+}
+
+TEST_F(UploadCertificate, NothingIsSentToAnotherOverAChannelAlone) {
+  g_object_set(upload_.sink(), "data-channel", near_.channel.get(), nullptr);
+  expect_refused();
+}
+
+TEST_F(UploadCertificate, TheApplicationMayDoWithout) {
+  g_object_set(upload_.sink(), "data-channel", near_.channel.get(), "webrtcbin", pair_.offerer(),
+               "check-certificate", FALSE, nullptr);
+  upload_all();
+  EXPECT_EQ(upload_.outcome(), "");
+  EXPECT_EQ(far_->message_count(), 2U);  // The file, and the keepalive.
+}
+
+// -------------------------------------------------------------------------------------------------
+// webrtcresultsink, at the side that answers
+
+class ResultCertificate : public ::testing::Test {
+ protected:
+  void SetUp() override {
+    if (webrtcbin_checks()) GTEST_SKIP() << "this webrtcbin opens no channel to such a peer";
+  }
+  // Before the client goes: 1.22 leaks a message that it is given while the peer closes the
+  // channel.
+  void TearDown() override {
+    if (results_) results_->stop();
+  }
+
+  void connect(const std::string& properties = "") {
+    results_ = std::make_unique<ResultPipeline>(properties);
+    g_object_set(results_->sink(), "webrtcbin", pair_.answerer(), nullptr);
+    g_signal_connect(
+        results_->sink(), "control",
+        G_CALLBACK(+[](GstElement*, const char*, std::atomic<int>* heard) { ++*heard; }), &heard_);
+    ASSERT_NE(results_->play(), GST_STATE_CHANGE_FAILURE);
+    const auto arrived = std::make_shared<test::Count>();
+    const SignalConnection counting(
+        pair_.answerer(), "on-data-channel",
+        G_CALLBACK(+[](GstElement*, GstWebRTCDataChannel*, std::shared_ptr<test::Count>* count) {
+          (*count)->raise();
+        }),
+        arrived);
+    ASSERT_TRUE(pair_.start());
+    client_ = std::make_unique<ResultClient>(pair_);
+    ASSERT_TRUE(pair_.negotiate());
+    // The client may think so before the sink, whose handler comes first, has heard of the channel.
+    ASSERT_TRUE(arrived->wait(1));
+  }
+  void expect_refused() {
+    const auto error = results_->bus().wait(GST_MESSAGE_ERROR);
+    ASSERT_TRUE(error);
+    EXPECT_EQ(GST_MESSAGE_SRC(error.get()), GST_OBJECT(results_->sink()));
+    EXPECT_EQ(test::error_text(error.get()).code, "untrusted-peer");
+    EXPECT_THAT(test::error_text(error.get()).message,
+                ::testing::HasSubstr(DtlsCheck::kWhyUntrusted));
+    EXPECT_TRUE(client_->wait_closed()) << "the peer has to notice";
+    EXPECT_EQ(client_->count(), 0U);
+    EXPECT_EQ(results_->stat("messages"), 0U);
+  }
+
+  std::atomic<int> heard_ = 0;
+  PeerPair pair_{PeerPair::Options{
+      .observe_incoming = false, .rewrite_offer = forged, .rewrite_answer = nullptr}};
+  std::unique_ptr<ResultPipeline> results_;
+  std::unique_ptr<ResultClient> client_;
+};
+
+TEST_F(ResultCertificate, NothingIsSentToAnother) {
+  connect();
+  results_->push("for somebody else");
+  expect_refused();
+  results_->end();
+  EXPECT_TRUE(eventually([&] { return results_->stat("dropped") == 1; }));
+}
+
+// The completion would be the first message.
+TEST_F(ResultCertificate, NorIsTheEnd) {
+  connect();
+  results_->end();
+  expect_refused();
+  results_->stop();
+  EXPECT_EQ(results_->bus().count(GST_MESSAGE_EOS), 0U);
+}
+
+TEST_F(ResultCertificate, NorThatItIsStopped) {
+  connect();
+  results_->stop();
+  EXPECT_TRUE(client_->wait_closed());
+  EXPECT_EQ(client_->count(), 0U);
+}
+
+TEST_F(ResultCertificate, NothingIsHeardFromAnother) {
+  connect();
+  client_->say("{\"data_output\": []}");
+  expect_refused();
+  EXPECT_EQ(heard_, 0);
+}
+
+TEST_F(ResultCertificate, TheApplicationMayDoWithout) {
+  connect("check-certificate=false");
+  client_->say("{\"data_output\": [\"*\"]}");
+  EXPECT_TRUE(eventually([&] { return heard_ == 1; }));
+  results_->push("for anybody");
+  EXPECT_TRUE(client_->wait_results(1));
+  EXPECT_EQ(results_->bus().count(GST_MESSAGE_ERROR), 0U);
 }
 
 }  // namespace

@@ -75,9 +75,9 @@ class ResultSenderTest : public testing::Test {
       }
       if (handler) handler();
     };
-    events.gone = [this](const std::string& why) {
+    events.gone = [this](const Error& why) {
       const std::lock_guard lock(mutex_);
-      gone_ = why;
+      gone_ = why.message;
       changed_.notify_all();
     };
     events.finished = [this](const Delivery& delivery) {
