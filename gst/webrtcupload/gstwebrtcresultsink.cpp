@@ -61,7 +61,7 @@
 #include "webrtc/pipeline_end.h"
 #include "webrtc/workarounds.h"
 
-#define GST_CAT_DEFAULT webrtcupload::debug::result_sink()
+#define GST_CAT_DEFAULT webrtcupload::debug::results()
 
 namespace {
 

@@ -25,19 +25,12 @@
 
 #include "downstream/upload_origin.h"
 
-GST_DEBUG_CATEGORY_STATIC(gst_webrtc_upload_opaque_debug);
-#define GST_CAT_DEFAULT gst_webrtc_upload_opaque_debug
-
 struct _GstWebrtcUploadOpaque {
   GstBaseTransform parent;
 };
 
 #define gst_webrtc_upload_opaque_parent_class parent_class
-G_DEFINE_FINAL_TYPE_WITH_CODE(GstWebrtcUploadOpaque, gst_webrtc_upload_opaque,
-                              GST_TYPE_BASE_TRANSFORM,
-                              GST_DEBUG_CATEGORY_INIT(gst_webrtc_upload_opaque_debug,
-                                                      "webrtcuploadopaque", 0,
-                                                      "Uploaded video without its alpha channel"))
+G_DEFINE_FINAL_TYPE(GstWebrtcUploadOpaque, gst_webrtc_upload_opaque, GST_TYPE_BASE_TRANSFORM)
 GST_ELEMENT_REGISTER_DEFINE(webrtcuploadopaque, "webrtcuploadopaque", GST_RANK_NONE,
                             GST_TYPE_WEBRTC_UPLOAD_OPAQUE)
 

@@ -60,6 +60,7 @@
 #include "gst/webrtcupload/prepare_stop_action.h"
 #include "sending/sender_channel.h"
 #include "sending/sender_session.h"
+#include "webrtc/channel_getters.h"
 #include "webrtc/channel_owner.h"
 #include "webrtc/find_webrtcbin.h"
 #include "webrtc/pipeline_end.h"
@@ -164,6 +165,9 @@ bool start_session(GstWebrtcUploadSink* self) {
     }
   }
 
+  GST_INFO_OBJECT(self, "%s channel %s",
+                  is_ours ? "sends over a new" : "sends over the application's",
+                  webrtcupload::debug::quote(webrtcupload::label_of(channel.get())).c_str());
   auto session = std::make_shared<SenderSession>(
       GST_BASE_SINK(self), settings,
       std::make_unique<SenderChannel>(std::move(channel), std::move(webrtcbin)), is_ours);

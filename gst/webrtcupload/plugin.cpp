@@ -4,6 +4,7 @@
 
 #include <gst/gst.h>
 
+#include "glib/debug.h"
 #include "gst/build_config.h"
 #include "gst/webrtcupload/gstwebrtcresultsink.h"
 #include "gst/webrtcupload/gstwebrtcupload.h"
@@ -12,6 +13,7 @@
 #include "gst/webrtcupload/gstwebrtcuploadvpxdec.h"
 
 static gboolean plugin_init(GstPlugin* plugin) {
+  webrtcupload::debug::make_categories();
   gboolean registered = FALSE;
   registered |= GST_ELEMENT_REGISTER(webrtcupload, plugin);
   registered |= GST_ELEMENT_REGISTER(webrtcuploadopaque, plugin);

@@ -41,14 +41,14 @@
 #include <utility>
 
 #include "core/upload_limits.h"
+#include "glib/debug.h"
 #include "glib/error_details.h"
 #include "gst/webrtcuploadserver/server_settings.h"
 #include "signalling/upload_server.h"
 #include "upload/upload_source.h"
 #include "webrtcupload/gstwebrtcuploadsignaller.h"
 
-GST_DEBUG_CATEGORY(webrtc_upload_server_debug);
-#define GST_CAT_DEFAULT webrtc_upload_server_debug
+#define GST_CAT_DEFAULT webrtcupload::debug::server()
 
 using webrtcupload::GErrorPtr;
 using webrtcupload::GObjectPtr;
@@ -229,6 +229,8 @@ bool start_server(GstWebrtcUploadServer* self) {
   std::string problem;
   const std::string listens = settings.address;
   self->state->started_signaller = webrtcupload::ref_gobject(settings.signaller.get());
+  const webrtcupload::GCharPtr name(gst_object_get_name(GST_OBJECT(self)));
+  settings.name = name.get();
   auto server = UploadServer::start(std::move(settings), events_of(self), problem);
   if (!server) {
     GST_ELEMENT_ERROR(self, RESOURCE, OPEN_READ,
@@ -259,8 +261,10 @@ bool start_server(GstWebrtcUploadServer* self) {
 }
 
 void stop_server(GstWebrtcUploadServer* self) {
+  GST_DEBUG_OBJECT(self, "the server stops");
   self->state->server.reset();
   stop_signaller(self);
+  GST_INFO_OBJECT(self, "does not listen");
   GST_OBJECT_LOCK(self);
   self->state->actual_port = 0;
   self->state->url.clear();
@@ -389,8 +393,6 @@ static void install_signals(GObjectClass* object_class) {
 }
 
 static void gst_webrtc_upload_server_class_init(GstWebrtcUploadServerClass* klass) {
-  GST_DEBUG_CATEGORY_INIT(webrtc_upload_server_debug, "webrtcuploadserver", 0,
-                          "Uploads over WebRTC, signalling included");
   auto* object_class = G_OBJECT_CLASS(klass);
   object_class->set_property = GST_DEBUG_FUNCPTR(gst_webrtc_upload_server_set_property);
   object_class->get_property = GST_DEBUG_FUNCPTR(gst_webrtc_upload_server_get_property);

@@ -4,10 +4,12 @@
 
 #include <gst/gst.h>
 
+#include "glib/debug.h"
 #include "gst/build_config.h"
 #include "gst/webrtcuploadserver/gstwebrtcuploadserver.h"
 
 static gboolean plugin_init(GstPlugin* plugin) {
+  webrtcupload::debug::make_categories();
   return GST_ELEMENT_REGISTER(webrtcuploadserver, plugin);
 }
 

@@ -10,11 +10,11 @@
 #include <vector>
 
 #include "core/name_list.h"
+#include "glib/debug.h"
+#include "glib/glib_ptr.h"
 #include "signalling/http_server.h"
 
-// The element's.
-GST_DEBUG_CATEGORY_EXTERN(webrtc_upload_server_debug);
-#define GST_CAT_DEFAULT webrtc_upload_server_debug
+#define GST_CAT_DEFAULT webrtcupload::debug::server()
 
 namespace webrtcupload {
 namespace {

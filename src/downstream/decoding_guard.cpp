@@ -256,14 +256,15 @@ class DecodingGuard::Watch : public std::enable_shared_from_this<Watch> {
       return;
     }
     const GCharPtr text(gst_caps_to_string(caps));
-    GST_INFO("%s met %s, which is refused", GST_OBJECT_NAME(autoplugger), text.get());
+    GST_INFO_OBJECT(upload().get(), "%s met %s, which is refused", GST_OBJECT_NAME(autoplugger),
+                    text.get());
     refuse(kind == ElementKind::kHarmless ? kNoVideo : sentence_for(kind));
   }
 
   [[nodiscard]] bool skips(GstElement* autoplugger, GstElementFactory* factory) const {
     const Policy policy = this->policy();
     if (!policy || !policy->refuses(factory) || !works_for_us(autoplugger)) return false;
-    GST_INFO("%s is refused and skipped", GST_OBJECT_NAME(factory));
+    GST_INFO_OBJECT(upload().get(), "%s is refused and skipped", GST_OBJECT_NAME(factory));
     return true;
   }
 
@@ -277,8 +278,9 @@ class DecodingGuard::Watch : public std::enable_shared_from_this<Watch> {
     if (!is_denied && (kind == ElementKind::kHarmless || may_open(*policy, element))) return;
     if (!is_chosen_for_us(*policy, top, parent)) return;
     keep_from_starting(element);
-    GST_WARNING("%s was made behind the upload, is refused and does not start",
-                GST_OBJECT_NAME(element));
+    GST_WARNING_OBJECT(upload().get(),
+                       "%s was made behind the upload, is refused and does not start",
+                       GST_OBJECT_NAME(element));
     refuse(kind == ElementKind::kHarmless ? kDenied : sentence_for(kind));
   }
 

@@ -9,12 +9,23 @@
 
 #include <gst/gst.h>
 
+#include <string>
+#include <string_view>
+
 namespace webrtcupload::debug {
 
-[[nodiscard]] GstDebugCategory* upload();       // webrtcupload
-[[nodiscard]] GstDebugCategory* session();      // webrtcuploadsession
-[[nodiscard]] GstDebugCategory* sink();         // webrtcuploadsink
-[[nodiscard]] GstDebugCategory* result_sink();  // webrtcresultsink
-[[nodiscard]] GstDebugCategory* results();      // webrtcresults
+[[nodiscard]] GstDebugCategory* upload();   // webrtcupload
+[[nodiscard]] GstDebugCategory* session();  // webrtcuploadsession
+[[nodiscard]] GstDebugCategory* peer();     // webrtcuploadpeer
+[[nodiscard]] GstDebugCategory* server();   // webrtcuploadserver
+[[nodiscard]] GstDebugCategory* sink();     // webrtcuploadsink
+[[nodiscard]] GstDebugCategory* results();  // webrtcuploadresults
+
+// So that `--gst-debug-help` has all of them when a plugin of ours is loaded.
+void make_categories();
+
+// Words of a peer within a line: in quotation marks, without control characters, and not more than
+// a line has room for.
+[[nodiscard]] std::string quote(std::string_view text);
 
 }  // namespace webrtcupload::debug

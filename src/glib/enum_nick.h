@@ -12,5 +12,7 @@ namespace webrtcupload {
 
 // The nick of the property's value; empty when it has none.
 [[nodiscard]] std::string enum_nick(GObject* object, const char* property);
+// That of a value of `type`; empty when it has none.
+[[nodiscard]] std::string enum_nick(GType type, int value);
 
 }  // namespace webrtcupload

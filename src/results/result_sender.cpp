@@ -118,12 +118,20 @@ bool ResultSender::Impl::send_result(VideoMetadata metadata, const MakeText& mak
       }
       // In real time as well: it is the beginning of a file, and nothing is late yet.
       const auto now = Clock::now();
-      if (!channel_deadline_) channel_deadline_ = now + settings_.channel_timeout;
+      if (!channel_deadline_) {
+        GST_DEBUG_ID(name(), "the first result waits for the channel, %d ms at most",
+                     static_cast<int>(settings_.channel_timeout.count()));
+        channel_deadline_ = now + settings_.channel_timeout;
+      }
       if (now >= *channel_deadline_) return Turn::kDrop;
       changed_.wait_until(mutex_, *channel_deadline_);
     }
   }();
   if (turn != Turn::kSend) {
+    GST_DEBUG_ID(name(), "result %u dropped: %s", guint{frame_id_},
+                 turn == Turn::kStop             ? "no more is sent"
+                 : peer_ == ResultPeer::kAwaited ? "there is no channel"
+                                                 : "the peer is behind");
     ++stats_.dropped;
     return turn == Turn::kDrop;
   }
@@ -135,6 +143,8 @@ bool ResultSender::Impl::send_result(VideoMetadata metadata, const MakeText& mak
   const std::string text = make_text(metadata, wanted);
   const bool sent = send_text(channel, metadata.frame_id, text);
   const std::uint64_t buffered = buffered_amount(channel);
+  GST_LOG_ID(name(), "result %u of %" G_GSIZE_FORMAT " bytes %s", guint{metadata.frame_id},
+             text.size(), sent ? "sent" : "was not taken by the channel");
   lock.lock();
   sending_ = false;
   if (sent) {
@@ -167,6 +177,8 @@ bool ResultSender::Impl::has_room() const {
 }
 
 void ResultSender::Impl::set_data_output(std::vector<std::string> names) {
+  GST_DEBUG_ID(name(), "%u outputs are wanted from the next result on",
+               static_cast<guint>(names.size()));
   const MutexLock lock(mutex_);
   data_output_ = std::move(names);
 }

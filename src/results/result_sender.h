@@ -26,6 +26,8 @@
 namespace webrtcupload {
 
 struct ResultSettings {
+  // Whose results they are, for the log.
+  std::string name = "results";
   // The channel that is taken: the first one the peer opens under this label.
   std::string channel_label = kResultsLabel;
   // Nothing is sent while more bytes than these wait in the channel, so that a peer that reads

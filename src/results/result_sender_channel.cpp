@@ -38,6 +38,10 @@ bool ResultSender::Impl::forget_peer() {
   connection_watch.swap(connection_watch_);
   webrtcbin.swap(webrtcbin_);
   channel.swap(channel_);
+  if (channel) {
+    GST_DEBUG_ID(name(), "channel %s let go before the first result",
+                 debug::quote(label_of(channel.get())).c_str());
+  }
   if (channel) release_channel(channel.get(), this);
   peer_ = ResultPeer::kAwaited;
   gone_to_tell_.reset();
@@ -50,7 +54,13 @@ bool ResultSender::Impl::forget_peer() {
 }
 
 void ResultSender::Impl::attach(GstElement* webrtcbin) {
-  if (!forget_peer()) return;
+  if (!forget_peer()) {
+    GST_DEBUG_ID(name(), "%s is not listened to: another peer has results",
+                 GST_OBJECT_NAME(webrtcbin));
+    return;
+  }
+  GST_DEBUG_ID(name(), "waits for a channel \"%s\" of %s", settings_.channel_label.c_str(),
+               GST_OBJECT_NAME(webrtcbin));
   keep_channels(webrtcbin);
   SignalConnection connection(
       webrtcbin, "on-data-channel",
@@ -77,6 +87,7 @@ void ResultSender::Impl::detach(const GstElement* webrtcbin) {
     const MutexLock lock(mutex_);
     if (webrtcbin_.get() != webrtcbin) return;
   }
+  GST_DEBUG_ID(name(), "the peer of %s has left", GST_OBJECT_NAME(webrtcbin));
   if (forget_peer()) return;
   on_gone("the peer has left", true);
   MutexLock lock(mutex_);
@@ -89,10 +100,16 @@ void ResultSender::Impl::detach(const GstElement* webrtcbin) {
 }
 
 bool ResultSender::Impl::adopt(GstWebRTCDataChannel* channel) {
-  if (!claim_channel(channel, this)) return false;
+  const auto label = [&] { return debug::quote(label_of(channel)); };
+  if (!claim_channel(channel, this)) {
+    GST_DEBUG_ID(name(), "channel %s left alone: another element has it", label().c_str());
+    return false;
+  }
   {
     const MutexLock lock(mutex_);
     if (channel_ || haste_ == Haste::kStopping) {
+      GST_DEBUG_ID(name(), "channel %s left alone: %s", label().c_str(),
+                   channel_ ? "these results have a channel" : "the results stop");
       release_channel(channel, this);
       return false;
     }
@@ -128,8 +145,8 @@ bool ResultSender::Impl::adopt(GstWebRTCDataChannel* channel) {
     if (const auto self = weak.lock()) self->on_gone(why, false);
   });
   watch->watch_channel(channel);
+  GST_INFO_ID(name(), "channel %s taken", label().c_str());
   on_channel_state(channel);
-  GST_DEBUG_OBJECT(channel, "taken for results");
   const MutexLock lock(mutex_);
   if (haste_ == Haste::kStopping) return true;
   for (auto& connection : connections) connections_.push_back(std::move(connection));
@@ -138,22 +155,35 @@ bool ResultSender::Impl::adopt(GstWebRTCDataChannel* channel) {
 }
 
 void ResultSender::Impl::on_data_channel(GstWebRTCDataChannel* channel) {
-  if (label_of(channel) == settings_.channel_label) adopt(channel);
+  const std::string label = label_of(channel);
+  if (label == settings_.channel_label) {
+    adopt(channel);
+  } else {
+    GST_DEBUG_ID(name(), "channel %s left alone: the label wanted is \"%s\"",
+                 debug::quote(label).c_str(), settings_.channel_label.c_str());
+  }
 }
 
 void ResultSender::Impl::on_text(const char* text) {
   const std::size_t size = text ? std::strlen(text) : 0;
   const std::string_view view(text ? text : "", size);
   const auto ack = parse_ack(view);
+  GST_LOG_ID(name(), "text message of %" G_GSIZE_FORMAT " bytes", size);
   const MutexLock lock(mutex_);
   if (ack) {
     if (window_.ack(*ack)) {
       stats_.acked = window_.acked();
       changed_.notify_all();
     } else {
+      GST_DEBUG_ID(name(), "acknowledgement of %" G_GINT64_FORMAT " ignored: it says nothing new",
+                   gint64{*ack});
       ++stats_.rejected;
     }
   } else if (size == 0 || size > kMaxControlSize || control_.size() >= kMaxControlMessages) {
+    GST_DEBUG_ID(name(), "control message of %" G_GSIZE_FORMAT " bytes refused: %s", size,
+                 size == 0                ? "it is empty"
+                 : size > kMaxControlSize ? "it is too large"
+                                          : "too many wait");
     ++stats_.rejected;
   } else {
     control_.emplace_back(view);
@@ -162,6 +192,7 @@ void ResultSender::Impl::on_text(const char* text) {
 }
 
 void ResultSender::Impl::on_binary() {
+  GST_DEBUG_ID(name(), "binary message ignored: a peer of results sends text");
   const MutexLock lock(mutex_);
   ++stats_.rejected;
 }

@@ -36,13 +36,19 @@ constexpr std::chrono::minutes kReaderPatience{5};
 
 bool ResultSender::Impl::advance(ResultEvent event) {
   const auto next = transition(state_, event);
-  if (next) state_ = *next;
+  if (next) {
+    state_ = *next;
+    GST_INFO_ID(name(), "state %s after %u results", to_string(state_).data(), guint{frame_id_});
+  }
   return next.has_value();
 }
 
 bool ResultSender::Impl::advance(ResultPeerEvent event) {
   const auto next = transition(peer_, event);
-  if (next) peer_ = *next;
+  if (next) {
+    peer_ = *next;
+    GST_INFO_ID(name(), "peer %s", to_string(peer_).data());
+  }
   return next.has_value();
 }
 
@@ -56,6 +62,7 @@ void ResultSender::Impl::finish(std::string reason, std::vector<std::string> err
 }
 
 void ResultSender::Impl::hurry() {
+  GST_DEBUG_ID(name(), "the peer has only a moment to read the end");
   const MutexLock lock(mutex_);
   hasten(Haste::kHurried);
   changed_.notify_all();
@@ -64,6 +71,8 @@ void ResultSender::Impl::hurry() {
 void ResultSender::Impl::cancel(std::string reason, std::vector<std::string> errors,
                                 std::chrono::milliseconds patience, bool abandon) {
   const auto until = Clock::now() + patience;
+  GST_DEBUG_ID(name(), "cancelled: %d ms are left%s", static_cast<int>(patience.count()),
+               abandon ? ", what has not left by then is dropped" : "");
   MutexLock lock(mutex_);
   if (advance(ResultEvent::kFinish)) {
     termination_reason_ = std::move(reason);
@@ -108,6 +117,8 @@ bool ResultSender::Impl::send_completion() {
   sending_ = true;
   const std::string text = completion_document(termination_reason_, final_errors_);
   const std::uint32_t frame_id = frame_id_ + 1;
+  GST_DEBUG_ID(name(), "the completion is sent as number %u; reason: \"%s\", %u errors", frame_id,
+               termination_reason_.c_str(), static_cast<guint>(final_errors_.size()));
   last_result_ = window_.last_sent();
   window_.sent(frame_id);  // It may be acknowledged like a result.
   GstWebRTCDataChannel* const channel = channel_.get();
@@ -150,7 +161,7 @@ void ResultSender::Impl::tell_gone() {
   const auto why = std::exchange(gone_to_tell_, std::nullopt);
   if (!why) return;
   const MutexUnlock unlocked(mutex_);
-  GST_INFO("no more results: %s", why->message.c_str());
+  GST_INFO_ID(name(), "no more results: %s: %s", to_string(why->code).data(), why->message.c_str());
   if (events_.gone) events_.gone(*why);
 }
 
@@ -160,6 +171,9 @@ void ResultSender::Impl::check_peer() {
   bool trusted = true;
   {
     const MutexUnlock unlocked(mutex_);
+    if (!webrtcbin) {
+      GST_INFO_ID(name(), "the peer's certificate is not compared: no webrtcbin is known for it");
+    }
     trusted = !webrtcbin || check_peer_of(webrtcbin.get()) != DtlsCheck::Verdict::kUntrusted;
     webrtcbin.reset();
   }
@@ -191,7 +205,9 @@ void ResultSender::Impl::hand_on_control() {
     const MutexUnlock unlocked(mutex_);
     return parse_json_object(text);
   }();
+  GST_LOG_ID(name(), "control message of %" G_GSIZE_FORMAT " bytes", text.size());
   if (!std::holds_alternative<JsonNodePtr>(parsed)) {
+    GST_DEBUG_ID(name(), "control message refused: it is no JSON object");
     ++stats_.rejected;
     return;
   }
@@ -213,7 +229,8 @@ std::optional<Delivery> ResultSender::Impl::conclude() {
   delivery.problem = deliver_the_rest();
   if (is_cancelled()) return std::nullopt;
   delivery.complete = delivery.problem.empty();
-  GST_INFO("%u results: %s", frame_id_, delivery.complete ? "delivered" : delivery.problem.c_str());
+  GST_INFO_ID(name(), "%u results: %s", guint{frame_id_},
+              delivery.complete ? "delivered" : delivery.problem.c_str());
   if (!delivery.complete && has_opened() && advance(ResultEvent::kClose)) {
     // So that the peer notices, if it is still there.
     close();
@@ -225,6 +242,9 @@ std::optional<Delivery> ResultSender::Impl::conclude() {
 // What went wrong, or "".
 std::string ResultSender::Impl::deliver_the_rest() {
   if (!channel_deadline_) channel_deadline_ = Clock::now() + settings_.channel_timeout;
+  if (peer_ == ResultPeer::kAwaited) {
+    GST_DEBUG_ID(name(), "the end waits for the channel, until channel-timeout has passed");
+  }
   changed_.wait_until(mutex_, *channel_deadline_, [this]() REQUIRES(mutex_) {
     return peer_ != ResultPeer::kAwaited || is_cancelled();
   });
@@ -253,7 +273,11 @@ std::string ResultSender::Impl::deliver_the_rest() {
   if (is_cancelled()) return "cancelled";
   // Who has acknowledged the last result has all of them, and may end its connection.
   if (is_disconnected()) return has_acked_all() ? "" : why_gone_;
-  if (advance(ResultEvent::kClose)) close();
+  if (advance(ResultEvent::kClose)) {
+    GST_DEBUG_ID(name(), "the channel is closed here; the peer has %d s to close its side",
+                 static_cast<int>(kClosePatience.count()));
+    close();
+  }
   // SCTP lets a peer close its side only when that side has everything.
   const bool closed = changed_.wait_for(mutex_, kClosePatience, [this]() REQUIRES(mutex_) {
     return is_closed() || is_disconnected() || is_cancelled();
@@ -278,6 +302,8 @@ void ResultSender::Impl::await_reader() {
       patience = settings_.ack_timeout;
     }
     if (haste_ >= Haste::kHurried) patience = std::min(patience, kHurriedLinger);
+    GST_DEBUG_ID(name(), "the peer has %d ms to %s", static_cast<int>(patience.count()),
+                 acked ? "acknowledge the next result" : "read the last one");
     const auto waits_for = [&, haste = haste_]() REQUIRES(mutex_) {
       return is_gone() || is_cancelled() || window_.acked() != acked || haste_ != haste;
     };

@@ -88,6 +88,9 @@ class ResultSender::Impl : public std::enable_shared_from_this<Impl> {
   template <typename MakeText>
   bool send_result(VideoMetadata metadata, const MakeText& make_text) EXCLUDES(mutex_);
 
+  // For the log.
+  const char* name() const { return settings_.name.c_str(); }
+
   bool has_room() const REQUIRES(mutex_);
   bool is_ending() const REQUIRES(mutex_) { return state_ != ResultState::kSending; }
   bool is_cancelled() const REQUIRES(mutex_) { return haste_ >= Haste::kCancelled; }

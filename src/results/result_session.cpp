@@ -12,8 +12,9 @@
 #include "json/json.h"
 #include "webrtc/find_webrtcbin.h"
 #include "webrtc/pipeline_end.h"
+#include "webrtc/pipeline_picture.h"
 
-#define GST_CAT_DEFAULT webrtcupload::debug::result_sink()
+#define GST_CAT_DEFAULT webrtcupload::debug::results()
 
 namespace webrtcupload {
 namespace {
@@ -65,7 +66,10 @@ std::shared_ptr<ResultSession> ResultSession::create(
   events.finished = [weak](const Delivery& delivery) {
     if (const auto session = weak.lock()) session->on_finished(delivery);
   };
-  self->sender_ = ResultSender::create(settings, std::move(events));
+  ResultSettings named = settings;
+  const GCharPtr name(gst_object_get_name(GST_OBJECT(sink)));
+  named.name = name.get();
+  self->sender_ = ResultSender::create(std::move(named), std::move(events));
   return self;
 }
 
@@ -157,6 +161,7 @@ void ResultSession::on_gone(const Error& why) {
   if (follows_ && sender_->stats().last_frame_id == 0) return;
   const GstPtr<GstElement> sink = this->sink();
   if (!sink || is_shutting_down(sink.get())) return;
+  draw_failure(sink.get(), webrtcbin_.get());
   {
     const MutexLock lock(mutex_);
     error_ = why;

@@ -11,6 +11,7 @@
 #include "webrtc/dtls_check.h"
 #include "webrtc/find_webrtcbin.h"
 #include "webrtc/pipeline_end.h"
+#include "webrtc/pipeline_picture.h"
 
 #define GST_CAT_DEFAULT webrtcupload::debug::sink()
 
@@ -94,6 +95,11 @@ void SenderSession::prepare_stop() {
 }
 
 void SenderSession::stop() {
+  GST_INFO_OBJECT(sink_, "stops: %s",
+                  complete_  ? "everything was sent"
+                  : failed_  ? "the upload has failed"
+                  : !sender_ ? "nothing was sent"
+                             : ("the upload is cancelled after " + amount_text()).c_str());
   if (sender_ && !complete_ && !failed_) {
     post_progress(GST_PROGRESS_TYPE_CANCELED, "The upload was cancelled after " + amount_text());
   }
@@ -118,6 +124,8 @@ GstFlowReturn SenderSession::begin() {
     }
     GST_INFO_OBJECT(sink_, "uploading %" G_GUINT64_FORMAT " bytes in %u chunks",
                     guint64{sender_->size()}, sender_->total_chunks());
+    GST_DEBUG_OBJECT(sink_, "at most %" G_GUINT64_FORMAT " bytes wait in the channel; confirm: %s",
+                     guint64{settings_.buffer_limit}, settings_.confirm ? "yes" : "no");
     post_progress(GST_PROGRESS_TYPE_START,
                   "Uploading " + std::to_string(sender_->size()) + " bytes");
   }
@@ -175,6 +183,8 @@ GstFlowReturn SenderSession::complete() {
   GST_DEBUG_OBJECT(sink_, "the data channel has drained");
   bool timed_out = false;
   if (settings_.confirm) {
+    GST_DEBUG_OBJECT(sink_, "the peer has %.3g s to confirm",
+                     std::chrono::duration<double>(settings_.confirm_timeout).count());
     const GstFlowReturn flow = until_done(
         [this] { return channel_->wait_confirmed(settings_.confirm_timeout); }, &timed_out);
     if (flow != GST_FLOW_OK) return flow;
@@ -192,6 +202,10 @@ GstFlowReturn SenderSession::complete() {
     const MutexLock lock(stats_mutex_);
     stats_.confirmed = confirmed;
   }
+  GST_INFO_OBJECT(sink_, "complete: %" G_GUINT64_FORMAT " bytes, %s", guint64{sender_->size()},
+                  confirmed           ? "which the peer has confirmed"
+                  : settings_.confirm ? "which the peer has not confirmed in time"
+                                      : "of which the peer is not asked");
   post_progress(GST_PROGRESS_TYPE_COMPLETE, (confirmed ? "The peer has all " : "Sent all ") +
                                                 std::to_string(sender_->size()) + " bytes");
   post_eos_for_webrtcbin(GST_ELEMENT(sink_), channel_->webrtcbin());
@@ -214,6 +228,7 @@ GstFlowReturn SenderSession::until_done(const std::function<Outcome()>& wait, bo
       case Outcome::kInterrupted:
         // By whoever held the preroll lock before; what it has changed is what counts.
         channel_->calm();
+        GST_DEBUG_OBJECT(sink_, "a wait for the channel is interrupted");
         // Set before anyone who makes the pad flush takes the lock.
         if (GST_PAD_IS_FLUSHING(GST_BASE_SINK_PAD(sink_))) return GST_FLOW_FLUSHING;
         if (const GstFlowReturn flow =
@@ -244,6 +259,8 @@ GstFlowReturn SenderSession::fail(const Error& error) {
     const MutexLock lock(stats_mutex_);
     stats_.error = error;
   }
+  GST_INFO_OBJECT(sink_, "failed: %s: %s", to_string(error.code).data(), error.message.c_str());
+  draw_failure(GST_ELEMENT(sink_), channel_->webrtcbin());
   const std::string text = "The upload failed: " + error.message + ".";
   post_progress(GST_PROGRESS_TYPE_ERROR, text);
   const auto [domain, code] = domain_and_code(error.code);
@@ -262,6 +279,8 @@ void SenderSession::post_progress(GstProgressType type, const std::string& text)
 
 void SenderSession::note_sent() {
   const std::uint64_t buffered = channel_->buffered_amount();
+  GST_LOG_OBJECT(sink_, "chunk %u of %u is sent; %" G_GUINT64_FORMAT " bytes wait in the channel",
+                 guint{sender_->taken_chunks()}, guint{sender_->total_chunks()}, guint64{buffered});
   {
     const MutexLock lock(stats_mutex_);
     stats_.bytes = sender_->taken_bytes();

@@ -7,9 +7,12 @@
 #include <sys/socket.h>
 #include <utility>
 
+#include "glib/debug.h"
 #include "glib/main_context.h"
 #include "signalling/request_framing.h"
 #include "signalling/request_stream.h"
+
+#define GST_CAT_DEFAULT webrtcupload::debug::server()
 
 namespace webrtcupload {
 namespace {
@@ -125,6 +128,8 @@ void HttpConnections::accept(GSocketConnection* stream) {
   const auto open = std::count_if(connections_.begin(), connections_.end(),
                                   [](const auto& entry) { return !entry.second->dropped; });
   if (static_cast<std::size_t>(open) >= options_.max_connections && !make_room()) {
+    GST_DEBUG_ID(options_.name.c_str(), "connection refused: all of %" G_GSIZE_FORMAT " are in use",
+                 options_.max_connections);
     g_io_stream_close(G_IO_STREAM(stream), nullptr, nullptr);
     return;
   }
@@ -195,6 +200,8 @@ void HttpConnections::reset(Connection& connection) {
 void HttpConnections::refuse(Connection& connection, const HttpError& error) {
   GSocket* socket = g_socket_connection_get_socket(connection.stream);
   connection.refused = true;
+  GST_DEBUG_ID(options_.name.c_str(), "request refused while it arrives: %u %s: %s", error.status,
+               error.error_type.c_str(), debug::quote(error.reason()).c_str());
   const std::string body = error.body();
   std::string reply =
       "HTTP/1.1 " + std::to_string(error.status) + " " + reason_phrase(error.status) +

@@ -28,6 +28,10 @@ struct HttpError {
 
   // Whether the same request may go better in a moment.
   [[nodiscard]] bool passes() const { return status == 503 || error_type == kTooManySessions; }
+  // A sentence, of which status 422 has several: the first.
+  [[nodiscard]] const std::string& reason() const {
+    return detail.empty() ? message : detail.front().message;
+  }
   // {"message": ..., "error_type": ...}, or {"detail": [...]}.
   [[nodiscard]] std::string body() const;
 };

@@ -18,7 +18,8 @@ HttpOffers::HttpOffers(Settings settings, std::weak_ptr<OfferTaker> taker)
     : settings_(std::move(settings)),
       taker_(std::move(taker)),
       http_(
-          {.address = settings_.address,
+          {.name = settings_.name,
+           .address = settings_.address,
            .port = settings_.port,
            .origins = settings_.origins,
            .keys_required = !settings_.keys.empty(),

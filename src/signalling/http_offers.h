@@ -20,6 +20,8 @@ namespace webrtcupload {
 class HttpOffers : public OfferSource {
  public:
   struct Settings {
+    // Of the element, for the log.
+    std::string name = "server";
     std::string address;
     std::uint16_t port = 0;
     AllowedOrigins origins;

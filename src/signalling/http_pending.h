@@ -8,6 +8,7 @@
 
 #include <functional>
 #include <memory>
+#include <string>
 #include <string_view>
 
 #include "glib/glib_ptr.h"
@@ -30,6 +31,8 @@ struct HttpResponder::Pending {
 
   // Null once it was replied to or went away.
   GObjectPtr<SoupServerMessage> message;
+  // Of the server, for the log.
+  std::string server_name;
   std::function<void()> on_gone;
 
  private:

@@ -4,7 +4,10 @@
 #include <sys/socket.h>
 #include <utility>
 
+#include "glib/debug.h"
 #include "signalling/http_pending.h"
+
+#define GST_CAT_DEFAULT webrtcupload::debug::server()
 
 namespace webrtcupload {
 namespace {
@@ -46,6 +49,7 @@ void HttpResponder::Pending::reply(unsigned status, const char* content_type, st
   const auto to = std::exchange(message, nullptr);
   const auto tell = std::exchange(on_reply_, nullptr);
   if (!to) return;
+  GST_LOG_ID(server_name.c_str(), "replies %u with %" G_GSIZE_FORMAT " bytes", status, body.size());
   if (tell) tell();
   soup_server_message_set_status(to.get(), status, reason_phrase(status));
   SoupMessageHeaders* headers = soup_server_message_get_response_headers(to.get());
@@ -59,6 +63,7 @@ void HttpResponder::Pending::reply(unsigned status, const char* content_type, st
 
 void HttpResponder::Pending::gone(bool connected) {
   const auto notify = std::exchange(on_gone, nullptr);
+  if (message) GST_DEBUG_ID(server_name.c_str(), "the client went away before it had its reply");
   if (!connected) message.reset();
   // Whoever only closed its sending half, which is as rare as it is legal, can read why.
   const HttpError error{503, "ClientGone", "The client ended its side of the connection.", {}};
@@ -107,6 +112,8 @@ void HttpResponder::reply(unsigned status, const std::string& content_type, std:
 }
 
 void HttpResponder::fail(const HttpError& error, HttpHeaders more) const {
+  GST_DEBUG_ID(pending_->server_name.c_str(), "request refused: %u %s: %s", error.status,
+               error.error_type.c_str(), debug::quote(error.reason()).c_str());
   // RFC 9110 wants it with every 401.
   if (error.status == 401) more.emplace_back("WWW-Authenticate", "Bearer");
   if (error.passes()) more.emplace_back("Retry-After", kRetryAfter);

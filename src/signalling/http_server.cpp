@@ -9,11 +9,14 @@
 #include <string_view>
 #include <utility>
 
+#include "glib/debug.h"
 #include "glib/glib_ptr.h"
 #include "signalling/http_connections.h"
 #include "signalling/http_pending.h"
 #include "signalling/whip.h"
 #include "web/web_file.h"
+
+#define GST_CAT_DEFAULT webrtcupload::debug::server()
 
 namespace webrtcupload {
 
@@ -63,8 +66,10 @@ struct HttpServer::Impl {
                                  "Link, Location, Retry-After");
     soup_message_headers_replace(response, "Connection", "close");
 
-    HttpResponder responder(
-        HttpResponder::Pending::wait(message, asker->socket, std::move(asker->replied)));
+    auto pending = HttpResponder::Pending::wait(message, asker->socket, std::move(asker->replied));
+    pending->server_name = options.name;
+    HttpResponder responder(std::move(pending));
+    log_request(message, path);
     if (const auto error = check_page(request)) return responder.fail(*error);
 
     const std::string_view method = soup_server_message_get_method(message);
@@ -116,6 +121,15 @@ struct HttpServer::Impl {
       parsed.client_address = host;
     }
     handler(std::move(parsed), std::move(responder));
+  }
+
+  // Without the number of a session, which lets whoever knows it ask for that session and end it.
+  void log_request(SoupServerMessage* message, const char* path) const {
+    const bool names_session = g_str_has_prefix(path, kSessionsPath);
+    const char* host = soup_server_message_get_remote_host(message);
+    GST_DEBUG_ID(options.name.c_str(), "request of %s: %s %s", host ? host : "nobody",
+                 debug::quote(soup_server_message_get_method(message)).c_str(),
+                 names_session ? "a session" : debug::quote(path).c_str());
   }
 
   // What there is to read: the page with its parts, and the limits. False if it is none of these.

@@ -29,6 +29,8 @@ namespace webrtcupload {
 [[nodiscard]] std::optional<std::string> listen_address(const std::string& text);
 
 struct HttpServerOptions {
+  // Whose server it is, for the log.
+  std::string name = "server";
   std::string address = "127.0.0.1";
   std::uint16_t port = 0;  // 0 = any that is free.
   std::size_t max_body = 256 * 1024;

@@ -8,6 +8,7 @@
 #include <variant>
 
 #include "core/client_text.h"
+#include "glib/debug.h"
 #include "glib/main_context.h"
 #include "results/result_sender.h"
 #include "signalling/http_offers.h"
@@ -16,6 +17,8 @@
 #include "signalling/signaller_offers.h"
 #include "webrtc/peer.h"
 #include "webrtc/sdp/offer.h"
+
+#define GST_CAT_DEFAULT webrtcupload::debug::server()
 
 namespace webrtcupload {
 namespace {
@@ -53,7 +56,8 @@ class UploadServer::Worker : public OfferTaker, public std::enable_shared_from_t
           });
     } else {
       source_ =
-          std::make_unique<HttpOffers>(HttpOffers::Settings{.address = settings_.address,
+          std::make_unique<HttpOffers>(HttpOffers::Settings{.name = settings_.name,
+                                                            .address = settings_.address,
                                                             .port = settings_.port,
                                                             .origins = settings_.origins,
                                                             .keys = settings_.keys,
@@ -106,16 +110,17 @@ class UploadServer::Worker : public OfferTaker, public std::enable_shared_from_t
 
   void take_offer(std::string id, const std::string& offer_sdp,
                   std::shared_ptr<OfferReply> reply) override {
-    if (stopping_) return reply->refuse(server_stops());
-    if (peer_ || announces_ || events_.upload_begun()) return reply->refuse(too_many_sessions(1));
+    if (stopping_) return refuse(*reply, server_stops());
+    if (peer_ || announces_ || events_.upload_begun()) return refuse(*reply, too_many_sessions(1));
     const auto checked = check_offer(offer_sdp);
     if (const auto* error = std::get_if<OfferError>(&checked)) {
-      return reply->refuse({400, "InvalidOffer", error->message, {}});
+      return refuse(*reply, {400, "InvalidOffer", error->message, {}});
     }
     id_ = std::move(id);
     std::string problem;
     peer_ = make_peer(problem);
-    if (!peer_) return reply->refuse({500, "InternalError", text_for_client(problem), {}});
+    if (!peer_) return refuse(*reply, {500, "InternalError", text_for_client(problem), {}});
+    GST_INFO_ID(name(), "a peer has the place: %s", GST_OBJECT_NAME(peer_->webrtcbin()));
     reply_ = std::move(reply);
     pending_ = std::get<Offer>(checked);
     timer_.start(kAnswerTimeout, [this] { leave(); });
@@ -143,6 +148,14 @@ class UploadServer::Worker : public OfferTaker, public std::enable_shared_from_t
   }
 
  private:
+  // For the log.
+  [[nodiscard]] const char* name() const { return settings_.name.c_str(); }
+
+  void refuse(OfferReply& reply, const HttpError& error) const {
+    GST_DEBUG_ID(name(), "offer refused: %s: %s", error.error_type.c_str(), error.message.c_str());
+    reply.refuse(error);
+  }
+
   [[nodiscard]] bool has_session() const { return (peer_ && !leaving_) || events_.upload_begun(); }
 
   // The application may connect what it likes before there is an answer.
@@ -162,7 +175,10 @@ class UploadServer::Worker : public OfferTaker, public std::enable_shared_from_t
   }
 
   void answer_announced() {
-    if (!peer_ || leaving_ || stopping_ || !pending_) return;
+    if (!peer_ || leaving_ || stopping_ || !pending_) {
+      GST_DEBUG_ID(name(), "the peer is not answered: it has left, or the server stops");
+      return;
+    }
     const Offer offer = *std::exchange(pending_, std::nullopt);
     make_results();
     const bool started = peer_->start();
@@ -190,6 +206,7 @@ class UploadServer::Worker : public OfferTaker, public std::enable_shared_from_t
 
   void on_answer(const std::variant<std::string, PeerError>& result, OfferReply& reply) {
     if (const auto* error = std::get_if<PeerError>(&result)) {
+      GST_INFO_ID(name(), "the peer's offer is not answered: %s", error->message.c_str());
       if (error->busy) {
         reply.refuse(
             {503,
@@ -205,6 +222,7 @@ class UploadServer::Worker : public OfferTaker, public std::enable_shared_from_t
       return leave();
     }
     // Being stopped, it has another use for the timer.
+    GST_INFO_ID(name(), "the peer is answered");
     if (!leaving_ && !stopping_) limit_time_to_begin();
     reply.answer(std::get<std::string>(result));
   }
@@ -250,7 +268,7 @@ class UploadServer::Worker : public OfferTaker, public std::enable_shared_from_t
         if (const auto self = weak.lock()) self->leave();
       });
     };
-    results_ = ResultSender::create({}, std::move(events));
+    results_ = ResultSender::create({.name = settings_.name}, std::move(events));
     results_->attach(peer_->webrtcbin());
   }
 
@@ -264,6 +282,8 @@ class UploadServer::Worker : public OfferTaker, public std::enable_shared_from_t
   void leave(std::optional<Outcome> why = std::nullopt) {
     if (!peer_) return;
     if (!std::exchange(leaving_, true)) {
+      GST_INFO_ID(name(), "the peer leaves%s%s: %s", why ? ", " : "", why ? why->code.c_str() : "",
+                  why ? why->message.c_str() : "nothing is wrong");
       // Whoever waits for an answer is told that there is none.
       pending_.reset();
       if (reply_) reply_->refuse(why_no_answer());
@@ -282,6 +302,8 @@ class UploadServer::Worker : public OfferTaker, public std::enable_shared_from_t
   }
 
   void limit_time_to_begin() {
+    GST_DEBUG_ID(name(), "the peer has %d ms to begin its upload",
+                 static_cast<int>(settings_.connect_timeout.count()));
     timer_.start(settings_.connect_timeout, [this] {
       if (events_.upload_begun()) return;
       if (!events_.has_a_chunk()) return give_up();
@@ -294,6 +316,7 @@ class UploadServer::Worker : public OfferTaker, public std::enable_shared_from_t
   void give_up() {
     const std::string why =
         "it did not begin to upload in time: " + peer_->why_no_upload(events_.upload_label());
+    GST_INFO_ID(name(), "the peer loses its place: %s", why.c_str());
     tell([not_begun = events_.not_begun, why] { not_begun(why); });
     remember({"connect-timeout", why});
     if (!results_->has_channel()) return leave();
@@ -303,6 +326,8 @@ class UploadServer::Worker : public OfferTaker, public std::enable_shared_from_t
 
   void drop_peer() {
     if (!peer_) return;
+    GST_INFO_ID(name(), "the place is free again: %s has stopped",
+                GST_OBJECT_NAME(peer_->webrtcbin()));
     events_.detach(peer_->webrtcbin());
     tell([removed = events_.peer_removed, webrtcbin = shared_webrtcbin()] {
       removed(webrtcbin.get());

@@ -31,6 +31,8 @@ namespace webrtcupload {
 class UploadServer {
  public:
   struct Settings {
+    // Of the element, for the log.
+    std::string name = "server";
     std::string address = "127.0.0.1";
     std::uint16_t port = 8080;  // 0 = any that is free.
     std::vector<IceServer> ice_servers;

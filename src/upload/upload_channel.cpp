@@ -15,7 +15,7 @@
 #include "webrtc/channel_sending.h"
 #include "webrtc/channels.h"
 
-#define GST_CAT_DEFAULT webrtcupload::debug::upload()
+#define GST_CAT_DEFAULT webrtcupload::debug::session()
 
 namespace webrtcupload {
 namespace {
@@ -119,8 +119,9 @@ void UploadChannel::close() {
   if (const GstPtr<GstElement> webrtcbin = this->webrtcbin()) {
     close_channel(channel_.get());
   } else {
-    GST_WARNING("the channel \"%s\" is left open: its webrtcbin has gone, or is not known",
-                label_.c_str());
+    GST_WARNING_OBJECT(channel_.get(),
+                       "channel %s is left open: its webrtcbin has gone, or is not known",
+                       debug::quote(label_).c_str());
   }
 }
 

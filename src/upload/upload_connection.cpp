@@ -12,6 +12,8 @@
 
 namespace webrtcupload {
 
+using debug::quote;
+
 UploadConnection::UploadConnection(SharedUpload& upload, Settings settings,
                                    GstPtr<GstElement> webrtcbin)
     : upload_(upload), settings_(std::move(settings)), webrtcbin_(std::move(webrtcbin)) {}
@@ -21,25 +23,25 @@ void UploadConnection::offer(GstWebRTCDataChannel* channel) {
   g_object_get(channel, "label", &label, nullptr);
   const char* name = upload_.name.c_str();
   if (settings_.channel_label != (label ? label : "")) {
-    GST_DEBUG_ID(name, "channel \"%s\" left alone: the label wanted is \"%s\"", label,
-                 settings_.channel_label.c_str());
+    GST_DEBUG_ID(name, "channel %s left alone: the label wanted is \"%s\"",
+                 quote(label ? label : "").c_str(), settings_.channel_label.c_str());
     return;
   }
   g_autofree char* protocol = nullptr;
   g_object_get(channel, "protocol", &protocol, nullptr);
   if (protocol && *protocol) {
-    GST_WARNING_ID(name, "channel \"%s\" left alone: its protocol \"%s\" is not known", label,
-                   protocol);
+    GST_WARNING_ID(name, "channel %s left alone: its protocol %s is not known",
+                   quote(label).c_str(), quote(protocol).c_str());
     return;
   }
   if (this->channel()) {
-    GST_DEBUG_ID(name, "channel \"%s\" left alone: this upload has a channel", label);
+    GST_DEBUG_ID(name, "channel %s left alone: this upload has a channel", quote(label).c_str());
     return;
   }
   if (auto taken = UploadChannel::take(channel, upload_.inbox)) {
     adopt(std::move(taken));
   } else {
-    GST_DEBUG_ID(name, "channel \"%s\" left alone: another element has it", label);
+    GST_DEBUG_ID(name, "channel %s left alone: another element has it", quote(label).c_str());
   }
 }
 
@@ -48,7 +50,7 @@ void UploadConnection::adopt(std::shared_ptr<UploadChannel> late) {
     const MutexLock lock(upload_.mutex);
     // One that comes too late is let go when `late` goes out of scope, after the lock.
     if (upload_.stopping || channel_) {
-      GST_DEBUG_ID(upload_.name.c_str(), "channel \"%s\" let go: %s", late->label().c_str(),
+      GST_DEBUG_ID(upload_.name.c_str(), "channel %s let go: %s", quote(late->label()).c_str(),
                    channel_ ? "another came first" : "the upload stops");
       return;
     }
@@ -56,7 +58,11 @@ void UploadConnection::adopt(std::shared_ptr<UploadChannel> late) {
     channel_.swap(late);
     serial_ = channel_->serial();
     adopted_ = true;
-    GST_INFO_ID(upload_.name.c_str(), "channel \"%s\" taken", channel_->label().c_str());
+    GST_INFO_ID(upload_.name.c_str(), "channel %s taken", quote(channel_->label()).c_str());
+    if (!settings_.check_certificate) {
+      GST_DEBUG_ID(upload_.name.c_str(),
+                   "its peer's certificate is not compared: check-certificate is off");
+    }
   }
   upload_.inbox->wake();
 }
@@ -83,6 +89,7 @@ void UploadConnection::detach(const GstElement* webrtcbin) {
     left.swap(webrtcbin_);
     channel.swap(channel_);
     adopted_ = false;
+    GST_DEBUG_ID(upload_.name.c_str(), "the peer of %s has left", GST_OBJECT_NAME(webrtcbin));
   }
   upload_.inbox->stop_holding_back();
   if (channel) upload_.inbox->push(Inbox::Gone{"the peer has left", channel->serial()});
@@ -95,8 +102,8 @@ bool UploadConnection::forget_idle_channel(std::optional<Inbox::Serial> gone) {
   if (gone && channel_->serial() != *gone) return false;
   forgotten.swap(channel_);
   adopted_ = false;
-  GST_INFO_ID(upload_.name.c_str(), "channel \"%s\" let go before its first chunk: %s",
-              forgotten->label().c_str(),
+  GST_INFO_ID(upload_.name.c_str(), "channel %s let go before its first chunk: %s",
+              quote(forgotten->label()).c_str(),
               gone ? "its peer has gone" : "another peer may have its place");
   return true;
 }
@@ -153,7 +160,7 @@ bool UploadConnection::check_peer() {
   if (!webrtcbin) {
     GST_INFO_ID(
         upload_.name.c_str(),
-        "no webrtcbin is known for this data channel: its peer's certificate is not checked");
+        "no webrtcbin is known for this data channel: its peer's certificate is not compared");
   } else if (check_peer_of(webrtcbin.get()) == DtlsCheck::Verdict::kUntrusted) {
     GST_WARNING_ID(upload_.name.c_str(), "nothing is taken from %" GST_PTR_FORMAT ": %s",
                    static_cast<void*>(webrtcbin.get()), DtlsCheck::kWhyUntrusted);
@@ -170,6 +177,8 @@ void UploadConnection::plumb(UploadChannel& taken, GstElement* webrtcbin, bool i
   auto gate = wants_gate ? ReceiveGate::find(webrtcbin) : nullptr;
   if (gate) {
     holds_back_ = true;
+    GST_DEBUG_ID(upload_.name.c_str(), "the peer of %s can be held back",
+                 GST_OBJECT_NAME(webrtcbin));
     upload_.inbox->hold_back_with(std::move(gate));
   } else if (wants_gate && is_open) {
     GST_WARNING_ID(upload_.name.c_str(),

@@ -2,7 +2,10 @@
 
 #include "upload/upload_log.h"
 
+#include <chrono>
+
 #include "glib/debug.h"
+#include "glib/glib_ptr.h"
 
 #define GST_CAT_DEFAULT webrtcupload::debug::session()
 
@@ -23,7 +26,33 @@ const char* answer(std::optional<bool> given) {
   return *given ? "yes" : "no";
 }
 
+// 0 is no limit, for all of these.
+std::string seconds(Duration duration) {
+  if (duration <= Duration::zero()) return "none";
+  const GCharPtr text(g_strdup_printf("%.3g s", std::chrono::duration<double>(duration).count()));
+  return text.get();
+}
+
 }  // namespace
+
+void log_limits(const std::string& name, const Limits& limits) {
+  GST_DEBUG_ID(name.c_str(),
+               "limits: max-size %" G_GUINT64_FORMAT
+               ", %u chunks of %u bytes, upload-timeout %s, "
+               "idle-timeout %s, min-rate %" G_GUINT64_FORMAT,
+               guint64{limits.max_size}, guint{chunk_limit(limits)}, guint{limits.max_chunk_size},
+               seconds(limits.upload_timeout).c_str(), seconds(limits.idle_timeout).c_str(),
+               guint64{limits.min_rate});
+}
+
+void log_opened(const std::string& name, const Limits& limits, bool outlives_idle_peers) {
+  if (outlives_idle_peers) {
+    GST_DEBUG_ID(name.c_str(), "the channel is open; no time runs before the first chunk");
+  } else {
+    GST_DEBUG_ID(name.c_str(), "the channel is open; idle-timeout (%s) and upload-timeout (%s) run",
+                 seconds(limits.idle_timeout).c_str(), seconds(limits.upload_timeout).c_str());
+  }
+}
 
 void log_stop(const std::string& name, const StopReasons& reasons) {
   const char* state = to_string(reasons.state).data();
@@ -39,6 +68,11 @@ void log_answers(const std::string& name, std::optional<bool> allowed,
                  std::optional<bool> within_quota) {
   GST_DEBUG_ID(name.c_str(), "authorize: %s, check-quota: %s", answer(allowed),
                answer(within_quota));
+}
+
+void log_quota(const std::string& name, bool within_quota, Duration interval) {
+  GST_DEBUG_ID(name.c_str(), "check-quota: %s, asked again in %s", answer(within_quota),
+               seconds(interval).c_str());
 }
 
 }  // namespace webrtcupload

@@ -7,9 +7,18 @@
 #include <optional>
 #include <string>
 
+#include "core/time_point.h"
+#include "core/upload_limits.h"
 #include "core/upload_state.h"
 
 namespace webrtcupload {
+
+// When an upload starts: what its peer may do.
+void log_limits(const std::string& name, const Limits& limits);
+
+// When its channel has opened: which times run from there. With `outlives_idle_peers` none does
+// before the first chunk.
+void log_opened(const std::string& name, const Limits& limits, bool outlives_idle_peers);
 
 // Why a channel is kept, or not, when the upload stops.
 struct StopReasons {
@@ -27,5 +36,7 @@ void log_stop(const std::string& name, const StopReasons& reasons);
 // What the handlers of authorize and check-quota said; nothing: they were not asked.
 void log_answers(const std::string& name, std::optional<bool> allowed,
                  std::optional<bool> within_quota);
+// The same of a later check-quota, of which the next is `interval` away.
+void log_quota(const std::string& name, bool within_quota, Duration interval);
 
 }  // namespace webrtcupload

@@ -157,6 +157,7 @@ bool UploadSession::refuse(Error error) {
 // the worker
 
 void UploadSession::run() {
+  log_limits(shared_.name, settings_.limits);
   // Of the upload before, if there was one.
   tell_state();
   if (owes_end_) {
@@ -221,6 +222,7 @@ bool UploadSession::handle(const Inbox::Item& item) {
       const MutexLock lock(shared_.mutex);
       shared_.receiver->opened(now());
     }
+    log_opened(shared_.name, settings_.limits, settings_.outlives_idle_peers);
     plumb_connection(true);
   } else if (const auto* gone = std::get_if<Inbox::Gone>(&item)) {
     GST_DEBUG_ID(shared_.name.c_str(), "the peer is gone: %s", gone->why.c_str());
@@ -264,7 +266,8 @@ void UploadSession::leave_untrusted(Inbox::Serial channel) {
 }
 
 bool UploadSession::handle_message(const Message& message) {
-  GST_LOG_ID(shared_.name.c_str(), "message of %" G_GSIZE_FORMAT " bytes", message.bytes.size());
+  GST_LOG_ID(shared_.name.c_str(), "%s message of %" G_GSIZE_FORMAT " bytes",
+             message.kind == Message::Kind::kText ? "text" : "binary", message.bytes.size());
   Action action;
   unanswered_ = false;
   {
@@ -407,6 +410,7 @@ void UploadSession::check_quota(TimePoint moment) {
   bool within_quota = true;
   worker_.call_out([&] { within_quota = observer_->check_quota(); });
   next_quota_check_ = now() + settings_.quota_interval;
+  log_quota(shared_.name, within_quota, settings_.quota_interval);
   if (!within_quota) {
     carry_out(fail(over_quota()));
   }

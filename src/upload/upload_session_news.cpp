@@ -19,6 +19,8 @@ void UploadSession::tell_refusal() {
     refusal = std::exchange(refusal_, std::nullopt);
   }
   if (!refusal) return;
+  GST_INFO_ID(shared_.name.c_str(), "refused: %s: %s", to_string(refusal->code).data(),
+              refusal->message.c_str());
   // The error is on the bus already.
   if (const auto taken = connection_.channel()) taken->close();
   tell_state();

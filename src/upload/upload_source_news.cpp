@@ -10,6 +10,7 @@
 #include "glib/error_details.h"
 #include "upload/upload_source.h"
 #include "webrtc/find_webrtcbin.h"
+#include "webrtc/pipeline_picture.h"
 #include "webrtcupload/gstwebrtcuploaderror.h"
 
 #define GST_CAT_DEFAULT webrtcupload::debug::upload()
@@ -42,23 +43,6 @@ int resource_error(ErrorCode code) {
       return GST_RESOURCE_ERROR_WRITE;
     default:
       return GST_RESOURCE_ERROR_READ;
-  }
-}
-
-// With GST_DEBUG_DUMP_DOT_DIR: both pipelines as they are when the upload fails. Without elements'
-// properties, since webrtcbin's wait for its lock.
-void draw_failure(GstElement* element, GstElement* webrtcbin) {
-  constexpr auto kDetails = static_cast<GstDebugGraphDetails>(GST_DEBUG_GRAPH_SHOW_MEDIA_TYPE |
-                                                              GST_DEBUG_GRAPH_SHOW_STATES);
-  const GstPtr<GstObject> pipeline = outermost_parent(element);
-  const GstPtr<GstObject> peer = webrtcbin ? outermost_parent(webrtcbin) : nullptr;
-  const GCharPtr name(g_strdup_printf("%s-failed", GST_OBJECT_NAME(element)));
-  const GCharPtr peer_name(g_strdup_printf("%s-failed-peer", GST_OBJECT_NAME(element)));
-  if (GST_IS_BIN(pipeline.get())) {
-    GST_DEBUG_BIN_TO_DOT_FILE(GST_BIN(pipeline.get()), kDetails, name.get());
-  }
-  if (peer && peer != pipeline && GST_IS_BIN(peer.get())) {
-    GST_DEBUG_BIN_TO_DOT_FILE(GST_BIN(peer.get()), kDetails, peer_name.get());
   }
 }
 

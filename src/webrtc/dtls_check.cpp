@@ -5,9 +5,13 @@
 #include <algorithm>
 #include <utility>
 
+#include "glib/debug.h"
 #include "glib/glib_ptr.h"
 #include "webrtc/fingerprint.h"
+#include "webrtc/peer_log.h"
 #include "webrtc/transports.h"
+
+#define GST_CAT_DEFAULT webrtcupload::debug::peer()
 
 namespace webrtcupload {
 
@@ -25,16 +29,25 @@ DtlsStatus dtls_status(GstElement* webrtcbin) {
 DtlsCheck::Verdict check_peer_of(GstElement* webrtcbin) {
   GObjectClass* type = G_OBJECT_GET_CLASS(webrtcbin);
   for (const char* property : {"remote-description", "sctp-transport"}) {
-    if (!g_object_class_find_property(type, property)) return DtlsCheck::Verdict::kOpen;
+    if (g_object_class_find_property(type, property)) continue;
+    GST_INFO_OBJECT(
+        webrtcbin, "the peer's certificate is not compared: this bin has no property %s", property);
+    return DtlsCheck::Verdict::kOpen;
   }
   GstWebRTCSessionDescription* remote = nullptr;
   g_object_get(webrtcbin, "remote-description", &remote, nullptr);
-  if (!remote) return DtlsCheck::Verdict::kOpen;
+  if (!remote) {
+    GST_INFO_OBJECT(webrtcbin,
+                    "the peer's certificate is not compared: there is no description of the peer");
+    return DtlsCheck::Verdict::kOpen;
+  }
   const GCharPtr sdp(gst_sdp_message_as_text(remote->sdp));
   gst_webrtc_session_description_free(remote);
   DtlsCheck check;
   check.expect(fingerprints_in(sdp.get()));
-  return check.data_came(dtls_status(webrtcbin));
+  const DtlsCheck::Verdict verdict = check.data_came(dtls_status(webrtcbin));
+  log_verdict(webrtcbin, verdict, true);
+  return verdict;
 }
 
 void DtlsCheck::expect(std::vector<std::string> fingerprints) {

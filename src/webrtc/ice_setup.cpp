@@ -13,7 +13,10 @@
 #include <linux/if_arp.h>
 #endif
 
+#include "glib/debug.h"
 #include "webrtc/ice_sockets.h"
+
+#define GST_CAT_DEFAULT webrtcupload::debug::peer()
 
 namespace webrtcupload {
 namespace {
@@ -81,11 +84,13 @@ std::string set_up_ice(GstElement* webrtcbin, const IceSetup& setup) {
     gboolean added = FALSE;
     g_signal_emit_by_name(ice.get(), "add-local-ip-address", address.c_str(), &added);
     if (!added) return "ICE does not take the local address " + address;
+    GST_DEBUG_OBJECT(webrtcbin, "ICE listens at %s", address.c_str());
   }
   if (const auto& ports = setup.network.udp_ports) {
     // In the order in which the range is never the wrong way round.
     g_object_set(ice.get(), "max-rtp-port", guint{ports->last}, "min-rtp-port", guint{ports->first},
                  nullptr);
+    GST_DEBUG_OBJECT(webrtcbin, "ICE uses the UDP ports %s", to_string(*ports).c_str());
   }
   // A TCP candidate listens where anybody may connect, on ports of the same range, and would tell
   // the address in whose place others are announced.
@@ -103,11 +108,15 @@ void add_ice_servers(GstElement* webrtcbin, const std::vector<IceServer>& server
       const std::string scheme = url.substr(0, colon);
       const std::string rest = colon == std::string::npos ? "" : url.substr(colon + 1);
       if (scheme == "stun" && !std::exchange(has_stun, true)) {
+        GST_DEBUG_OBJECT(webrtcbin, "asks the STUN server %s", url.c_str());
         g_object_set(webrtcbin, "stun-server", ("stun://" + rest).c_str(), nullptr);
       } else if (scheme == "turn" || scheme == "turns") {
         gboolean added = FALSE;
         g_signal_emit_by_name(webrtcbin, "add-turn-server", turn_uri(scheme, server, rest).c_str(),
                               &added);
+        // Without its user and password, which are not part of `url`.
+        GST_DEBUG_OBJECT(webrtcbin, "may relay through %s: %s", url.c_str(),
+                         added ? "yes" : "not understood");
         if (!added) g_message("a TURN server was not understood");
       }
     }
@@ -126,6 +135,7 @@ std::string restrict_to_this_machine(GstElement* webrtcbin) {
       return std::string("a socket cannot be kept to this machine: ") + std::strerror(errno);
     }
   }
+  GST_DEBUG_OBJECT(webrtcbin, "what other machines send is thrown away");
   return "";
 }
 
@@ -139,6 +149,30 @@ std::vector<std::uint16_t> ice_ports(GstElement* webrtcbin) {
   std::ranges::sort(ports);
   ports.erase(std::unique(ports.begin(), ports.end()), ports.end());
   return ports;
+}
+
+std::string why_no_candidates(const IceNetwork& network) {
+  if (const auto& ports = network.udp_ports) {
+    return "none of the UDP ports " + to_string(*ports) + " is free";
+  }
+  return "no network address was found to listen on";
+}
+
+std::string listens_at(GstElement* webrtcbin, const IceNetwork& network) {
+  std::string ports;
+  if (const auto& range = network.udp_ports) {
+    ports = to_string(*range);
+  } else {
+    for (const std::uint16_t port : ice_ports(webrtcbin)) {
+      ports += (ports.empty() ? "" : ", ") + std::to_string(port);
+    }
+  }
+  std::string text = "; this machine listens on UDP port " + ports;
+  const auto& addresses = network.announced_addresses;
+  for (const std::string& address : addresses) {
+    text += (&address == addresses.data() ? ", announced as that of " : " and ") + address;
+  }
+  return text;
 }
 
 }  // namespace webrtcupload

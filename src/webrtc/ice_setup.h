@@ -40,4 +40,10 @@ void add_ice_servers(GstElement* webrtcbin, const std::vector<IceServer>& server
 // that failed. Not under the PC lock.
 [[nodiscard]] std::vector<std::uint16_t> ice_ports(GstElement* webrtcbin);
 
+// Why there is not one candidate.
+[[nodiscard]] std::string why_no_candidates(const IceNetwork& network);
+
+// For the end of a sentence about packets that do not get through: at which of these.
+[[nodiscard]] std::string listens_at(GstElement* webrtcbin, const IceNetwork& network);
+
 }  // namespace webrtcupload

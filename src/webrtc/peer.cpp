@@ -8,6 +8,7 @@
 #include <map>
 #include <utility>
 
+#include "glib/debug.h"
 #include "glib/main_context.h"
 #include "glib/signal_connection.h"
 #include "webrtc/announced_channels.h"
@@ -21,9 +22,12 @@
 #include "webrtc/ice_setup.h"
 #include "webrtc/packet_count.h"
 #include "webrtc/peer_gone.h"
+#include "webrtc/peer_log.h"
 #include "webrtc/promises.h"
 #include "webrtc/sdp/ice_candidates.h"
 #include "webrtc/transports.h"
+
+#define GST_CAT_DEFAULT webrtcupload::debug::peer()
 
 namespace webrtcupload {
 namespace {
@@ -31,6 +35,7 @@ namespace {
 void stop(GstElement* pipeline, GstElement* webrtcbin) {
   prepare_stop(webrtcbin);
   gst_element_set_state(pipeline, GST_STATE_NULL);
+  GST_INFO_OBJECT(webrtcbin, "stopped");
 }
 
 }  // namespace
@@ -105,6 +110,7 @@ struct Peer::Impl {
   void set_gone(const std::string& why) {
     if (!check_certificate(something_came())) return;
     if (std::exchange(gone, true) || closed) return;
+    GST_INFO_OBJECT(webrtcbin.get(), "the peer is gone: %s", why.c_str());
     if (auto callback = std::exchange(waiting_for_candidates, nullptr)) {
       gather_timer.cancel();
       callback(PeerError{why});
@@ -151,7 +157,9 @@ struct Peer::Impl {
                             too_many = later([](Impl& impl) { impl.on_too_many_channels(); })](
                                GstElement* of, GstWebRTCDataChannel* channel) {
       const std::string label = label_of(channel);
-      if (const std::size_t count = announced->add(label); count > kMostChannels) {
+      const std::size_t count = announced->add(label);
+      log_channel(of, label, count, kMostChannels);
+      if (count > kMostChannels) {
         // Others may be on their way here.
         if (count == kMostChannels + 1) {
           drop_incoming(of);
@@ -206,6 +214,9 @@ struct Peer::Impl {
 
   void check_connection() {
     GstWebRTCPeerConnectionState state = GST_WEBRTC_PEER_CONNECTION_STATE_NEW;
+    // 1.22 does not tell when the latter changes.
+    log_state(webrtcbin.get(), "connection-state");
+    log_state(webrtcbin.get(), "ice-connection-state");
     g_object_get(webrtcbin.get(), "connection-state", &state, nullptr);
     if (state == GST_WEBRTC_PEER_CONNECTION_STATE_CONNECTED) {
       packets.begin(webrtcbin.get());
@@ -230,6 +241,7 @@ struct Peer::Impl {
 
   void check_dtls() {
     const DtlsStatus status = dtls_status(webrtcbin.get());
+    log_dtls_state(webrtcbin.get(), status.state);
     if (!check_certificate(false)) return;
     if (const auto why = why_gone(status.state)) set_gone(*why);
   }
@@ -245,6 +257,7 @@ struct Peer::Impl {
       } else {
         dtls_check.look(status);
       }
+      log_verdict(webrtcbin.get(), dtls_check.verdict(), data_came);
     }
     if (dtls_check.verdict() != Verdict::kUntrusted) return true;
     if (!std::exchange(gone, true) && !closed && events.untrusted) {
@@ -273,6 +286,7 @@ struct Peer::Impl {
   }
 
   void check_gathering() {
+    log_state(webrtcbin.get(), "ice-gathering-state");
     if (!waiting_for_candidates) return;
     GstWebRTCICEGatheringState state = GST_WEBRTC_ICE_GATHERING_STATE_NEW;
     g_object_get(webrtcbin.get(), "ice-gathering-state", &state, nullptr);
@@ -300,32 +314,12 @@ struct Peer::Impl {
       const std::string problem = restrict_to_this_machine(webrtcbin.get());
       if (!problem.empty()) return callback(PeerError{problem});
     }
+    log_candidates(webrtcbin.get(), sdp);
     callback(announce_addresses(sdp, options.network.announced_addresses));
   }
 
-  // For the end of a sentence about packets that do not get through.
-  [[nodiscard]] std::string listens_at() const {
-    std::string ports;
-    if (const auto& range = options.network.udp_ports) {
-      ports = to_string(*range);
-    } else {
-      for (const std::uint16_t port : ice_ports(webrtcbin.get())) {
-        ports += (ports.empty() ? "" : ", ") + std::to_string(port);
-      }
-    }
-    std::string text = "; this machine listens on UDP port " + ports;
-    const auto& addresses = options.network.announced_addresses;
-    for (const std::string& address : addresses) {
-      text += (&address == addresses.data() ? ", announced as that of " : " and ") + address;
-    }
-    return text;
-  }
-
   [[nodiscard]] PeerError no_candidates() const {
-    if (const auto& ports = options.network.udp_ports) {
-      return PeerError{"none of the UDP ports " + to_string(*ports) + " is free", true};
-    }
-    return PeerError{"no network address was found to listen on"};
+    return PeerError{why_no_candidates(options.network), options.network.udp_ports.has_value()};
   }
 
   void set_local(DescriptionPtr description, SdpCallback callback) {
@@ -344,8 +338,11 @@ struct Peer::Impl {
             if (fail) fail(impl.no_candidates());
             return;
           }
+          GST_DEBUG_OBJECT(impl.webrtcbin.get(), "candidates are gathered for %d ms at most",
+                           static_cast<int>(impl.options.gather_timeout.count()));
           impl.gather_timer.start(impl.options.gather_timeout, [&impl] {
             const auto keep = impl.self.lock();
+            GST_DEBUG_OBJECT(impl.webrtcbin.get(), "no more candidates are waited for");
             impl.finish_gathering();
           });
           impl.check_gathering();
@@ -398,7 +395,9 @@ ConnectStage Peer::stage() const { return connect_stage(impl_->webrtcbin.get());
 
 std::string Peer::why_no_upload(const std::string& label) const {
   const ConnectStage missing = stage();
-  if (missing == ConnectStage::kIce) return missing_at(missing, "client") + impl_->listens_at();
+  if (missing == ConnectStage::kIce)
+    return missing_at(missing, "client") +
+           listens_at(impl_->webrtcbin.get(), impl_->options.network);
   if (missing != ConnectStage::kChannel) return missing_at(missing, "client");
   return impl_->announced->why_nothing_came(label);
 }
@@ -412,6 +411,7 @@ void Peer::watch_channel(std::string label, std::size_t max_pending) {
 }
 
 bool Peer::start() {
+  GST_INFO_OBJECT(impl_->webrtcbin.get(), "starts");
   return gst_element_set_state(impl_->pipeline.get(), GST_STATE_PLAYING) !=
          GST_STATE_CHANGE_FAILURE;
 }
@@ -463,6 +463,8 @@ void Peer::accept_answer(const std::string& answer_sdp, ErrorCallback callback) 
 void Peer::close(DoneCallback done) {
   Impl& impl = *impl_;
   if (std::exchange(impl.closed, true)) return post_to(impl.context, std::move(done));
+  GST_INFO_OBJECT(impl.webrtcbin.get(), "the peer is let go%s",
+                  impl.gone ? ", and is gone already" : ", and told good-bye");
   impl.stop_listening();
   impl.waiting_for_candidates = nullptr;
   // On a thread of GStreamer's: the goodbye takes a moment, and so can webrtcbin.

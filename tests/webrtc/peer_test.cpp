@@ -20,12 +20,15 @@
 #include <string>
 #include <string_view>
 #include <variant>
+#include <vector>
 
 #include "glib/elements_in.h"
 #include "glib/glib_ptr.h"
 #include "glib/main_context.h"
+#include "support/log.h"
 #include "support/wait.h"
 #include "webrtc/association.h"
+#include "webrtc/ice_setup.h"
 
 namespace webrtcupload {
 namespace {
@@ -104,6 +107,12 @@ class NewStream {
 
 std::atomic<NewStream*> NewStream::current = nullptr;
 
+std::string ice_password(const std::string& sdp) {
+  constexpr std::string_view kName = "a=ice-pwd:";
+  const std::size_t at = sdp.find(kName) + kName.size();
+  return sdp.substr(at, sdp.find_first_of("\r\n", at) - at);
+}
+
 // Two peers that have begun.
 class TwoPeers : public testing::Test {
  protected:
@@ -128,10 +137,12 @@ class TwoPeers : public testing::Test {
     };
     client_->offer([&](const Sdp& offer) {
       if (failed(offer)) return;
+      secrets_.push_back(ice_password(std::get<std::string>(offer)));
       const auto checked = check_offer(std::get<std::string>(offer));
       ASSERT_TRUE(std::holds_alternative<Offer>(checked));
       server_->answer(std::get<Offer>(checked), [&](const Sdp& answer) {
         if (failed(answer)) return;
+        secrets_.push_back(ice_password(std::get<std::string>(answer)));
         client_->accept_answer(std::get<std::string>(answer), [&](std::string refusal) {
           problem = std::move(refusal);
           negotiated = true;
@@ -146,6 +157,8 @@ class TwoPeers : public testing::Test {
   std::shared_ptr<Peer> client_;
   std::shared_ptr<DataChannel> created_;
   std::shared_ptr<DataChannel> arrived_;
+  // Of both sides' ICE.
+  std::vector<std::string> secrets_;
 };
 
 class PeerTest : public TwoPeers {
@@ -179,6 +192,49 @@ TEST_F(PeerTest, HasItsOwnAssociation) {
   }
   EXPECT_TRUE(close_peer(server_));
   EXPECT_TRUE(close_peer(client_));
+}
+
+TEST_F(TwoPeers, ALifeIsToldInTheLog) {
+  test::Log log(6);
+  created_ = client_->create_channel("first", 1);
+  negotiate();
+  ASSERT_TRUE(run_until([&] { return arrived_ && created_->is_open(); }));
+  const auto says = [&](const std::shared_ptr<Peer>& peer, const char* text) {
+    const std::string name = std::string(GST_OBJECT_NAME(peer->webrtcbin())) + ": ";
+    if (run_until([&] { return log.has({"webrtcuploadpeer ", name, text}); })) {
+      return testing::AssertionSuccess();
+    }
+    return log.says({"webrtcuploadpeer ", name, text});
+  };
+  EXPECT_TRUE(says(server_, "candidates are gathered for 2000 ms at most"));
+  EXPECT_TRUE(says(server_, " candidates is handed out"));
+  EXPECT_TRUE(says(server_, "ice-connection-state: "));
+  EXPECT_TRUE(says(server_, "DTLS: connected"));
+  EXPECT_TRUE(says(server_, "certificate is compared"));
+  EXPECT_TRUE(says(server_, "connection-state: connected"));
+  EXPECT_TRUE(says(server_, "has opened channel \"first\", number 1 of 16"));
+  EXPECT_TRUE(close_peer(server_));
+  EXPECT_TRUE(says(server_, "let go"));
+  EXPECT_TRUE(says(server_, "stopped"));
+  EXPECT_TRUE(says(client_, "the peer is gone: "));
+  EXPECT_TRUE(close_peer(client_));
+  EXPECT_TRUE(log.names_everybody());
+  ASSERT_EQ(secrets_.size(), 2U);
+  for (const auto& secret : secrets_) EXPECT_TRUE(log.keeps_secret(secret));
+}
+
+TEST(Log, HasNoPasswordOfAServer) {
+  test::Log log(6);
+  const GstPtr<GstElement> webrtcbin(
+      GST_ELEMENT(gst_object_ref_sink(gst_element_factory_make("webrtcbin", nullptr))));
+  add_ice_servers(webrtcbin.get(), {{.urls = {"stun:stun.example.org:3478"}},
+                                    {.urls = {"turn:turn.example.org:3478?transport=udp"},
+                                     .username = "somebody",
+                                     .credential = "open-sesame"}});
+  EXPECT_TRUE(log.says({"webrtcuploadpeer ", "asks the STUN server stun:stun.example.org:3478"}));
+  EXPECT_TRUE(log.says({"webrtcuploadpeer ", "may relay through turn:turn.example.org:3478"}));
+  EXPECT_TRUE(log.keeps_secret("open-sesame"));
+  EXPECT_TRUE(log.keeps_secret("somebody"));
 }
 
 // Stopped at that moment, sctpdec of 1.22 starts a thread for a pad it has removed, and the program
