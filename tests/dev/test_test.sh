@@ -11,6 +11,7 @@ project=$scratch/project
 mkdir -p "$scratch/bin" "$project/tests/support" "$project/tests/browser" "$project/tests/clients" "$project/src/web"
 cp dev "$project"
 cp tests/support/layers.py tests/support/of_suites.py tests/support/test_totals.py "$project/tests/support"
+: >"$project/tests/support/check_threads.py"
 echo 1 >"$project/tests/browser/package-lock.json"
 echo 1 >"$project/tests/clients/package-lock.json"
 echo 1 >"$project/src/web/package-lock.json"
@@ -22,6 +23,11 @@ program() {
 for name in git node shellcheck gst-inspect-1.0 chromium; do
   printf '#!/bin/sh\n' | program "$scratch/bin/$name"
 done
+program "$scratch/bin/nice" <<'END_OF_PROGRAM'
+#!/bin/sh
+shift 2
+exec "$@"
+END_OF_PROGRAM
 program "$scratch/bin/ninja" <<'END_OF_PROGRAM'
 #!/bin/sh
 [ "$2" != "${NINJA_FAILS:-}" ]

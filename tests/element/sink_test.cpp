@@ -132,7 +132,7 @@ TEST(Sink, DescribesItself) {
     }
   }
   g_free(specs);
-  EXPECT_EQ(own, 11);
+  EXPECT_EQ(own, 12);
 }
 
 TEST(Sink, NeedsSomethingToSendOver) {

@@ -222,7 +222,7 @@ TEST(UploadElement, SignalsHaveTheirSignatures) {
   const GType type = G_OBJECT_TYPE(upload.get());
   guint count = 0;
   g_free(g_signal_list_ids(type, &count));
-  EXPECT_EQ(count, 6U);
+  EXPECT_EQ(count, 7U);
   const auto query = [type](const char* name) {
     GSignalQuery result{};
     const guint id = g_signal_lookup(name, type);
@@ -247,11 +247,13 @@ TEST(UploadElement, SignalsHaveTheirSignatures) {
   ASSERT_EQ(failed.n_params, 1U);
   EXPECT_EQ(parameter(failed), G_TYPE_ERROR);
   EXPECT_TRUE(query("cancel").signal_flags & G_SIGNAL_ACTION);
-  const auto attach = query("attach");
-  EXPECT_TRUE(attach.signal_flags & G_SIGNAL_ACTION);
-  EXPECT_EQ(attach.return_type, G_TYPE_BOOLEAN);
-  ASSERT_EQ(attach.n_params, 1U);
-  EXPECT_EQ(parameter(attach), GST_TYPE_ELEMENT);
+  for (const char* name : {"attach", "prepare-stop"}) {
+    const auto action = query(name);
+    EXPECT_TRUE(action.signal_flags & G_SIGNAL_ACTION) << name;
+    EXPECT_EQ(action.return_type, G_TYPE_BOOLEAN) << name;
+    ASSERT_EQ(action.n_params, 1U) << name;
+    EXPECT_EQ(parameter(action), GST_TYPE_ELEMENT) << name;
+  }
   EXPECT_FALSE(authorize.signal_flags & G_SIGNAL_ACTION);
 }
 
