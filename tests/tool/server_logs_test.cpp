@@ -109,6 +109,8 @@ TEST_F(ServerLogs, APeerIsToldFromItsOfferToItsEnd) {
     WorkerClient second;
     EXPECT_EQ(second.connect(port_, {}, key), 429);
     EXPECT_TRUE(log_.says({kServer, "request refused: 429 TooManySessions: "}));
+    EXPECT_THAT(ask("GET " + client.location(), key), HasSubstr(" 200 "));
+    EXPECT_TRUE(log_.says({kServer, "\"GET\" a session"}));
     // It may be asked for, and ended, by whoever knows it.
     EXPECT_TRUE(log_.keeps_secret(client.location().substr(client.location().rfind('/') + 1)));
     const std::string answer = client.reply();
