@@ -1,0 +1,10 @@
+#!/bin/sh
+# SPDX-License-Identifier: LGPL-2.1-or-later
+#
+# What lines of the log cost that nobody asked for; logs.cpp has how. `./dev bench logs`. The server whose own lines are
+# compiled out is built in a folder of its own, which later runs use again.
+set -eu
+without=@build@/without-logs
+[ -f "$without/build.ninja" ] || meson setup "$without" "@source@" -Dbenchmarks=false -Dtests=disabled -Dcpp_args=-DGST_LEVEL_MAX=0 >&2
+ninja -C "$without" src/tool/webrtc-upload gst/libgstwebrtcupload.so gst/libgstwebrtcuploadserver.so >&2
+exec "@build@/tests/bench/logs_rounds" "$without/src/tool/webrtc-upload" "$without/gst" "$@"
