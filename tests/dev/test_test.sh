@@ -53,7 +53,8 @@ program "$scratch/bin/dpkg-query" <<'END_OF_PROGRAM'
 #!/bin/sh
 echo install ok installed
 END_OF_PROGRAM
-# The test whose build folder and log TEST_FAILS or TEST_SKIPS names does that.
+# The test whose build folder and log TEST_FAILS or TEST_SKIPS names does that; where MESON_DIES, Meson itself ends amid its tests, and
+# where MESON_WAITS, it goes on until it is told to stop.
 program "$scratch/bin/meson" <<'END_OF_PROGRAM'
 #!/bin/sh
 case $1 in
@@ -66,6 +67,12 @@ case $1 in
   test)
     log=testlog result=OK outcome=
     case $* in *' --logbase testlog-half '*) log=testlog-half ;; esac
+    case "$3 $log" in
+      "${MESON_WAITS:-}")
+        echo $$ >"$3/waits"
+        exec sleep 300
+        ;;
+    esac
     [ "$3 $log" != "${TEST_FAILS:-}" ] || result=FAIL outcome='<failure/>'
     [ "$3 $log" != "${TEST_SKIPS:-}" ] || outcome='<skipped/>'
     log=$3/meson-logs/$log
@@ -73,6 +80,7 @@ case $1 in
     printf '{"name":"one","result":"%s"}\n' "$result" >"$log.json"
     printf '<testsuites><testsuite name="p.one.s"><testcase classname="p.one.s" name="case">%s</testcase>%s\n' \
       "$outcome" '</testsuite></testsuites>' >"$log.junit.xml"
+    [ $result = OK ] && [ "$log" != "${MESON_DIES:-}" ]
     ;;
   configure) [ "$2" != "${BUILD_FAILS:-}" ] ;;
 esac
@@ -117,6 +125,10 @@ for log in 'build testlog' 'build testlog-half' 'build-asan testlog' 'build-asan
   place=${log% *}/meson-logs/${log#* }
   check "a failure is one: $log" 1 "FAILED  one: case ($place)" TEST_FAILS="$log" ./dev test
 done
+for log in build/meson-logs/testlog build/meson-logs/testlog-half build-tsan/meson-logs/testlog; do
+  check "so is an end of Meson itself: $log" 1 "FAILED  ended with status 1, though no test has failed ($log)" \
+    MESON_DIES="$log" ./dev test
+done
 check 'and has not passed' 1 '6 passed, 1 failed' TEST_FAILS='build-trixie testlog-half' ./dev test
 check 'nor has a skipped test' 0 '6 passed, 0 failed, 1 skipped' TEST_SKIPS='build-trixie testlog-half' ./dev test
 for build in asan tsan; do
@@ -134,6 +146,31 @@ check 'who asks for a release gets that one alone, without sanitizers' 0 '2 pass
 check 'test-all has Debian testing and the benchmarks' 1 'FAILED  benchmarks' ./dev test-all
 check 'added up' 1 '9 passed, 1 failed' ./dev test-all
 check 'on wants a command' 1 'dev: on needs a release.*' ./dev on trixie
+
+# What a person who interrupts leaves running.
+rm -f "$project/build/waits"
+(cd "$project" && PATH="$scratch/bin:$PATH" OS_RELEASE="$debian" CI='' DEV_SUITE='' DEV_TOTALS='' MESON_WAITS='build testlog-half' \
+  exec ./dev test >"$scratch/said" 2>&1) &
+interrupted=$!
+until [ -s "$project/build/waits" ]; do kill -0 $interrupted && sleep 0.1; done
+waits=$(cat "$project/build/waits")
+kill -s TERM $interrupted
+status=0
+wait $interrupted || status=$?
+count=$((count + 1))
+# Its process id is that of the sleep; gone, or about to be.
+gone=no
+for _ in $(seq 100); do
+  kill -0 "$waits" 2>/dev/null || { gone=yes && break; }
+  sleep 0.1
+done
+if [ $status -eq 130 ] && [ $gone = yes ]; then
+  echo "ok $count - who is interrupted ends what it has begun"
+else
+  failed=1
+  echo "not ok $count - who is interrupted ends what it has begun"
+  echo "# exit status $status, Meson gone: $gone"
+fi
 
 echo "1..$count"
 exit $failed

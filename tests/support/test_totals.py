@@ -7,7 +7,8 @@
 #
 # LOGBASE is a log without its suffixes, such as build/meson-logs/testlog. GoogleTest cases and TAP's count one each, out
 # of LOGBASE.junit.xml; what a test did as a whole comes from LOGBASE.json, because a test that crashed, timed out or leaked
-# has all its cases passed in the XML, or no XML at all. A log that is missing, and each --failed-step, is one failure.
+# has all its cases passed in the XML, or no XML at all. LOGBASE.status holds what `meson test` itself ended with: when it
+# died, its logs tell of some tests only. A log that is missing, such an end, and each --failed-step, is one failure.
 # The last line is "N passed, N failed" (", N skipped"); the exit status is 0 only if nothing failed and something passed.
 
 import argparse
@@ -28,6 +29,8 @@ class Run:
             with open(logbase + ".json", encoding="utf-8", errors="replace") as log:
                 tests = [json.loads(line) for line in log if line.strip()]
             cases = self.read_cases(logbase + ".junit.xml", [test["name"] for test in tests])
+            with open(logbase + ".status", encoding="ascii") as file:
+                status = int(file.read())
         except FileNotFoundError:
             self.failed.append(("", "did not run: it has left no log"))
             return
@@ -38,6 +41,8 @@ class Run:
             self.failed.append(("", "ran no test"))
         for test in tests:
             self.add(test, cases.get(test["name"], []))
+        if status != 0 and not self.failed:
+            self.failed.append(("", "ended with status %d, though no test has failed" % status))
 
     @staticmethod
     def read_cases(path, tests):
