@@ -33,7 +33,7 @@ function userOf(request) {
     if (request.readUInt16BE(at) === 6) return request.toString('utf8', at + 4, at + 4 + size(at));
 }
 
-// As a TURN server does: it answers a request without a name by 401, a realm and a nonce. The client then sends the name.
+// As a TURN server does: it answers a request without a name by 401, a realm and a nonce. The client then sends one.
 const refusal = Buffer.from('000900040000040100140005' + '6c6f63616c000000' + '00150004' + '6f6e6365', 'hex');
 async function nameSeen({ RTCPeerConnection }, username) {
   const server = createSocket('udp4').bind(0, '127.0.0.1');
