@@ -16,7 +16,7 @@ folder=$(mktemp -d)
 trap 'rm -rf "$folder"' EXIT
 cd "$folder"
 npm init -y >npm.log
-npm install --ignore-scripts --no-audit --no-fund @eyevinn/whip-web-client@1.1.7 >>npm.log 2>&1
+npm install --ignore-scripts --no-audit --no-fund @eyevinn/whip-web-client@1.1.7 sdp-transform@2.15.0 >>npm.log 2>&1
 
 cat >look.mjs <<'JS'
 import { once } from 'node:events';
