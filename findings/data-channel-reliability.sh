@@ -65,6 +65,6 @@ cat >expected <<'TEXT'
 {"ordered":false}, werift to wrtc: ordered false, maxRetransmits 65535
 {"ordered":false}, wrtc to polyfill: ordered true, maxRetransmits null
 TEXT
-node look.mjs >seen
+timeout 60 node look.mjs >seen
 cat seen
 diff expected seen

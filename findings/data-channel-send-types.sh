@@ -65,6 +65,6 @@ wrtc: Uint16Array 1 1 2 2 -> bytes [1 1 2 2]
 werift: Uint16Array 1 1 2 2 -> bytes [1 2]
 polyfill: Blob 1 2, Blob 3 4, text end -> text end, bytes [1 2], bytes [3 4]
 TEXT
-node look.mjs >seen
+timeout 60 node look.mjs >seen
 cat seen
 diff expected seen

@@ -65,6 +65,6 @@ Link: turn:turn.example.net -> [{"urls":"turn:turn.example.net","username":"user
 mid 0: ETag "session", If-Match undefined, no candidate
 mid video: ETag "session", If-Match undefined, a=mid:video,a=candidate
 TEXT
-node look.mjs >seen
+timeout 60 node look.mjs >seen
 cat seen
 diff expected seen
