@@ -4,8 +4,8 @@
 # Three tools tell a rotation for a mirrored MP4 film that turns its picture upside down, or hides that it is mirrored.
 #
 # ISO/IEC 14496-12 gives the track (section 8.3.2) and the movie (section 8.2.2) a matrix each, and the picture is shown
-# through both. Camera apps mirror the front camera by such a matrix. No rotation does what a mirror does, so the one
-# number "rotation" cannot tell such a film; whoever turns the frames by it shows something else than a player does.
+# through both. An app that mirrors a front camera can write that into the matrix and leave the frames as they are. No
+# rotation does what a mirror does; whoever turns the frames by the told number shows something else than a player.
 #
 # Seen with MediaInfo (mediainfo.js 0.3.8), ffprobe (@ffprobe-installer/linux-x64 5.2.0) and ExifTool
 # (exiftool-vendored.pl 13.59.3): left and right swapped is told as 180 degrees, top and bottom swapped as none.
