@@ -35,8 +35,8 @@ function filmOf(seconds) {
   const frame = Buffer.from('000000040cffff80', 'hex');
   const samples = Array(seconds).fill({ size: frame.length, duration: 90000, compositionTimeOffset: 0, flags });
   const sets = { sps: [Buffer.from('6742c00ad90440d80880', 'hex')], pps: [Buffer.from('68cb83cb20', 'hex')] };
-  const track = { id: 1, type: 'video', timescale: 90000, baseMediaDecodeTime: 0, width: 64, height: 48, samples, ...sets,
-    profileIdc: 66, profileCompatibility: 192, levelIdc: 10, sarRatio: [1, 1] };
+  const track = { id: 1, type: 'video', timescale: 90000, baseMediaDecodeTime: 0, samples, ...sets,
+    width: 64, height: 48, profileIdc: 66, profileCompatibility: 192, levelIdc: 10, sarRatio: [1, 1] };
   const { initSegment, moof, mdat } = mux.mp4.generator;
   return Buffer.concat([initSegment([track]), moof(1, [track]), mdat(Buffer.concat(Array(seconds).fill(frame)))]);
 }
