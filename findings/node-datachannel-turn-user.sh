@@ -63,6 +63,6 @@ wrtc: 1767225600%3Auser -> 1767225600%3Auser
 werift: 1767225600:user -> 1767225600:user
 werift: 1767225600%3Auser -> 1767225600%3Auser
 TEXT
-timeout 60 node look.mjs >seen
+timeout 90 node look.mjs >seen
 cat seen
 diff expected seen
