@@ -7,10 +7,10 @@
 #include <filesystem>
 #include <fstream>
 #include <iostream>
-#include <set>
 #include <thread>
 #include <unistd.h>
-#include <utility>
+
+#include "support/live_objects.h"
 
 namespace webrtcupload::test {
 
@@ -170,18 +170,6 @@ void FdGuard::expect_none_new(std::chrono::milliseconds deadline) const {
 
 namespace {
 
-GstPtr<GstObject> leaks_tracer() {
-  GstPtr<GstObject> found;
-  GList* tracers = gst_tracing_get_active_tracers();
-  for (GList* item = tracers; item; item = item->next) {
-    if (g_str_equal(G_OBJECT_TYPE_NAME(item->data), "GstLeaksTracer")) {
-      found = ref_gst(GST_OBJECT(item->data));
-    }
-  }
-  g_list_free_full(tracers, gst_object_unref);
-  return found;
-}
-
 // Typefinders and their caps belong to the registry, which never frees them; unlike other features
 // they do not say so.
 void expect_typefinders_to_stay() {
@@ -235,18 +223,15 @@ class LeakCheck : public testing::Environment {
  public:
   void TearDown() override {
     expect_typefinders_to_stay();
-    // Threads of webrtcbin and GLib may still be letting go of the last objects, and the tracer
-    // must not be asked while they do: it would take references to objects being finalised.
-    // One that sleeps amid that cannot be told from one that has done. The look that meets its
-    // object says so by a critical, which is no fault of what was tested; the next one counts.
+    // Threads of webrtcbin and GLib may still be letting go of the last objects. One that sleeps
+    // amid that cannot be told from one that has done: the look that meets its object has it in the
+    // list, which is no fault of what was tested; the next one counts.
     std::vector<std::string> left;
-    const GLogLevelFlags fatal = g_log_set_always_fatal(GLogLevelFlags(G_LOG_FATAL_MASK));
     for (int attempt = 0; attempt < 3; ++attempt) {
       wait_for_threads_to_settle();
       left = live_objects();
       if (left.empty()) break;
     }
-    g_log_set_always_fatal(fatal);
     if (left.empty()) return;
     std::string text;
     constexpr std::size_t kShown = 30;
@@ -258,66 +243,7 @@ class LeakCheck : public testing::Environment {
   }
 };
 
-// webrtcbin never frees the error that a data channel's appsrc posts when the channel closes while
-// that sends (webrtc_error_ignore_bin_handle_message() in webrtcdatachannel.c of 1.22), and with it
-// stay the appsrc and its pads.
-std::set<gpointer> kept_by_errors_of_data_channels(const GValue* list) {
-  std::set<gpointer> kept;
-  for (guint i = 0; list && i < gst_value_list_get_size(list); ++i) {
-    const GstStructure* entry = gst_value_get_structure(gst_value_list_get_value(list, i));
-    const GValue* value = gst_structure_get_value(entry, "object");
-    if (!value || !G_VALUE_HOLDS(value, GST_TYPE_MESSAGE)) continue;
-    auto* message = static_cast<GstMessage*>(g_value_get_boxed(value));
-    GstObject* source = GST_MESSAGE_SRC(message);
-    if (GST_MESSAGE_TYPE(message) != GST_MESSAGE_ERROR || !source || source->parent ||
-        !g_str_equal(G_OBJECT_TYPE_NAME(source), "GstAppSrc")) {
-      continue;
-    }
-    kept.insert(message);
-    kept.insert(source);
-    for (GList* pad = GST_ELEMENT(source)->pads; pad; pad = pad->next) kept.insert(pad->data);
-  }
-  return kept;
-}
-
 }  // namespace
-
-bool leaks_tracer_active() { return leaks_tracer() != nullptr; }
-
-std::vector<std::string> live_objects() {
-  std::vector<std::string> found;
-  const GstPtr<GstObject> tracer = leaks_tracer();
-  if (!tracer) return found;
-  bool generated_certificate_seen = false;
-  GstStructure* raw = nullptr;
-  g_signal_emit_by_name(tracer.get(), "get-live-objects", &raw);
-  const GstStructurePtr info(raw);
-  const GValue* list = info ? gst_structure_get_value(info.get(), "live-objects-list") : nullptr;
-  const std::set<gpointer> kept = kept_by_errors_of_data_channels(list);
-  for (guint i = 0; list && i < gst_value_list_get_size(list); ++i) {
-    const GstStructure* object = gst_value_get_structure(gst_value_list_get_value(list, i));
-    const GValue* value = gst_structure_get_value(object, "object");
-    if (value && G_VALUE_HOLDS_OBJECT(value)) {
-      // 1.22's tracer lists objects without taking references, and freeing its list drops one that
-      // was never there.
-      gpointer listed = g_object_ref(g_value_get_object(value));
-      if (kept.contains(listed)) continue;
-      // dtlsdec keeps the one that holds its generated certificate for the life of the process
-      // (generated_cert_agent in gstdtlsdec.c).
-      if (g_str_equal(G_OBJECT_TYPE_NAME(listed), "GstDtlsAgent") &&
-          !std::exchange(generated_certificate_seen, true)) {
-        continue;
-      }
-    } else if (value) {
-      auto* listed = static_cast<GstMiniObject*>(g_value_get_boxed(value));
-      gst_mini_object_ref(listed);
-      if (kept.contains(listed)) continue;
-    }
-    const GCharPtr text(gst_structure_to_string(object));
-    found.push_back(std::string(value ? G_VALUE_TYPE_NAME(value) : "?") + " " + text.get());
-  }
-  return found;
-}
 
 int run_gst_tests(int argc, char** argv) {
   testing::InitGoogleTest(&argc, argv);
@@ -325,6 +251,7 @@ int run_gst_tests(int argc, char** argv) {
   g_setenv("GST_TRACERS", "leaks", FALSE);
   gst_init(&argc, &argv);
   if (leaks_tracer_active()) {
+    prepare_live_objects();
     testing::AddGlobalTestEnvironment(new LeakCheck);
   } else {
     std::cerr << "note: GST_TRACERS has no \"leaks\", so leaks are not checked\n";

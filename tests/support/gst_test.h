@@ -101,10 +101,6 @@ class FdGuard {
   std::map<int, std::string> before_;
 };
 
-// What GStreamer's leaks tracer still knows, one line for each object. Empty if the tracer is off.
-std::vector<std::string> live_objects();
-bool leaks_tracer_active();
-
 // The body of main().
 int run_gst_tests(int argc, char** argv);
 
