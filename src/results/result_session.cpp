@@ -322,9 +322,7 @@ void ResultSession::cancel() {
     changed_.notify_all();
   }
   // A webrtcbin in another pipeline goes on, and delivers what is queued.
-  const bool goes_down_too =
-      webrtcbin_ && is_shutting_down(GST_ELEMENT(sink_)) &&
-      outermost_parent(GST_ELEMENT(sink_)) == outermost_parent(webrtcbin_.get());
+  const bool goes_down_too = webrtcbin_ && is_shutting_down(webrtcbin_.get());
   sender_->cancel("cancelled", {}, kGoodbye, goes_down_too);
 }
 

@@ -17,6 +17,9 @@
 namespace webrtcupload {
 namespace {
 
+// How often an end is looked at that the pipeline on its way down seemed to explain.
+constexpr Duration kEndInterval = std::chrono::milliseconds(500);
+
 Error over_quota() { return {ErrorCode::kQuotaExceeded, "the quota is used up"}; }
 
 }  // namespace
@@ -183,6 +186,7 @@ void UploadSession::run() {
     if (auto item = shared_.inbox->pop(next_wake_up()); item && !handle(*item)) {
       shared_.inbox->put_back(std::move(*item));
     }
+    look_at_untold_end();
     check_timers();
     report_progress();
   }
@@ -226,25 +230,7 @@ bool UploadSession::handle(const Inbox::Item& item) {
     plumb_connection(true);
   } else if (const auto* gone = std::get_if<Inbox::Gone>(&item)) {
     GST_DEBUG_ID(shared_.name.c_str(), "the peer is gone: %s", gone->why.c_str());
-    bool shutting_down = false;
-    if (!worker_.call_out([&] { shutting_down = observer_->shutting_down(); })) return false;
-    if (shutting_down) {
-      GST_DEBUG_ID(shared_.name.c_str(), "no matter: the pipeline is being taken down");
-      untold_end_ = *gone;
-      return true;
-    }
-    if (settings_.outlives_idle_peers && connection_.forget_idle_channel(gone->channel))
-      return true;
-    Error error{ErrorCode::kPeerGone, gone->why};
-    {
-      const MutexLock lock(shared_.mutex);
-      const ReceiverStatistics& statistics = shared_.receiver->statistics();
-      error.message += " after " + std::to_string(statistics.chunks) + " chunks";
-      if (statistics.chunks_announced > 0) {
-        error.message += " of " + std::to_string(statistics.chunks_announced);
-      }
-    }
-    carry_out(fail(std::move(error)));
+    return handle_gone(*gone);
   } else if (const auto* overloaded = std::get_if<Inbox::Overloaded>(&item)) {
     carry_out(fail({ErrorCode::kOverloaded,
                     std::to_string(overloaded->backlog) +
@@ -253,6 +239,43 @@ bool UploadSession::handle(const Inbox::Item& item) {
                                                          : "is not to be held back")}));
   }
   return true;
+}
+
+bool UploadSession::handle_gone(const Inbox::Gone& gone) {
+  bool shutting_down = false;
+  if (!worker_.call_out([&] { shutting_down = observer_->shutting_down(); })) return false;
+  if (shutting_down) {
+    if (!untold_end_) {
+      GST_DEBUG_ID(shared_.name.c_str(), "no matter: the pipeline is being taken down");
+    }
+    untold_end_ = gone;
+    next_look_at_end_ = now() + kEndInterval;
+    return true;
+  }
+  untold_end_.reset();
+  if (settings_.outlives_idle_peers && connection_.forget_idle_channel(gone.channel)) return true;
+  Error error{ErrorCode::kPeerGone, gone.why};
+  {
+    const MutexLock lock(shared_.mutex);
+    const ReceiverStatistics& statistics = shared_.receiver->statistics();
+    error.message += " after " + std::to_string(statistics.chunks) + " chunks";
+    if (statistics.chunks_announced > 0) {
+      error.message += " of " + std::to_string(statistics.chunks_announced);
+    }
+  }
+  carry_out(fail(std::move(error)));
+  return true;
+}
+
+// The state change that was under way may have failed, and nothing tells of that.
+void UploadSession::look_at_untold_end() {
+  if (!untold_end_ || now() < next_look_at_end_) return;
+  const Inbox::Gone gone = *untold_end_;
+  if (is_of_former_peer(gone)) {
+    untold_end_.reset();
+  } else if (!handle_gone(gone)) {
+    GST_DEBUG_ID(shared_.name.c_str(), "the peer's end stays untold: the element stops");
+  }
 }
 
 void UploadSession::plumb_connection(bool is_open) {
@@ -418,9 +441,11 @@ void UploadSession::check_quota(TimePoint moment) {
 
 std::optional<TimePoint> UploadSession::next_wake_up() const {
   const MutexLock lock(shared_.mutex);
-  const auto deadline = shared_.receiver->deadline();
-  if (!deadline || !next_quota_check_) return deadline ? deadline : next_quota_check_;
-  return std::min(*deadline, *next_quota_check_);
+  std::optional<TimePoint> next = shared_.receiver->deadline();
+  const auto consider = [&next](TimePoint other) { next = next ? std::min(*next, other) : other; };
+  if (next_quota_check_) consider(*next_quota_check_);
+  if (untold_end_) consider(next_look_at_end_);
+  return next;
 }
 
 // -------------------------------------------------------------------------------------------------

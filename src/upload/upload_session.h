@@ -149,6 +149,8 @@ class UploadSession : public std::enable_shared_from_this<UploadSession> {
   void run() EXCLUDES(shared_.mutex);
   // False: stop() has begun, and the item has to be handled by whoever goes on.
   [[nodiscard]] bool handle(const Inbox::Item& item) EXCLUDES(shared_.mutex);
+  [[nodiscard]] bool handle_gone(const Inbox::Gone& gone) EXCLUDES(shared_.mutex);
+  void look_at_untold_end() EXCLUDES(shared_.mutex);
   void plumb_connection(bool is_open) EXCLUDES(shared_.mutex);
   [[nodiscard]] bool handle_message(const Message& message) EXCLUDES(shared_.mutex);
   void leave_untrusted(Inbox::Serial channel) EXCLUDES(shared_.mutex);
@@ -187,8 +189,10 @@ class UploadSession : public std::enable_shared_from_this<UploadSession> {
   bool unanswered_ = false;
   // The sequence is that of an upload before this one.
   bool owes_end_ = false;
-  // The peer left while the pipeline was on its way down: of no matter, unless the upload is kept.
+  // The peer left while the pipeline was on its way down: of no matter, unless the upload is kept
+  // or the pipeline does not get down.
   std::optional<Inbox::Gone> untold_end_;
+  TimePoint next_look_at_end_;
 
   // Its mutex protects what follows as well.
   SharedUpload shared_;

@@ -67,11 +67,19 @@ GstPtr<GstElement> find_upload_server(GstElement* self) {
 }
 
 bool is_shutting_down(GstElement* self) {
-  const GstPtr<GstObject> top = outermost_parent(self);
+  GstPtr<GstElement> top = ref_gst(self);
+  while (!gst_element_is_locked_state(top.get())) {
+    GstPtr<GstObject> parent(gst_object_get_parent(GST_OBJECT(top.get())));
+    if (!GST_IS_ELEMENT(parent.get())) break;
+    top.reset(GST_ELEMENT(parent.release()));
+  }
   GST_OBJECT_LOCK(top.get());
   const GstState target = GST_STATE_TARGET(top.get());
+  // A change that has failed stays pending.
+  const bool changes = GST_STATE_PENDING(top.get()) != GST_STATE_VOID_PENDING &&
+                       GST_STATE_RETURN(top.get()) != GST_STATE_CHANGE_FAILURE;
   GST_OBJECT_UNLOCK(top.get());
-  return target <= GST_STATE_READY;
+  return changes && target <= GST_STATE_READY;
 }
 
 }  // namespace webrtcupload

@@ -34,7 +34,8 @@ namespace webrtcupload {
 // The first webrtcuploadserver in the outermost bin that `self` is in, or null.
 [[nodiscard]] GstPtr<GstElement> find_upload_server(GstElement* self);
 
-// Whether the outermost bin around `self` (or `self` alone) is on its way to READY or NULL. What
+// Whether the bin that changes the state of `self` is changing to READY or NULL just now: the
+// outermost one, or the last one on the way there whose state is not locked, or `self` alone. What
 // looks like a peer that went away is then our own pipeline being taken down, element by element.
 [[nodiscard]] bool is_shutting_down(GstElement* self);
 

@@ -4,6 +4,8 @@
 // webrtcbin. A channel that is closed, or sends, uses its webrtcbin, up to 1.22 by a pointer that
 // nothing keeps valid. (For webrtcupload see upload_teardown_test.cpp.)
 
+#include "webrtc/channel_alone.h"
+
 #include <gst/webrtc/webrtc.h>
 #include <gtest/gtest.h>
 
@@ -15,50 +17,8 @@
 #include "webrtc/result_pipeline.h"
 #include "webrtc/sink_fixture.h"
 
-// Of webrtcbin's own, without a header for others.
-extern "C" void gst_webrtc_data_channel_on_open(GstWebRTCDataChannel* channel);
-
 namespace webrtcupload::test {
 namespace {
-
-// A webrtcbin without a peer, and a channel that it has made, and which can do without the former.
-class ChannelAlone {
- public:
-  ChannelAlone() : webrtcbin_(gst_element_factory_make("webrtcbin", nullptr)) {
-    gst_object_ref_sink(webrtcbin_.get());
-    EXPECT_EQ(set_state(webrtcbin_.get(), GST_STATE_READY), GST_STATE_CHANGE_SUCCESS);
-    GstWebRTCDataChannel* made = nullptr;
-    g_signal_emit_by_name(webrtcbin_.get(), "create-data-channel", "any", nullptr, &made);
-    channel_.reset(made);
-    EXPECT_TRUE(channel_);
-  }
-  ~ChannelAlone() {
-    if (webrtcbin_) stop_promptly(webrtcbin_.get());
-  }
-  ChannelAlone(const ChannelAlone&) = delete;
-  ChannelAlone& operator=(const ChannelAlone&) = delete;
-
-  [[nodiscard]] GstElement* webrtcbin() const { return webrtcbin_.get(); }
-  [[nodiscard]] GstWebRTCDataChannel* get() const { return channel_.get(); }
-  [[nodiscard]] GstWebRTCDataChannelState state() const {
-    GstWebRTCDataChannelState state{};
-    g_object_get(channel_.get(), "ready-state", &state, nullptr);
-    return state;
-  }
-  // As if there were a connection.
-  void open() { gst_webrtc_data_channel_on_open(channel_.get()); }
-  void drop_webrtcbin() {
-    stop_promptly(webrtcbin_.get());
-    gpointer left = webrtcbin_.get();
-    g_object_add_weak_pointer(G_OBJECT(left), &left);
-    webrtcbin_.reset();
-    EXPECT_TRUE(eventually([&] { return !left; })) << "somebody keeps it";
-  }
-
- private:
-  GstPtr<GstElement> webrtcbin_;
-  GstPtr<GstWebRTCDataChannel> channel_;
-};
 
 TEST(AChannelAlone, IsKnownToBelongToTheWebrtcbinThatMadeIt) {
   watch_channel_owners();
@@ -163,6 +123,37 @@ TEST(AChannelAlone, IsToldNothingWhenResultsAreStopped) {
   channel.drop_webrtcbin();
   results.stop();
   EXPECT_EQ(channel.state(), GST_WEBRTC_DATA_CHANNEL_STATE_OPEN);
+}
+
+// Both sinks play alone, in pipelines whose own state says that they are down.
+
+TEST(AChannelAlone, ThatEndsFailsAnUploadWhosePipelineNeverStarted) {
+  Upload upload;
+  ChannelAlone channel;
+  g_object_set(upload.sink(), "data-channel", channel.get(), nullptr);
+  upload.announce(3);
+  ASSERT_EQ(set_state(upload.pipeline(), GST_STATE_READY), GST_STATE_CHANGE_SUCCESS);
+  ASSERT_NE(gst_element_set_state(upload.sink(), GST_STATE_PLAYING), GST_STATE_CHANGE_FAILURE);
+  ASSERT_NE(gst_element_set_state(upload.source(), GST_STATE_PLAYING), GST_STATE_CHANGE_FAILURE);
+  upload.push(Bytes{1, 2, 3});
+  channel.close();
+  EXPECT_EQ(upload.error().code, "peer-gone");
+  stop_promptly(upload.pipeline());
+}
+
+TEST(AChannelAlone, ThatEndsIsToldWithResultsWhosePipelineNeverStarted) {
+  ResultPipeline results;
+  ChannelAlone channel;
+  channel.open();
+  g_object_set(results.sink(), "data-channel", channel.get(), nullptr);
+  const GstPtr<GstObject> pipeline(gst_object_get_parent(GST_OBJECT(results.sink())));
+  ASSERT_EQ(set_state(GST_ELEMENT(pipeline.get()), GST_STATE_READY), GST_STATE_CHANGE_SUCCESS);
+  ASSERT_EQ(set_state(results.sink(), GST_STATE_PLAYING), GST_STATE_CHANGE_SUCCESS);
+  channel.close();
+  const auto warning = results.bus().wait(GST_MESSAGE_WARNING);
+  ASSERT_TRUE(warning);
+  EXPECT_EQ(error_text(warning.get()).code, "peer-gone");
+  results.stop();
 }
 
 }  // namespace

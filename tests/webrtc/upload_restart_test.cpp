@@ -8,13 +8,8 @@
 #include <future>
 #include <string>
 
+#include "webrtc/channel_alone.h"
 #include "webrtc/upload_teardown.h"
-
-// Of webrtcbin's own, without a header for others: what its peer would cause.
-extern "C" void gst_webrtc_data_channel_on_open(GstWebRTCDataChannel* channel);
-extern "C" void gst_webrtc_data_channel_on_close(GstWebRTCDataChannel* channel);
-extern "C" void gst_webrtc_data_channel_on_message_data(GstWebRTCDataChannel* channel,
-                                                        GBytes* data);
 
 namespace webrtcupload::test {
 namespace {
@@ -190,75 +185,121 @@ TEST_F(Teardown, ABadMessageBeforeTheStart) {
 TEST(AChannelAlone, IsLeftAloneWhenItsWebrtcbinHasGone) {
   ReceivingPipeline receiver(nullptr, "idle-timeout=100000000");
   UploadWitness witness(receiver.upload());
-  GstElement* webrtcbin = gst_element_factory_make("webrtcbin", nullptr);
-  gst_object_ref_sink(webrtcbin);
-  ASSERT_EQ(set_state(webrtcbin, GST_STATE_READY), GST_STATE_CHANGE_SUCCESS);
-  GstWebRTCDataChannel* made = nullptr;
-  g_signal_emit_by_name(webrtcbin, "create-data-channel", "video_upload", nullptr, &made);
-  ASSERT_TRUE(made);
-  const GObjectPtr<GstWebRTCDataChannel> channel(made);
-  gst_webrtc_data_channel_on_open(channel.get());
+  ChannelAlone channel("video_upload");
+  channel.open();
   g_object_set(receiver.upload(), "data-channel", channel.get(), nullptr);
-
-  stop_promptly(webrtcbin);
-  gpointer left = webrtcbin;
-  g_object_add_weak_pointer(G_OBJECT(webrtcbin), &left);
-  gst_object_unref(webrtcbin);
-  ASSERT_TRUE(eventually([&] { return !left; })) << "somebody keeps it";
+  channel.drop_webrtcbin();
 
   receiver.play();
-  const auto arrives = [&](const Bytes& bytes) {
-    const GBytesPtr message(g_bytes_new(bytes.data(), bytes.size()));
-    gst_webrtc_data_channel_on_message_data(channel.get(), message.get());
-  };
-  arrives({1});
-  arrives({0, 0, 0, 0, 2, 0, 0, 0, 'x'});
+  channel.receive({1});
+  channel.receive({0, 0, 0, 0, 2, 0, 0, 0, 'x'});
   EXPECT_EQ(receiver.wait_error().code, "idle-timeout");
   EXPECT_TRUE(witness.wait_failed());
   EXPECT_EQ(receiver.stat_u64("keepalives"), 1U);
-  GstWebRTCDataChannelState state{};
-  g_object_get(channel.get(), "ready-state", &state, nullptr);
-  EXPECT_EQ(state, GST_WEBRTC_DATA_CHANNEL_STATE_OPEN);
+  EXPECT_EQ(channel.state(), GST_WEBRTC_DATA_CHANNEL_STATE_OPEN);
 }
 
-// A channel that is kept from one start to the next may end while the pipeline is on its way down.
-// That is no error then, and one that the next start tells.
-TEST(AChannelAlone, ThatEndsWhileThePipelineStopsIsGoneAtTheNextStart) {
-  ReceivingPipeline receiver(nullptr, "idle-timeout=0");
-  const GstPtr<GstElement> webrtcbin(static_cast<GstElement*>(
-      gst_object_ref_sink(gst_element_factory_make("webrtcbin", nullptr))));
-  ASSERT_EQ(set_state(webrtcbin.get(), GST_STATE_READY), GST_STATE_CHANGE_SUCCESS);
-  GstWebRTCDataChannel* made = nullptr;
-  g_signal_emit_by_name(webrtcbin.get(), "create-data-channel", "video_upload", nullptr, &made);
-  ASSERT_TRUE(made);
-  const GObjectPtr<GstWebRTCDataChannel> channel(made);
-  gst_webrtc_data_channel_on_open(channel.get());
-  g_object_set(receiver.upload(), "data-channel", channel.get(), nullptr);
-  receiver.play();
-  const auto keepalive_is_handled = [&](guint64 number) {
-    const GBytesPtr message(g_bytes_new(nullptr, 0));
-    gst_webrtc_data_channel_on_message_data(channel.get(), message.get());
-    return eventually([&] { return receiver.stat_u64("keepalives") == number; });
-  };
+// An upload that takes what a channel brings, though nobody is at its other end.
+class AChannelThatEnds : public testing::Test {
+ protected:
+  void use(const std::string& tail = ReceivingPipeline::kCollectBytes) {
+    receiver_ = std::make_unique<ReceivingPipeline>(nullptr, "idle-timeout=0", tail);
+    channel_.open();
+    g_object_set(receiver_->upload(), "data-channel", channel_.get(), nullptr);
+  }
+  void use_with_a_sink_that_cannot_stop() {
+    use("fakesink name=sink async=false state-error=paused-to-ready");
+  }
+  // So that it can be freed.
+  void TearDown() override {
+    gst_util_set_object_arg(G_OBJECT(sink().get()), "state-error", "none");
+  }
+  [[nodiscard]] GstPtr<GstElement> sink() const {
+    return GstPtr<GstElement>(gst_bin_get_by_name(GST_BIN(receiver_->pipeline()), "sink"));
+  }
+  // Beside what the sink says of itself.
+  [[nodiscard]] bool says_that_the_peer_is_gone() {
+    return receiver_->bus().wait(GST_MESSAGE_ERROR, [](GstMessage* message) {
+      return error_text(message).code == "peer-gone";
+    }) != nullptr;
+  }
+  // What came before it is handled then as well.
+  [[nodiscard]] bool keepalive_is_handled(guint64 number) {
+    channel_.receive({});
+    return eventually([&] { return receiver_->stat_u64("keepalives") == number; });
+  }
+  // The channel ends while the pipeline is on its way down: the sink's turn comes before the
+  // source's, and it takes its time.
+  GstStateChangeReturn end_while_stopping() {
+    const GstPtr<GstElement> sink = this->sink();
+    GST_STATE_LOCK(sink.get());
+    auto stopped = std::async(std::launch::async, [&] {
+      return gst_element_set_state(receiver_->pipeline(), GST_STATE_READY);
+    });
+    EXPECT_TRUE(
+        eventually([&] { return GST_STATE_TARGET(receiver_->pipeline()) == GST_STATE_READY; }));
+    channel_.close();
+    EXPECT_TRUE(keepalive_is_handled(2));
+    EXPECT_EQ(receiver_->bus().count(GST_MESSAGE_ERROR), 0U);
+    GST_STATE_UNLOCK(sink.get());
+    return stopped.get();
+  }
+
+  ChannelAlone channel_{"video_upload"};
+  std::unique_ptr<ReceivingPipeline> receiver_;
+};
+
+// That is no error then, and one that the next start tells, when the channel is kept.
+TEST_F(AChannelThatEnds, WhileThePipelineStopsIsGoneAtTheNextStart) {
+  use();
+  receiver_->play();
   ASSERT_TRUE(keepalive_is_handled(1));
+  EXPECT_EQ(end_while_stopping(), GST_STATE_CHANGE_SUCCESS);
+  EXPECT_EQ(receiver_->bus().count(GST_MESSAGE_ERROR), 0U);
 
-  // The sink's turn comes before the source's, and it takes its time.
-  const GstPtr<GstElement> sink(gst_bin_get_by_name(GST_BIN(receiver.pipeline()), "sink"));
-  GST_STATE_LOCK(sink.get());
-  auto stopped = std::async(std::launch::async, [&] {
-    return gst_element_set_state(receiver.pipeline(), GST_STATE_READY);
-  });
-  EXPECT_TRUE(eventually([&] { return GST_STATE_TARGET(receiver.pipeline()) == GST_STATE_READY; }));
-  gst_webrtc_data_channel_on_close(channel.get());
-  EXPECT_TRUE(keepalive_is_handled(2));
-  GST_STATE_UNLOCK(sink.get());
-  EXPECT_EQ(stopped.get(), GST_STATE_CHANGE_SUCCESS);
-  EXPECT_EQ(receiver.bus().count(GST_MESSAGE_ERROR), 0U);
+  receiver_->play();
+  EXPECT_EQ(receiver_->wait_error().code, "peer-gone");
+  stop_promptly(receiver_->pipeline());
+}
 
-  receiver.play();
-  EXPECT_EQ(receiver.wait_error().code, "peer-gone");
-  stop_promptly(receiver.pipeline());
-  stop_promptly(webrtcbin.get());
+TEST_F(AChannelThatEnds, IsGoneWhenThePipelineCannotStop) {
+  use_with_a_sink_that_cannot_stop();
+  receiver_->play();
+  ASSERT_TRUE(keepalive_is_handled(1));
+  EXPECT_EQ(end_while_stopping(), GST_STATE_CHANGE_FAILURE);
+  EXPECT_TRUE(says_that_the_peer_is_gone());
+}
+
+TEST_F(AChannelThatEnds, IsGoneAfterThePipelineCouldNotStop) {
+  use_with_a_sink_that_cannot_stop();
+  receiver_->play();
+  ASSERT_TRUE(keepalive_is_handled(1));
+  EXPECT_EQ(gst_element_set_state(receiver_->pipeline(), GST_STATE_READY),
+            GST_STATE_CHANGE_FAILURE);
+  channel_.close();
+  EXPECT_TRUE(says_that_the_peer_is_gone());
+}
+
+TEST_F(AChannelThatEnds, IsGoneThoughThePipelineStoppedWithoutTheElement) {
+  use();
+  gst_element_set_locked_state(receiver_->upload(), TRUE);
+  EXPECT_EQ(gst_element_set_state(receiver_->upload(), GST_STATE_PLAYING),
+            GST_STATE_CHANGE_SUCCESS);
+  EXPECT_EQ(gst_element_set_state(receiver_->pipeline(), GST_STATE_READY),
+            GST_STATE_CHANGE_SUCCESS);
+  channel_.close();
+  EXPECT_EQ(receiver_->wait_error().code, "peer-gone");
+  gst_element_set_locked_state(receiver_->upload(), FALSE);
+}
+
+TEST_F(AChannelThatEnds, IsGoneThoughThePipelineNeverStarted) {
+  use();
+  EXPECT_EQ(gst_element_set_state(receiver_->pipeline(), GST_STATE_READY),
+            GST_STATE_CHANGE_SUCCESS);
+  EXPECT_EQ(gst_element_set_state(receiver_->upload(), GST_STATE_PLAYING),
+            GST_STATE_CHANGE_SUCCESS);
+  channel_.close();
+  EXPECT_EQ(receiver_->wait_error().code, "peer-gone");
 }
 
 }  // namespace
