@@ -11,7 +11,6 @@
 #include "results/result_document.h"
 #include "results/result_sender_impl.h"
 #include "webrtc/channel_claim.h"
-#include "webrtc/channel_owner.h"
 #include "webrtc/channel_sending.h"
 
 #define GST_CAT_DEFAULT webrtcupload::debug::results()
@@ -164,7 +163,7 @@ bool ResultSender::Impl::send_text(GstWebRTCDataChannel* channel, std::uint32_t 
   for (std::uint32_t i = 0; i < count; ++i) {
     if (send_on(channel, result_message(frame_id, i, text))) continue;
     // Of which the channel itself says nothing.
-    if (owner_of(channel).has_gone()) on_gone(kOwnerHasGone, true);
+    look_at_owner(channel);
     return false;
   }
   return true;

@@ -151,10 +151,24 @@ void ResultSender::Impl::run() {
     } else if (!control_.empty() && trust_ == Trust::kTrusted) {
       // The least: a peer that never stops talking must not keep the end from coming.
       hand_on_control();
+    } else if (channel_ && !webrtcbin_ && !is_gone()) {
+      await_work_or_the_owners_end();
     } else {
       work_.wait(mutex_);
     }
   }
+}
+
+void ResultSender::Impl::await_work_or_the_owners_end() {
+  GstPtr<GstWebRTCDataChannel> channel = ref_gst(channel_.get());
+  work_.wait_until(mutex_, Clock::now() + kOwnerInterval);
+  const MutexUnlock unlocked(mutex_);
+  look_at_owner(channel.get());
+  channel.reset();
+}
+
+void ResultSender::Impl::look_at_owner(GstWebRTCDataChannel* channel) {
+  if (owner_of(channel).has_gone()) on_gone(kOwnerHasGone, true);
 }
 
 void ResultSender::Impl::tell_gone() {

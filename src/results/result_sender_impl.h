@@ -136,6 +136,9 @@ class ResultSender::Impl : public std::enable_shared_from_this<Impl> {
   // Before a message leaves, or one of the peer's counts: who the peer is. Waits for webrtcbin's PC
   // lock, without the mutex.
   void check_peer() REQUIRES(mutex_);
+  // A webrtcbin that is finalised tells nobody.
+  void await_work_or_the_owners_end() REQUIRES(mutex_);
+  void look_at_owner(GstWebRTCDataChannel* channel) EXCLUDES(mutex_);
   void hand_on_control() REQUIRES(mutex_);
   std::optional<Delivery> conclude() REQUIRES(mutex_);
   std::string deliver_the_rest() REQUIRES(mutex_);

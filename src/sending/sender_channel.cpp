@@ -2,6 +2,7 @@
 
 #include "sending/sender_channel.h"
 
+#include <algorithm>
 #include <utility>
 
 #include "core/chunk_sender.h"
@@ -100,12 +101,21 @@ GstPtr<GstWebRTCDataChannel> SenderChannel::create(GstElement* webrtcbin, const 
   return GstPtr<GstWebRTCDataChannel>(channel);
 }
 
+void SenderChannel::look_at_owner() {
+  if (!owner_of(channel_.get()).has_gone()) return;
+  const MutexLock lock(state_->mutex);
+  if (state_->gone) return;
+  state_->gone = true;
+  state_->why_gone = kOwnerHasGone;
+}
+
 template <typename Condition>
 SenderChannel::Outcome SenderChannel::wait(Condition condition, bool condition_first,
                                            Deadline deadline) {
   State& state = *state_;
-  MutexLock lock(state.mutex);
   for (;;) {
+    look_at_owner();
+    MutexLock lock(state.mutex);
     if (state.interrupted) return Outcome::kInterrupted;
     if (state.gone && !condition_first) return Outcome::kGone;
     const bool was_gone = state.gone;
@@ -116,14 +126,14 @@ SenderChannel::Outcome SenderChannel::wait(Condition condition, bool condition_f
     lock.lock();
     if (holds) return Outcome::kDone;
     if (was_gone) return Outcome::kGone;
-    const auto woken = [&]() REQUIRES(state.mutex) {
-      return state.events != seen || state.interrupted || state.gone || state.echoed;
-    };
-    if (!deadline) {
-      state.changed.wait(state.mutex, woken);
-    } else if (!state.changed.wait_until(state.mutex, *deadline, woken)) {
-      return Outcome::kTimedOut;
-    }
+    const auto moment = std::chrono::steady_clock::now();
+    if (deadline && moment >= *deadline) return Outcome::kTimedOut;
+    const auto next_look = moment + kOwnerInterval;
+    state.changed.wait_until(state.mutex, deadline ? std::min(*deadline, next_look) : next_look,
+                             [&]() REQUIRES(state.mutex) {
+                               return state.events != seen || state.interrupted || state.gone ||
+                                      state.echoed;
+                             });
   }
 }
 

@@ -78,6 +78,8 @@ class SenderChannel {
   struct State;
   using Deadline = std::optional<std::chrono::steady_clock::time_point>;
 
+  // A webrtcbin that is finalised tells nobody.
+  void look_at_owner();
   template <typename Condition>
   Outcome wait(Condition condition, bool condition_first, Deadline deadline = std::nullopt);
 

@@ -8,6 +8,8 @@
 
 #include <gst/webrtc/webrtc.h>
 
+#include <chrono>
+
 #include "glib/glib_ptr.h"
 
 namespace webrtcupload {
@@ -30,6 +32,9 @@ struct ChannelOwner {
 [[nodiscard]] ChannelOwner owner_of(GstWebRTCDataChannel* channel);
 // Its owner, or `otherwise` (which may be null) if that is not known.
 [[nodiscard]] GstPtr<GstElement> webrtcbin_of(GstWebRTCDataChannel* channel, GstElement* otherwise);
+// Who waits for a channel whose webrtcbin it does not keep has to look so often whether that has
+// gone: nothing tells of it.
+inline constexpr std::chrono::milliseconds kOwnerInterval{500};
 // Why nothing is sent, for a person.
 inline constexpr const char* kOwnerHasGone = "the webrtcbin of the data channel has gone";
 

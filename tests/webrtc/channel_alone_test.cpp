@@ -70,6 +70,35 @@ TEST(AChannelAlone, CarriesNoUploadWhenItsWebrtcbinHasGone) {
   EXPECT_EQ(channel.state(), GST_WEBRTC_DATA_CHANNEL_STATE_OPEN);
 }
 
+// A webrtcbin may go while a sink waits for it, of which the channel itself says nothing.
+
+TEST(AChannelAlone, FailsAnUploadThatWaitsForItToOpen) {
+  Upload upload;
+  ChannelAlone channel;
+  g_object_set(upload.sink(), "data-channel", channel.get(), nullptr);
+  upload.announce(3);
+  upload.play();
+  upload.push(Bytes{1, 2, 3});
+  const auto started = upload.bus().wait(GST_MESSAGE_PROGRESS);
+  ASSERT_TRUE(started);
+  channel.drop_webrtcbin();
+  EXPECT_EQ(upload.error().code, "peer-gone");
+  stop_promptly(upload.pipeline());
+}
+
+TEST(AChannelAlone, EndsResultsThatWaitForItToOpen) {
+  ResultPipeline results;
+  ChannelAlone channel;
+  g_object_set(results.sink(), "data-channel", channel.get(), nullptr);
+  ASSERT_NE(results.play(), GST_STATE_CHANGE_FAILURE);
+  results.push("for nobody");
+  channel.drop_webrtcbin();
+  const auto warning = results.bus().wait(GST_MESSAGE_WARNING);
+  ASSERT_TRUE(warning);
+  EXPECT_EQ(error_text(warning.get()).code, "peer-gone");
+  results.stop();
+}
+
 TEST(AChannelAlone, IsLeftAloneWhenAnUploadIsStopped) {
   Upload upload;
   ChannelAlone channel;
