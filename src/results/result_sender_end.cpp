@@ -181,15 +181,14 @@ void ResultSender::Impl::tell_gone() {
 
 void ResultSender::Impl::check_peer() {
   GstPtr<GstWebRTCDataChannel> channel = ref_gst(channel_.get());
-  GstPtr<GstElement> webrtcbin = webrtcbin_of(channel.get(), webrtcbin_.get());
+  GstPtr<GstElement> webrtcbin = ref_gst(webrtcbin_.get());
   bool trusted = true;
   {
     const MutexUnlock unlocked(mutex_);
-    if (!webrtcbin) {
-      GST_INFO_ID(name(), "the peer's certificate is not compared: no webrtcbin is known for it");
-    }
-    trusted = !webrtcbin || check_peer_of(webrtcbin.get()) != DtlsCheck::Verdict::kUntrusted;
+    trusted = is_peer_trusted(channel.get(), webrtcbin.get());
     webrtcbin.reset();
+    // That is the reason then, and no fault of the peer's.
+    look_at_owner(channel.get());
   }
   // Another peer may have taken its place meanwhile.
   const bool is_current = channel_ == channel;

@@ -176,8 +176,7 @@ SenderChannel::Outcome SenderChannel::wait_confirmed(std::chrono::nanoseconds ti
 }
 
 bool SenderChannel::is_peer_trusted() const {
-  const auto webrtcbin = webrtcbin_of(channel_.get(), webrtcbin_.get());
-  return !webrtcbin || check_peer_of(webrtcbin.get()) != DtlsCheck::Verdict::kUntrusted;
+  return webrtcupload::is_peer_trusted(channel_.get(), webrtcbin_.get());
 }
 
 bool SenderChannel::send(std::vector<std::uint8_t> message, std::string& problem) {

@@ -51,8 +51,7 @@ class SenderChannel {
   // arrived: the channel is reliable and ordered. The time counts from the first call.
   [[nodiscard]] Outcome wait_confirmed(std::chrono::nanoseconds timeout);
 
-  // False when the peer's certificate is not the one that its session description announced; true
-  // also where the webrtcbin is not known. When the channel is open; waits for webrtcbin's PC lock.
+  // See webrtc/dtls_check.h. When the channel is open; waits for webrtcbin's PC lock.
   [[nodiscard]] bool is_peer_trusted() const;
   // False, with the reason in `problem`, when the channel takes no message (any more).
   [[nodiscard]] bool send(std::vector<std::uint8_t> message, std::string& problem);

@@ -14,6 +14,7 @@
 #include "webrtc/channel_owner.h"
 #include "webrtc/channel_sending.h"
 #include "webrtc/channels.h"
+#include "webrtc/dtls_check.h"
 
 #define GST_CAT_DEFAULT webrtcupload::debug::session()
 
@@ -101,6 +102,11 @@ GstPtr<GstElement> UploadChannel::webrtcbin() const {
   ChannelOwner owner = owner_of(channel_.get());
   if (owner.is_known) return std::move(owner.webrtcbin);
   return GstPtr<GstElement>(static_cast<GstElement*>(g_weak_ref_get(&given_webrtcbin_)));
+}
+
+bool UploadChannel::is_peer_trusted(GstElement* otherwise) const {
+  const GstPtr<GstElement> known = webrtcbin();
+  return webrtcupload::is_peer_trusted(channel_.get(), known ? known.get() : otherwise);
 }
 
 void UploadChannel::echo(const Message& message) {

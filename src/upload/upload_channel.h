@@ -48,6 +48,9 @@ class UploadChannel {
   // use its webrtcbin, which is to close it or to send.
   [[nodiscard]] GstPtr<GstElement> webrtcbin() const;
 
+  // See webrtc/dtls_check.h; `otherwise` counts if nothing else is known. Not under the PC lock.
+  [[nodiscard]] bool is_peer_trusted(GstElement* otherwise) const;
+
   // Whether something has come that is no keepalive, be it still in the inbox.
   [[nodiscard]] bool has_brought_a_chunk() const { return *has_chunk_; }
 

@@ -5,7 +5,7 @@
 #include <utility>
 
 #include "glib/debug.h"
-#include "webrtc/dtls_check.h"
+#include "webrtc/channel_getters.h"
 #include "webrtc/socket_buffers.h"
 
 #define GST_CAT_DEFAULT webrtcupload::debug::session()
@@ -19,29 +19,27 @@ UploadConnection::UploadConnection(SharedUpload& upload, Settings settings,
     : upload_(upload), settings_(std::move(settings)), webrtcbin_(std::move(webrtcbin)) {}
 
 void UploadConnection::offer(GstWebRTCDataChannel* channel) {
-  g_autofree char* label = nullptr;
-  g_object_get(channel, "label", &label, nullptr);
   const char* name = upload_.name.c_str();
-  if (settings_.channel_label != (label ? label : "")) {
-    GST_DEBUG_ID(name, "channel %s left alone: the label wanted is \"%s\"",
-                 quote(label ? label : "").c_str(), settings_.channel_label.c_str());
+  const std::string label = label_of(channel);
+  const std::string quoted = quote(label);
+  if (label != settings_.channel_label) {
+    GST_DEBUG_ID(name, "channel %s left alone: the label wanted is \"%s\"", quoted.c_str(),
+                 settings_.channel_label.c_str());
     return;
   }
-  g_autofree char* protocol = nullptr;
-  g_object_get(channel, "protocol", &protocol, nullptr);
-  if (protocol && *protocol) {
-    GST_WARNING_ID(name, "channel %s left alone: its protocol %s is not known",
-                   quote(label).c_str(), quote(protocol).c_str());
+  if (const std::string protocol = protocol_of(channel); !protocol.empty()) {
+    GST_WARNING_ID(name, "channel %s left alone: its protocol %s is not known", quoted.c_str(),
+                   quote(protocol).c_str());
     return;
   }
   if (this->channel()) {
-    GST_DEBUG_ID(name, "channel %s left alone: this upload has a channel", quote(label).c_str());
+    GST_DEBUG_ID(name, "channel %s left alone: this upload has a channel", quoted.c_str());
     return;
   }
   if (auto taken = UploadChannel::take(channel, upload_.inbox)) {
     adopt(std::move(taken));
   } else {
-    GST_DEBUG_ID(name, "channel %s left alone: another element has it", quote(label).c_str());
+    GST_DEBUG_ID(name, "channel %s left alone: another element has it", quoted.c_str());
   }
 }
 
@@ -155,17 +153,7 @@ bool UploadConnection::is_unchecked() const {
 bool UploadConnection::check_peer() {
   const auto taken = channel();
   if (!taken) return true;
-  GstPtr<GstElement> webrtcbin = taken->webrtcbin();
-  if (!webrtcbin) webrtcbin = this->webrtcbin();
-  if (!webrtcbin) {
-    GST_INFO_ID(
-        upload_.name.c_str(),
-        "no webrtcbin is known for this data channel: its peer's certificate is not compared");
-  } else if (check_peer_of(webrtcbin.get()) == DtlsCheck::Verdict::kUntrusted) {
-    GST_WARNING_ID(upload_.name.c_str(), "nothing is taken from %" GST_PTR_FORMAT ": %s",
-                   static_cast<void*>(webrtcbin.get()), DtlsCheck::kWhyUntrusted);
-    return false;
-  }
+  if (!taken->is_peer_trusted(webrtcbin().get())) return false;
   checked_ = taken;
   return true;
 }

@@ -74,9 +74,4 @@ ChannelOwner owner_of(GstWebRTCDataChannel* channel) {
           .webrtcbin = GstPtr<GstElement>(static_cast<GstElement*>(g_weak_ref_get(weak)))};
 }
 
-GstPtr<GstElement> webrtcbin_of(GstWebRTCDataChannel* channel, GstElement* otherwise) {
-  ChannelOwner owner = owner_of(channel);
-  return owner.is_known ? std::move(owner.webrtcbin) : ref_gst(otherwise);
-}
-
 }  // namespace webrtcupload

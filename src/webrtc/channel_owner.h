@@ -30,8 +30,6 @@ struct ChannelOwner {
   [[nodiscard]] bool has_gone() const { return is_known && !webrtcbin; }
 };
 [[nodiscard]] ChannelOwner owner_of(GstWebRTCDataChannel* channel);
-// Its owner, or `otherwise` (which may be null) if that is not known.
-[[nodiscard]] GstPtr<GstElement> webrtcbin_of(GstWebRTCDataChannel* channel, GstElement* otherwise);
 // Who waits for a channel whose webrtcbin it does not keep has to look so often whether that has
 // gone: nothing tells of it.
 inline constexpr std::chrono::milliseconds kOwnerInterval{500};

@@ -7,6 +7,7 @@
 
 #include "glib/debug.h"
 #include "glib/glib_ptr.h"
+#include "webrtc/channel_owner.h"
 #include "webrtc/fingerprint.h"
 #include "webrtc/peer_log.h"
 #include "webrtc/transports.h"
@@ -48,6 +49,23 @@ DtlsCheck::Verdict check_peer_of(GstElement* webrtcbin) {
   const DtlsCheck::Verdict verdict = check.data_came(dtls_status(webrtcbin));
   log_verdict(webrtcbin, verdict, true);
   return verdict;
+}
+
+bool is_peer_trusted(GstWebRTCDataChannel* channel, GstElement* otherwise) {
+  const ChannelOwner owner = owner_of(channel);
+  if (owner.has_gone()) {
+    GST_WARNING_OBJECT(channel,
+                       "the peer is not trusted, as its certificate cannot be compared: %s",
+                       kOwnerHasGone);
+    return false;
+  }
+  GstElement* const webrtcbin = owner.is_known ? owner.webrtcbin.get() : otherwise;
+  if (!webrtcbin) {
+    GST_INFO_OBJECT(channel,
+                    "the peer's certificate is not compared: no webrtcbin is known for it");
+    return true;
+  }
+  return check_peer_of(webrtcbin) != DtlsCheck::Verdict::kUntrusted;
 }
 
 void DtlsCheck::expect(std::vector<std::string> fingerprints) {

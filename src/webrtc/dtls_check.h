@@ -57,4 +57,10 @@ class DtlsCheck {
 // that does not show it. Reads webrtcbin's properties: not under the PC lock.
 [[nodiscard]] DtlsCheck::Verdict check_peer_of(GstElement* webrtcbin);
 
+// Whether what comes over `channel`, which has been open, may count as its peer's. False also where
+// nothing can be looked at any more, since the channel's webrtcbin has gone. Where that is not
+// known it is `otherwise`; true if that is null: there is nothing to look at. Says in the log why.
+// Waits for webrtcbin's PC lock.
+[[nodiscard]] bool is_peer_trusted(GstWebRTCDataChannel* channel, GstElement* otherwise);
+
 }  // namespace webrtcupload

@@ -14,6 +14,7 @@
 #include "webrtc/channel_owner.h"
 #include "webrtc/channel_sending.h"
 #include "webrtc/channels.h"
+#include "webrtc/dtls_check.h"
 #include "webrtc/result_pipeline.h"
 #include "webrtc/sink_fixture.h"
 
@@ -26,6 +27,16 @@ TEST(AChannelAlone, IsKnownToBelongToTheWebrtcbinThatMadeIt) {
   EXPECT_EQ(owner_of(channel.get()).webrtcbin.get(), channel.webrtcbin());
   channel.drop_webrtcbin();
   EXPECT_TRUE(owner_of(channel.get()).has_gone());
+}
+
+TEST(AChannelAlone, HasNoPeerToTrustWhenItsWebrtcbinHasGone) {
+  watch_channel_owners();
+  ChannelAlone channel;
+  const ChannelAlone other;
+  EXPECT_TRUE(is_peer_trusted(channel.get(), nullptr)) << "nobody has described a peer";
+  channel.drop_webrtcbin();
+  EXPECT_FALSE(is_peer_trusted(channel.get(), nullptr));
+  EXPECT_FALSE(is_peer_trusted(channel.get(), other.webrtcbin()));
 }
 
 TEST(AChannelAlone, IsNotUsedWhenItsWebrtcbinHasGone) {

@@ -183,7 +183,7 @@ TEST_F(Teardown, ABadMessageBeforeTheStart) {
 // An application that has set the channel only, and drops its webrtcbin. Up to 1.22 to answer a
 // keepalive after that, or to close the channel at a time-out, is to use what has gone.
 TEST(AChannelAlone, IsLeftAloneWhenItsWebrtcbinHasGone) {
-  ReceivingPipeline receiver(nullptr, "idle-timeout=100000000");
+  ReceivingPipeline receiver(nullptr, "idle-timeout=100000000 check-certificate=false");
   UploadWitness witness(receiver.upload());
   ChannelAlone channel("video_upload");
   channel.open();
@@ -196,6 +196,25 @@ TEST(AChannelAlone, IsLeftAloneWhenItsWebrtcbinHasGone) {
   EXPECT_EQ(receiver.wait_error().code, "idle-timeout");
   EXPECT_TRUE(witness.wait_failed());
   EXPECT_EQ(receiver.stat_u64("keepalives"), 1U);
+  EXPECT_EQ(channel.state(), GST_WEBRTC_DATA_CHANNEL_STATE_OPEN);
+}
+
+// Nobody can say any more whose it is.
+TEST(AChannelAlone, BringsNothingThatCountsWhenItsWebrtcbinHasGone) {
+  ReceivingPipeline receiver(nullptr);
+  UploadWitness witness(receiver.upload());
+  ChannelAlone channel("video_upload");
+  channel.open();
+  g_object_set(receiver.upload(), "data-channel", channel.get(), nullptr);
+  // A complete upload in one message.
+  channel.receive({0, 0, 0, 0, 1, 0, 0, 0, 'x'});
+  channel.drop_webrtcbin();
+
+  receiver.play();
+  EXPECT_EQ(receiver.wait_error().code, "untrusted-peer");
+  EXPECT_TRUE(witness.wait_failed());
+  EXPECT_EQ(witness.completions(), 0);
+  EXPECT_EQ(receiver.stat_u64("bytes"), 0U);
   EXPECT_EQ(channel.state(), GST_WEBRTC_DATA_CHANNEL_STATE_OPEN);
 }
 
