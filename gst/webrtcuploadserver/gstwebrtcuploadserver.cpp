@@ -71,7 +71,7 @@ struct ServerState {
 
   // Of the thread that changes the state.
   std::unique_ptr<UploadServer> server;
-  GObjectPtr<GstWebrtcUploadSignaller> started_signaller;
+  GObjectPtr<GstWebrtcUploadSignaller> claimed_signaller;
 };
 
 enum Property : guint {
@@ -191,32 +191,31 @@ void announce(GstWebrtcUploadServer* self, const std::string& address, const std
 constexpr const char* kTaken = "webrtcuploadserver-signaller-taken";
 
 // False when an error has been posted.
-bool start_signaller(GstWebrtcUploadServer* self) {
-  auto& signaller = self->state->started_signaller;
-  auto* object = G_OBJECT(signaller.get());
-  if (!g_object_replace_data(object, kTaken, nullptr, self, nullptr, nullptr)) {
+bool claim_signaller(GstWebrtcUploadServer* self, GstWebrtcUploadSignaller* signaller) {
+  if (!g_object_replace_data(G_OBJECT(signaller), kTaken, nullptr, self, nullptr, nullptr)) {
     GST_ELEMENT_ERROR(self, RESOURCE, BUSY, ("The signaller is that of another element."),
                       (nullptr));
-    signaller.reset();
     return false;
   }
+  self->state->claimed_signaller = webrtcupload::ref_gobject(signaller);
+  return true;
+}
+
+void release_signaller(GstWebrtcUploadServer* self) {
+  const auto signaller = std::move(self->state->claimed_signaller);
+  if (signaller) g_object_set_data(G_OBJECT(signaller.get()), kTaken, nullptr);
+}
+
+// False when an error has been posted.
+bool start_signaller(GstWebrtcUploadServer* self) {
   GError* error = nullptr;
-  if (gst_webrtc_upload_signaller_start(signaller.get(), &error)) return true;
+  if (gst_webrtc_upload_signaller_start(self->state->claimed_signaller.get(), &error)) return true;
   const GErrorPtr owned(error);
   GST_ELEMENT_ERROR(
       self, RESOURCE, OPEN_READ,
       ("The signaller does not start: %s.", error ? error->message : "it does not say why"),
       (nullptr));
-  g_object_set_data(object, kTaken, nullptr);
-  signaller.reset();
   return false;
-}
-
-void stop_signaller(GstWebrtcUploadServer* self) {
-  const auto signaller = std::move(self->state->started_signaller);
-  if (!signaller) return;
-  gst_webrtc_upload_signaller_stop(signaller.get());
-  g_object_set_data(G_OBJECT(signaller.get()), kTaken, nullptr);
 }
 
 bool start_server(GstWebrtcUploadServer* self) {
@@ -226,22 +225,27 @@ bool start_server(GstWebrtcUploadServer* self) {
   settings.signaller = webrtcupload::ref_gobject(self->state->signaller.get());
   GST_OBJECT_UNLOCK(self);
   if (!webrtcupload::read_server_settings(GST_ELEMENT(self), properties, settings)) return false;
+  // Before anything listens to it.
+  if (settings.signaller && !claim_signaller(self, settings.signaller.get())) return false;
   std::string problem;
   const std::string listens = settings.address;
-  self->state->started_signaller = webrtcupload::ref_gobject(settings.signaller.get());
   const webrtcupload::GCharPtr name(gst_object_get_name(GST_OBJECT(self)));
   settings.name = name.get();
   auto server = UploadServer::start(std::move(settings), events_of(self), problem);
   if (!server) {
     GST_ELEMENT_ERROR(self, RESOURCE, OPEN_READ,
                       ("The server does not start: %s.", problem.c_str()), (nullptr));
-    self->state->started_signaller.reset();
+    release_signaller(self);
     return false;
   }
-  if (self->state->started_signaller) {
-    if (!start_signaller(self)) return false;
+  if (self->state->claimed_signaller) {
+    if (!start_signaller(self)) {
+      server.reset();
+      release_signaller(self);
+      return false;
+    }
     GST_INFO_OBJECT(self, "waiting for offers of %s",
-                    G_OBJECT_TYPE_NAME(self->state->started_signaller.get()));
+                    G_OBJECT_TYPE_NAME(self->state->claimed_signaller.get()));
     self->state->server = std::move(server);
     return true;
   }
@@ -261,10 +265,12 @@ bool start_server(GstWebrtcUploadServer* self) {
 }
 
 void stop_server(GstWebrtcUploadServer* self) {
-  GST_DEBUG_OBJECT(self, "the server stops");
   self->state->server.reset();
-  stop_signaller(self);
-  GST_INFO_OBJECT(self, "does not listen");
+  if (self->state->claimed_signaller) {
+    gst_webrtc_upload_signaller_stop(self->state->claimed_signaller.get());
+    release_signaller(self);
+  }
+  GST_INFO_OBJECT(self, "takes no more offers");
   GST_OBJECT_LOCK(self);
   self->state->actual_port = 0;
   self->state->url.clear();

@@ -93,7 +93,7 @@ TEST_F(ServerLogs, ARefusedRequestIsToldWithItsReason) {
   // A key in the body.
   EXPECT_THAT(http_exchange(port_, test::post(offer_with("v=0", kKey))), HasSubstr(" 400 "));
   stop();
-  EXPECT_TRUE(log_.says({kServer, "does not listen"}));
+  EXPECT_TRUE(log_.says({kServer, "takes no more offers"}));
 }
 
 TEST_F(ServerLogs, APeerIsToldFromItsOfferToItsEnd) {

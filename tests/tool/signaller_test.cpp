@@ -21,6 +21,7 @@
 #include <string>
 #include <sys/socket.h>
 #include <unistd.h>
+#include <utility>
 #include <vector>
 
 #include "glib/glib_ptr.h"
@@ -417,18 +418,51 @@ TEST_F(Signaller, DoesNotStart) {
   play();
 }
 
+// How many listen to its offers. Counted by blocking one after the other.
+std::size_t listeners(GstWebrtcUploadSignaller* signaller) {
+  const guint signal = g_signal_lookup("offer", GST_TYPE_WEBRTC_UPLOAD_SIGNALLER);
+  constexpr auto kMatch =
+      static_cast<GSignalMatchType>(G_SIGNAL_MATCH_ID | G_SIGNAL_MATCH_UNBLOCKED);
+  std::vector<gulong> found;
+  while (const gulong id =
+             g_signal_handler_find(signaller, kMatch, signal, 0, nullptr, nullptr, nullptr)) {
+    g_signal_handler_block(signaller, id);
+    found.push_back(id);
+  }
+  for (const gulong id : found) g_signal_handler_unblock(signaller, id);
+  return found.size();
+}
+
 TEST_F(Signaller, IsOfOneElement) {
   start();
   const auto other = test::parse_pipeline("webrtcuploadserver name=server ! fakesink");
   const auto server = test::element_named(other, "server");
-  BusLog bus(other.get());
   g_object_set(server.get(), "signaller", signaller_.get(), nullptr);
+  // On the thread that changes the state, when the error is posted.
+  struct Seen {
+    GstWebrtcUploadSignaller* signaller;
+    std::size_t listeners = 0;
+  } seen{signaller()};
+  const GstPtr<GstBus> bus(gst_element_get_bus(other.get()));
+  gst_bus_set_sync_handler(
+      bus.get(),
+      [](GstBus*, GstMessage* message, gpointer data) {
+        auto* self = static_cast<Seen*>(data);
+        if (GST_MESSAGE_TYPE(message) == GST_MESSAGE_ERROR) {
+          self->listeners = listeners(self->signaller);
+        }
+        gst_message_unref(message);
+        return GST_BUS_DROP;
+      },
+      &seen, nullptr);
   EXPECT_EQ(gst_element_set_state(other.get(), GST_STATE_PLAYING), GST_STATE_CHANGE_FAILURE);
-  EXPECT_TRUE(bus.wait(GST_MESSAGE_ERROR));
+  EXPECT_EQ(seen.listeners, 1U) << "the other one could have taken an offer";
   gst_element_set_state(other.get(), GST_STATE_NULL);
   gst_element_set_state(pipeline_.get(), GST_STATE_NULL);
   EXPECT_NE(gst_element_set_state(other.get(), GST_STATE_PLAYING), GST_STATE_CHANGE_FAILURE);
+  EXPECT_EQ(listeners(signaller()), 1U);
   gst_element_set_state(other.get(), GST_STATE_NULL);
+  EXPECT_EQ(listeners(signaller()), 0U);
 }
 
 }  // namespace
