@@ -192,6 +192,15 @@ constexpr const char* kTaken = "webrtcuploadserver-signaller-taken";
 
 // False when an error has been posted.
 bool claim_signaller(GstWebrtcUploadServer* self, GstWebrtcUploadSignaller* signaller) {
+  // The others may be missing.
+  if (!GST_WEBRTC_UPLOAD_SIGNALLER_GET_IFACE(signaller)->answer) {
+    GST_ELEMENT_ERROR(self, RESOURCE, SETTINGS,
+                      ("The signaller, a %s, does not implement \"answer\": no peer could be "
+                       "answered.",
+                       G_OBJECT_TYPE_NAME(signaller)),
+                      (nullptr));
+    return false;
+  }
   if (!g_object_replace_data(G_OBJECT(signaller), kTaken, nullptr, self, nullptr, nullptr)) {
     GST_ELEMENT_ERROR(self, RESOURCE, BUSY, ("The signaller is that of another element."),
                       (nullptr));

@@ -465,5 +465,20 @@ TEST_F(Signaller, IsOfOneElement) {
   EXPECT_EQ(listeners(signaller()), 0U);
 }
 
+TEST_F(Signaller, HasToAnswer) {
+  make();
+  auto* iface = GST_WEBRTC_UPLOAD_SIGNALLER_GET_IFACE(signaller());
+  const auto answer = std::exchange(iface->answer, nullptr);
+  EXPECT_EQ(gst_element_set_state(pipeline_.get(), GST_STATE_PLAYING), GST_STATE_CHANGE_FAILURE);
+  const auto error = bus_->wait(GST_MESSAGE_ERROR);
+  iface->answer = answer;
+  ASSERT_TRUE(error);
+  EXPECT_THAT(test::error_text(error.get()).message,
+              HasSubstr("a TestSignaller, does not implement \"answer\""));
+  EXPECT_THAT(told_.all(), ElementsAre()) << "it is not started";
+  gst_element_set_state(pipeline_.get(), GST_STATE_NULL);
+  play();
+}
+
 }  // namespace
 }  // namespace webrtcupload

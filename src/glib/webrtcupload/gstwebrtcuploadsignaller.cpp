@@ -102,7 +102,8 @@ void gst_webrtc_upload_signaller_stop(GstWebrtcUploadSignaller* self) {
  * @sdp: the answer, with all of the element's ICE candidates
  *
  * Brings the peer its answer. Called by the element, on the thread of its signal `peer-added`. The
- * peer's time to begin, `connect-timeout`, runs already.
+ * peer's time to begin, `connect-timeout`, runs already. Has to be implemented: the element does
+ * not start otherwise.
  *
  * Since: 0.1
  */
