@@ -4,7 +4,7 @@
 
 #include <atomic>
 #include <cstring>
-#include <optional>
+#include <set>
 #include <utility>
 
 #include "core/mutex.h"
@@ -17,13 +17,60 @@ namespace {
 
 using SharedSignaller = std::shared_ptr<GstWebrtcUploadSignaller>;
 
-// Held from an offer until the last word on it has been said.
-using Place = std::shared_ptr<void>;
-
-// What a peer may have made as long as it liked. One byte more than is allowed is refused.
+// What a peer, or whatever the signaller speaks with, may have made as long as it liked. One byte
+// more than is allowed is refused.
 std::string bounded(const char* text, std::size_t most) {
   return text ? std::string(text, strnlen(text, most + 1)) : "";
 }
+
+// UTF-8 of so many bytes at most.
+std::string text_within(const char* text, std::size_t most) {
+  const GCharPtr valid(g_utf8_make_valid(bounded(text, most).c_str(), -1));
+  const std::size_t size = std::strlen(valid.get());
+  if (size <= most) return valid.get();
+  // Where a character begins.
+  return {valid.get(), g_utf8_find_prev_char(valid.get(), valid.get() + most + 1)};
+}
+
+// The offers whose last word the signaller has not heard yet. On any thread.
+class OpenOffers {
+ public:
+  explicit OpenOffers(std::size_t most) : most_(most) {}
+
+  // False if there are too many.
+  [[nodiscard]] bool add(const std::string& id) EXCLUDES(mutex_) {
+    const MutexLock lock(mutex_);
+    if (open_.size() >= most_) return false;
+    open_.insert(id);
+    return true;
+  }
+  void remove(const std::string& id) EXCLUDES(mutex_) {
+    const MutexLock lock(mutex_);
+    if (const auto found = open_.find(id); found != open_.end()) open_.erase(found);
+  }
+
+  // False if there is nothing to withdraw, or if the server is to be told of it already: so what
+  // waits for the server is bounded, whatever the signaller does.
+  [[nodiscard]] bool begin_withdrawal(const std::string& id) EXCLUDES(mutex_) {
+    const MutexLock lock(mutex_);
+    return open_.contains(id) && withdrawn_.insert(id).second;
+  }
+  void end_withdrawal(const std::string& id) EXCLUDES(mutex_) {
+    const MutexLock lock(mutex_);
+    withdrawn_.erase(id);
+  }
+
+ private:
+  const std::size_t most_;
+  // A leaf.
+  Mutex mutex_;
+  // A name may be offered again while its session is there; that is refused later.
+  std::multiset<std::string> open_ GUARDED_BY(mutex_);
+  std::set<std::string> withdrawn_ GUARDED_BY(mutex_);
+};
+
+// Held from an offer until the last word on it has been said.
+using Place = std::shared_ptr<void>;
 
 const char* or_null(const std::string& text) { return text.empty() ? nullptr : text.c_str(); }
 
@@ -36,7 +83,9 @@ struct SignallerOffers::Shared : std::enable_shared_from_this<Shared> {
   std::weak_ptr<OfferTaker> taker;
   std::shared_ptr<Announcer> announcer;
   std::function<void(std::string why)> failed;
-  std::shared_ptr<std::atomic<int>> waiting = std::make_shared<std::atomic<int>>(0);
+  std::shared_ptr<OpenOffers> offers = std::make_shared<OpenOffers>(kMostWaiting);
+  // Once is enough.
+  std::atomic<bool> has_failed = false;
 
   // Protects what follows, and that nothing is posted once it is closed. Held while posting.
   Mutex mutex;
@@ -50,12 +99,9 @@ struct SignallerOffers::Shared : std::enable_shared_from_this<Shared> {
   }
 
   // None if there are too many.
-  Place take_place() {
-    if (waiting->fetch_add(1) >= kMostWaiting) {
-      waiting->fetch_sub(1);
-      return nullptr;
-    }
-    return {waiting.get(), [count = waiting](void*) { count->fetch_sub(1); }};
+  Place take_place(const std::string& id) const {
+    if (!offers->add(id)) return nullptr;
+    return {offers.get(), [to = offers, id](void*) { to->remove(id); }};
   }
 
   std::shared_ptr<OfferReply> make_reply(const std::string& id, const Place& place) const {
@@ -82,7 +128,7 @@ struct SignallerOffers::Shared : std::enable_shared_from_this<Shared> {
   bool on_offer(const char* name, const char* sdp) {
     std::string id = bounded(name, kMaxIdBytes);
     if (id.empty() || id.size() > kMaxIdBytes) return false;
-    Place place = take_place();
+    Place place = take_place(id);
     if (!place) return false;
     return post([self = shared_from_this(), id = std::move(id), place = std::move(place),
                  offer = bounded(sdp, OfferLimits().max_bytes)] {
@@ -96,16 +142,21 @@ struct SignallerOffers::Shared : std::enable_shared_from_this<Shared> {
   }
 
   void on_withdraw(const char* name) {
-    post([weak = taker, id = bounded(name, kMaxIdBytes)] {
+    const std::string id = bounded(name, kMaxIdBytes);
+    if (!offers->begin_withdrawal(id)) return;
+    const bool posted = post([to = offers, weak = taker, id] {
+      // First, since the same name may be offered and withdrawn anew from now on.
+      to->end_withdrawal(id);
       const auto alive = weak.lock();
       if (alive) static_cast<void>(alive->withdraw(id));
     });
+    if (!posted) offers->end_withdrawal(id);
   }
 
   void on_fail(const char* message) {
     constexpr std::size_t kMostBytes = 1024;
-    const GCharPtr text(g_utf8_make_valid(bounded(message, kMostBytes).c_str(), -1));
-    post([tell = failed, weak = taker, why = std::string(text.get())] {
+    if (has_failed.exchange(true)) return;
+    post([tell = failed, weak = taker, why = text_within(message, kMostBytes)] {
       if (weak.lock()) tell(why);
     });
   }

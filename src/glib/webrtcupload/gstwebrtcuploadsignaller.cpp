@@ -38,7 +38,8 @@ static void gst_webrtc_upload_signaller_default_init(GstWebrtcUploadSignallerInt
    *
    * The signaller emits this when the peer has ended its session or has left, as far as the
    * signaller can tell, on any thread. The element returns at once. Without this, the element
-   * notices by itself when the peer's connection ends.
+   * notices by itself when the peer's connection ends. Of a session that there is not, or not any
+   * more, it does nothing.
    *
    * Since: 0.1
    */
@@ -51,7 +52,8 @@ static void gst_webrtc_upload_signaller_default_init(GstWebrtcUploadSignallerInt
    * @message: a sentence that says what has happened
    *
    * The signaller emits this when it can bring no more offers, on any thread. The element returns
-   * at once. It posts an error, but only a warning when an upload has begun, which goes on.
+   * at once. It posts an error, but only a warning when an upload has begun, which goes on. The
+   * first one after gst_webrtc_upload_signaller_start() counts; of @message at most 1,024 bytes do.
    *
    * Since: 0.1
    */
