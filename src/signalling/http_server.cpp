@@ -79,7 +79,7 @@ struct HttpServer::Impl {
     }
     const bool session = at.starts_with(kSessionsPath);
     if (!session && at != kWorkerPath && at != kUploadPath) {
-      responder.fail({404, "NotFound", std::string("There is nothing at ") + path + ".", {}});
+      responder.fail({404, "NotFound", "There is nothing at this path.", {}});
       return;
     }
     const std::string allowed = session ? "GET, HEAD, DELETE" : "POST";
@@ -123,13 +123,20 @@ struct HttpServer::Impl {
     handler(std::move(parsed), std::move(responder));
   }
 
-  // Without the number of a session, which lets whoever knows it ask for that session and end it.
-  void log_request(SoupServerMessage* message, const char* path) const {
-    const bool names_session = g_str_has_prefix(path, kSessionsPath);
+  // Without the number of a session, which lets whoever knows it ask for that session and end it: a
+  // client may misspell the rest of the line in any way.
+  void log_request(SoupServerMessage* message, std::string_view path) const {
+    const std::string_view method = soup_server_message_get_method(message);
+    const bool is_plain = std::ranges::all_of(method, [](char c) { return g_ascii_isupper(c); });
     const char* host = soup_server_message_get_remote_host(message);
     GST_DEBUG_ID(options.name.c_str(), "request of %s: %s %s", host ? host : "nobody",
-                 debug::quote(soup_server_message_get_method(message)).c_str(),
-                 names_session ? "a session" : debug::quote(path).c_str());
+                 is_plain ? debug::quote(method).c_str() : "an odd method",
+                 path.starts_with(kSessionsPath) ? "a session"
+                 : is_known(path)                ? debug::quote(path).c_str()
+                                                 : "a path where nothing is");
+  }
+  static bool is_known(std::string_view path) {
+    return path == kWorkerPath || path == kUploadPath || path == kLimitsPath || web_file(path);
   }
 
   // What there is to read: the page with its parts, and the limits. False if it is none of these.

@@ -66,7 +66,7 @@ TEST_F(CommandLine, SendReportsWhatTheServerAnswers) {
   Server server({}, kSwallow);
   const Outcome outcome = run({"send", file("video.mp4"), "--to", server.url() + "/elsewhere"});
   EXPECT_EQ(outcome.status, 1);
-  EXPECT_THAT(outcome.errors, HasSubstr("404: There is nothing at /elsewhere."));
+  EXPECT_THAT(outcome.errors, HasSubstr("404: There is nothing at this path."));
 }
 
 TEST_F(CommandLine, HelpAndVersion) {
