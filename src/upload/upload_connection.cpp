@@ -18,7 +18,7 @@ UploadConnection::UploadConnection(SharedUpload& upload, Settings settings,
                                    GstPtr<GstElement> webrtcbin)
     : upload_(upload), settings_(std::move(settings)), webrtcbin_(std::move(webrtcbin)) {}
 
-void UploadConnection::offer(GstWebRTCDataChannel* channel) {
+void UploadConnection::offer(GstWebRTCDataChannel* channel, const GstElement* webrtcbin) {
   const char* name = upload_.name.c_str();
   const std::string label = label_of(channel);
   const std::string quoted = quote(label);
@@ -37,19 +37,23 @@ void UploadConnection::offer(GstWebRTCDataChannel* channel) {
     return;
   }
   if (auto taken = UploadChannel::take(channel, upload_.inbox)) {
-    adopt(std::move(taken));
+    adopt(std::move(taken), webrtcbin);
   } else {
     GST_DEBUG_ID(name, "channel %s left alone: another element has it", quoted.c_str());
   }
 }
 
-void UploadConnection::adopt(std::shared_ptr<UploadChannel> late) {
+void UploadConnection::adopt(std::shared_ptr<UploadChannel> late, const GstElement* webrtcbin) {
   {
     const MutexLock lock(upload_.mutex);
     // One that comes too late is let go when `late` goes out of scope, after the lock.
-    if (upload_.stopping || channel_) {
+    // A handler of a former peer's webrtcbin may have been running when that was replaced.
+    const bool is_of_former_peer = webrtcbin && webrtcbin != webrtcbin_.get();
+    if (upload_.stopping || channel_ || is_of_former_peer) {
       GST_DEBUG_ID(upload_.name.c_str(), "channel %s let go: %s", quote(late->label()).c_str(),
-                   channel_ ? "another came first" : "the upload stops");
+                   is_of_former_peer ? "its peer has been replaced"
+                   : channel_        ? "another came first"
+                                     : "the upload stops");
       return;
     }
     if (webrtcbin_) late->belongs_to(webrtcbin_.get());

@@ -36,10 +36,13 @@ class UploadConnection {
 
   // Of any thread.
 
-  // A channel that this upload could take: it does if it has none, the label fits and nobody else
-  // has it. May be called under the PC lock.
-  void offer(GstWebRTCDataChannel* channel) EXCLUDES(upload_.mutex);
-  void adopt(std::shared_ptr<UploadChannel> channel) EXCLUDES(upload_.mutex);
+  // A channel that this upload could take: it does if it has none, the label fits, nobody else has
+  // it, and `webrtcbin`, which announces it, is still the one whose channels are wanted. May be
+  // called under the PC lock.
+  void offer(GstWebRTCDataChannel* channel, const GstElement* webrtcbin) EXCLUDES(upload_.mutex);
+  // Of any webrtcbin, if that is not given.
+  void adopt(std::shared_ptr<UploadChannel> channel, const GstElement* webrtcbin = nullptr)
+      EXCLUDES(upload_.mutex);
   // From now on the peer is one of this webrtcbin, whose channels are to be offered. False, and
   // nothing is done, when the upload has begun.
   [[nodiscard]] bool attach(GstElement* webrtcbin) EXCLUDES(upload_.mutex);

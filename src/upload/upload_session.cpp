@@ -218,7 +218,7 @@ bool UploadSession::handle(const Inbox::Item& item) {
         return true;
       }
     }
-    return handle_message(received->message());
+    return handle_message(*received);
   }
   if (std::holds_alternative<Inbox::Opened>(item)) {
     // Time runs from here on; but where peers may come and go, from the first chunk on.
@@ -288,7 +288,9 @@ void UploadSession::leave_untrusted(Inbox::Serial channel) {
   carry_out(fail({ErrorCode::kUntrustedPeer, DtlsCheck::kWhyUntrusted}));
 }
 
-bool UploadSession::handle_message(const Message& message) {
+bool UploadSession::handle_message(const Inbox::Received& received) {
+  const Message message = received.message();
+  handled_ = received.channel;
   GST_LOG_ID(shared_.name.c_str(), "%s message of %" G_GSIZE_FORMAT " bytes",
              message.kind == Message::Kind::kText ? "text" : "binary", message.bytes.size());
   Action action;
@@ -353,7 +355,8 @@ Action UploadSession::carry_out(const action::Compare& compare) {
 
 Action UploadSession::carry_out(const action::Authorize& authorize) {
   const auto taken = connection_.channel();
-  if (!taken) return forget_request();
+  // Another peer may have got the place while this message was being handled.
+  if (!taken || taken->serial() != handled_) return forget_request();
   std::optional<bool> allowed;
   worker_.call_out([&] {
     allowed = observer_->authorize(authorize.request, taken->label(), taken->protocol());

@@ -115,7 +115,9 @@ class UploadSession : public std::enable_shared_from_this<UploadSession> {
   [[nodiscard]] bool has_a_chunk() const;
 
   // See UploadConnection.
-  void offer(GstWebRTCDataChannel* channel) { connection_.offer(channel); }
+  void offer(GstWebRTCDataChannel* channel, const GstElement* webrtcbin) {
+    connection_.offer(channel, webrtcbin);
+  }
   [[nodiscard]] bool attach(GstElement* webrtcbin) { return connection_.attach(webrtcbin); }
   // Whether attach() is for it.
   [[nodiscard]] bool waits_for_peer() const { return settings_.outlives_idle_peers; }
@@ -152,7 +154,7 @@ class UploadSession : public std::enable_shared_from_this<UploadSession> {
   [[nodiscard]] bool handle_gone(const Inbox::Gone& gone) EXCLUDES(shared_.mutex);
   void look_at_untold_end() EXCLUDES(shared_.mutex);
   void plumb_connection(bool is_open) EXCLUDES(shared_.mutex);
-  [[nodiscard]] bool handle_message(const Message& message) EXCLUDES(shared_.mutex);
+  [[nodiscard]] bool handle_message(const Inbox::Received& received) EXCLUDES(shared_.mutex);
   void leave_untrusted(Inbox::Serial channel) EXCLUDES(shared_.mutex);
   // Of a channel that has been let go of, where peers may come and go.
   [[nodiscard]] bool is_of_former_peer(const Inbox::Item& item) const;
@@ -185,6 +187,8 @@ class UploadSession : public std::enable_shared_from_this<UploadSession> {
   // Of the worker only.
   std::optional<TimePoint> next_quota_check_;
   ProgressThrottle throttle_;
+  // The channel of the last message.
+  Inbox::Serial handled_ = 0;
   // An answer of the application was needed, and stop() came first.
   bool unanswered_ = false;
   // The sequence is that of an upload before this one.

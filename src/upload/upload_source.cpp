@@ -21,9 +21,9 @@ namespace {
 
 // The handler runs on webrtcbin's pc thread with the PC lock held. Weak: the session owns the
 // worker, the worker must not be kept by a signal connection.
-void on_data_channel(GstElement*, GstWebRTCDataChannel* channel,
+void on_data_channel(GstElement* webrtcbin, GstWebRTCDataChannel* channel,
                      std::weak_ptr<UploadSession>* session) {
-  if (const auto target = session->lock()) target->offer(channel);
+  if (const auto target = session->lock()) target->offer(channel, webrtcbin);
 }
 
 GQuark source_quark() {

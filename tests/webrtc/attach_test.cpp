@@ -4,8 +4,15 @@
 
 #include <gtest/gtest.h>
 
+#include <functional>
+#include <memory>
 #include <string>
+#include <utility>
 
+#include "core/wire_v1.h"
+#include "support/log.h"
+#include "upload/upload_connection.h"
+#include "webrtc/channel_alone.h"
 #include "webrtc/upload_witness.h"
 
 namespace webrtcupload::test {
@@ -114,6 +121,76 @@ TEST_F(Attach, WithoutItTheElementDoesNotStartWithNothingToReceiveFrom) {
   ReceivingPipeline pipeline(nullptr);
   gst_element_set_state(pipeline.pipeline(), GST_STATE_PLAYING);
   EXPECT_NE(pipeline.wait_error().message.find("wait-for-peer"), std::string::npos);
+}
+
+// A handler of on-data-channel may be running, and may have got no further, when another peer gets
+// the place.
+TEST(AttachedConnection, TakesNoChannelOfAPeerThatHasBeenReplaced) {
+  SharedUpload upload{.name = "upload",
+                      .inbox = std::make_shared<Inbox>(Inbox::Marks{}),
+                      .receiver = std::make_unique<Receiver>(Limits{}, std::make_unique<V1Parser>(),
+                                                             TimeBegins::kWithAChunk)};
+  const ChannelAlone former("video_upload");
+  const ChannelAlone latter("video_upload");
+  UploadConnection connection(upload, {.channel_label = "video_upload"},
+                              ref_gst(former.webrtcbin()));
+  ASSERT_TRUE(connection.attach(latter.webrtcbin()));
+  connection.offer(former.get(), former.webrtcbin());
+  EXPECT_FALSE(connection.channel());
+  connection.offer(latter.get(), latter.webrtcbin());
+  const auto taken = connection.channel();
+  ASSERT_TRUE(taken);
+  EXPECT_TRUE(taken->is(latter.get()));
+  // Nor once the peer has left.
+  connection.detach(latter.webrtcbin());
+  connection.offer(former.get(), former.webrtcbin());
+  EXPECT_FALSE(connection.channel());
+}
+
+// Does something the first time that a line with these words is logged, on the thread that logs it.
+class AtALine {
+ public:
+  AtALine(std::string words, std::function<void()> work)
+      : words_(std::move(words)), work_(std::move(work)) {
+    (gst_debug_add_log_function)(on_line, this, nullptr);
+  }
+  ~AtALine() { gst_debug_remove_log_function_by_data(this); }
+  AtALine(const AtALine&) = delete;
+  AtALine& operator=(const AtALine&) = delete;
+
+ private:
+  static void on_line(GstDebugCategory*, GstDebugLevel, const char*, const char*, int, GObject*,
+                      GstDebugMessage* message, gpointer data) {
+    auto* self = static_cast<AtALine*>(data);
+    if (!self->work_ || self->words_ != gst_debug_message_get(message)) return;
+    std::exchange(self->work_, nullptr)();
+  }
+
+  const std::string words_;
+  std::function<void()> work_;
+};
+
+// The worker has the message in its hands already.
+TEST_F(Attach, AMessageOfAPeerThatIsBeingReplacedDoesNotBeginAnothersUpload) {
+  ChannelAlone former("video_upload");
+  ChannelAlone latter("video_upload");
+  const auto announce = [&](ChannelAlone& channel) {
+    ASSERT_TRUE(attach(channel.webrtcbin()));
+    g_signal_emit_by_name(channel.webrtcbin(), "on-data-channel", channel.get());
+    channel.open();
+  };
+  start();
+  announce(former);
+  {
+    const Log log(6);
+    const AtALine replace("binary message of 9 bytes", [&] { announce(latter); });
+    former.receive({0, 0, 0, 0, 1, 0, 0, 0, 'x'});
+    ASSERT_TRUE(log.says({"\"video_upload\" let go before its first chunk"}));
+    latter.receive({0, 0, 0, 0, 1, 0, 0, 0, 'y'});
+    ASSERT_TRUE(receiver_->wait_eos());
+  }
+  EXPECT_EQ(receiver_->bytes(), Bytes{'y'});
+  EXPECT_EQ(witness_->completions(), 1);
 }
 
 }  // namespace
