@@ -16,17 +16,29 @@ from pathlib import Path
 ROOTS = [Path('src'), Path('gst')]
 
 
+def names(header):
+    """How the sources write a header: from the top, from `src`, or from `src/glib`, whose public headers are installed."""
+    above = [Path('.'), Path('src'), Path('src/glib')]
+    return [str(header.relative_to(folder)) for folder in above if header.is_relative_to(folder)]
+
+
 def including(header):
-    """The source that goes with a header, or else the first that includes it."""
+    """The source that goes with a header, or else the first that includes it, if only by other headers. None if none does."""
     own = header.with_suffix('.cpp')
     if own.exists():
         return own
-    name = header.relative_to('src') if header.is_relative_to('src') else Path(header.name)
-    line = re.compile(rf'^#include "{re.escape(str(name))}"', re.MULTILINE)
-    for root in ROOTS:
-        for source in sorted(root.rglob('*.cpp')):
-            if line.search(source.read_text()):
-                return source
+    files = sorted(path for root in ROOTS for kind in ('*.cpp', '*.h') for path in root.rglob(kind))
+    looked_at = {header}
+    wanted = [header]
+    while wanted:
+        written = '|'.join(re.escape(name) for each in wanted for name in names(each))
+        line = re.compile(rf'^#include [<"]({written})[>"]', re.MULTILINE)
+        found = [path for path in files if path not in looked_at and line.search(path.read_text())]
+        for path in found:
+            if path.suffix == '.cpp':
+                return path
+        looked_at.update(found)
+        wanted = found
     return None
 
 
@@ -39,10 +51,15 @@ def tidy(build, source, headers):
 
 def main():
     build = sys.argv[1]
-    names = [Path(name) for name in sys.stdin.read().split()]
-    headers = [name for name in names if name.suffix == '.h']
-    sources = {name for name in names if name.suffix == '.cpp'}
-    sources |= {source for source in map(including, headers) if source}
+    files = [Path(name) for name in sys.stdin.read().split()]
+    headers = [path for path in files if path.suffix == '.h']
+    sources = {path for path in files if path.suffix == '.cpp'}
+    for header in headers:
+        source = including(header)
+        if source:
+            sources.add(source)
+        else:
+            print(f'not looked at: {header}, which no source includes')
     failed = 0
     with ThreadPoolExecutor(len(os.sched_getaffinity(0))) as pool:
         for result in pool.map(lambda source: tidy(build, source, headers), sorted(sources)):
