@@ -44,7 +44,6 @@
 
 #include <memory>
 #include <string>
-#include <string_view>
 #include <utility>
 #include <vector>
 
@@ -126,15 +125,6 @@ std::shared_ptr<ResultSession> current_session(GstWebrtcResultSink* self) {
   return session;
 }
 
-// "predictions, image" without the blanks.
-std::vector<std::string> split_names(std::string_view text) {
-  std::vector<std::string> names;
-  for (const std::string_view name : webrtcupload::list_parts(text)) {
-    if (!name.empty()) names.emplace_back(name);
-  }
-  return names;
-}
-
 // READY->PAUSED, on the thread that changes the state. False when an error has been posted.
 bool start_session(GstWebrtcResultSink* self) {
   GST_OBJECT_LOCK(self);
@@ -143,7 +133,7 @@ bool start_session(GstWebrtcResultSink* self) {
   const std::string name = self->state->channel.webrtcbin_name;
   ResultSettings settings = self->state->settings;
   settings.channel_label = self->state->channel.channel_label;
-  settings.data_output = split_names(self->state->data_output);
+  settings.data_output = webrtcupload::split_names(self->state->data_output);
   GST_OBJECT_UNLOCK(self);
 
   if (!webrtcupload::resolve_webrtcbin(GST_ELEMENT(self), name, webrtcbin)) return false;
@@ -307,7 +297,9 @@ static void gst_webrtc_result_sink_set_property(GObject* object, guint id, const
     gst_base_sink_set_sync(GST_BASE_SINK(self), g_value_get_boolean(value));
     gst_base_sink_set_qos_enabled(GST_BASE_SINK(self), g_value_get_boolean(value));
   }
-  if (session && id == PROP_DATA_OUTPUT) session->set_data_output(split_names(data_output));
+  if (session && id == PROP_DATA_OUTPUT) {
+    session->set_data_output(webrtcupload::split_names(data_output));
+  }
   if (session && id == webrtcupload::PROP_DATA_CHANNEL) {
     if (auto* given = static_cast<GstWebRTCDataChannel*>(g_value_get_object(value))) {
       session->adopt(given);

@@ -5,6 +5,7 @@
 #pragma once
 
 #include <algorithm>
+#include <string>
 #include <string_view>
 #include <vector>
 
@@ -24,6 +25,16 @@ namespace webrtcupload {
     if (comma == std::string_view::npos) return parts;
     list.remove_prefix(comma + 1);
   }
+}
+
+// The parts that are not empty, as a container of strings.
+template <typename Names = std::vector<std::string>>
+[[nodiscard]] Names split_names(std::string_view list) {
+  Names names;
+  for (const std::string_view part : list_parts(list)) {
+    if (!part.empty()) names.insert(names.end(), std::string(part));
+  }
+  return names;
 }
 
 }  // namespace webrtcupload

@@ -4,8 +4,8 @@
 
 #include <algorithm>
 #include <array>
+#include <string_view>
 
-#include "core/name_list.h"
 #include "glib/glib_ptr.h"
 
 namespace webrtcupload {
@@ -211,14 +211,6 @@ bool ElementPolicy::has_reader_of(const GstCaps* caps) const {
     }
   }
   return false;
-}
-
-std::set<std::string, std::less<>> split_names(std::string_view list) {
-  std::set<std::string, std::less<>> names;
-  for (const std::string_view name : list_parts(list)) {
-    if (!name.empty()) names.emplace(name);
-  }
-  return names;
 }
 
 }  // namespace webrtcupload

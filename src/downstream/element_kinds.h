@@ -9,7 +9,6 @@
 
 #include <set>
 #include <string>
-#include <string_view>
 
 namespace webrtcupload {
 
@@ -35,19 +34,18 @@ enum class ElementKind {
 // Chooses elements by itself, by what the data is: decodebin, decodebin3, parsebin and their like.
 [[nodiscard]] bool is_autoplugger(GstElement* element);
 
+using ElementNames = std::set<std::string, std::less<>>;
+
 // What an operator has said of factories, by name. Of one that is in both, `denied` counts.
 struct ElementPolicy {
   // May be chosen although their kind is refused, and open what they like.
-  std::set<std::string, std::less<>> allowed;
+  ElementNames allowed;
   // Are never chosen, whatever their kind.
-  std::set<std::string, std::less<>> denied;
+  ElementNames denied;
 
   [[nodiscard]] bool refuses(GstElementFactory* factory) const;
   // Whether a factory that is allowed by name takes these caps.
   [[nodiscard]] bool has_reader_of(const GstCaps* caps) const;
 };
-
-// Names with commas between, as properties and options have them; empty ones are left out.
-[[nodiscard]] std::set<std::string, std::less<>> split_names(std::string_view list);
 
 }  // namespace webrtcupload

@@ -5,6 +5,7 @@
 #include <algorithm>
 #include <utility>
 
+#include "core/name_list.h"
 #include "core/spool.h"
 #include "downstream/plugging_wait.h"
 #include "downstream/upload_origin.h"
@@ -469,8 +470,8 @@ void UploadSource::cancel() {
 
 void UploadSource::guard_decoding() {
   guard_.watch(with_settings([](const Settings& settings) {
-    return ElementPolicy{.allowed = split_names(settings.allow_elements),
-                         .denied = split_names(settings.deny_elements)};
+    return ElementPolicy{.allowed = split_names<ElementNames>(settings.allow_elements),
+                         .denied = split_names<ElementNames>(settings.deny_elements)};
   }));
 }
 

@@ -5,10 +5,14 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
+#include <set>
+#include <string>
+
 namespace webrtcupload {
 namespace {
 
 using testing::ElementsAre;
+using testing::IsEmpty;
 
 TEST(ListParts, AreWhatStandsBetweenCommas) {
   EXPECT_THAT(list_parts("one"), ElementsAre("one"));
@@ -23,6 +27,12 @@ TEST(ListParts, MayBeEmpty) {
   EXPECT_THAT(list_parts(""), ElementsAre(""));
   EXPECT_THAT(list_parts("  "), ElementsAre(""));
   EXPECT_THAT(list_parts(",one, ,"), ElementsAre("", "one", "", ""));
+}
+
+TEST(SplitNames, LeavesOutWhatIsEmpty) {
+  EXPECT_THAT(split_names(""), IsEmpty());
+  EXPECT_THAT(split_names(" b ,a,,\tb\n"), ElementsAre("b", "a", "b"));
+  EXPECT_THAT(split_names<std::set<std::string>>("b, ,a,b"), ElementsAre("a", "b"));
 }
 
 }  // namespace

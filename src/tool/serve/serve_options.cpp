@@ -2,15 +2,15 @@
 
 #include "tool/serve/serve_options.h"
 
-#include <glib.h>
+#include <gst/gst.h>
 
 #include <cmath>
 #include <tuple>
 #include <utility>
 
 #include "core/film_limits.h"
+#include "core/name_list.h"
 #include "core/spool.h"
-#include "downstream/element_kinds.h"
 #include "glib/glib_ptr.h"
 #include "tool/common/options.h"
 #include "tool/sandbox/sandbox.h"

@@ -6,9 +6,11 @@
 #include <atomic>
 #include <iterator>
 #include <memory>
+#include <string>
 #include <utility>
+#include <vector>
 
-#include "downstream/element_kinds.h"
+#include "core/name_list.h"
 #include "downstream/error_for_client.h"
 #include "glib/elements_in.h"
 #include "glib/enum_nick.h"
@@ -40,7 +42,7 @@ GstPtr<GstElement> parse(const std::string& description, std::string& problem) {
 
 // decodebin3 does not ask which decoder it may choose. This process is for the operator's pipelines
 // alone, so their ranks can be changed for all of it.
-void never_choose(const std::set<std::string, std::less<>>& names) {
+void never_choose(const std::vector<std::string>& names) {
   for (const std::string& name : names) {
     const GstPtr<GstElementFactory> factory(gst_element_factory_find(name.c_str()));
     if (factory) gst_plugin_feature_set_rank(GST_PLUGIN_FEATURE(factory.get()), GST_RANK_NONE);
