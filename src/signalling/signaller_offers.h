@@ -24,7 +24,8 @@ namespace webrtcupload {
 // changes the element's state.
 class SignallerOffers : public OfferSource {
  public:
-  // Offers whose last word the signaller has not heard yet. Each is as large as its peer likes.
+  // Offers whose refuse() or end() has not returned yet. A peer chooses how large each is, up to
+  // OfferLimits::max_bytes.
   static constexpr int kMostWaiting = 16;
   static constexpr std::size_t kMaxIdBytes = 256;
 

@@ -17,14 +17,17 @@ static void gst_webrtc_upload_signaller_default_init(GstWebrtcUploadSignallerInt
   /**
    * GstWebrtcUploadSignaller::offer:
    * @self: the signaller
-   * @id: the signaller's name for this peer's session, of 1 to 256 bytes, which nothing else has
-   * @sdp: the peer's session description, with all of its ICE candidates
+   * @id: the signaller's name for this peer's session, of 1 to 256 bytes, which no other session
+   * has
+   * @sdp: the peer's session description, with all of its ICE candidates. One of more than 128 KiB
+   * is refused as `InvalidOffer`
    *
    * The signaller emits this when a peer wants to upload, on any thread, from within
    * gst_webrtc_upload_signaller_start() on. The element returns at once.
    *
-   * Returns: whether the offer was taken: %FALSE when the element is stopped, when @id is too short
-   * or too long, and when too many offers wait. Then nothing is said of it later.
+   * Returns: whether the offer was taken: %FALSE when the element is stopped, when @id is empty or
+   * too long, and when 16 offers are open. Then nothing is said of it later. An offer is open until
+   * its gst_webrtc_upload_signaller_refuse() or gst_webrtc_upload_signaller_end() has returned.
    *
    * Since: 0.1
    */
@@ -49,7 +52,7 @@ static void gst_webrtc_upload_signaller_default_init(GstWebrtcUploadSignallerInt
   /**
    * GstWebrtcUploadSignaller::fail:
    * @self: the signaller
-   * @message: a sentence that says what has happened
+   * @message: a sentence that says what has happened; it is cut after 1,024 bytes
    *
    * The signaller emits this when it can bring no more offers, on any thread. The element returns
    * at once. It posts an error, but only a warning when an upload has begun, which goes on. The

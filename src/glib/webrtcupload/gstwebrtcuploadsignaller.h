@@ -27,7 +27,9 @@ G_BEGIN_DECLS
  * gst_webrtc_upload_signaller_end(). These three are called on the thread of the element's signal
  * `peer-added`, one after the other. They may block, and may stop, restart or unref the element.
  *
- * Who may upload is for the signaller to decide. What is in an offer is checked by the element.
+ * Who may upload is for the signaller to decide. What is in an offer is checked by the element. At
+ * most 16 offers are open at a time, each of at most 128 KiB: from when it was taken until its
+ * gst_webrtc_upload_signaller_refuse() or gst_webrtc_upload_signaller_end() has returned.
  *
  * Since: 0.1
  */
