@@ -187,7 +187,8 @@ void announce(GstWebrtcUploadServer* self, const std::string& address, const std
   g_object_notify(G_OBJECT(self), "url");
 }
 
-// What it does for one element it cannot do for another: an offer is for one of them.
+// Set on a signaller while an element uses it. Two elements cannot share one: nothing would say for
+// which of them an offer is.
 constexpr const char* kTaken = "webrtcuploadserver-signaller-taken";
 
 // False when an error has been posted.

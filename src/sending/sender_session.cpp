@@ -205,7 +205,7 @@ GstFlowReturn SenderSession::complete() {
   GST_INFO_OBJECT(sink_, "complete: %" G_GUINT64_FORMAT " bytes, %s", guint64{sender_->size()},
                   confirmed           ? "which the peer has confirmed"
                   : settings_.confirm ? "which the peer has not confirmed in time"
-                                      : "of which the peer is not asked");
+                                      : "which the peer was not asked to confirm");
   post_progress(GST_PROGRESS_TYPE_COMPLETE, (confirmed ? "The peer has all " : "Sent all ") +
                                                 std::to_string(sender_->size()) + " bytes");
   post_eos_for_webrtcbin(GST_ELEMENT(sink_), channel_->webrtcbin());

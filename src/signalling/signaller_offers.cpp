@@ -17,8 +17,8 @@ namespace {
 
 using SharedSignaller = std::shared_ptr<GstWebrtcUploadSignaller>;
 
-// What a peer, or whatever the signaller speaks with, may have made as long as it liked. One byte
-// more than is allowed is refused.
+// A copy of `text`, which a peer may have made as long as it liked: at most one byte more than
+// `most`, by which whoever checks the copy sees that it is too long.
 std::string bounded(const char* text, std::size_t most) {
   return text ? std::string(text, strnlen(text, most + 1)) : "";
 }

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: LGPL-2.1-or-later
 //
-// What webrtcbin is made of, by name. If a later GStreamer renames a part, change it here; the test
-// webrtc-workarounds says so.
+// The names of the elements and types that webrtcbin is made of. If a later GStreamer renames one,
+// the test webrtc-workarounds fails; change the name here and nowhere else.
 
 #pragma once
 

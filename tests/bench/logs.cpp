@@ -1,9 +1,10 @@
 // SPDX-License-Identifier: LGPL-2.1-or-later
 //
-// What lines of the log cost that nobody asked for: two servers, one as it is and one whose own
-// lines are compiled out, take the same uploads in turns, each of them first in every second round,
-// at the default level. What else a machine does only ever slows an upload down, so throughput is
-// compared by the best quarter of the rounds; the medians are printed beside it. Fails below 0.99.
+// How much the log's lines slow an upload while the log is off. Two servers, one as it is and one
+// whose own lines are compiled out, take the same uploads in turns, each of them first in every
+// second round, at the default level. What else a machine does only ever slows an upload down, so
+// throughput is compared by the best quarter of the rounds; the medians are printed beside it.
+// Fails below 0.99.
 //
 //   logs_rounds PROGRAM PLUGINS [ROUNDS [MEBIBYTES]]     32 rounds, 64 MiB
 //

@@ -1,7 +1,8 @@
 #!/bin/sh
 # SPDX-License-Identifier: LGPL-2.1-or-later
 #
-# What lines of the log cost that nobody asked for; logs.cpp has how. `./dev bench logs`. The server whose own lines are
+# How much the log's lines slow an upload while the log is off; logs.cpp says how it is measured. `./dev bench logs` runs
+# this. The server whose own lines are
 # compiled out is built in a folder of its own, which later runs use again.
 set -eu
 without=@build@/without-logs

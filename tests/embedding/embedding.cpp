@@ -217,7 +217,7 @@ int main(int argc, char** argv) {
   const bool fine = run(analysis);
   if (fine) say("decoded " + std::to_string(frames) + " frames");
 
-  // A webrtcbin whose peer may still be there is not just stopped.
+  // While its peer may still send, a webrtcbin has to be prepared before it is stopped.
   for (GstElement* peer : {sending_peer, receiving_peer}) {
     gboolean prepared = FALSE;
     g_signal_emit_by_name(sink, "prepare-stop", webrtcbin_of(peer), &prepared);

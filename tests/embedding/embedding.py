@@ -200,7 +200,7 @@ def transfer(path, max_bytes):
     negotiate(sender, receiver)
     analysis.run()
     upload.set_state(Gst.State.NULL)
-    # A webrtcbin whose peer may still be there is not just stopped.
+    # While its peer may still send, a webrtcbin has to be prepared before it is stopped.
     for pipeline, webrtcbin in ((sending, sender), (receiving, receiver)):
         if not analysis.upload.emit('prepare-stop', webrtcbin):
             sys.exit('embedding: a webrtcbin that is none')

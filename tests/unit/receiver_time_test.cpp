@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: LGPL-2.1-or-later
 //
-// Both time-outs, on a clock that the test turns.
+// The idle time-out and the upload time-out. The tests say what time it is.
 
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>

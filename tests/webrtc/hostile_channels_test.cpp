@@ -2,7 +2,7 @@
 //
 // Peers that use data channels as no client of ours would: floods, channels of other kinds, many of
 // them, the same one twice, and a second negotiation amid an upload. (What single messages do is in
-// upload_errors_test.cpp, what floods of control messages do in result_sender_test.cpp.)
+// upload_rules_test.cpp, what floods of acknowledgements do in hostile_results_test.cpp.)
 
 #include <gtest/gtest.h>
 

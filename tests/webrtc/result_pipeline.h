@@ -12,7 +12,7 @@
 
 namespace webrtcupload::test {
 
-// A webrtcresultsink in a pipeline of its own, which a test feeds by hand.
+// A webrtcresultsink behind an appsrc: the test pushes each buffer, and the end, itself.
 class ResultPipeline {
  public:
   // `properties` of webrtcresultsink as in a launch line.

@@ -105,7 +105,7 @@ std::string ServeCommandLine::read(int& argc, char** argv) {
       {"upload-timeout", 0, 0, G_OPTION_ARG_STRING, &upload_timeout,
        "End an upload that takes longer; 0 = never (0)", "SECONDS"},
       {"connect-timeout", 0, 0, G_OPTION_ARG_STRING, &connect_timeout,
-       "Forget a client that does not connect, or does not begin to upload, in so long (30)",
+       "Forget a client that does not connect, or does not send its first chunk, in so long (30)",
        "SECONDS"},
       {"stall-timeout", 0, 0, G_OPTION_ARG_STRING, &stall_timeout,
        "End a session in which neither the upload nor the analysis gets on for so long; 0 = never "
