@@ -19,12 +19,10 @@
 // Of classes.
 #define CAPABILITY(name) WEBRTCUPLOAD_THREADS(capability(name))
 #define SCOPED_CAPABILITY WEBRTCUPLOAD_THREADS(scoped_lockable)
-// Of members: the mutex that protects it, or what it points to; the mutexes that come after it or
-// before it.
+// Of members: the mutex that protects it, or what it points to; the mutexes that come after it.
 #define GUARDED_BY(mutex) WEBRTCUPLOAD_THREADS(guarded_by(mutex))
 #define PT_GUARDED_BY(mutex) WEBRTCUPLOAD_THREADS(pt_guarded_by(mutex))
 #define ACQUIRED_BEFORE(...) WEBRTCUPLOAD_THREADS(acquired_before(__VA_ARGS__))
-#define ACQUIRED_AFTER(...) WEBRTCUPLOAD_THREADS(acquired_after(__VA_ARGS__))
 // Of functions: the mutexes that whoever calls it has to hold, or must not hold.
 #define REQUIRES(...) WEBRTCUPLOAD_THREADS(requires_capability(__VA_ARGS__))
 #define EXCLUDES(...) WEBRTCUPLOAD_THREADS(locks_excluded(__VA_ARGS__))
@@ -32,8 +30,6 @@
 #define RELEASE(...) WEBRTCUPLOAD_THREADS(release_capability(__VA_ARGS__))
 // Of a function that knows that a mutex is held.
 #define ASSERT_CAPABILITY(mutex) WEBRTCUPLOAD_THREADS(assert_capability(mutex))
-// A reason goes with it.
-#define NO_THREAD_SAFETY_ANALYSIS WEBRTCUPLOAD_THREADS(no_thread_safety_analysis)
 
 namespace webrtcupload {
 

@@ -41,7 +41,7 @@ struct SharedUpload {
   }
 
   // For a part of the upload: this is the upload whose mutex the caller holds by another name.
-  void is(const SharedUpload& held [[maybe_unused]]) const REQUIRES(held.mutex)
+  void assert_same_mutex(const SharedUpload& held [[maybe_unused]]) const REQUIRES(held.mutex)
       ASSERT_CAPABILITY(mutex) {
     assert(&held == this);
   }

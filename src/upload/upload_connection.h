@@ -62,22 +62,22 @@ class UploadConnection {
 
   [[nodiscard]] const std::shared_ptr<UploadChannel>& current_channel(
       const SharedUpload& held) const REQUIRES(held.mutex) {
-    upload_.is(held);
+    upload_.assert_same_mutex(held);
     return channel_;
   }
   // Nobody has it then.
   [[nodiscard]] std::shared_ptr<UploadChannel> release_channel(const SharedUpload& held)
       REQUIRES(held.mutex) {
-    upload_.is(held);
+    upload_.assert_same_mutex(held);
     return std::move(channel_);
   }
   // Whether the channel is new since the last call.
   [[nodiscard]] bool take_news(const SharedUpload& held) REQUIRES(held.mutex) {
-    upload_.is(held);
+    upload_.assert_same_mutex(held);
     return std::exchange(adopted_, false);
   }
   [[nodiscard]] int socket_buffer_granted(const SharedUpload& held) const REQUIRES(held.mutex) {
-    upload_.is(held);
+    upload_.assert_same_mutex(held);
     return socket_buffer_granted_;
   }
 

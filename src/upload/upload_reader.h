@@ -64,11 +64,11 @@ class UploadReader {
 
   // Under the upload's mutex.
   [[nodiscard]] bool was_read(const SharedUpload& held) const REQUIRES(held.mutex) {
-    upload_.is(held);
+    upload_.assert_same_mutex(held);
     return was_read_;
   }
   [[nodiscard]] Times times(const SharedUpload& held) const REQUIRES(held.mutex) {
-    upload_.is(held);
+    upload_.assert_same_mutex(held);
     return times_;
   }
 
