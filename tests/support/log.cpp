@@ -57,25 +57,31 @@ std::vector<std::string> Log::lines() const {
   return lines_;
 }
 
-void Log::on_line(GstDebugCategory* category, GstDebugLevel, const char*, const char*, int,
+std::vector<std::string> Log::printed() const {
+  const std::lock_guard lock(mutex_);
+  return printed_;
+}
+
+void Log::on_line(GstDebugCategory* category, GstDebugLevel level, const char*, const char*, int,
                   GObject* object, GstDebugMessage* message, gpointer self) {
   const std::string name = gst_debug_category_get_name(category);
   if (!name.starts_with("webrtcupload")) return;
-  std::string line = name + " ";
+  std::string who = "nobody";
   if (const char* id = gst_debug_message_get_id(message)) {
-    line += id;
+    who = id;
   } else if (GST_IS_OBJECT(object)) {
     const GCharPtr path(gst_object_get_path_string(GST_OBJECT(object)));
-    line += path.get();
+    who = path.get();
   } else if (object) {
-    line += G_OBJECT_TYPE_NAME(object);
-  } else {
-    line += "nobody";
+    who = G_OBJECT_TYPE_NAME(object);
   }
-  line += ": " + std::string(gst_debug_message_get(message));
+  const std::string text = gst_debug_message_get(message);
+  std::string level_name = gst_debug_level_get_name(level);
+  level_name.resize(5, ' ');
   auto& log = *static_cast<Log*>(self);
   const std::lock_guard lock(log.mutex_);
-  log.lines_.push_back(std::move(line));
+  log.lines_.push_back(name + " " + who + ": " + text);
+  log.printed_.push_back(level_name + " " + name + " <" + who + "> " + text);
 }
 
 }  // namespace webrtcupload::test

@@ -32,6 +32,9 @@ class Log {
   // Whether none of the lines has this in it.
   [[nodiscard]] testing::AssertionResult keeps_secret(const std::string& text) const;
   [[nodiscard]] std::vector<std::string> lines() const;
+  // The same as "LEVEL CATEGORY <OBJECT> TEXT", which is how GStreamer prints them, without the
+  // time, the process and the place in the code.
+  [[nodiscard]] std::vector<std::string> printed() const;
 
  private:
   static void on_line(GstDebugCategory* category, GstDebugLevel level, const char* file,
@@ -40,6 +43,7 @@ class Log {
 
   mutable std::mutex mutex_;
   std::vector<std::string> lines_;
+  std::vector<std::string> printed_;
 };
 
 }  // namespace webrtcupload::test

@@ -3,13 +3,16 @@
 // What the log says at level 5 (DEBUG): a channel that is left alone explains itself, and so does
 // an upload that is lost between two starts. Each line names its element.
 
+#include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
 #include <filesystem>
 #include <fstream>
 #include <iterator>
 #include <memory>
+#include <regex>
 #include <set>
+#include <sstream>
 #include <string>
 #include <vector>
 
@@ -20,6 +23,42 @@
 
 namespace webrtcupload::test {
 namespace {
+
+using testing::ElementsAre;
+using testing::ElementsAreArray;
+using testing::UnorderedElementsAre;
+
+// Where GStreamer puts pictures of pipelines.
+const char* pictures_folder() {
+  const char* folder = g_getenv("GST_DEBUG_DUMP_DOT_DIR");
+  EXPECT_TRUE(folder) << "the environment of this test names a folder";
+  return folder ? folder : "/nonexistent";
+}
+
+void forget_pictures() {
+  std::filesystem::remove_all(pictures_folder());
+  std::filesystem::create_directories(pictures_folder());
+}
+
+// Their names, of all that were made since.
+std::vector<std::string> new_pictures() {
+  std::vector<std::string> names;
+  for (const auto& entry : std::filesystem::directory_iterator(pictures_folder())) {
+    names.push_back(entry.path().filename().string());
+  }
+  return names;
+}
+
+std::string elements_document() {
+  std::ifstream file(ELEMENTS_DOCUMENT);
+  return {std::istreambuf_iterator<char>(file), std::istreambuf_iterator<char>()};
+}
+
+// With a word for how much waits in a channel at that moment.
+std::string without_what_waits(const std::string& line) {
+  static const std::regex pattern("[0-9]+ bytes wait in the channel$");
+  return std::regex_replace(line, pattern, "... bytes wait in the channel");
+}
 
 class Logs : public testing::Test {
  protected:
@@ -87,27 +126,12 @@ TEST_F(Logs, AnUploadThatIsLostBetweenTwoStartsSaysWhy) {
 }
 
 TEST_F(Logs, AFailureLeavesAPictureOfBothPipelines) {
-  const char* folder = g_getenv("GST_DEBUG_DUMP_DOT_DIR");
-  ASSERT_TRUE(folder) << "the environment of this test names a folder";
-  std::filesystem::create_directories(folder);
-  const auto pictures = [folder] {
-    std::vector<std::string> names;
-    for (const auto& entry : std::filesystem::directory_iterator(folder)) {
-      names.push_back(entry.path().filename().string());
-    }
-    return names;
-  };
-  for (const std::string& name : pictures()) {
-    std::filesystem::remove(std::filesystem::path(folder) / name);
-  }
+  forget_pictures();
   start();
   ASSERT_TRUE(pair_.connect().channel);
   g_signal_emit_by_name(receiver_->upload(), "cancel");
   EXPECT_EQ(receiver_->wait_error().code, "cancelled");
-  EXPECT_EQ(pictures().size(), 2U);
-  for (const std::string& name : pictures()) {
-    EXPECT_NE(name.find("upload-failed"), std::string::npos) << name;
-  }
+  EXPECT_THAT(new_pictures(), UnorderedElementsAre("upload-failed.dot", "upload-failed-peer.dot"));
 }
 
 TEST_F(Logs, WhatIsDecidedOnTheWayIsTold) {
@@ -164,21 +188,22 @@ TEST_F(SinkLogs, AnUploadIsToldFromItsChannelToItsEnd) {
   EXPECT_TRUE(log_.names_everybody());
 }
 
-// The names of the pictures that were made meanwhile.
-std::vector<std::string> new_pictures(const std::string& of) {
-  std::vector<std::string> names;
-  for (const auto& entry :
-       std::filesystem::directory_iterator(g_getenv("GST_DEBUG_DUMP_DOT_DIR"))) {
-    const std::string name = entry.path().filename().string();
-    if (name.starts_with(of + "-failed")) names.push_back(name);
+TEST_F(SinkLogs, AnUploadIsToldAsInTheDocument) {
+  expect_upload(random_bytes(100'000), 100'000);
+  std::vector<std::string> said;
+  for (const std::string& line : log_.printed()) {
+    if (line.find(" webrtcuploadsink ") != std::string::npos) {
+      said.push_back(without_what_waits(line));
+    }
   }
-  return names;
-}
-
-void forget_pictures() {
-  const char* folder = g_getenv("GST_DEBUG_DUMP_DOT_DIR");
-  std::filesystem::remove_all(folder);
-  std::filesystem::create_directories(folder);
+  std::vector<std::string> shown;
+  std::istringstream document(elements_document());
+  for (std::string line; std::getline(document, line);) {
+    if (line.find(" webrtcuploadsink <sink> ") != std::string::npos) {
+      shown.push_back(without_what_waits(line));
+    }
+  }
+  EXPECT_THAT(said, ElementsAreArray(shown));
 }
 
 TEST_F(SinkLogs, AFailureIsToldAndDrawn) {
@@ -190,7 +215,7 @@ TEST_F(SinkLogs, AFailureIsToldAndDrawn) {
   upload.end();
   EXPECT_EQ(upload.error().code, "size-mismatch");
   EXPECT_TRUE(log_.says({"webrtcuploadsink ", "sink: ", "failed: size-mismatch: "}));
-  EXPECT_EQ(new_pictures("sink").size(), 1U);
+  EXPECT_THAT(new_pictures(), ElementsAre("sink-failed.dot"));
 }
 
 class ResultLogs : public ResultsTest {
@@ -230,11 +255,19 @@ TEST_F(ResultLogs, WhatAPeerSaysInVainIsToldWithAReason) {
   ASSERT_TRUE(wait_end());
 }
 
+// The picture is there before the warning is.
+TEST_F(ResultLogs, APeerThatLeavesIsDrawn) {
+  forget_pictures();
+  run("appsrc name=source format=time caps=text/x-raw,format=utf8 ! "
+      "webrtcresultsink name=results");
+  client_->close();
+  ASSERT_TRUE(bus().wait(GST_MESSAGE_WARNING));
+  EXPECT_THAT(new_pictures(), ElementsAre("results-failed.dot"));
+}
+
 // Each category is in the document, and the document has no other.
 TEST(LogCategories, AreThoseOfTheDocument) {
-  std::ifstream file(ELEMENTS_DOCUMENT);
-  const std::string document{std::istreambuf_iterator<char>(file),
-                             std::istreambuf_iterator<char>()};
+  const std::string document = elements_document();
   const std::size_t begin = document.find("\n| category |");
   ASSERT_NE(begin, std::string::npos);
   const std::string table = document.substr(begin, document.find("\n\n", begin) - begin);
