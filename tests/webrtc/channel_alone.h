@@ -38,17 +38,23 @@ class ChannelAlone {
 
   [[nodiscard]] GstElement* webrtcbin() const { return webrtcbin_.get(); }
   [[nodiscard]] GstWebRTCDataChannel* get() const { return channel_.get(); }
-  [[nodiscard]] GstWebRTCDataChannelState state() const {
-    GstWebRTCDataChannelState state{};
-    g_object_get(channel_.get(), "ready-state", &state, nullptr);
-    return state;
-  }
   // What a peer would cause.
   void open() { gst_webrtc_data_channel_on_open(channel_.get()); }
   void close() { gst_webrtc_data_channel_on_close(channel_.get()); }
   void receive(const Bytes& bytes) {
     const GBytesPtr message(g_bytes_new(bytes.data(), bytes.size()));
     gst_webrtc_data_channel_on_message_data(channel_.get(), message.get());
+  }
+  // The application hands it, open, to one of our elements.
+  void give_to(GstElement* element) {
+    open();
+    g_object_set(element, "data-channel", channel_.get(), nullptr);
+  }
+  // Nobody has closed it.
+  void expect_untouched() const {
+    GstWebRTCDataChannelState state{};
+    g_object_get(channel_.get(), "ready-state", &state, nullptr);
+    EXPECT_EQ(state, GST_WEBRTC_DATA_CHANNEL_STATE_OPEN);
   }
   void drop_webrtcbin() {
     stop_promptly(webrtcbin_.get());

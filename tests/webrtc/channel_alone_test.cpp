@@ -1,22 +1,26 @@
 // SPDX-License-Identifier: LGPL-2.1-or-later
 //
-// Sinks that were given a data channel and nothing else, by an application that drops its
+// Elements that were given a data channel and nothing else, by an application that drops its
 // webrtcbin. A channel that is closed, or sends, uses its webrtcbin, up to 1.22 by a pointer that
-// nothing keeps valid. (For webrtcupload see upload_teardown_test.cpp.)
+// nothing keeps valid.
 
 #include "webrtc/channel_alone.h"
 
 #include <gst/webrtc/webrtc.h>
 #include <gtest/gtest.h>
 
+#include <future>
+#include <memory>
 #include <string>
 
 #include "webrtc/channel_owner.h"
 #include "webrtc/channel_sending.h"
 #include "webrtc/channels.h"
 #include "webrtc/dtls_check.h"
+#include "webrtc/receiving_pipeline.h"
 #include "webrtc/result_pipeline.h"
 #include "webrtc/sink_fixture.h"
+#include "webrtc/upload_witness.h"
 
 namespace webrtcupload::test {
 namespace {
@@ -51,7 +55,7 @@ TEST(AChannelAlone, IsNotUsedWhenItsWebrtcbinHasGone) {
   EXPECT_FALSE(send_text_on(channel.get(), "123", &problem));
   EXPECT_EQ(problem, "the webrtcbin of the data channel has gone");
   close_channel(channel.get());
-  EXPECT_EQ(channel.state(), GST_WEBRTC_DATA_CHANNEL_STATE_OPEN);
+  channel.expect_untouched();
 }
 
 // 1.22 would never free the message. (What the test's end says of leaks counts.)
@@ -67,8 +71,7 @@ TEST(AChannelAlone, IsGivenNoMessageBeforeItIsOpen) {
 TEST(AChannelAlone, CarriesNoUploadWhenItsWebrtcbinHasGone) {
   Upload upload;
   ChannelAlone channel;
-  channel.open();
-  g_object_set(upload.sink(), "data-channel", channel.get(), nullptr);
+  channel.give_to(upload.sink());
   channel.drop_webrtcbin();
   upload.announce(3);
   upload.play();
@@ -78,7 +81,7 @@ TEST(AChannelAlone, CarriesNoUploadWhenItsWebrtcbinHasGone) {
   EXPECT_NE(error.message.find("the webrtcbin of the data channel has gone"), std::string::npos)
       << error.message;
   stop_promptly(upload.pipeline());
-  EXPECT_EQ(channel.state(), GST_WEBRTC_DATA_CHANNEL_STATE_OPEN);
+  channel.expect_untouched();
 }
 
 // A webrtcbin may go while a sink waits for it, of which the channel itself says nothing.
@@ -113,19 +116,17 @@ TEST(AChannelAlone, EndsResultsThatWaitForItToOpen) {
 TEST(AChannelAlone, IsLeftAloneWhenAnUploadIsStopped) {
   Upload upload;
   ChannelAlone channel;
-  channel.open();
-  g_object_set(upload.sink(), "data-channel", channel.get(), nullptr);
+  channel.give_to(upload.sink());
   upload.play();
   channel.drop_webrtcbin();
   stop_promptly(upload.pipeline());
-  EXPECT_EQ(channel.state(), GST_WEBRTC_DATA_CHANNEL_STATE_OPEN);
+  channel.expect_untouched();
 }
 
 TEST(AChannelAlone, CarriesNoResultsWhenItsWebrtcbinHasGone) {
   ResultPipeline results;
   ChannelAlone channel;
-  channel.open();
-  g_object_set(results.sink(), "data-channel", channel.get(), nullptr);
+  channel.give_to(results.sink());
   channel.drop_webrtcbin();
   ASSERT_NE(results.play(), GST_STATE_CHANGE_FAILURE);
   results.push("for nobody");
@@ -136,33 +137,31 @@ TEST(AChannelAlone, CarriesNoResultsWhenItsWebrtcbinHasGone) {
             "No more results are sent: the webrtcbin of the data channel has gone.");
   EXPECT_EQ(results.stat("sent"), 0U);
   results.stop();
-  EXPECT_EQ(channel.state(), GST_WEBRTC_DATA_CHANNEL_STATE_OPEN);
+  channel.expect_untouched();
 }
 
 // The completion is the first message then.
 TEST(AChannelAlone, IsToldNoEndWhenItsWebrtcbinHasGone) {
   ResultPipeline results;
   ChannelAlone channel;
-  channel.open();
-  g_object_set(results.sink(), "data-channel", channel.get(), nullptr);
+  channel.give_to(results.sink());
   ASSERT_NE(results.play(), GST_STATE_CHANGE_FAILURE);
   channel.drop_webrtcbin();
   results.end();
   EXPECT_TRUE(results.bus().wait(GST_MESSAGE_EOS));
   EXPECT_EQ(results.stat("messages"), 0U);
   results.stop();
-  EXPECT_EQ(channel.state(), GST_WEBRTC_DATA_CHANNEL_STATE_OPEN);
+  channel.expect_untouched();
 }
 
 TEST(AChannelAlone, IsToldNothingWhenResultsAreStopped) {
   ResultPipeline results;
   ChannelAlone channel;
-  channel.open();
-  g_object_set(results.sink(), "data-channel", channel.get(), nullptr);
+  channel.give_to(results.sink());
   ASSERT_NE(results.play(), GST_STATE_CHANGE_FAILURE);
   channel.drop_webrtcbin();
   results.stop();
-  EXPECT_EQ(channel.state(), GST_WEBRTC_DATA_CHANNEL_STATE_OPEN);
+  channel.expect_untouched();
 }
 
 // Both sinks play alone, in pipelines whose own state says that they are down.
@@ -184,8 +183,7 @@ TEST(AChannelAlone, ThatEndsFailsAnUploadWhosePipelineNeverStarted) {
 TEST(AChannelAlone, ThatEndsIsToldWithResultsWhosePipelineNeverStarted) {
   ResultPipeline results;
   ChannelAlone channel;
-  channel.open();
-  g_object_set(results.sink(), "data-channel", channel.get(), nullptr);
+  channel.give_to(results.sink());
   const GstPtr<GstObject> pipeline(gst_object_get_parent(GST_OBJECT(results.sink())));
   ASSERT_EQ(set_state(GST_ELEMENT(pipeline.get()), GST_STATE_READY), GST_STATE_CHANGE_SUCCESS);
   ASSERT_EQ(set_state(results.sink(), GST_STATE_PLAYING), GST_STATE_CHANGE_SUCCESS);
@@ -194,6 +192,144 @@ TEST(AChannelAlone, ThatEndsIsToldWithResultsWhosePipelineNeverStarted) {
   ASSERT_TRUE(warning);
   EXPECT_EQ(error_text(warning.get()).code, "peer-gone");
   results.stop();
+}
+
+// An application that has set the channel only, and drops its webrtcbin. Up to 1.22 to answer a
+// keepalive after that, or to close the channel at a time-out, is to use what has gone.
+TEST(AChannelAlone, IsLeftAloneWhenItsWebrtcbinHasGone) {
+  ReceivingPipeline receiver(nullptr, "idle-timeout=100000000 check-certificate=false");
+  UploadWitness witness(receiver.upload());
+  ChannelAlone channel("video_upload");
+  channel.give_to(receiver.upload());
+  channel.drop_webrtcbin();
+
+  receiver.play();
+  channel.receive({1});
+  channel.receive({0, 0, 0, 0, 2, 0, 0, 0, 'x'});
+  EXPECT_EQ(receiver.wait_error().code, "idle-timeout");
+  EXPECT_TRUE(witness.wait_failed());
+  EXPECT_EQ(receiver.stat_u64("keepalives"), 1U);
+  channel.expect_untouched();
+}
+
+// Nobody can say any more whose it is.
+TEST(AChannelAlone, BringsNothingThatCountsWhenItsWebrtcbinHasGone) {
+  ReceivingPipeline receiver(nullptr);
+  UploadWitness witness(receiver.upload());
+  ChannelAlone channel("video_upload");
+  channel.give_to(receiver.upload());
+  // A complete upload in one message.
+  channel.receive({0, 0, 0, 0, 1, 0, 0, 0, 'x'});
+  channel.drop_webrtcbin();
+
+  receiver.play();
+  EXPECT_EQ(receiver.wait_error().code, "untrusted-peer");
+  EXPECT_TRUE(witness.wait_failed());
+  EXPECT_EQ(witness.completions(), 0);
+  EXPECT_EQ(receiver.stat_u64("bytes"), 0U);
+  channel.expect_untouched();
+}
+
+// An upload that takes what a channel brings, though nobody is at its other end.
+class AChannelThatEnds : public testing::Test {
+ protected:
+  void use(const std::string& tail = ReceivingPipeline::kCollectBytes) {
+    receiver_ = std::make_unique<ReceivingPipeline>(nullptr, "idle-timeout=0", tail);
+    channel_.give_to(receiver_->upload());
+  }
+  void use_with_a_sink_that_cannot_stop() {
+    use("fakesink name=sink async=false state-error=paused-to-ready");
+  }
+  // So that it can be freed.
+  void TearDown() override {
+    gst_util_set_object_arg(G_OBJECT(sink().get()), "state-error", "none");
+  }
+  [[nodiscard]] GstPtr<GstElement> sink() const {
+    return GstPtr<GstElement>(gst_bin_get_by_name(GST_BIN(receiver_->pipeline()), "sink"));
+  }
+  // Beside what the sink says of itself.
+  [[nodiscard]] bool says_that_the_peer_is_gone() {
+    return receiver_->bus().wait(GST_MESSAGE_ERROR, [](GstMessage* message) {
+      return error_text(message).code == "peer-gone";
+    }) != nullptr;
+  }
+  // What came before it is handled then as well.
+  [[nodiscard]] bool keepalive_is_handled(guint64 number) {
+    channel_.receive({});
+    return eventually([&] { return receiver_->stat_u64("keepalives") == number; });
+  }
+  // The channel ends while the pipeline is on its way down: the sink's turn comes before the
+  // source's, and it takes its time.
+  GstStateChangeReturn end_while_stopping() {
+    const GstPtr<GstElement> sink = this->sink();
+    GST_STATE_LOCK(sink.get());
+    auto stopped = std::async(std::launch::async, [&] {
+      return gst_element_set_state(receiver_->pipeline(), GST_STATE_READY);
+    });
+    EXPECT_TRUE(
+        eventually([&] { return GST_STATE_TARGET(receiver_->pipeline()) == GST_STATE_READY; }));
+    channel_.close();
+    EXPECT_TRUE(keepalive_is_handled(2));
+    EXPECT_EQ(receiver_->bus().count(GST_MESSAGE_ERROR), 0U);
+    GST_STATE_UNLOCK(sink.get());
+    return stopped.get();
+  }
+
+  ChannelAlone channel_{"video_upload"};
+  std::unique_ptr<ReceivingPipeline> receiver_;
+};
+
+// That is no error then, and one that the next start tells, when the channel is kept.
+TEST_F(AChannelThatEnds, WhileThePipelineStopsIsGoneAtTheNextStart) {
+  use();
+  receiver_->play();
+  ASSERT_TRUE(keepalive_is_handled(1));
+  EXPECT_EQ(end_while_stopping(), GST_STATE_CHANGE_SUCCESS);
+  EXPECT_EQ(receiver_->bus().count(GST_MESSAGE_ERROR), 0U);
+
+  receiver_->play();
+  EXPECT_EQ(receiver_->wait_error().code, "peer-gone");
+  stop_promptly(receiver_->pipeline());
+}
+
+TEST_F(AChannelThatEnds, IsGoneWhenThePipelineCannotStop) {
+  use_with_a_sink_that_cannot_stop();
+  receiver_->play();
+  ASSERT_TRUE(keepalive_is_handled(1));
+  EXPECT_EQ(end_while_stopping(), GST_STATE_CHANGE_FAILURE);
+  EXPECT_TRUE(says_that_the_peer_is_gone());
+}
+
+TEST_F(AChannelThatEnds, IsGoneAfterThePipelineCouldNotStop) {
+  use_with_a_sink_that_cannot_stop();
+  receiver_->play();
+  ASSERT_TRUE(keepalive_is_handled(1));
+  EXPECT_EQ(gst_element_set_state(receiver_->pipeline(), GST_STATE_READY),
+            GST_STATE_CHANGE_FAILURE);
+  channel_.close();
+  EXPECT_TRUE(says_that_the_peer_is_gone());
+}
+
+TEST_F(AChannelThatEnds, IsGoneThoughThePipelineStoppedWithoutTheElement) {
+  use();
+  gst_element_set_locked_state(receiver_->upload(), TRUE);
+  EXPECT_EQ(gst_element_set_state(receiver_->upload(), GST_STATE_PLAYING),
+            GST_STATE_CHANGE_SUCCESS);
+  EXPECT_EQ(gst_element_set_state(receiver_->pipeline(), GST_STATE_READY),
+            GST_STATE_CHANGE_SUCCESS);
+  channel_.close();
+  EXPECT_EQ(receiver_->wait_error().code, "peer-gone");
+  gst_element_set_locked_state(receiver_->upload(), FALSE);
+}
+
+TEST_F(AChannelThatEnds, IsGoneThoughThePipelineNeverStarted) {
+  use();
+  EXPECT_EQ(gst_element_set_state(receiver_->pipeline(), GST_STATE_READY),
+            GST_STATE_CHANGE_SUCCESS);
+  EXPECT_EQ(gst_element_set_state(receiver_->upload(), GST_STATE_PLAYING),
+            GST_STATE_CHANGE_SUCCESS);
+  channel_.close();
+  EXPECT_EQ(receiver_->wait_error().code, "peer-gone");
 }
 
 }  // namespace
