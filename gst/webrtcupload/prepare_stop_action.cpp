@@ -7,22 +7,22 @@
 #include "glib/debug.h"
 #include "glib/glib_ptr.h"
 #include "webrtc/ending.h"
-#include "webrtc/find_webrtcbin.h"
 
 #define GST_CAT_DEFAULT webrtcupload::debug::upload()
 
 namespace webrtcupload {
 namespace {
 
-gboolean prepare(GstElement* self, GstElement* webrtcbin) {
-  if (!webrtcbin || !is_webrtcbin(webrtcbin)) {
-    GST_WARNING_OBJECT(self, "prepare-stop is for a webrtcbin, and %" GST_PTR_FORMAT " is none",
-                       static_cast<void*>(webrtcbin));
+gboolean prepare(GstElement* self, GstElement* element) {
+  const GstPtr<GstElement> held = element ? ref_gst(element) : nullptr;
+  if (!held || !prepare_stop(held.get())) {
+    GST_WARNING_OBJECT(self,
+                       "prepare-stop is for a webrtcbin or a bin around one, and %" GST_PTR_FORMAT
+                       " is neither",
+                       static_cast<void*>(element));
     return FALSE;
   }
-  const GstPtr<GstElement> held = ref_gst(webrtcbin);
-  prepare_stop(webrtcbin);
-  GST_DEBUG_OBJECT(self, "%" GST_PTR_FORMAT " may be stopped", static_cast<void*>(webrtcbin));
+  GST_DEBUG_OBJECT(self, "%" GST_PTR_FORMAT " may be stopped", static_cast<void*>(element));
   return TRUE;
 }
 
@@ -32,21 +32,22 @@ void install_prepare_stop(GObjectClass* object_class) {
   /**
    * GstWebrtcUpload::prepare-stop:
    * @element: the element
-   * @webrtcbin: a webrtcbin of the application's, whether this element uses it or not
+   * @webrtcbin: a webrtcbin of the application's, whether this element uses it or not; or a bin or
+   * pipeline with such webrtcbins in it
    *
-   * Action: does to @webrtcbin what its elements need before their state is set to READY or NULL
-   * for good, while its peer may still send, or be sent something. Without it that can hang, or end
-   * the program, depending on the version of GStreamer. Nothing is received or sent afterwards. May
-   * be emitted in any state of the element, more than once, and by any of the elements that have
-   * it.
+   * Action: does to each webrtcbin what its elements need before their state is set to READY or
+   * NULL for good, while its peer may still send, or be sent something. Without it that can hang,
+   * or end the program, depending on the version of GStreamer. Nothing is received or sent
+   * afterwards. May be emitted in any state of the element, more than once, and by any of the
+   * elements that have it.
    *
    * Returns when packets that are on their way have passed, and webrtcbin's own thread has done
-   * what it had to: at once as a rule. It waits for 5 seconds at most for that thread, on which
-   * handlers of the application's run. To be emitted on any thread but webrtcbin's: not in a
-   * handler of its signals or its channels', nor in a pad probe inside it, nor with a lock that one
-   * of those takes.
+   * what it had to: at once as a rule. It waits for 5 seconds at most for the thread of each
+   * webrtcbin, on which handlers of the application's run. To be emitted on any thread but
+   * webrtcbin's: not in a handler of its signals or its channels', nor in a pad probe inside it,
+   * nor with a lock that one of those takes.
    *
-   * Returns: %FALSE if @webrtcbin is none; nothing has been done then
+   * Returns: %FALSE if there is no webrtcbin; nothing has been done then
    *
    * Since: 0.1
    */

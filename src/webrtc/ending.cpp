@@ -4,8 +4,11 @@
 
 #include <chrono>
 #include <memory>
+#include <vector>
 
 #include "core/mutex.h"
+#include "glib/elements_in.h"
+#include "webrtc/find_webrtcbin.h"
 #include "webrtc/inner_elements.h"
 #include "webrtc/outgoing.h"
 
@@ -25,6 +28,22 @@ void on_answered(GstPromise*, gpointer data) {
   const MutexLock lock(answered.mutex);
   answered.answered = true;
   answered.changed.notify_all();
+}
+
+// A bin around a webrtcbin may forward other signals only.
+bool can_be_asked(GstElement* element) {
+  return is_webrtcbin(element) && g_signal_lookup("get-stats", G_OBJECT_TYPE(element)) != 0;
+}
+
+std::vector<GstPtr<GstElement>> webrtcbins_of(GstElement* element) {
+  std::vector<GstPtr<GstElement>> found;
+  if (can_be_asked(element)) {
+    found.push_back(ref_gst(element));
+  } else if (GST_IS_BIN(element)) {
+    found = elements_in(GST_BIN(element));
+    std::erase_if(found, [](const auto& inner) { return !can_be_asked(inner.get()); });
+  }
+  return found;
 }
 
 }  // namespace
@@ -62,12 +81,16 @@ void finish_tasks(GstElement* webrtcbin) {
                              [&]() REQUIRES(answered->mutex) { return answered->answered; });
 }
 
-void prepare_stop(GstElement* webrtcbin) {
-  // In this order: what is received may open channels, and each sends an acknowledgement; what is
-  // sent may close one.
-  stop_receiving(webrtcbin);
-  stop_sending(webrtcbin);
-  finish_tasks(webrtcbin);
+bool prepare_stop(GstElement* element) {
+  const auto webrtcbins = webrtcbins_of(element);
+  for (const auto& webrtcbin : webrtcbins) {
+    // In this order: what is received may open channels, and each sends an acknowledgement; what is
+    // sent may close one.
+    stop_receiving(webrtcbin.get());
+    stop_sending(webrtcbin.get());
+    finish_tasks(webrtcbin.get());
+  }
+  return !webrtcbins.empty();
 }
 
 }  // namespace webrtcupload

@@ -34,8 +34,9 @@ void ask_in_turn(GstElement* webrtcbin, GstPromise* promise);
 // not under the PC lock.
 void finish_tasks(GstElement* webrtcbin);
 
-// All that, and stop_sending(), in the order that it takes. Before a webrtcbin is stopped for good,
-// whose peer may be there still. Not under the PC lock, and not on a thread of webrtcbin's.
-void prepare_stop(GstElement* webrtcbin);
+// Does stop_receiving(), stop_sending() and finish_tasks() to `element`, a webrtcbin, or to every
+// webrtcbin in it, at any depth. Before a webrtcbin is stopped for good whose peer may be there
+// still. False if there is none. Not under the PC lock, and not on a thread of webrtcbin's.
+bool prepare_stop(GstElement* element);
 
 }  // namespace webrtcupload
