@@ -8,6 +8,8 @@
 
 #include <atomic>
 #include <cstring>
+#include <filesystem>
+#include <fstream>
 #include <string>
 #include <tuple>
 #include <vector>
@@ -157,6 +159,18 @@ TEST(Witness, SeesWhatTheSamePlaylistsOpen) {
         << name;
     stop_promptly(pipeline.get());
   }
+}
+
+// What a person does who lists /tmp, or a program that looks for old files there.
+TEST(Witness, DoesNotMindWhoListsItsDirectory) {
+  OpenWitness witness;
+  const std::filesystem::path file = witness.file();
+  for (const auto& entry : std::filesystem::directory_iterator(file.parent_path())) {
+    EXPECT_EQ(entry.path(), file);
+  }
+  EXPECT_EQ(witness.opened(), "");
+  EXPECT_EQ(std::ifstream(file).get(), 'x');
+  EXPECT_EQ(witness.opened(), "open of named; access to named; ");
 }
 
 // -------------------------------------------------------------------------------------------------
