@@ -86,6 +86,58 @@ TEST_F(Attach, TheLastPeerAttachedIsTheOneThatCounts) {
   EXPECT_EQ(receiver_->bytes(), file);
 }
 
+// webrtcbin calls handlers of a channel with the lock held for which the look at its peer waits.
+TEST_F(Attach, WhatAPeerHasSentWhoIsReplacedWhileItIsLookedAtCountsForNothing) {
+  start();
+  PeerPair first({.observe_incoming = false});
+  ASSERT_TRUE(attach(first.answerer()));
+  using Connection = std::shared_ptr<SignalConnection>;
+  const auto blocker = std::make_shared<Blocker>();
+  const auto on_message = std::make_shared<SignalConnection>();
+  using Closure = std::pair<Connection, std::shared_ptr<Blocker>>;
+  // Behind the element's own handlers.
+  const SignalConnection on_channel(
+      first.answerer(), "on-data-channel",
+      G_CALLBACK(+[](GstElement*, GstWebRTCDataChannel* channel, Closure* closure) {
+        *closure->first = SignalConnection(
+            channel, "on-message-data",
+            G_CALLBACK(+[](GstWebRTCDataChannel*, GBytes*, std::shared_ptr<Blocker>* blocks) {
+              (*blocks)->block();
+            }),
+            closure->second);
+      }),
+      Closure(on_message, blocker));
+  const auto wrong = first.connect();
+  ASSERT_TRUE(wrong.channel);
+  // What the element does with a new connection is done, so that it waits for that lock only to
+  // look at the peer.
+  ASSERT_TRUE(eventually([&] {
+    int size = 0;
+    return gst_structure_get_int(receiver_->stats().get(), "socket-buffer-size", &size) && size > 0;
+  }));
+  ASSERT_TRUE(send_chunk(wrong.channel.get(), 0, 4, random_bytes(16'000, 5)));
+  ASSERT_TRUE(blocker->wait_blocked());
+
+  PeerPair second({.observe_incoming = false});
+  ASSERT_TRUE(attach(second.answerer()));
+  const auto taken = std::make_shared<Count>();
+  const SignalConnection on_second_channel(
+      second.answerer(), "on-data-channel",
+      G_CALLBACK(+[](GstElement*, GstWebRTCDataChannel*, std::shared_ptr<Count>* count) {
+        (*count)->raise();
+      }),
+      taken);
+  const auto right = second.connect();
+  ASSERT_TRUE(right.channel);
+  ASSERT_TRUE(taken->wait(1));
+  const Bytes file = random_bytes(50'000, 6);
+  ASSERT_TRUE(send_file(right.channel.get(), file, 16'000));
+  blocker->release();
+  ASSERT_TRUE(receiver_->wait_eos());
+  EXPECT_EQ(receiver_->bytes(), file);
+  EXPECT_EQ(receiver_->stat_u64("duplicates"), 0U);
+}
+
 TEST_F(Attach, AnUploadUnderWayIsNotTakenFromItsPeer) {
   start();
   PeerPair pair({.observe_incoming = false});

@@ -16,6 +16,7 @@
 #include "webrtc/receiving_pipeline.h"
 #include "webrtc/result_client.h"
 #include "webrtc/result_pipeline.h"
+#include "webrtc/result_sender_fixture.h"
 #include "webrtc/sink_fixture.h"
 #include "webrtc/upload_witness.h"
 
@@ -261,6 +262,39 @@ TEST_F(ResultCertificate, TheApplicationMayDoWithout) {
   results_->push("for anybody");
   EXPECT_TRUE(client_->wait_results(1));
   EXPECT_EQ(results_->bus().count(GST_MESSAGE_ERROR), 0U);
+}
+
+// webrtcbin calls handlers of a channel with the lock held for which the look at its peer waits.
+using ResultSenderCertificate = test::ResultSenderTest;
+TEST_F(ResultSenderCertificate, AFalsePeerThatIsReplacedWhileItIsLookedAtIsNothingToTheNextOne) {
+  if (webrtcbin_checks()) GTEST_SKIP() << "this webrtcbin announces no channel of such a peer";
+  make_sender();
+  sender_->detach(peers_.answerer());
+  PeerPair false_pair(
+      {.observe_incoming = false, .rewrite_offer = forged, .rewrite_answer = nullptr});
+  sender_->attach(false_pair.answerer());
+  const auto blocker = std::make_shared<test::Blocker>();
+  // Behind the sender's own handler.
+  const SignalConnection on_channel(
+      false_pair.answerer(), "on-data-channel",
+      G_CALLBACK(+[](GstElement*, GstWebRTCDataChannel*, std::shared_ptr<test::Blocker>* blocks) {
+        (*blocks)->block();
+      }),
+      blocker);
+  ASSERT_TRUE(false_pair.start());
+  const ResultClient false_client(false_pair);
+  ASSERT_TRUE(false_pair.negotiate());
+  ASSERT_TRUE(blocker->wait_blocked());
+
+  sender_->detach(false_pair.answerer());
+  sender_->attach(peers_.answerer());
+  client_ = std::make_unique<ResultClient>(peers_);
+  ASSERT_TRUE(peers_.negotiate());
+  ASSERT_TRUE(client_->observer().wait_open());
+  blocker->release();
+  EXPECT_TRUE(send(1));
+  EXPECT_TRUE(client_->wait_results(1));
+  EXPECT_EQ(gone_, std::nullopt);
 }
 
 }  // namespace
