@@ -23,8 +23,6 @@
 namespace webrtcupload {
 namespace {
 
-// For webrtcbin to answer an offer, which is our affair: a peer's time begins with its answer.
-constexpr std::chrono::milliseconds kAnswerTimeout{60000};
 // When the server stops: for its last word to the peer, and then for the good-bye, which takes less
 // as a rule. What is left of it goes on without the server.
 constexpr std::chrono::milliseconds kLastWordTimeout{3000};
@@ -80,12 +78,7 @@ class UploadServer::Worker : public OfferTaker, public std::enable_shared_from_t
     if (!peer_) return g_main_loop_quit(loop_);
     // When the upload has begun, its peer waits for a last word, which a webrtcresultsink has said
     // by now if there is one.
-    if (!leaving_ && results_ && results_->has_channel() && events_.upload_begun()) {
-      timer_.start(kLastWordTimeout, [this] { leave(); });
-      const UploadServer::Outcome outcome = events_.outcome();
-      results_->finish(outcome.code, outcome.code.empty()
-                                         ? std::vector<std::string>{}
-                                         : std::vector{text_for_client(outcome.message)});
+    if (!leaving_ && events_.upload_begun() && say_last_word(events_.outcome())) {
       // Whoever stops the element waits.
       return results_->hurry();
     }
@@ -123,7 +116,7 @@ class UploadServer::Worker : public OfferTaker, public std::enable_shared_from_t
     GST_INFO_ID(name(), "a peer has the place: %s", GST_OBJECT_NAME(peer_->webrtcbin()));
     reply_ = std::move(reply);
     pending_ = std::get<Offer>(checked);
-    timer_.start(kAnswerTimeout, [this] { leave(); });
+    timer_.start(settings_.answer_timeout, [this] { leave(); });
     events_.attach(peer_->webrtcbin());
     announce_peer();
   }
@@ -318,10 +311,20 @@ class UploadServer::Worker : public OfferTaker, public std::enable_shared_from_t
         "it did not begin to upload in time: " + peer_->why_no_upload(events_.upload_label());
     GST_INFO_ID(name(), "the peer loses its place: %s", why.c_str());
     tell([not_begun = events_.not_begun, why] { not_begun(why); });
-    remember({"connect-timeout", why});
-    if (!results_->has_channel()) return leave();
+    const Outcome outcome{"connect-timeout", why};
+    remember(outcome);
+    if (!say_last_word(outcome)) leave();
+  }
+
+  // Tells the peer how its session ended; it leaves when it has heard that, or has had its time.
+  // False if it has no channel for that.
+  bool say_last_word(const Outcome& outcome) {
+    if (!results_ || !results_->has_channel()) return false;
     timer_.start(kLastWordTimeout, [this] { leave(); });
-    results_->finish("connect-timeout", {text_for_client(why)});
+    std::vector<std::string> errors;
+    if (!outcome.code.empty()) errors.push_back(text_for_client(outcome.message));
+    results_->finish(outcome.code, std::move(errors));
+    return true;
   }
 
   void drop_peer() {

@@ -41,6 +41,8 @@ class UploadServer {
     ApiKeys keys;
     // Which web pages may use it.
     AllowedOrigins origins;
+    // For webrtcbin and the application to answer an offer. A peer's time begins with its answer.
+    std::chrono::milliseconds answer_timeout{60000};
     // For a peer to connect and send its first chunk; then its place is free again.
     std::chrono::milliseconds connect_timeout{30000};
     // Brings the offers, in place of HTTP: port, keys and origins are of no use then.

@@ -17,6 +17,7 @@
 #include "glib/elements_in.h"
 #include "glib/signal_connection.h"
 #include "support/sample_offers.h"
+#include "support/taken_udp_port.h"
 #include "tool/process.h"
 #include "tool/server_element.h"
 
@@ -417,21 +418,14 @@ TEST_F(ServerElement, TellsPeersTheAddressesThatItIsTo) {
 }
 
 TEST_F(ServerElement, APeerForWhomNoPortIsFreeIsToldSo) {
-  // Whichever the system gives, at every address.
-  const GObjectPtr<GSocket> taken(
-      g_socket_new(G_SOCKET_FAMILY_IPV4, G_SOCKET_TYPE_DATAGRAM, G_SOCKET_PROTOCOL_UDP, nullptr));
-  const GObjectPtr<GInetAddress> any(g_inet_address_new_any(G_SOCKET_FAMILY_IPV4));
-  const GObjectPtr<GSocketAddress> address(g_inet_socket_address_new(any.get(), 0));
-  ASSERT_TRUE(g_socket_bind(taken.get(), address.get(), FALSE, nullptr));
-  const GObjectPtr<GSocketAddress> bound(g_socket_get_local_address(taken.get(), nullptr));
-  const std::string udp_port =
-      std::to_string(g_inet_socket_address_get_port(G_INET_SOCKET_ADDRESS(bound.get())));
-  start("min-udp-port=" + udp_port + " max-udp-port=" + udp_port, "fakesink");
+  TakenUdpPort taken;
+  const std::string udp_port = taken.number();
+  start(taken.as_only_port(), "fakesink");
   WorkerClient client;
   EXPECT_EQ(client.connect(port(), batch()), 503);
   EXPECT_THAT(client.reply(), HasSubstr("none of the UDP ports " + udp_port + " is free"));
   // The place is free again.
-  ASSERT_TRUE(g_socket_close(taken.get(), nullptr));
+  taken.release();
   EXPECT_TRUE(eventually([&] {
     WorkerClient next;
     return next.connect(port(), batch()) == 200;
