@@ -114,10 +114,12 @@ void add_ice_servers(GstElement* webrtcbin, const std::vector<IceServer>& server
         gboolean added = FALSE;
         g_signal_emit_by_name(webrtcbin, "add-turn-server", turn_uri(scheme, server, rest).c_str(),
                               &added);
-        // Without its user and password, which are not part of `url`.
-        GST_DEBUG_OBJECT(webrtcbin, "may relay through %s: %s", url.c_str(),
-                         added ? "yes" : "not understood");
-        if (!added) g_message("a TURN server was not understood");
+        if (added) {
+          // Without its user and password, which are not part of `url`.
+          GST_DEBUG_OBJECT(webrtcbin, "may relay through %s", url.c_str());
+        } else {
+          g_message("a TURN server was not understood");
+        }
       }
     }
   }
