@@ -8,6 +8,7 @@
 
 #include <gtest/gtest.h>
 
+#include <algorithm>
 #include <functional>
 #include <memory>
 #include <string>
@@ -176,18 +177,6 @@ class UploadFaults : public testing::Test {
     EXPECT_EQ(std::count(states.begin(), states.end(), "error"), 1);
   }
 
-  // On the same connection: a fresh channel and a fresh element beside the one that failed.
-  void expect_next_upload_works() {
-    const Bytes file = random_bytes(200'000, 5);
-    ReceivingPipeline next(pair_->answerer());
-    next.play();
-    const auto fresh = open_channel(*pair_);
-    ASSERT_TRUE(fresh.channel);
-    ASSERT_TRUE(send_file(fresh.channel.get(), file));
-    ASSERT_TRUE(next.wait_eos());
-    EXPECT_EQ(next.bytes(), file);
-  }
-
   // GstBaseSrc adds one of its own to ours when its start() fails.
   void expect_only_start_errors() {
     const auto errors = receiver_->bus().all(GST_MESSAGE_ERROR);
@@ -202,7 +191,7 @@ class UploadFaults : public testing::Test {
   void expect_whole_story(const Expected& expected) {
     expect_failure(expected);
     EXPECT_TRUE(channel_.observer->wait_closed()) << "the sender did not notice";
-    expect_next_upload_works();
+    expect_upload_works(*pair_);
     expect_told_once();
   }
 

@@ -7,7 +7,6 @@
 
 #include <gtest/gtest.h>
 
-#include <functional>
 #include <memory>
 #include <string>
 #include <thread>
@@ -149,14 +148,7 @@ class Teardown : public testing::Test {
   // On the connection that is there, with a fresh element.
   void expect_next_upload_works() {
     replace_storage_factory(nullptr);
-    const Bytes file = random_bytes(200'000, 5);
-    ReceivingPipeline next(pair_->answerer());
-    next.play();
-    const auto fresh = open_channel(*pair_);
-    ASSERT_TRUE(fresh.channel);
-    ASSERT_TRUE(send_file(fresh.channel.get(), file));
-    ASSERT_TRUE(next.wait_eos());
-    EXPECT_EQ(next.bytes(), file);
+    expect_upload_works(*pair_);
   }
 
   TemporaryDirectory spool_;

@@ -209,6 +209,17 @@ PeerPair::Channel open_channel(PeerPair& pair, const char* label) {
   return result;
 }
 
+void expect_upload_works(PeerPair& pair) {
+  const Bytes file = random_bytes(200'000, 5);
+  ReceivingPipeline receiver(pair.answerer());
+  receiver.play();
+  const auto channel = open_channel(pair);
+  ASSERT_TRUE(channel.channel);
+  ASSERT_TRUE(send_file(channel.channel.get(), file));
+  ASSERT_TRUE(receiver.wait_eos());
+  EXPECT_EQ(receiver.bytes(), file);
+}
+
 bool ping_until(const PeerPair::Channel& channel, const std::function<bool()>& until,
                 const std::function<void()>& with_each, std::chrono::milliseconds deadline) {
   const auto end = std::chrono::steady_clock::now() + deadline;

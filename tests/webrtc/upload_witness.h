@@ -118,6 +118,10 @@ std::vector<Bytes> cut(const Bytes& file, std::size_t chunk_size);
 // Creates one more channel on a pair that is connected already; open when it returns.
 PeerPair::Channel open_channel(PeerPair& pair, const char* label = "video_upload");
 
+// An upload over one more channel of a pair that is connected already, from its offerer to a fresh
+// element on its answerer.
+void expect_upload_works(PeerPair& pair);
+
 // Sends 1-byte messages, each once the one before came back, until `until` holds; so time passes
 // while the connection is in use. False when the deadline passed.
 bool ping_until(const PeerPair::Channel& channel, const std::function<bool()>& until,
