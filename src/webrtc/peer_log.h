@@ -6,7 +6,6 @@
 
 #include <gst/gst.h>
 
-#include <chrono>
 #include <cstddef>
 #include <string>
 

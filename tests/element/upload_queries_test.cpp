@@ -11,7 +11,6 @@
 #include <unistd.h>
 #include <vector>
 
-#include "core/spool.h"
 #include "glib/signal_connection.h"
 #include "support/gst_test.h"
 #include "support/odd_directory.h"

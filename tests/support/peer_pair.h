@@ -8,15 +8,10 @@
 #include <gtest/gtest.h>
 
 #include <chrono>
-#include <condition_variable>
-#include <cstdint>
 #include <functional>
 #include <memory>
-#include <mutex>
-#include <span>
 #include <string>
 #include <string_view>
-#include <vector>
 
 #include "glib/glib_ptr.h"
 #include "glib/signal_connection.h"

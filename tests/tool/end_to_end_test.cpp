@@ -13,10 +13,7 @@
 #include <cstdlib>
 #include <fcntl.h>
 #include <filesystem>
-#include <fstream>
 #include <iterator>
-#include <memory>
-#include <optional>
 #include <string>
 #include <unistd.h>
 #include <vector>

@@ -7,10 +7,8 @@
 #include <gst/gst.h>
 #include <gtest/gtest.h>
 
-#include <memory>
 #include <string>
 
-#include "support/sample_offers.h"
 #include "tool/process.h"
 #include "tool/server_element.h"
 

@@ -8,7 +8,6 @@
 #include <functional>
 #include <future>
 #include <string>
-#include <vector>
 
 #include "webrtc/upload_faults.h"
 

@@ -4,13 +4,9 @@
 
 #include <gtest/gtest.h>
 
-#include <algorithm>
-#include <functional>
-#include <future>
 #include <string>
 #include <sys/mount.h>
 #include <thread>
-#include <vector>
 
 #include "core/spool.h"
 #include "support/odd_directory.h"

@@ -7,8 +7,6 @@
 
 #include <algorithm>
 #include <functional>
-#include <future>
-#include <set>
 #include <string>
 #include <vector>
 

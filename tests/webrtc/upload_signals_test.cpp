@@ -6,12 +6,8 @@
 
 #include <gtest/gtest.h>
 
-#include <algorithm>
-#include <functional>
 #include <future>
-#include <set>
 #include <string>
-#include <vector>
 
 namespace webrtcupload::test {
 namespace {

@@ -6,12 +6,8 @@
 
 #include <gtest/gtest.h>
 
-#include <fstream>
-#include <functional>
-#include <future>
+#include <algorithm>
 #include <random>
-#include <string>
-#include <thread>
 
 namespace webrtcupload::test {
 namespace {
