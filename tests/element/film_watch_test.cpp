@@ -15,6 +15,7 @@
 #include <unistd.h>
 
 #include "support/gst_test.h"
+#include "support/run_to_end.h"
 #include "support/sample_films.h"
 
 namespace webrtcupload {
@@ -58,11 +59,7 @@ class FilmWatchTest : public ::testing::TestWithParam<const char*> {
   // By a pipeline that ends in a file.
   std::string made(const std::string& description) {
     const std::string file = path("film" + std::to_string(files_.size()));
-    const auto pipeline = parse_pipeline(description + " ! filesink location=" + file);
-    BusLog bus(pipeline.get());
-    gst_element_set_state(pipeline.get(), GST_STATE_PLAYING);
-    EXPECT_TRUE(bus.wait(GST_MESSAGE_EOS));
-    stop_promptly(pipeline.get());
+    EXPECT_TRUE(test::run_to_end(description + " ! filesink location=" + file));
     return file;
   }
 

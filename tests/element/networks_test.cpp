@@ -14,6 +14,7 @@
 
 #include "glib/glib_ptr.h"
 #include "results/detections.h"
+#include "support/run_to_end.h"
 
 namespace webrtcupload {
 namespace {
@@ -76,13 +77,7 @@ class Networks : public ::testing::TestWithParam<const char*> {
                        all->frames.push_back(all->collector.take(buffer, &info));
                      }),
                      &seen);
-    gst_element_set_state(pipeline.get(), GST_STATE_PLAYING);
-    const GstPtr<GstBus> bus(gst_element_get_bus(pipeline.get()));
-    const GstMessagePtr end(gst_bus_timed_pop_filtered(
-        bus.get(), 60 * GST_SECOND,
-        static_cast<GstMessageType>(GST_MESSAGE_EOS | GST_MESSAGE_ERROR)));
-    EXPECT_TRUE(end && GST_MESSAGE_TYPE(end.get()) == GST_MESSAGE_EOS);
-    gst_element_set_state(pipeline.get(), GST_STATE_NULL);
+    EXPECT_TRUE(test::run_to_end(pipeline.get()));
     width_ = seen.width;
     height_ = seen.height;
     return seen.frames;

@@ -17,6 +17,7 @@
 #include "downstream/upload_origin.h"
 #include "glib/elements_in.h"
 #include "support/gst_test.h"
+#include "support/run_to_end.h"
 #include "support/webm_film.h"
 
 namespace webrtcupload::test {
@@ -81,15 +82,8 @@ class OpaqueTest : public testing::Test {
     gst_pad_add_probe(pad.get(), GST_PAD_PROBE_TYPE_QUERY_UPSTREAM, answer, nullptr, nullptr);
     const auto sink = element_named(pipeline, "sink");
     g_signal_connect(sink.get(), "handoff", G_CALLBACK(on_frame), &seen);
-    BusLog bus(pipeline.get());
     EXPECT_NE(gst_element_set_state(pipeline.get(), GST_STATE_PLAYING), GST_STATE_CHANGE_FAILURE);
-    // Streams-selected messages have the bits of other types.
-    const GstMessagePtr end = bus.wait(GST_MESSAGE_ANY, [](GstMessage* message) {
-      return GST_MESSAGE_TYPE(message) == GST_MESSAGE_EOS ||
-             GST_MESSAGE_TYPE(message) == GST_MESSAGE_ERROR;
-    });
-    EXPECT_TRUE(end && GST_MESSAGE_TYPE(end.get()) == GST_MESSAGE_EOS)
-        << (end ? describe(end.get()) : "no end");
+    EXPECT_TRUE(wait_for_end(pipeline.get()));
     for (const char* name : {"webrtcuploadvp8dec", "webrtcuploadvp9dec"}) {
       seen.ours = seen.ours || element_made_by(GST_BIN(pipeline.get()), name) != nullptr;
     }
@@ -180,13 +174,7 @@ TEST_F(OpaqueTest, AFilmThatIsNoUploadKeepsItsAlpha) {
                      return names->back() == "vp8alphadecodebin" ? kExpose : kTry;
                    }),
                    &tried);
-  BusLog bus(pipeline.get());
-  EXPECT_NE(gst_element_set_state(pipeline.get(), GST_STATE_PLAYING), GST_STATE_CHANGE_FAILURE);
-  const GstMessagePtr end =
-      bus.wait(static_cast<GstMessageType>(GST_MESSAGE_EOS | GST_MESSAGE_ERROR));
-  EXPECT_TRUE(end && GST_MESSAGE_TYPE(end.get()) == GST_MESSAGE_EOS)
-      << (end ? describe(end.get()) : "no end");
-  stop_promptly(pipeline.get());
+  EXPECT_TRUE(run_to_end(pipeline.get()));
   ASSERT_GE(tried.size(), 2U);
   EXPECT_THAT(tried, testing::Contains("webrtcuploadvp8dec")) << "it has to have been refused";
   EXPECT_EQ(tried.back(), "vp8alphadecodebin");

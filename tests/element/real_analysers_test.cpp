@@ -13,6 +13,7 @@
 #include <vector>
 
 #include "results/detections.h"
+#include "support/run_to_end.h"
 
 namespace webrtcupload {
 namespace {
@@ -52,16 +53,10 @@ class RealAnalysers : public testing::Test {
     gst_object_unref(pad);
     gst_object_unref(out);
 
-    ASSERT_NE(gst_element_set_state(pipeline, GST_STATE_PLAYING), GST_STATE_CHANGE_FAILURE);
-    GstMessage* end = gst_bus_timed_pop_filtered(
-        bus, 60 * GST_SECOND, static_cast<GstMessageType>(GST_MESSAGE_EOS | GST_MESSAGE_ERROR));
-    gst_element_set_state(pipeline, GST_STATE_NULL);
+    EXPECT_TRUE(test::run_to_end(pipeline));
     gst_bus_set_sync_handler(bus, nullptr, nullptr, nullptr);
     gst_object_unref(bus);
     gst_object_unref(pipeline);
-    ASSERT_NE(end, nullptr) << "no end within a minute";
-    EXPECT_EQ(GST_MESSAGE_TYPE(end), GST_MESSAGE_EOS);
-    gst_message_unref(end);
   }
 
   DetectionCollector collector_;

@@ -13,6 +13,7 @@
 #include <string>
 
 #include "server.h"
+#include "support/run_to_end.h"
 #include "support/turned_box.h"
 #include "worker_client.h"
 
@@ -37,25 +38,11 @@ class AnalyticsServer : public ::testing::Test {
   void SetUp() override {
     char name[] = "/tmp/webrtc-upload-files-XXXXXX";
     directory_ = mkdtemp(name);
-    GError* error = nullptr;
-    GstElement* pipeline = gst_parse_launch(
-        ("videotestsrc num-buffers=" + std::to_string(kFrames) +
-         " ! video/x-raw,framerate=25/1,width=64,height=48 ! x264enc speed-preset=ultrafast "
-         "! mp4mux ! filesink location=" +
-         film())
-            .c_str(),
-        &error);
-    ASSERT_TRUE(pipeline && !error);
-    gst_element_set_state(pipeline, GST_STATE_PLAYING);
-    GstBus* bus = gst_element_get_bus(pipeline);
-    GstMessage* message = gst_bus_timed_pop_filtered(
-        bus, 60 * GST_SECOND, static_cast<GstMessageType>(GST_MESSAGE_EOS | GST_MESSAGE_ERROR));
-    ASSERT_TRUE(message);
-    EXPECT_EQ(GST_MESSAGE_TYPE(message), GST_MESSAGE_EOS);
-    gst_message_unref(message);
-    gst_object_unref(bus);
-    gst_element_set_state(pipeline, GST_STATE_NULL);
-    gst_object_unref(pipeline);
+    ASSERT_TRUE(test::run_to_end(
+        "videotestsrc num-buffers=" + std::to_string(kFrames) +
+        " ! video/x-raw,framerate=25/1,width=64,height=48 ! x264enc speed-preset=ultrafast "
+        "! mp4mux ! filesink location=" +
+        film()));
   }
   void TearDown() override { fs::remove_all(directory_); }
   [[nodiscard]] std::string film() const { return directory_ + "/film.mp4"; }

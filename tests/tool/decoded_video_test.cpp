@@ -18,6 +18,7 @@
 #include <thread>
 
 #include "glib/glib_ptr.h"
+#include "support/run_to_end.h"
 #include "tool/session/pacer.h"
 
 namespace webrtcupload {
@@ -27,16 +28,10 @@ namespace fs = std::filesystem;
 using std::chrono::milliseconds;
 using std::chrono::seconds;
 
-constexpr GstClockTime kDeadline = 60 * GST_SECOND;
-
-// Plays to the end; false on an error.
-bool run(GstElement* pipeline) {
+// Plays to the end, and is not stopped.
+[[nodiscard]] testing::AssertionResult run(GstElement* pipeline) {
   gst_element_set_state(pipeline, GST_STATE_PLAYING);
-  const GstPtr<GstBus> bus(gst_element_get_bus(pipeline));
-  const GstMessagePtr message(gst_bus_timed_pop_filtered(
-      bus.get(), kDeadline, static_cast<GstMessageType>(GST_MESSAGE_EOS | GST_MESSAGE_ERROR)));
-  const bool ended = message && GST_MESSAGE_TYPE(message.get()) == GST_MESSAGE_EOS;
-  return ended;
+  return test::wait_for_end(pipeline);
 }
 
 GstPtr<GstElement> parse(const std::string& description) {

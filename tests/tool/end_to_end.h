@@ -15,6 +15,7 @@
 #include <utility>
 #include <vector>
 
+#include "support/run_to_end.h"
 #include "tool/process.h"
 #include "tool/server.h"
 
@@ -73,19 +74,7 @@ class EndToEnd : public ::testing::Test {
         " ! video/x-raw,width=320,height=240,framerate=25/1 ! " +
         (x264 ? "x264enc speed-preset=ultrafast" : "openh264enc") +
         " ! h264parse ! mp4mux ! filesink location=" + file("video.mp4");
-    GError* error = nullptr;
-    GstElement* pipeline = gst_parse_launch(description.c_str(), &error);
-    ASSERT_TRUE(pipeline && !error) << (error ? error->message : "");
-    gst_element_set_state(pipeline, GST_STATE_PLAYING);
-    GstBus* bus = gst_element_get_bus(pipeline);
-    GstMessage* message = gst_bus_timed_pop_filtered(
-        bus, 60 * GST_SECOND, static_cast<GstMessageType>(GST_MESSAGE_EOS | GST_MESSAGE_ERROR));
-    ASSERT_TRUE(message);
-    EXPECT_EQ(GST_MESSAGE_TYPE(message), GST_MESSAGE_EOS);
-    gst_message_unref(message);
-    gst_object_unref(bus);
-    gst_element_set_state(pipeline, GST_STATE_NULL);
-    gst_object_unref(pipeline);
+    ASSERT_TRUE(run_to_end(description));
 
     std::filesystem::copy_file(file("video.mp4"), file("truncated.mp4"));
     std::filesystem::resize_file(file("truncated.mp4"),

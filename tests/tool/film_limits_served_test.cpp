@@ -17,6 +17,7 @@
 #include "glib/glib_ptr.h"
 #include "process.h"
 #include "server.h"
+#include "support/run_to_end.h"
 #include "support/sample_films.h"
 
 namespace webrtcupload {
@@ -93,24 +94,12 @@ class FilmLimitsServed : public ::testing::Test {
   static void SetUpTestSuite() {
     char name[] = "/tmp/webrtc-upload-films-XXXXXX";
     directory() = mkdtemp(name);
-    GError* error = nullptr;
-    const std::string description =
+    ASSERT_TRUE(test::run_to_end(
         "videotestsrc num-buffers=" + std::to_string(kFrames) +
         " ! video/x-raw,width=320,height=240,framerate=10/1 ! jpegenc ! avimux name=mux ! "
         "filesink location=" +
         path("good") +
-        " audiotestsrc num-buffers=30 samplesperbuffer=4410 ! audio/x-raw,rate=44100 ! mux.";
-    const GstPtr<GstElement> pipeline(
-        GST_ELEMENT(gst_object_ref_sink(gst_parse_launch(description.c_str(), &error))));
-    ASSERT_FALSE(error) << error->message;
-    gst_element_set_state(pipeline.get(), GST_STATE_PLAYING);
-    const GstPtr<GstBus> bus(gst_element_get_bus(pipeline.get()));
-    const GstMessagePtr message(gst_bus_timed_pop_filtered(
-        bus.get(), 60 * GST_SECOND,
-        static_cast<GstMessageType>(GST_MESSAGE_EOS | GST_MESSAGE_ERROR)));
-    ASSERT_TRUE(message);
-    EXPECT_EQ(GST_MESSAGE_TYPE(message.get()), GST_MESSAGE_EOS);
-    gst_element_set_state(pipeline.get(), GST_STATE_NULL);
+        " audiotestsrc num-buffers=30 samplesperbuffer=4410 ! audio/x-raw,rate=44100 ! mux."));
   }
   static void TearDownTestSuite() { fs::remove_all(directory()); }
 

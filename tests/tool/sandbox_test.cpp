@@ -24,6 +24,7 @@
 
 #include "process.h"
 #include "server.h"
+#include "support/run_to_end.h"
 #include "tool/sandbox/sandbox_landlock.h"
 #include "worker_client.h"
 
@@ -90,25 +91,11 @@ class SandboxTest : public ::testing::Test {
     // For a session of another user.
     fs::permissions(directory(),
                     fs::perms::owner_all | fs::perms::group_exec | fs::perms::others_exec);
-    GError* error = nullptr;
-    GstElement* pipeline = gst_parse_launch(
-        ("videotestsrc num-buffers=" + std::to_string(kFrames) +
-         " ! video/x-raw,framerate=25/1,width=320,height=240 ! x264enc speed-preset=ultrafast ! "
-         "mp4mux ! filesink location=" +
-         video())
-            .c_str(),
-        &error);
-    ASSERT_TRUE(pipeline && !error);
-    gst_element_set_state(pipeline, GST_STATE_PLAYING);
-    GstBus* bus = gst_element_get_bus(pipeline);
-    GstMessage* message = gst_bus_timed_pop_filtered(
-        bus, 60 * GST_SECOND, static_cast<GstMessageType>(GST_MESSAGE_EOS | GST_MESSAGE_ERROR));
-    ASSERT_TRUE(message);
-    EXPECT_EQ(GST_MESSAGE_TYPE(message), GST_MESSAGE_EOS);
-    gst_message_unref(message);
-    gst_object_unref(bus);
-    gst_element_set_state(pipeline, GST_STATE_NULL);
-    gst_object_unref(pipeline);
+    ASSERT_TRUE(test::run_to_end(
+        "videotestsrc num-buffers=" + std::to_string(kFrames) +
+        " ! video/x-raw,framerate=25/1,width=320,height=240 ! x264enc speed-preset=ultrafast ! "
+        "mp4mux ! filesink location=" +
+        video()));
     std::ofstream(secret()) << "nobody's business\n";
   }
   static void TearDownTestSuite() { fs::remove_all(directory()); }

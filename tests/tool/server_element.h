@@ -19,6 +19,7 @@
 #include "glib/glib_ptr.h"
 #include "support/gst_test.h"
 #include "support/peer_pair.h"
+#include "support/run_to_end.h"
 #include "tool/worker_client.h"
 
 namespace webrtcupload::test {
@@ -85,14 +86,10 @@ class ServerElement : public testing::Test {
   }
   [[nodiscard]] std::string write_video() const {
     std::string path = directory_ + "/video.mp4";
-    const auto pipeline = parse_pipeline(
+    EXPECT_TRUE(run_to_end(
         "videotestsrc num-buffers=" + std::to_string(kFrames) +
         " ! video/x-raw,width=64,height=48,framerate=25/1 ! x264enc ! mp4mux ! filesink location=" +
-        path);
-    BusLog bus(pipeline.get());
-    gst_element_set_state(pipeline.get(), GST_STATE_PLAYING);
-    EXPECT_TRUE(bus.wait(GST_MESSAGE_EOS));
-    gst_element_set_state(pipeline.get(), GST_STATE_NULL);
+        path));
     return path;
   }
 

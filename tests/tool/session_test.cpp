@@ -18,6 +18,7 @@
 
 #include "json/json.h"
 #include "server.h"
+#include "support/run_to_end.h"
 #include "worker_client.h"
 
 namespace webrtcupload {
@@ -101,23 +102,9 @@ class SessionTest : public ::testing::TestWithParam<const char*> {
     make_video(small_video(), "width=64,height=48");
   }
   static void make_video(const std::string& path, const std::string& size) {
-    GError* error = nullptr;
-    GstElement* pipeline = gst_parse_launch(
-        ("videotestsrc num-buffers=" + std::to_string(kFrames) + " ! video/x-raw,framerate=25/1," +
-         size + " ! x264enc speed-preset=ultrafast ! mp4mux ! filesink location=" + path)
-            .c_str(),
-        &error);
-    ASSERT_TRUE(pipeline && !error);
-    gst_element_set_state(pipeline, GST_STATE_PLAYING);
-    GstBus* bus = gst_element_get_bus(pipeline);
-    GstMessage* message = gst_bus_timed_pop_filtered(
-        bus, 60 * GST_SECOND, static_cast<GstMessageType>(GST_MESSAGE_EOS | GST_MESSAGE_ERROR));
-    ASSERT_TRUE(message);
-    EXPECT_EQ(GST_MESSAGE_TYPE(message), GST_MESSAGE_EOS);
-    gst_message_unref(message);
-    gst_object_unref(bus);
-    gst_element_set_state(pipeline, GST_STATE_NULL);
-    gst_object_unref(pipeline);
+    ASSERT_TRUE(test::run_to_end(
+        "videotestsrc num-buffers=" + std::to_string(kFrames) + " ! video/x-raw,framerate=25/1," +
+        size + " ! x264enc speed-preset=ultrafast ! mp4mux ! filesink location=" + path));
   }
   static void TearDownTestSuite() { fs::remove_all(directory()); }
 

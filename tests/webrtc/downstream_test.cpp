@@ -16,6 +16,7 @@
 #include <utility>
 #include <vector>
 
+#include "webrtc/film_bytes.h"
 #include "webrtc/upload_witness.h"
 
 namespace webrtcupload::test {
@@ -28,25 +29,9 @@ constexpr int kFrames = 40;
 
 // With its index at the end, which who only pushes has to seek to.
 Bytes make_film() {
-  g_autofree char* path = nullptr;
-  const int fd = g_file_open_tmp("webrtcupload-XXXXXX.mp4", &path, nullptr);
-  EXPECT_GE(fd, 0);
-  g_close(fd, nullptr);
-  {
-    const auto pipeline = parse_pipeline(
-        "videotestsrc pattern=snow num-buffers=" + std::to_string(kFrames) +
-        " ! video/x-raw,width=320,height=240,framerate=20/1 ! x264enc speed-preset=ultrafast"
-        " tune=zerolatency key-int-max=20 ! mp4mux ! filesink location=" +
-        path);
-    BusLog bus(pipeline.get());
-    EXPECT_NE(gst_element_set_state(pipeline.get(), GST_STATE_PLAYING), GST_STATE_CHANGE_FAILURE);
-    EXPECT_TRUE(bus.wait(GST_MESSAGE_EOS));
-    stop_promptly(pipeline.get());
-  }
-  std::ifstream file(path, std::ios::binary);
-  Bytes bytes{std::istreambuf_iterator<char>(file), {}};
-  g_unlink(path);
-  return bytes;
+  return film_bytes("videotestsrc pattern=snow num-buffers=" + std::to_string(kFrames) +
+                    " ! video/x-raw,width=320,height=240,framerate=20/1 ! x264enc "
+                    "speed-preset=ultrafast tune=zerolatency key-int-max=20 ! mp4mux");
 }
 
 constexpr const char* kFirstChannel = "first";

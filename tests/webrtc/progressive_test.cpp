@@ -2,14 +2,13 @@
 //
 // What decodes when: the two ways of delivery with real MP4 files, index first and index last.
 
-#include <glib/gstdio.h>
 #include <gtest/gtest.h>
 
 #include <atomic>
 #include <condition_variable>
-#include <fstream>
 #include <mutex>
 
+#include "webrtc/film_bytes.h"
 #include "webrtc/receiving_pipeline.h"
 
 namespace webrtcupload::test {
@@ -20,27 +19,10 @@ constexpr std::size_t kChunkSize = 49152;
 
 // An MP4 with H.264, index first or last. Noise, so that 10 % of it are several chunks.
 Bytes make_mp4(bool index_first) {
-  g_autofree char* path = nullptr;
-  const int fd = g_file_open_tmp("webrtcupload-XXXXXX.mp4", &path, nullptr);
-  EXPECT_GE(fd, 0);
-  g_close(fd, nullptr);
-  {
-    const auto pipeline = parse_pipeline(
-        "videotestsrc pattern=snow num-buffers=" + std::to_string(kFrames) +
-        " ! video/x-raw,width=320,height=240,framerate=30/1 ! x264enc speed-preset=ultrafast"
-        " tune=zerolatency key-int-max=30 ! mp4mux faststart=" +
-        (index_first ? "true" : "false") + " ! filesink location=" + path);
-    BusLog bus(pipeline.get());
-    EXPECT_NE(gst_element_set_state(pipeline.get(), GST_STATE_PLAYING), GST_STATE_CHANGE_FAILURE);
-    const GstMessagePtr end =
-        bus.wait(static_cast<GstMessageType>(GST_MESSAGE_EOS | GST_MESSAGE_ERROR));
-    EXPECT_TRUE(end && GST_MESSAGE_TYPE(end.get()) == GST_MESSAGE_EOS);
-    stop_promptly(pipeline.get());
-  }
-  std::ifstream file(path, std::ios::binary);
-  Bytes bytes{std::istreambuf_iterator<char>(file), {}};
-  g_unlink(path);
-  return bytes;
+  return film_bytes("videotestsrc pattern=snow num-buffers=" + std::to_string(kFrames) +
+                    " ! video/x-raw,width=320,height=240,framerate=30/1 ! x264enc "
+                    "speed-preset=ultrafast tune=zerolatency key-int-max=30 ! mp4mux faststart=" +
+                    (index_first ? "true" : "false"));
 }
 
 // Counts what reaches `sink`, a fakesink.

@@ -15,6 +15,7 @@
 
 #include "core/wire_v1.h"
 #include "support/odd_directory.h"
+#include "support/run_to_end.h"
 #include "webrtc/sink_fixture.h"
 
 namespace webrtcupload::test {
@@ -87,10 +88,8 @@ TEST_F(SinkOverAChannel, SendsAFile) {
   ASSERT_TRUE(pipeline);
   const auto sink = element_named(pipeline, "sink");
   g_object_set(sink.get(), "data-channel", near_.channel.get(), nullptr);
-  BusLog bus(pipeline.get());
   ASSERT_NE(set_state(pipeline.get(), GST_STATE_PLAYING), GST_STATE_CHANGE_FAILURE);
-  const auto message = bus.wait(static_cast<GstMessageType>(GST_MESSAGE_EOS | GST_MESSAGE_ERROR));
-  EXPECT_EQ(GST_MESSAGE_TYPE(message.get()), GST_MESSAGE_EOS) << describe(message.get());
+  EXPECT_TRUE(wait_for_end(pipeline.get()));
   EXPECT_TRUE(reassemble_v1(far_->messages()) == data);
   stop_promptly(pipeline.get());
 }

@@ -13,6 +13,7 @@
 #include <string>
 #include <unistd.h>
 
+#include "support/run_to_end.h"
 #include "webrtc/receiving_pipeline.h"
 
 namespace webrtcupload::test {
@@ -195,16 +196,6 @@ void write_file(const fs::path& path, std::span<const std::uint8_t> bytes) {
   ASSERT_TRUE(file.flush());
 }
 
-void run_to_end(const std::string& description) {
-  const auto pipeline = parse_pipeline(description);
-  ASSERT_TRUE(pipeline);
-  BusLog bus(pipeline.get());
-  ASSERT_NE(gst_element_set_state(pipeline.get(), GST_STATE_PLAYING), GST_STATE_CHANGE_FAILURE);
-  const auto end = bus.wait(static_cast<GstMessageType>(GST_MESSAGE_EOS | GST_MESSAGE_ERROR));
-  EXPECT_TRUE(end && GST_MESSAGE_TYPE(end.get()) == GST_MESSAGE_EOS) << describe(end.get());
-  gst_element_set_state(pipeline.get(), GST_STATE_NULL);
-}
-
 Decoded decode_file(const fs::path& path, bool has_audio) {
   const auto pipeline =
       parse_pipeline("filesrc location=" + path.string() + " ! " + decoder(has_audio));
@@ -303,9 +294,10 @@ TEST_P(UploadFilm, ArrivesAndDecodesAsTheFile) {
   }
   const fs::path path = directory() / film.name;
   const bool has_audio = *film.audio != '\0';
-  run_to_end(std::string(kVideoSource) + film.video + " ! queue ! mux. " +
-             (has_audio ? std::string(kAudioSource) + film.audio + " ! queue ! mux. " : "") +
-             film.muxer + " name=mux ! filesink location=" + path.string());
+  ASSERT_TRUE(
+      run_to_end(std::string(kVideoSource) + film.video + " ! queue ! mux. " +
+                 (has_audio ? std::string(kAudioSource) + film.audio + " ! queue ! mux. " : "") +
+                 film.muxer + " name=mux ! filesink location=" + path.string()));
   ASSERT_EQ(decode_file(path, has_audio).frames, kFrames);
 
   expect_same_bytes(path);
@@ -352,8 +344,8 @@ TEST_P(TruncatedFilm, DecodesAsFarAsTheFile) {
     if (!factory) GTEST_SKIP() << element << " is not installed here";
   }
   const fs::path path = directory() / film.name;
-  run_to_end(std::string(kVideoSource) + film.video + " ! queue ! " + film.muxer +
-             " ! filesink location=" + path.string());
+  ASSERT_TRUE(run_to_end(std::string(kVideoSource) + film.video + " ! queue ! " + film.muxer +
+                         " ! filesink location=" + path.string()));
   fs::resize_file(path, fs::file_size(path) / 2);
   const Decoded expected = decode_file(path, false);
   EXPECT_LT(expected.frames, kFrames);

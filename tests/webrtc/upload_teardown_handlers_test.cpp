@@ -4,13 +4,12 @@
 
 #include <gtest/gtest.h>
 
-#include <fstream>
 #include <functional>
 #include <future>
 #include <string>
-#include <thread>
 #include <unistd.h>
 
+#include "webrtc/film_bytes.h"
 #include "webrtc/upload_teardown.h"
 
 namespace webrtcupload::test {
@@ -23,18 +22,9 @@ using Side = PeerPair::Side;
 
 // Some film that decodebin can decode.
 Bytes make_film() {
-  TemporaryDirectory directory;
-  const std::string path = directory.path() + "/film.avi";
-  const auto pipeline = parse_pipeline(
-      "videotestsrc num-buffers=200 pattern=snow ! video/x-raw,width=320,height=240 ! jpegenc !"
-      " avimux ! filesink location=" +
-      path);
-  BusLog bus(pipeline.get());
-  EXPECT_NE(gst_element_set_state(pipeline.get(), GST_STATE_PLAYING), GST_STATE_CHANGE_FAILURE);
-  EXPECT_TRUE(bus.wait(GST_MESSAGE_EOS));
-  stop_promptly(pipeline.get());
-  std::ifstream file(path, std::ios::binary);
-  return Bytes{std::istreambuf_iterator<char>(file), {}};
+  return film_bytes(
+      "videotestsrc num-buffers=200 pattern=snow ! video/x-raw,width=320,height=240 ! jpegenc ! "
+      "avimux");
 }
 
 struct Reading {
