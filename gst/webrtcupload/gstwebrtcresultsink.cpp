@@ -57,7 +57,7 @@
 #include "results/result_session.h"
 #include "webrtc/channel_owner.h"
 #include "webrtc/find_webrtcbin.h"
-#include "webrtc/pipeline_end.h"
+#include "webrtc/pipeline_eos.h"
 #include "webrtc/workarounds.h"
 
 #define GST_CAT_DEFAULT webrtcupload::debug::results()

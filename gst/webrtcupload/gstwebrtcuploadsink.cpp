@@ -63,7 +63,7 @@
 #include "webrtc/channel_getters.h"
 #include "webrtc/channel_owner.h"
 #include "webrtc/find_webrtcbin.h"
-#include "webrtc/pipeline_end.h"
+#include "webrtc/pipeline_eos.h"
 #include "webrtc/workarounds.h"
 
 #define GST_CAT_DEFAULT webrtcupload::debug::sink()

@@ -6,7 +6,7 @@
 
 #include "glib/debug.h"
 #include "glib/glib_ptr.h"
-#include "webrtc/ending.h"
+#include "webrtc/prepare_stop.h"
 
 #define GST_CAT_DEFAULT webrtcupload::debug::upload()
 

@@ -2,8 +2,8 @@
 
 #include "downstream/error_for_client.h"
 
-#include "core/client_text.h"
 #include "core/error.h"
+#include "core/redaction.h"
 #include "glib/error_details.h"
 #include "glib/glib_ptr.h"
 

@@ -11,7 +11,7 @@
 #include "glib/upstream.h"
 #include "json/json.h"
 #include "webrtc/find_webrtcbin.h"
-#include "webrtc/pipeline_end.h"
+#include "webrtc/pipeline_eos.h"
 #include "webrtc/pipeline_picture.h"
 
 #define GST_CAT_DEFAULT webrtcupload::debug::results()

@@ -10,7 +10,7 @@
 #include "glib/error_details.h"
 #include "webrtc/dtls_check.h"
 #include "webrtc/find_webrtcbin.h"
-#include "webrtc/pipeline_end.h"
+#include "webrtc/pipeline_eos.h"
 #include "webrtc/pipeline_picture.h"
 
 #define GST_CAT_DEFAULT webrtcupload::debug::sink()

@@ -10,7 +10,7 @@
 #include "core/mutex.h"
 #include "glib/main_context.h"
 #include "signalling/session_request.h"
-#include "webrtc/sdp/offer.h"
+#include "webrtc/sdp/offer_check.h"
 
 namespace webrtcupload {
 namespace {

@@ -7,7 +7,7 @@
 #include <utility>
 #include <variant>
 
-#include "core/client_text.h"
+#include "core/redaction.h"
 #include "glib/debug.h"
 #include "glib/main_context.h"
 #include "results/result_sender.h"
@@ -16,7 +16,7 @@
 #include "signalling/session_status.h"
 #include "signalling/signaller_offers.h"
 #include "webrtc/peer.h"
-#include "webrtc/sdp/offer.h"
+#include "webrtc/sdp/offer_check.h"
 
 #define GST_CAT_DEFAULT webrtcupload::debug::server()
 

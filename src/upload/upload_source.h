@@ -95,7 +95,7 @@ class UploadSource final : public UploadObserver {
   GstFlowReturn create(std::uint64_t offset, guint length, GstBuffer** buffer);
   void end_of_stream_sent();
   // Once all bytes are here or EOS is out, a webrtcbin in the same pipeline no longer keeps that
-  // from EOS, see pipeline_end.h.
+  // from EOS, see pipeline_eos.h.
   void let_pipeline_end();
 
   // For whoever makes the connections, and may have to make another while nothing is uploaded: with

@@ -10,7 +10,7 @@
 #include <string>
 
 #include "glib/glib_ptr.h"
-#include "webrtc/pipeline_end.h"
+#include "webrtc/pipeline_eos.h"
 
 namespace webrtcupload {
 

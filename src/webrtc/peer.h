@@ -23,7 +23,7 @@
 #include "webrtc/data_channel.h"
 #include "webrtc/ice_network.h"
 #include "webrtc/ice_server.h"
-#include "webrtc/sdp/offer.h"
+#include "webrtc/sdp/offer_check.h"
 
 namespace webrtcupload {
 

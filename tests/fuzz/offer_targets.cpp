@@ -13,7 +13,7 @@
 #include "target.h"
 #include "webrtc/fingerprint.h"
 #include "webrtc/sdp/ice_candidates.h"
-#include "webrtc/sdp/offer.h"
+#include "webrtc/sdp/offer_check.h"
 
 namespace webrtcupload::fuzz {
 namespace {

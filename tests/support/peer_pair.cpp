@@ -10,8 +10,8 @@
 #include "support/lost_cause.h"
 #include "webrtc/association.h"
 #include "webrtc/channels.h"
-#include "webrtc/ending.h"
 #include "webrtc/inner_elements.h"
+#include "webrtc/prepare_stop.h"
 
 namespace webrtcupload::test {
 namespace {

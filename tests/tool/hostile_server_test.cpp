@@ -25,7 +25,7 @@
 #include "signalling/http_server.h"
 #include "signalling/worker_request.h"
 #include "webrtc/peer.h"
-#include "webrtc/sdp/offer.h"
+#include "webrtc/sdp/offer_check.h"
 
 namespace webrtcupload {
 namespace {

@@ -20,7 +20,7 @@
 #include "glib/main_context.h"
 #include "support/sample_offers.h"
 #include "webrtc/peer.h"
-#include "webrtc/sdp/offer.h"
+#include "webrtc/sdp/offer_check.h"
 
 namespace webrtcupload {
 namespace {

@@ -19,7 +19,7 @@
 #include "webrtc/fingerprint.h"
 #include "webrtc/goodbye.h"
 #include "webrtc/peer.h"
-#include "webrtc/sdp/offer.h"
+#include "webrtc/sdp/offer_check.h"
 #include "webrtc/transports.h"
 
 namespace webrtcupload {

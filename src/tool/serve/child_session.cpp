@@ -10,7 +10,7 @@
 #include <optional>
 #include <utility>
 
-#include "core/client_text.h"
+#include "core/redaction.h"
 #include "glib/glib_ptr.h"
 #include "glib/main_context.h"
 #include "tool/common/event_output.h"

@@ -8,7 +8,7 @@
 #include <utility>
 
 #include "core/channel_labels.h"
-#include "core/client_text.h"
+#include "core/redaction.h"
 #include "json/json.h"
 #include "signalling/worker_request.h"
 

@@ -20,7 +20,7 @@
 #include "tool/session/session_results.h"
 #include "tool/session/video_track.h"
 #include "webrtc/peer.h"
-#include "webrtc/sdp/offer.h"
+#include "webrtc/sdp/offer_check.h"
 
 namespace webrtcupload {
 

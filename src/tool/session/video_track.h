@@ -16,7 +16,7 @@
 
 #include "core/mutex.h"
 #include "glib/glib_ptr.h"
-#include "webrtc/sdp/offer.h"
+#include "webrtc/sdp/offer_check.h"
 
 namespace webrtcupload {
 

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: LGPL-2.1-or-later
 //
-// What a checked offer says: every text in here fits its rule in sdp_rules.h.
+// What a checked offer says: every text in here fits its rule in sdp_syntax.h.
 
 #pragma once
 

@@ -10,7 +10,7 @@
 #include <string_view>
 #include <utility>
 
-#include "webrtc/sdp/sdp_rules.h"
+#include "webrtc/sdp/sdp_syntax.h"
 
 namespace webrtcupload {
 namespace {

@@ -9,7 +9,7 @@
 #include <string>
 #include <variant>
 
-#include "webrtc/sdp/offer.h"
+#include "webrtc/sdp/offer_check.h"
 #include "webrtc/sdp/offer_description.h"
 
 namespace webrtcupload {

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: LGPL-2.1-or-later
 
-#include "webrtc/ending.h"
+#include "webrtc/prepare_stop.h"
 
 #include <chrono>
 #include <memory>

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: LGPL-2.1-or-later
 
-#include "core/client_text.h"
+#include "core/redaction.h"
 
 #include <gtest/gtest.h>
 

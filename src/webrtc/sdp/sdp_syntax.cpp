@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: LGPL-2.1-or-later
 
-#include "webrtc/sdp/sdp_rules.h"
+#include "webrtc/sdp/sdp_syntax.h"
 
 #include <gio/gio.h>
 

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: LGPL-2.1-or-later
 
-#include "webrtc/pipeline_end.h"
+#include "webrtc/pipeline_eos.h"
 
 #include <gst/webrtc/webrtc.h>
 

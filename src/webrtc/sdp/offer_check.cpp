@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: LGPL-2.1-or-later
 
-#include "webrtc/sdp/offer.h"
+#include "webrtc/sdp/offer_check.h"
 
 #include <glib.h>
 #include <gst/sdp/gstsdpmessage.h>
@@ -12,7 +12,7 @@
 
 #include "webrtc/sdp/offer_description.h"
 #include "webrtc/sdp/offer_sections.h"
-#include "webrtc/sdp/sdp_rules.h"
+#include "webrtc/sdp/sdp_syntax.h"
 
 namespace webrtcupload {
 namespace {

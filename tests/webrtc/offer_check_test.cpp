@@ -2,7 +2,7 @@
 //
 // What becomes of offers: real clients' are rewritten, hostile ones are refused with the reason.
 
-#include "webrtc/sdp/offer.h"
+#include "webrtc/sdp/offer_check.h"
 
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
