@@ -19,6 +19,7 @@ namespace inner {
 inline constexpr const char* kSctpDecoder = "sctpdec";
 inline constexpr const char* kSctpEncoder = "sctpenc";
 inline constexpr const char* kDtlsEncoder = "dtlsenc";
+inline constexpr const char* kDtlsDecoder = "dtlsdec";
 inline constexpr const char* kIceSink = "nicesink";
 // The type of the bins with which webrtcbin sends and receives for a data channel.
 inline constexpr const char* kChannelBinType = "WebRTCErrorIgnoreBin";

@@ -20,6 +20,7 @@
 #include "support/taken_udp_port.h"
 #include "tool/process.h"
 #include "tool/server_element.h"
+#include "webrtc/inner_elements.h"
 
 namespace webrtcupload::test {
 namespace {
@@ -280,7 +281,7 @@ TEST_F(ServerElement, BadOffersTakeNoPlace) {
 class HeldGoodbye {
  public:
   void hold(GstElement* webrtcbin) {
-    for (const auto& dtlsenc : elements_made_by(GST_BIN(webrtcbin), "dtlsenc")) {
+    for (const auto& dtlsenc : elements_made_by(GST_BIN(webrtcbin), inner::kDtlsEncoder)) {
       const GstPtr<GstPad> pad(gst_element_get_static_pad(dtlsenc.get(), "sink"));
       gst_pad_add_probe(
           pad.get(), GST_PAD_PROBE_TYPE_EVENT_DOWNSTREAM,

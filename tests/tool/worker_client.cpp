@@ -10,6 +10,7 @@
 
 #include "json/json.h"
 #include "process.h"
+#include "webrtc/inner_elements.h"
 
 namespace webrtcupload::test {
 namespace {
@@ -156,7 +157,7 @@ void WorkerClient::hang_up() {
 void WorkerClient::vanish() {
   // Nothing more reaches the network, and nobody says good-bye.
   GstIterator* sinks =
-      gst_bin_iterate_all_by_element_factory_name(GST_BIN(pair_->offerer()), "nicesink");
+      gst_bin_iterate_all_by_element_factory_name(GST_BIN(pair_->offerer()), inner::kIceSink);
   GValue item = G_VALUE_INIT;
   while (gst_iterator_next(sinks, &item) == GST_ITERATOR_OK) {
     const GstPtr<GstPad> pad(

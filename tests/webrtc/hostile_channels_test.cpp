@@ -19,6 +19,7 @@
 #include <vector>
 
 #include "glib/elements_in.h"
+#include "webrtc/inner_elements.h"
 #include "webrtc/receiving_pipeline.h"
 #include "webrtc/upload_witness.h"
 
@@ -187,7 +188,7 @@ TEST_F(HostileChannels, AnUnorderedOneCarriesAnUpload) {
 class OneLoss {
  public:
   OneLoss(GstElement* webrtcbin, int number) : left_(std::make_shared<std::atomic<int>>(number)) {
-    const auto dtlsenc = element_made_by(GST_BIN(webrtcbin), "dtlsenc");
+    const auto dtlsenc = element_made_by(GST_BIN(webrtcbin), inner::kDtlsEncoder);
     const GstPtr<GstPad> pad(gst_element_get_static_pad(dtlsenc.get(), "sink"));
     gst_pad_add_probe(
         pad.get(), GST_PAD_PROBE_TYPE_BUFFER,

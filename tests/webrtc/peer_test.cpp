@@ -29,6 +29,7 @@
 #include "support/wait.h"
 #include "webrtc/association.h"
 #include "webrtc/ice_setup.h"
+#include "webrtc/inner_elements.h"
 
 namespace webrtcupload {
 namespace {
@@ -66,9 +67,9 @@ bool close_peer(const std::shared_ptr<Peer>& peer) {
 class NewStream {
  public:
   explicit NewStream(GstElement* webrtcbin)
-      : decoder_(element_made_by(GST_BIN(webrtcbin), "sctpdec")),
+      : decoder_(element_made_by(GST_BIN(webrtcbin), inner::kSctpDecoder)),
         sink_(gst_element_get_static_pad(decoder_.get(), "sink")),
-        encoder_(element_made_by(GST_BIN(webrtcbin), "sctpenc")) {
+        encoder_(element_made_by(GST_BIN(webrtcbin), inner::kSctpEncoder)) {
     current = this;
   }
   ~NewStream() { current = nullptr; }
@@ -182,10 +183,10 @@ guint association_of(const std::shared_ptr<Peer>& peer, const char* factory) {
 
 // By numbers that are given out one after the other, where sctpdec does not look for an unused one.
 TEST_F(PeerTest, HasItsOwnAssociation) {
-  const guint server = association_of(server_, "sctpdec");
-  const guint client = association_of(client_, "sctpdec");
-  EXPECT_EQ(association_of(server_, "sctpenc"), server);
-  EXPECT_EQ(association_of(client_, "sctpenc"), client);
+  const guint server = association_of(server_, inner::kSctpDecoder);
+  const guint client = association_of(client_, inner::kSctpDecoder);
+  EXPECT_EQ(association_of(server_, inner::kSctpEncoder), server);
+  EXPECT_EQ(association_of(client_, inner::kSctpEncoder), client);
   EXPECT_NE(client, server);
   if (!draws_unused_associations()) {
     EXPECT_EQ(client, (server + 1) & 0xffff);
@@ -360,7 +361,7 @@ TEST_F(ConnectStageTest, IsIceWhereNoPacketComes) {
 }
 
 TEST_F(ConnectStageTest, IsDtlsWithoutItsPackets) {
-  cut_off_before("dtlsdec");
+  cut_off_before(inner::kDtlsDecoder);
   connect();
   ASSERT_TRUE(comes_to(ConnectStage::kDtls));
   EXPECT_THAT(why(), HasSubstr("encryption (DTLS)"));
@@ -368,7 +369,7 @@ TEST_F(ConnectStageTest, IsDtlsWithoutItsPackets) {
 }
 
 TEST_F(ConnectStageTest, IsSctpWithoutItsPackets) {
-  cut_off_before("sctpdec");
+  cut_off_before(inner::kSctpDecoder);
   connect();
   ASSERT_TRUE(comes_to(ConnectStage::kSctp));
   EXPECT_THAT(why(), HasSubstr("encrypted, but the one for data channels"));

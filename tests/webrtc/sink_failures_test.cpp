@@ -13,6 +13,7 @@
 #include "core/wire_v1.h"
 #include "sending/sender_channel.h"
 #include "support/odd_directory.h"
+#include "webrtc/inner_elements.h"
 #include "webrtc/sink_fixture.h"
 
 namespace webrtcupload::test {
@@ -156,7 +157,7 @@ TEST_F(SinkOverAChannel, TeardownWhileWaitingForRoom) {
   const GstPtr<GstElement> encoder = [&] {
     GstPtr<GstElement> found;
     GstIterator* elements =
-        gst_bin_iterate_all_by_element_factory_name(GST_BIN(pair_.offerer()), "sctpenc");
+        gst_bin_iterate_all_by_element_factory_name(GST_BIN(pair_.offerer()), inner::kSctpEncoder);
     GValue item = G_VALUE_INIT;
     if (gst_iterator_next(elements, &item) == GST_ITERATOR_OK) {
       found = ref_gst(static_cast<GstElement*>(g_value_get_object(&item)));

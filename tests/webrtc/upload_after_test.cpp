@@ -9,6 +9,7 @@
 #include <future>
 #include <string>
 
+#include "webrtc/inner_elements.h"
 #include "webrtc/upload_faults.h"
 
 namespace webrtcupload::test {
@@ -123,7 +124,7 @@ TEST_F(UploadFaults, FloodOfKeepalivesIsNotAFloodOfEchoes) {
   // From now on echoes do not get away: nothing enters the answerer's SCTP encoder any more. (What
   // the sender sends is still acknowledged, so it can go on.)
   GstIterator* iterator =
-      gst_bin_iterate_all_by_element_factory_name(GST_BIN(pair_->answerer()), "sctpenc");
+      gst_bin_iterate_all_by_element_factory_name(GST_BIN(pair_->answerer()), inner::kSctpEncoder);
   GValue item = G_VALUE_INIT;
   ASSERT_EQ(gst_iterator_next(iterator, &item), GST_ITERATOR_OK);
   const GstPtr<GstElement> encoder(GST_ELEMENT(g_value_dup_object(&item)));

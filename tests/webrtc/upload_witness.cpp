@@ -6,6 +6,7 @@
 #include <utility>
 
 #include "glib/elements_in.h"
+#include "webrtc/inner_elements.h"
 
 namespace webrtcupload::test {
 namespace {
@@ -194,7 +195,7 @@ bool send_file(GstWebRTCDataChannel* channel, const Bytes& file, std::size_t chu
 }
 
 bool is_held_back(GstElement* webrtcbin) {
-  const GstPtr<GstElement> decoder = element_made_by(GST_BIN(webrtcbin), "sctpdec");
+  const GstPtr<GstElement> decoder = element_made_by(GST_BIN(webrtcbin), inner::kSctpDecoder);
   if (!decoder) return false;
   const GstPtr<GstPad> pad(gst_element_get_static_pad(decoder.get(), "sink"));
   return gst_pad_is_blocking(pad.get()) != FALSE;

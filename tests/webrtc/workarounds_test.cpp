@@ -118,8 +118,8 @@ TEST(Workarounds, FindTheSctpElements) {
   PeerPair pair;
   ASSERT_TRUE(pair.connect().channel);
   for (GstElement* webrtcbin : {pair.offerer(), pair.answerer()}) {
-    for (const char* factory :
-         {inner::kSctpDecoder, inner::kSctpEncoder, inner::kDtlsEncoder, inner::kIceSink}) {
+    for (const char* factory : {inner::kSctpDecoder, inner::kSctpEncoder, inner::kDtlsEncoder,
+                                inner::kDtlsDecoder, inner::kIceSink}) {
       EXPECT_EQ(elements_made_by(GST_BIN(webrtcbin), factory).size(), 1U) << factory;
     }
     const auto dtlsenc = element_made_by(GST_BIN(webrtcbin), inner::kDtlsEncoder);
