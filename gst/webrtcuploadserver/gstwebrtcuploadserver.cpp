@@ -53,6 +53,7 @@
 using webrtcupload::GErrorPtr;
 using webrtcupload::GObjectPtr;
 using webrtcupload::GstPtr;
+using webrtcupload::OfferOutcome;
 using webrtcupload::ServerProperties;
 using SettingsProperties = webrtcupload::SettingsProperties<ServerProperties>;
 using webrtcupload::UploadServer;
@@ -108,7 +109,7 @@ static GstStaticPadTemplate src_template =
 
 namespace {
 
-UploadServer::Outcome upload_failure(const UploadSource& upload) {
+OfferOutcome upload_failure(const UploadSource& upload) {
   const webrtcupload::GstStructurePtr stats = upload.stats();
   const char* code = gst_structure_get_string(stats.get(), webrtcupload::kErrorCodeField);
   if (!code) return {};
@@ -117,8 +118,8 @@ UploadServer::Outcome upload_failure(const UploadSource& upload) {
 }
 
 // As the peer is told; all is well if its bytes have been read.
-UploadServer::Outcome upload_outcome(const UploadSource& upload) {
-  const UploadServer::Outcome failure = upload_failure(upload);
+OfferOutcome upload_outcome(const UploadSource& upload) {
+  const OfferOutcome failure = upload_failure(upload);
   if (!failure.code.empty()) return failure;
   const UploadState state = upload.state();
   if (state == UploadState::kProcessing || state == UploadState::kDone) return {};

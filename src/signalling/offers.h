@@ -17,8 +17,9 @@
 
 namespace webrtcupload {
 
-// How something ended: with a code of the protocol's errors and a sentence, or well (both empty).
-struct Outcome {
+// How the session of an offer ended: with a code of the protocol's errors and a sentence, or well
+// (both empty).
+struct OfferOutcome {
   std::string code;
   std::string message;
 };
@@ -32,7 +33,7 @@ class OfferReply {
     std::function<void(const std::string& sdp)> answered;
     std::function<void(const HttpError& error)> refused;
     // After answered() only.
-    std::function<void(const Outcome& why)> ended;
+    std::function<void(const OfferOutcome& why)> ended;
   };
 
   explicit OfferReply(Events events) : events_(std::move(events)) {}
@@ -50,7 +51,7 @@ class OfferReply {
     state_ = State::kEnded;
     events_.refused(error);
   }
-  void end(const Outcome& why) {
+  void end(const OfferOutcome& why) {
     refuse({500, "InternalError", "No reply was made.", {}});
     if (std::exchange(state_, State::kEnded) == State::kAnswered && events_.ended) {
       events_.ended(why);

@@ -116,7 +116,7 @@ struct SignallerOffers::Shared : std::enable_shared_from_this<Shared> {
                                            error.message.c_str());
       });
     };
-    events.ended = [to = signaller, by = announcer, id, place](const Outcome& why) {
+    events.ended = [to = signaller, by = announcer, id, place](const OfferOutcome& why) {
       by->tell([to, id, place, why] {
         gst_webrtc_upload_signaller_end(to.get(), id.c_str(), or_null(why.code),
                                         or_null(why.message));

@@ -133,7 +133,7 @@ class UploadServer::Worker : public OfferTaker, public std::enable_shared_from_t
     const SessionStatus* ended = ended_.find(id, "", std::chrono::steady_clock::now());
     if (ended) return *ended;
     if (!has_session() || id != id_) return std::nullopt;
-    if (const Outcome outcome = events_.failure(); !outcome.code.empty()) {
+    if (const OfferOutcome outcome = events_.failure(); !outcome.code.empty()) {
       return SessionStatus{
           .ended = true, .code = outcome.code, .message = text_for_client(outcome.message)};
     }
@@ -228,7 +228,7 @@ class UploadServer::Worker : public OfferTaker, public std::enable_shared_from_t
       if (!self) return;
       // What that means for an upload which has begun is the upload's affair, and it has noticed.
       if (self->events_.upload_begun()) return self->leave();
-      self->leave(Outcome{"peer-gone", why});
+      self->leave(OfferOutcome{"peer-gone", why});
     };
     const auto distrust = [weak](const char* code) {
       return [weak, code](const std::string& why) {
@@ -238,7 +238,7 @@ class UploadServer::Worker : public OfferTaker, public std::enable_shared_from_t
           self->events_.give_up();
           self->tell([distrusted = self->events_.distrusted, why] { distrusted(why); });
         }
-        self->leave(Outcome{code, why});
+        self->leave(OfferOutcome{code, why});
       };
     };
     events.untrusted = distrust("untrusted-peer");
@@ -265,14 +265,14 @@ class UploadServer::Worker : public OfferTaker, public std::enable_shared_from_t
     results_->attach(peer_->webrtcbin());
   }
 
-  void remember(const Outcome& outcome) {
+  void remember(const OfferOutcome& outcome) {
     why_ = {outcome.code, text_for_client(outcome.message)};
     ended_.add(id_, "", {.ended = true, .code = why_.code, .message = why_.message},
                std::chrono::steady_clock::now());
   }
 
   // The place is free when the peer is gone from here as well. `why` is for its client.
-  void leave(std::optional<Outcome> why = std::nullopt) {
+  void leave(std::optional<OfferOutcome> why = std::nullopt) {
     if (!peer_) return;
     if (!std::exchange(leaving_, true)) {
       GST_INFO_ID(name(), "the peer leaves%s%s: %s", why ? ", " : "", why ? why->code.c_str() : "",
@@ -311,14 +311,14 @@ class UploadServer::Worker : public OfferTaker, public std::enable_shared_from_t
         "it did not begin to upload in time: " + peer_->why_no_upload(events_.upload_label());
     GST_INFO_ID(name(), "the peer loses its place: %s", why.c_str());
     tell([not_begun = events_.not_begun, why] { not_begun(why); });
-    const Outcome outcome{"connect-timeout", why};
+    const OfferOutcome outcome{"connect-timeout", why};
     remember(outcome);
     if (!say_last_word(outcome)) leave();
   }
 
   // Tells the peer how its session ended; it leaves when it has heard that, or has had its time.
   // False if it has no channel for that.
-  bool say_last_word(const Outcome& outcome) {
+  bool say_last_word(const OfferOutcome& outcome) {
     if (!results_ || !results_->has_channel()) return false;
     timer_.start(kLastWordTimeout, [this] { leave(); });
     std::vector<std::string> errors;
@@ -361,7 +361,7 @@ class UploadServer::Worker : public OfferTaker, public std::enable_shared_from_t
   // To the peer's offer.
   std::shared_ptr<OfferReply> reply_;
   // Why the peer has to leave, as whoever brought its offer is told.
-  Outcome why_;
+  OfferOutcome why_;
   // An offer whose peer the application is being told of.
   std::optional<Offer> pending_;
   GObjectPtr<GObject> left_behind_;

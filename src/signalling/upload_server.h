@@ -49,9 +49,6 @@ class UploadServer {
     GObjectPtr<GstWebrtcUploadSignaller> signaller;
   };
 
-  // How an upload ended.
-  using Outcome = webrtcupload::Outcome;
-
   struct Events {
     // On a thread where the application may take its time and do what it likes, with a reference
     // held on what hold() returns; all of them one after the other.
@@ -87,9 +84,9 @@ class UploadServer {
     // The largest upload, in bytes.
     std::function<std::uint64_t()> max_size;
     // How the upload ended, for a peer to whom nobody else says it.
-    std::function<Outcome()> outcome;
+    std::function<OfferOutcome()> outcome;
     // The error that the upload has failed with, if it has; both empty otherwise.
-    std::function<Outcome()> failure;
+    std::function<OfferOutcome()> failure;
     // What the peer has uploaded must not be used.
     std::function<void()> give_up;
   };
