@@ -163,7 +163,8 @@ bool ResultSender::Impl::send_text(GstWebRTCDataChannel* channel, std::uint32_t 
   for (std::uint32_t i = 0; i < count; ++i) {
     if (send_on(channel, result_message(frame_id, i, text))) continue;
     // Of which the channel itself says nothing.
-    look_at_owner(channel);
+    const MutexLock lock(mutex_);
+    look_at_owner();
     return false;
   }
   return true;

@@ -207,6 +207,10 @@ void ResultSender::Impl::on_channel_state(GstWebRTCDataChannel* channel) {
 
 void ResultSender::Impl::on_gone(const std::string& why, bool connection) {
   const MutexLock lock(mutex_);
+  leaves(why, connection);
+}
+
+void ResultSender::Impl::leaves(const std::string& why, bool connection) {
   const bool was_gone = is_gone();
   if (connection) {
     advance(ResultPeerEvent::kDisconnects);

@@ -151,24 +151,43 @@ void ResultSender::Impl::run() {
     } else if (!control_.empty() && trust_ == Trust::kTrusted) {
       // The least: a peer that never stops talking must not keep the end from coming.
       hand_on_control();
-    } else if (channel_ && !webrtcbin_ && !is_gone()) {
-      await_work_or_the_owners_end();
     } else {
-      work_.wait(mutex_);
+      await_work();
     }
   }
 }
 
-void ResultSender::Impl::await_work_or_the_owners_end() {
-  GstPtr<GstWebRTCDataChannel> channel = ref_gst(channel_.get());
-  work_.wait_until(mutex_, Clock::now() + kOwnerInterval);
-  const MutexUnlock unlocked(mutex_);
-  look_at_owner(channel.get());
-  channel.reset();
+void ResultSender::Impl::await_work() {
+  if (!channel_ || is_gone()) {
+    work_.wait(mutex_);
+  } else {
+    work_.wait_until(mutex_, Clock::now() + kOwnerInterval);
+    look_at_owner();
+  }
 }
 
-void ResultSender::Impl::look_at_owner(GstWebRTCDataChannel* channel) {
-  if (owner_of(channel).has_gone()) on_gone(kOwnerHasGone, true);
+// Whether the condition holds, by then or before.
+template <typename Condition>
+bool ResultSender::Impl::await(Clock::time_point until, Condition condition) {
+  for (;;) {
+    const auto next_look = std::min(until, Clock::now() + kOwnerInterval);
+    if (changed_.wait_until(mutex_, next_look, condition)) return true;
+    if (next_look == until) return false;
+    look_at_owner();
+  }
+}
+
+void ResultSender::Impl::look_at_owner() {
+  GstPtr<GstWebRTCDataChannel> channel = ref_gst(channel_.get());
+  if (!channel) return;
+  const bool has_gone = [&]() REQUIRES(mutex_) {
+    const MutexUnlock unlocked(mutex_);
+    return owner_of(channel.get()).has_gone();
+  }();
+  // Another peer may have taken its place meanwhile.
+  if (has_gone && channel_ == channel) leaves(kOwnerHasGone, true);
+  const MutexUnlock unlocked(mutex_);
+  channel.reset();
 }
 
 void ResultSender::Impl::tell_gone() {
@@ -182,29 +201,30 @@ void ResultSender::Impl::tell_gone() {
 void ResultSender::Impl::check_peer() {
   GstPtr<GstWebRTCDataChannel> channel = ref_gst(channel_.get());
   GstPtr<GstElement> webrtcbin = ref_gst(webrtcbin_.get());
-  bool trusted = true;
+  PeerTrust trust = PeerTrust::kTrusted;
   {
     const MutexUnlock unlocked(mutex_);
-    trusted = is_peer_trusted(channel.get(), webrtcbin.get());
+    trust = peer_trust(channel.get(), webrtcbin.get());
     webrtcbin.reset();
-    // That is the reason then, and no fault of the peer's.
-    look_at_owner(channel.get());
   }
+  const bool trusted = trust == PeerTrust::kTrusted;
   // Another peer may have taken its place meanwhile.
   const bool is_current = channel_ == channel;
   if (is_current) trust_ = trusted ? Trust::kTrusted : Trust::kUntrusted;
   const bool refuses = is_current && !trusted;
   if (refuses) {
     control_.clear();
-    if (advance(ResultPeerEvent::kLeaves)) {
-      why_gone_ = DtlsCheck::kWhyUntrusted;
+    if (trust == PeerTrust::kWebrtcbinHasGone) {
+      leaves(kOwnerHasGone, true);
+    } else if (advance(ResultPeerEvent::kLeaves)) {
+      why_gone_ = to_string(trust);
       gone_to_tell_ = Error{ErrorCode::kUntrustedPeer, why_gone_};
     }
   }
   changed_.notify_all();
   const MutexUnlock unlocked(mutex_);
   if (refuses) {
-    GST_WARNING_OBJECT(channel.get(), "nothing is sent over it: %s", DtlsCheck::kWhyUntrusted);
+    GST_WARNING_OBJECT(channel.get(), "nothing is sent over it: %s", to_string(trust));
     // After the above: the channel's end would be taken for the peer's leaving.
     close_channel(channel.get());
   }
@@ -258,9 +278,8 @@ std::string ResultSender::Impl::deliver_the_rest() {
   if (peer_ == ResultPeer::kAwaited) {
     GST_DEBUG_ID(name(), "the end waits for the channel, until channel-timeout has passed");
   }
-  changed_.wait_until(mutex_, *channel_deadline_, [this]() REQUIRES(mutex_) {
-    return peer_ != ResultPeer::kAwaited || is_cancelled();
-  });
+  await(*channel_deadline_,
+        [this]() REQUIRES(mutex_) { return peer_ != ResultPeer::kAwaited || is_cancelled(); });
   if (is_cancelled()) return "cancelled";
   if (is_gone()) return why_gone_;
   if (peer_ == ResultPeer::kAwaited)
@@ -273,7 +292,7 @@ std::string ResultSender::Impl::deliver_the_rest() {
   if (!send_completion()) return is_gone() ? why_gone_ : "the channel takes no message";
 
   for (std::uint64_t left = buffered_amount(channel_.get()); left > 0;) {
-    const bool better = changed_.wait_for(mutex_, kDrainPatience, [&]() REQUIRES(mutex_) {
+    const bool better = await(Clock::now() + kDrainPatience, [&]() REQUIRES(mutex_) {
       return buffered_amount(channel_.get()) < left || is_gone() || is_cancelled();
     });
     if (is_cancelled()) return "cancelled";
@@ -292,7 +311,7 @@ std::string ResultSender::Impl::deliver_the_rest() {
     close();
   }
   // SCTP lets a peer close its side only when that side has everything.
-  const bool closed = changed_.wait_for(mutex_, kClosePatience, [this]() REQUIRES(mutex_) {
+  const bool closed = await(Clock::now() + kClosePatience, [this]() REQUIRES(mutex_) {
     return is_closed() || is_disconnected() || is_cancelled();
   });
   if (is_cancelled()) return "cancelled";
@@ -320,9 +339,7 @@ void ResultSender::Impl::await_reader() {
     const auto waits_for = [&, haste = haste_]() REQUIRES(mutex_) {
       return is_gone() || is_cancelled() || window_.acked() != acked || haste_ != haste;
     };
-    if (!changed_.wait_until(mutex_, std::min(since + patience, last), waits_for) || is_gone() ||
-        is_cancelled())
-      return;
+    if (!await(std::min(since + patience, last), waits_for) || is_gone() || is_cancelled()) return;
     if (window_.acked() == acked) continue;
     acked = window_.acked();
     since = Clock::now();

@@ -82,6 +82,7 @@ class ResultSender::Impl : public std::enable_shared_from_this<Impl> {
   void on_binary() EXCLUDES(mutex_);
   void on_channel_state(GstWebRTCDataChannel* channel) EXCLUDES(mutex_);
   void on_gone(const std::string& why, bool connection) EXCLUDES(mutex_);
+  void leaves(const std::string& why, bool connection) REQUIRES(mutex_);
   void on_buffered() EXCLUDES(mutex_);
 
   // The streaming thread's.
@@ -136,9 +137,12 @@ class ResultSender::Impl : public std::enable_shared_from_this<Impl> {
   // Before a message leaves, or one of the peer's counts: who the peer is. Waits for webrtcbin's PC
   // lock, without the mutex.
   void check_peer() REQUIRES(mutex_);
-  // A webrtcbin that is finalised tells nobody.
-  void await_work_or_the_owners_end() REQUIRES(mutex_);
-  void look_at_owner(GstWebRTCDataChannel* channel) EXCLUDES(mutex_);
+  // A webrtcbin that is finalised tells nobody. So whoever waits while there is a channel looks
+  // again and again whether its webrtcbin has gone; what a look finds is the peer's end.
+  void await_work() REQUIRES(mutex_);
+  template <typename Condition>
+  bool await(Clock::time_point until, Condition condition) REQUIRES(mutex_);
+  void look_at_owner() REQUIRES(mutex_);
   void hand_on_control() REQUIRES(mutex_);
   std::optional<Delivery> conclude() REQUIRES(mutex_);
   std::string deliver_the_rest() REQUIRES(mutex_);

@@ -175,8 +175,8 @@ SenderChannel::Outcome SenderChannel::wait_confirmed(std::chrono::nanoseconds ti
       true, confirm_deadline_);
 }
 
-bool SenderChannel::is_peer_trusted() const {
-  return webrtcupload::is_peer_trusted(channel_.get(), webrtcbin_.get());
+PeerTrust SenderChannel::peer_trust() const {
+  return webrtcupload::peer_trust(channel_.get(), webrtcbin_.get());
 }
 
 bool SenderChannel::send(std::vector<std::uint8_t> message, std::string& problem) {

@@ -17,6 +17,7 @@
 
 #include "glib/glib_ptr.h"
 #include "glib/signal_connection.h"
+#include "webrtc/dtls_check.h"
 #include "webrtc/peer_watch.h"
 
 namespace webrtcupload {
@@ -52,7 +53,7 @@ class SenderChannel {
   [[nodiscard]] Outcome wait_confirmed(std::chrono::nanoseconds timeout);
 
   // See webrtc/dtls_check.h. When the channel is open; waits for webrtcbin's PC lock.
-  [[nodiscard]] bool is_peer_trusted() const;
+  [[nodiscard]] PeerTrust peer_trust() const;
   // False, with the reason in `problem`, when the channel takes no message (any more).
   [[nodiscard]] bool send(std::vector<std::uint8_t> message, std::string& problem);
 

@@ -8,6 +8,7 @@
 
 #include "glib/debug.h"
 #include "glib/error_details.h"
+#include "webrtc/channel_owner.h"
 #include "webrtc/dtls_check.h"
 #include "webrtc/find_webrtcbin.h"
 #include "webrtc/pipeline_eos.h"
@@ -135,9 +136,10 @@ GstFlowReturn SenderSession::begin() {
     GST_DEBUG_OBJECT(sink_, "the data channel is open");
     if (settings_.check_certificate) {
       GST_BASE_SINK_PREROLL_UNLOCK(sink_);
-      const bool trusted = channel_->is_peer_trusted();
+      const PeerTrust trust = channel_->peer_trust();
       GST_BASE_SINK_PREROLL_LOCK(sink_);
-      if (!trusted) return fail({ErrorCode::kUntrustedPeer, DtlsCheck::kWhyUntrusted});
+      if (trust == PeerTrust::kWebrtcbinHasGone) return peer_gone(kOwnerHasGone);
+      if (trust != PeerTrust::kTrusted) return fail({ErrorCode::kUntrustedPeer, to_string(trust)});
     }
     open_ = true;
   }

@@ -104,9 +104,11 @@ GstPtr<GstElement> UploadChannel::webrtcbin() const {
   return GstPtr<GstElement>(static_cast<GstElement*>(g_weak_ref_get(&given_webrtcbin_)));
 }
 
-bool UploadChannel::is_peer_trusted(GstElement* otherwise) const {
+PeerTrust UploadChannel::look_at_peer(GstElement* otherwise) {
   const GstPtr<GstElement> known = webrtcbin();
-  return webrtcupload::is_peer_trusted(channel_.get(), known ? known.get() : otherwise);
+  const PeerTrust trust = peer_trust(channel_.get(), known ? known.get() : otherwise);
+  trusted_ = trust == PeerTrust::kTrusted;
+  return trust;
 }
 
 void UploadChannel::echo(const Message& message) {

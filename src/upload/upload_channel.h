@@ -14,6 +14,7 @@
 #include "glib/glib_ptr.h"
 #include "glib/signal_connection.h"
 #include "upload/inbox.h"
+#include "webrtc/dtls_check.h"
 #include "webrtc/peer_watch.h"
 
 namespace webrtcupload {
@@ -49,7 +50,9 @@ class UploadChannel {
   [[nodiscard]] GstPtr<GstElement> webrtcbin() const;
 
   // See webrtc/dtls_check.h; `otherwise` counts if nothing else is known. Not under the PC lock.
-  [[nodiscard]] bool is_peer_trusted(GstElement* otherwise) const;
+  [[nodiscard]] PeerTrust look_at_peer(GstElement* otherwise);
+  // Whether a look has found the peer trusted. So it stays, whoever has the channel next.
+  [[nodiscard]] bool is_peer_trusted() const { return trusted_; }
 
   // Whether something has come that is no keepalive, be it still in the inbox.
   [[nodiscard]] bool has_brought_a_chunk() const { return *has_chunk_; }
@@ -68,6 +71,7 @@ class UploadChannel {
   const std::shared_ptr<Inbox> inbox_;
   const std::shared_ptr<std::atomic<bool>> has_chunk_ = std::make_shared<std::atomic<bool>>(false);
   mutable GWeakRef given_webrtcbin_{};
+  std::atomic<bool> trusted_ = false;
   std::string label_;
   std::string protocol_;
   PeerWatch peer_watch_;

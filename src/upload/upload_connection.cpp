@@ -151,15 +151,12 @@ std::function<void()> UploadConnection::plumbing(bool is_open) {
 
 bool UploadConnection::is_unchecked() const {
   const auto taken = channel();
-  return taken && settings_.check_certificate && checked_.lock() != taken;
+  return taken && settings_.check_certificate && !taken->is_peer_trusted();
 }
 
-bool UploadConnection::check_peer() {
+PeerTrust UploadConnection::check_peer() {
   const auto taken = channel();
-  if (!taken) return true;
-  if (!taken->is_peer_trusted(webrtcbin().get())) return false;
-  checked_ = taken;
-  return true;
+  return taken ? taken->look_at_peer(webrtcbin().get()) : PeerTrust::kTrusted;
 }
 
 // All of this reads properties of webrtcbin.

@@ -88,7 +88,7 @@ class UploadConnection {
   // Of the worker, before the first byte of a channel counts: whether the peer has still to be
   // checked, which waits for webrtcbin's PC lock, and whether it is who it should be.
   [[nodiscard]] bool is_unchecked() const EXCLUDES(upload_.mutex);
-  [[nodiscard]] bool check_peer() EXCLUDES(upload_.mutex);
+  [[nodiscard]] PeerTrust check_peer() EXCLUDES(upload_.mutex);
 
  private:
   void plumb(UploadChannel& taken, GstElement* webrtcbin, bool is_open, bool wants_sockets)
@@ -102,8 +102,6 @@ class UploadConnection {
   bool has_sockets_ = false;
   bool holds_back_ = false;
   std::weak_ptr<UploadChannel> plumbed_;
-  // Whose peer has been checked.
-  std::weak_ptr<UploadChannel> checked_;
 
   GstPtr<GstElement> webrtcbin_ GUARDED_BY(upload_.mutex);
   std::shared_ptr<UploadChannel> channel_ GUARDED_BY(upload_.mutex);

@@ -209,12 +209,12 @@ bool UploadSession::handle(const Inbox::Item& item) {
   if (is_of_former_peer(item)) return true;
   if (const auto* received = std::get_if<Inbox::Received>(&item)) {
     if (connection_.is_unchecked() && state() != UploadState::kError) {
-      bool trusted = false;
-      if (!worker_.call_out([&] { trusted = connection_.check_peer(); })) return false;
+      PeerTrust trust = PeerTrust::kTrusted;
+      if (!worker_.call_out([&] { trust = connection_.check_peer(); })) return false;
       // Another peer may have taken its place meanwhile, which then is who was looked at.
       if (is_of_former_peer(item)) return true;
-      if (!trusted) {
-        leave_untrusted(received->channel);
+      if (trust != PeerTrust::kTrusted) {
+        leave_untrusted(received->channel, trust);
         return true;
       }
     }
@@ -283,9 +283,9 @@ void UploadSession::plumb_connection(bool is_open) {
 }
 
 // What has come of it is forgotten. Where peers may come and go, another one may still upload.
-void UploadSession::leave_untrusted(Inbox::Serial channel) {
+void UploadSession::leave_untrusted(Inbox::Serial channel, PeerTrust trust) {
   if (settings_.outlives_idle_peers && connection_.forget_idle_channel(channel)) return;
-  carry_out(fail({ErrorCode::kUntrustedPeer, DtlsCheck::kWhyUntrusted}));
+  carry_out(fail({ErrorCode::kUntrustedPeer, to_string(trust)}));
 }
 
 bool UploadSession::handle_message(const Inbox::Received& received) {

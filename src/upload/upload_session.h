@@ -155,7 +155,7 @@ class UploadSession : public std::enable_shared_from_this<UploadSession> {
   void look_at_untold_end() EXCLUDES(shared_.mutex);
   void plumb_connection(bool is_open) EXCLUDES(shared_.mutex);
   [[nodiscard]] bool handle_message(const Inbox::Received& received) EXCLUDES(shared_.mutex);
-  void leave_untrusted(Inbox::Serial channel) EXCLUDES(shared_.mutex);
+  void leave_untrusted(Inbox::Serial channel, PeerTrust trust) EXCLUDES(shared_.mutex);
   // Of a channel that has been let go of, where peers may come and go.
   [[nodiscard]] bool is_of_former_peer(const Inbox::Item& item) const;
   [[nodiscard]] std::unique_ptr<Receiver> make_receiver() const;

@@ -51,21 +51,33 @@ DtlsCheck::Verdict check_peer_of(GstElement* webrtcbin) {
   return verdict;
 }
 
-bool is_peer_trusted(GstWebRTCDataChannel* channel, GstElement* otherwise) {
+const char* to_string(PeerTrust trust) {
+  switch (trust) {
+    case PeerTrust::kTrusted:
+      return "trusted";
+    case PeerTrust::kOtherCertificate:
+      return DtlsCheck::kWhyUntrusted;
+    case PeerTrust::kWebrtcbinHasGone:
+      return "the peer's certificate cannot be compared: the webrtcbin of the data channel has "
+             "gone";
+  }
+  return "?";
+}
+
+PeerTrust peer_trust(GstWebRTCDataChannel* channel, GstElement* otherwise) {
   const ChannelOwner owner = owner_of(channel);
   if (owner.has_gone()) {
-    GST_WARNING_OBJECT(channel,
-                       "the peer is not trusted, as its certificate cannot be compared: %s",
-                       kOwnerHasGone);
-    return false;
+    GST_WARNING_OBJECT(channel, "%s", to_string(PeerTrust::kWebrtcbinHasGone));
+    return PeerTrust::kWebrtcbinHasGone;
   }
   GstElement* const webrtcbin = owner.is_known ? owner.webrtcbin.get() : otherwise;
   if (!webrtcbin) {
     GST_INFO_OBJECT(channel,
                     "the peer's certificate is not compared: no webrtcbin is known for it");
-    return true;
+    return PeerTrust::kTrusted;
   }
-  return check_peer_of(webrtcbin) != DtlsCheck::Verdict::kUntrusted;
+  return check_peer_of(webrtcbin) == DtlsCheck::Verdict::kUntrusted ? PeerTrust::kOtherCertificate
+                                                                    : PeerTrust::kTrusted;
 }
 
 void DtlsCheck::expect(std::vector<std::string> fingerprints) {

@@ -57,10 +57,19 @@ class DtlsCheck {
 // that does not show it. Reads webrtcbin's properties: not under the PC lock.
 [[nodiscard]] DtlsCheck::Verdict check_peer_of(GstElement* webrtcbin);
 
-// Whether what comes over `channel`, which has been open, may count as its peer's. False also where
-// nothing can be looked at any more, since the channel's webrtcbin has gone. Where that is not
-// known it is `otherwise`; true if that is null: there is nothing to look at. Says in the log why.
-// Waits for webrtcbin's PC lock.
-[[nodiscard]] bool is_peer_trusted(GstWebRTCDataChannel* channel, GstElement* otherwise);
+enum class PeerTrust {
+  // So is a peer of which nothing is known that could be compared.
+  kTrusted,
+  kOtherCertificate,
+  // Nothing can be looked at any more.
+  kWebrtcbinHasGone,
+};
+// Why a peer is not trusted, for a person.
+[[nodiscard]] const char* to_string(PeerTrust trust);
+
+// Whether what comes over `channel`, which has been open, may count as its peer's. Where its
+// webrtcbin is not known that is `otherwise`, which may be null. Says in the log why. Waits for
+// webrtcbin's PC lock.
+[[nodiscard]] PeerTrust peer_trust(GstWebRTCDataChannel* channel, GstElement* otherwise);
 
 }  // namespace webrtcupload

@@ -6,6 +6,7 @@
 
 #include "webrtc/channel_alone.h"
 
+#include <gmock/gmock.h>
 #include <gst/webrtc/webrtc.h>
 #include <gtest/gtest.h>
 
@@ -37,10 +38,11 @@ TEST(AChannelAlone, HasNoPeerToTrustWhenItsWebrtcbinHasGone) {
   watch_channel_owners();
   ChannelAlone channel;
   const ChannelAlone other;
-  EXPECT_TRUE(is_peer_trusted(channel.get(), nullptr)) << "nobody has described a peer";
+  EXPECT_EQ(peer_trust(channel.get(), nullptr), PeerTrust::kTrusted)
+      << "nobody has described a peer";
   channel.drop_webrtcbin();
-  EXPECT_FALSE(is_peer_trusted(channel.get(), nullptr));
-  EXPECT_FALSE(is_peer_trusted(channel.get(), other.webrtcbin()));
+  EXPECT_EQ(peer_trust(channel.get(), nullptr), PeerTrust::kWebrtcbinHasGone);
+  EXPECT_EQ(peer_trust(channel.get(), other.webrtcbin()), PeerTrust::kWebrtcbinHasGone);
 }
 
 TEST(AChannelAlone, IsNotUsedWhenItsWebrtcbinHasGone) {
@@ -110,6 +112,21 @@ TEST(AChannelAlone, EndsResultsThatWaitForItToOpen) {
   const auto warning = results.bus().wait(GST_MESSAGE_WARNING);
   ASSERT_TRUE(warning);
   EXPECT_EQ(error_text(warning.get()).code, "peer-gone");
+  results.stop();
+}
+
+TEST(AChannelAlone, EndsTheEndOfResultsThatWaitsForItToOpen) {
+  ResultPipeline results("channel-timeout=60000000000");
+  ChannelAlone channel;
+  g_object_set(results.sink(), "data-channel", channel.get(), nullptr);
+  ASSERT_NE(results.play(), GST_STATE_CHANGE_FAILURE);
+  results.end();
+  channel.drop_webrtcbin();
+  const auto delivered = results.bus().wait(GST_MESSAGE_ELEMENT);
+  ASSERT_TRUE(delivered);
+  EXPECT_STREQ(
+      gst_structure_get_string(gst_message_get_structure(delivered.get()), "error-message"),
+      "the webrtcbin of the data channel has gone");
   results.stop();
 }
 
@@ -223,11 +240,32 @@ TEST(AChannelAlone, BringsNothingThatCountsWhenItsWebrtcbinHasGone) {
   channel.drop_webrtcbin();
 
   receiver.play();
-  EXPECT_EQ(receiver.wait_error().code, "untrusted-peer");
+  const ErrorText error = receiver.wait_error();
+  EXPECT_EQ(error.code, "untrusted-peer");
+  EXPECT_THAT(error.message, testing::HasSubstr("cannot be compared: the webrtcbin of the data "
+                                                "channel has gone"));
   EXPECT_TRUE(witness.wait_failed());
   EXPECT_EQ(witness.completions(), 0);
   EXPECT_EQ(receiver.stat_u64("bytes"), 0U);
   channel.expect_untouched();
+}
+
+// Who was found to be the right peer stays it.
+TEST(AChannelAlone, IsStillTrustedAtTheNextStart) {
+  ReceivingPipeline receiver(nullptr);
+  ChannelAlone channel("video_upload");
+  channel.give_to(receiver.upload());
+  receiver.play();
+  channel.receive({0, 0, 0, 0, 2, 0, 0, 0, 'x'});
+  ASSERT_TRUE(eventually([&] { return receiver.stat_uint("chunks-received") == 1; }));
+  EXPECT_EQ(set_state(receiver.pipeline(), GST_STATE_READY), GST_STATE_CHANGE_SUCCESS);
+  channel.receive({1, 0, 0, 0, 2, 0, 0, 0, 'y'});
+  channel.drop_webrtcbin();
+
+  receiver.play();
+  EXPECT_TRUE(receiver.wait_eos());
+  EXPECT_EQ(receiver.bytes(), (Bytes{'x', 'y'}));
+  stop_promptly(receiver.pipeline());
 }
 
 // An upload that takes what a channel brings, though nobody is at its other end.
