@@ -2,6 +2,7 @@
 
 #include "json/json.h"
 
+#include <algorithm>
 #include <cmath>
 #include <utility>
 
@@ -43,6 +44,36 @@ bool nests_deeper(std::string_view text, std::size_t limit) {
   return false;
 }
 
+// What json-glib can read of `text`, which is valid JSON. It takes an integer of more than 64 bits
+// for another one (1.6: -18446744073709551611 for 5), without a word. Written as a fraction, that
+// is the number it is, and no integer.
+std::string without_wide_integers(std::string_view text) {
+  constexpr std::size_t kMostDigits = 18;
+  constexpr std::string_view kOfNumbers = "+-.0123456789Ee";
+  std::string result;
+  bool in_string = false;
+  for (std::size_t i = 0; i < text.size();) {
+    const char c = text[i];
+    std::size_t length = 1;
+    const bool is_number = !in_string && (c == '-' || (c >= '0' && c <= '9'));
+    if (is_number) {
+      length = std::min(text.find_first_not_of(kOfNumbers, i), text.size()) - i;
+    } else if (in_string && c == '\\') {
+      length = std::min<std::size_t>(2, text.size() - i);
+    } else if (c == '"') {
+      in_string = !in_string;
+    }
+    const std::string_view token = text.substr(i, length);
+    result += token;
+    const std::size_t digits = length - (c == '-' ? 1 : 0);
+    if (is_number && digits > kMostDigits && token.find_first_of(".Ee") == std::string_view::npos) {
+      result += ".0";
+    }
+    i += length;
+  }
+  return result;
+}
+
 }  // namespace
 
 std::variant<JsonNodePtr, JsonError> parse_json_object(std::string_view text,
@@ -63,9 +94,11 @@ std::variant<JsonNodePtr, JsonError> parse_json_object(std::string_view text,
   if (const auto fault = find_json_fault(text, max_depth)) {
     return JsonError{"is not valid JSON, near byte " + std::to_string(*fault)};
   }
+  const std::string readable = without_wide_integers(text);
   JsonParser* parser = json_parser_new_immutable();
   GError* error = nullptr;
-  if (!json_parser_load_from_data(parser, text.data(), static_cast<gssize>(text.size()), &error)) {
+  if (!json_parser_load_from_data(parser, readable.data(), static_cast<gssize>(readable.size()),
+                                  &error)) {
     JsonError result{"is not valid JSON: " + printable(error ? error->message : "?")};
     g_clear_error(&error);
     g_object_unref(parser);

@@ -95,6 +95,23 @@ TEST(JsonText, Depth) {
   EXPECT_TRUE(is_json_value(wide + "[]]"));
 }
 
+TEST(JsonIntegers, AreThoseThatWereWritten) {
+  const auto parsed = parse_json_object(
+      R"({"a": 999999999999999999, "b": -999999999999999999, "c": 1e3, "text": "1234567890123456789 \" 1234567890123456789",
+          "d": -18446744073709551611, "e": [99999999999999999999], "f":18446744073709551621})",
+      8);
+  ASSERT_TRUE(std::holds_alternative<JsonNodePtr>(parsed));
+  JsonObject* object = json_node_get_object(std::get<JsonNodePtr>(parsed).get());
+  EXPECT_EQ(json_integer(object, "a"), 999'999'999'999'999'999);
+  EXPECT_EQ(json_integer(object, "b"), -999'999'999'999'999'999);
+  EXPECT_EQ(json_integer(object, "c"), std::nullopt);
+  // Of more than 64 bits.
+  for (const char* name : {"d", "e", "f"}) EXPECT_EQ(json_integer(object, name), std::nullopt);
+  EXPECT_EQ(json_number(object, "d"), -18446744073709551611.0);
+  EXPECT_EQ(json_number(object, "f"), 18446744073709551621.0);
+  EXPECT_EQ(json_string(object, "text"), "1234567890123456789 \" 1234567890123456789");
+}
+
 TEST(JsonNames, AreBoundedStrings) {
   const auto names = [](const std::string& list) {
     const auto parsed = parse_json_object(R"({"names":)" + list + "}");
