@@ -13,35 +13,11 @@ struct ContextFree {
 };
 using Context = std::unique_ptr<EVP_MD_CTX, ContextFree>;
 
-std::optional<unsigned> hex_digit(char c) {
-  if (c >= '0' && c <= '9') return c - '0';
-  if (c >= 'a' && c <= 'f') return c - 'a' + 10;
-  if (c >= 'A' && c <= 'F') return c - 'A' + 10;
-  return std::nullopt;
-}
-
 }  // namespace
-
-std::string to_hex(const Sha256Sum& sum) {
-  constexpr std::string_view kDigits = "0123456789abcdef";
-  std::string text;
-  text.reserve(2 * sum.size());
-  for (const std::uint8_t byte : sum) {
-    text += kDigits[byte >> 4];
-    text += kDigits[byte & 15];
-  }
-  return text;
-}
 
 std::optional<Sha256Sum> parse_sha256(std::string_view text) {
   Sha256Sum sum;
-  if (text.size() != 2 * sum.size()) return std::nullopt;
-  for (std::size_t i = 0; i < sum.size(); ++i) {
-    const auto high = hex_digit(text[2 * i]);
-    const auto low = hex_digit(text[2 * i + 1]);
-    if (!high || !low) return std::nullopt;
-    sum[i] = static_cast<std::uint8_t>(*high << 4 | *low);
-  }
+  if (!parse_hex(text, sum)) return std::nullopt;
   return sum;
 }
 

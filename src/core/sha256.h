@@ -9,19 +9,17 @@
 #include <cstdint>
 #include <memory>
 #include <optional>
-#include <string>
 #include <string_view>
 
 #include "core/error.h"
+#include "core/hex.h"
 #include "core/message.h"
 
 namespace webrtcupload {
 
 using Sha256Sum = std::array<std::uint8_t, 32>;
 
-// As sha256sum prints it: 64 digits, small letters.
-[[nodiscard]] std::string to_hex(const Sha256Sum& sum);
-// 64 hexadecimal digits of either case, or nothing.
+// From 64 hexadecimal digits of either case, or nothing. to_hex() writes one as sha256sum does.
 [[nodiscard]] std::optional<Sha256Sum> parse_sha256(std::string_view text);
 
 class Sha256 {

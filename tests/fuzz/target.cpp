@@ -25,6 +25,7 @@ std::span<const Target> targets() {
       Target{"json", check_json_input, nullptr},
       Target{"result", check_result_input, nullptr},
       Target{"ack", check_ack_input, nullptr},
+      Target{"control", check_control_input, nullptr},
       Target{"hook_reply", check_hook_reply_input, nullptr},
       Target{"line", check_line_input, nullptr},
   };
