@@ -1,0 +1,45 @@
+// SPDX-License-Identifier: LGPL-2.1-or-later
+
+#include "core/credit.h"
+
+#include <algorithm>
+
+namespace webrtcupload {
+
+void CreditWindow::add(ChannelId channel) { channels_.try_emplace(channel); }
+
+void CreditWindow::remove(ChannelId channel) { channels_.erase(channel); }
+
+bool CreditWindow::received(ChannelId channel, std::uint64_t bytes) {
+  Channel& from = channels_.at(channel);
+  from.received += bytes;
+  return from.received <= from.told + window_;
+}
+
+std::uint64_t CreditWindow::outstanding(const Channel& channel) {
+  return channel.told - std::min(channel.told, channel.received);
+}
+
+std::uint64_t CreditWindow::share() const {
+  return std::max(window_ / std::max<std::size_t>(channels_.size(), 1), least_);
+}
+
+std::uint64_t CreditWindow::credit(ChannelId channel) const {
+  // Half as much again as the window. A channel may hold all of the window when another one joins,
+  // and may be dead without anybody's knowing yet: a phone that has changed its network comes back
+  // over a new connection before the old one is given up, and has to get on at once.
+  const std::uint64_t most = window_ + window_ / 2;
+  std::uint64_t others = 0;
+  for (const auto& [id, other] : channels_) {
+    if (id != channel) others += outstanding(other);
+  }
+  const std::uint64_t room = most - std::min(most, others);
+  const Channel& to = channels_.at(channel);
+  return std::max(to.told, to.received + std::max(least_, std::min(share(), room)));
+}
+
+bool CreditWindow::should_tell(ChannelId channel) const {
+  return credit(channel) - channels_.at(channel).told >= std::max<std::uint64_t>(share() / 4, 1);
+}
+
+}  // namespace webrtcupload
