@@ -39,7 +39,10 @@ std::uint64_t CreditWindow::credit(ChannelId channel) const {
 }
 
 bool CreditWindow::should_tell(ChannelId channel) const {
-  return credit(channel) - channels_.at(channel).told >= std::max<std::uint64_t>(share() / 4, 1);
+  const Channel& to = channels_.at(channel);
+  const std::uint64_t gain = credit(channel) - to.told;
+  // Where there is little room, a quarter of the share may never come together.
+  return gain >= share() / 4 || (gain > 0 && outstanding(to) < least_);
 }
 
 }  // namespace webrtcupload
