@@ -10,10 +10,13 @@ void CreditWindow::add(ChannelId channel) { channels_.try_emplace(channel); }
 
 void CreditWindow::remove(ChannelId channel) { channels_.erase(channel); }
 
-bool CreditWindow::received(ChannelId channel, std::uint64_t bytes) {
-  Channel& from = channels_.at(channel);
-  from.received += bytes;
-  return from.received <= from.told + window_;
+void CreditWindow::received(ChannelId channel, std::uint64_t bytes) {
+  channels_.at(channel).received += bytes;
+}
+
+bool CreditWindow::allows(ChannelId channel, std::uint64_t waiting) const {
+  const auto from = channels_.find(channel);
+  return waiting <= window_ + (from == channels_.end() ? 0 : outstanding(from->second));
 }
 
 std::uint64_t CreditWindow::outstanding(const Channel& channel) {

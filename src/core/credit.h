@@ -22,9 +22,11 @@ class CreditWindow {
   void add(ChannelId channel);
   void remove(ChannelId channel);
 
-  // `bytes` came over `channel`. False when that is a whole window more than it may send: its peer
-  // pays no attention.
-  [[nodiscard]] bool received(ChannelId channel, std::uint64_t bytes);
+  // `bytes` came over `channel`, and are stored.
+  void received(ChannelId channel, std::uint64_t bytes);
+  // Whether `waiting` more may have come. Not when that is a whole window more than the peer was
+  // told of, which then pays no attention. Of a channel that was not added, a window may.
+  [[nodiscard]] bool allows(ChannelId channel, std::uint64_t waiting) const;
 
   // What the channel may have sent by now, counted from its beginning: never less than told before.
   [[nodiscard]] std::uint64_t credit(ChannelId channel) const;

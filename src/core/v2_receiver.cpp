@@ -55,20 +55,18 @@ Action V2Receiver::channel_closed(ChannelId channel, const std::string& why, Tim
   const auto gone = channels_.extract(channel);
   if (gone.empty()) return action::Nothing{};
   credit_.remove(channel);
-  return channel_left(gone.mapped().joined, why);
+  return channel_left(gone.mapped().joined, {ErrorCode::kPeerGone, why + ": " + arrived()});
 }
 
-Action V2Receiver::channel_left(bool had_joined, const std::string& why) {
+Action V2Receiver::channel_left(bool had_joined, const Error& why) {
   if (!running()) return action::Nothing{};
   if (state() == UploadState::kIdle) {
     // Nobody has begun: another channel may still do so, if there is one.
     if (!channels_.empty()) return action::Nothing{};
-    return fail({ErrorCode::kPeerGone, why + ": " + arrived()});
+    return fail(why);
   }
   if (!had_joined || connections() > 0) return action::Nothing{};
-  if (limits_.resume_timeout == Duration::zero()) {
-    return fail({ErrorCode::kPeerGone, why + ": " + arrived()});
-  }
+  if (limits_.resume_timeout == Duration::zero()) return fail(why);
   interrupt(now_);
   return action::Nothing{};
 }
@@ -94,7 +92,7 @@ Action V2Receiver::end_channel(ChannelId channel, const Error& error, bool resum
   send_failure(channel, error, resumable && limits_.resume_timeout != Duration::zero());
   const bool joined = channels_.extract(channel).mapped().joined;
   credit_.remove(channel);
-  return channel_left(joined, error.message);
+  return channel_left(joined, error);
 }
 
 void V2Receiver::failed(const Error& error) {

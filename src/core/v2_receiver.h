@@ -62,6 +62,10 @@ class V2Receiver final : public UploadLife {
   // it must not wait.
   [[nodiscard]] Action channel_closed(ChannelId channel, const std::string& why, TimePoint now);
 
+  // So many bytes of the channel's messages wait to be handed in: an error when they are a whole
+  // window more than its peer may send.
+  [[nodiscard]] Action waiting(ChannelId channel, std::uint64_t bytes, TimePoint now);
+
   [[nodiscard]] Action receive(ChannelId channel, const Message& message, TimePoint now);
 
   // Answers to the action just given out.
@@ -137,7 +141,7 @@ class V2Receiver final : public UploadLife {
   // Ends one channel; `resumable` says that another one may join.
   [[nodiscard]] Action end_channel(ChannelId channel, const Error& error, bool resumable);
   // Of a channel that is gone.
-  [[nodiscard]] Action channel_left(bool had_joined, const std::string& why);
+  [[nodiscard]] Action channel_left(bool had_joined, const Error& why);
   void send(ChannelId channel, ControlMessage message);
   void send_ready(ChannelId channel);
   void send_ack(ChannelId channel);

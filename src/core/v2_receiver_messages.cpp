@@ -28,6 +28,17 @@ const Kind* get_if(const std::optional<ControlMessage>& message) {
 // --- messages
 // -------------------------------------------------------------------------------------------------
 
+Action V2Receiver::waiting(ChannelId channel, std::uint64_t bytes, TimePoint now) {
+  if (!running() || !channels_.contains(channel) || credit_.allows(channel, bytes)) {
+    return action::Nothing{};
+  }
+  now_ = now;
+  pending_ = Pending{.channel = channel};
+  return refuse_message(
+      {ErrorCode::kCreditExceeded, text(bytes) + " bytes of messages wait to be stored, which is " +
+                                       text(limits_.window) + " more than the peer may send"});
+}
+
 Action V2Receiver::receive(ChannelId channel, const Message& message, TimePoint now) {
   now_ = now;
   const ParsedMessage parsed = parser_->parse(message);
@@ -183,10 +194,7 @@ std::optional<Error> V2Receiver::check_block(const Block& block) {
   if (!channels_.at(pending_->channel).joined) {
     return unexpected("a block came before the channel's hello");
   }
-  if (!credit_.received(pending_->channel, length)) {
-    return Error{ErrorCode::kCreditExceeded, "the peer has sent more than " + text(limits_.window) +
-                                                 " bytes beyond what its channel may send"};
-  }
+  credit_.received(pending_->channel, length);
   if (length > max_payload()) {
     return Error{ErrorCode::kChunkTooLarge, "the block from byte " + text(block.offset) +
                                                 " on has " + text(length) + " bytes, at most " +

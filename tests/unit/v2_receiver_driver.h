@@ -44,7 +44,8 @@ class SparseStorage final : public Storage {
     }
     for (std::size_t i = 0; i < source.size(); ++i) {
       if (written[position + i] && bytes[position + i] != source[i]) {
-        return Error{ErrorCode::kStorageFailed, "byte " + std::to_string(position + i) + " changes"};
+        return Error{ErrorCode::kStorageFailed,
+                     "byte " + std::to_string(position + i) + " changes"};
       }
       bytes[position + i] = source[i];
       written[position + i] = true;
@@ -104,8 +105,7 @@ struct V2Outcome {
   // The channel was told of this error, and closed.
   [[nodiscard]] bool ended_with(ChannelId channel, ErrorCode code, bool resumable) const {
     const auto* told = sent<control::Failure>(channel);
-    return told && told->code == to_string(code) && told->resumable == resumable &&
-           closed(channel);
+    return told && told->code == to_string(code) && told->resumable == resumable && closed(channel);
   }
 };
 
@@ -128,6 +128,9 @@ class V2Driver {
 
   V2Outcome deliver(ChannelId channel, const Message& message) {
     return run(receiver_.receive(channel, message, now));
+  }
+  V2Outcome waiting(ChannelId channel, std::uint64_t bytes) {
+    return run(receiver_.waiting(channel, bytes, now));
   }
   V2Outcome block(ChannelId channel, std::uint64_t offset, ByteView payload) {
     const Bytes message = v2_block(offset, payload);

@@ -53,14 +53,13 @@ TEST(V2ReceiverRules, HelloIsAskedAboutAndAnsweredWithWhatThePeerMayDo) {
   EXPECT_EQ(outcome.asked->sha256, sum);
   ASSERT_THAT(outcome.outputs, SizeIs(1));
   ASSERT_TRUE(outcome.sent<control::Ready>(kChannel));
-  EXPECT_EQ(*outcome.sent<control::Ready>(kChannel),
-            (control::Ready{.upload = V2Driver::test_id(),
-                            .have = {},
-                            .credit = 400,
-                            .max_payload = 100,
-                            .max_size = 5000,
-                            .max_connections = 3,
-                            .resume_timeout = 90}));
+  EXPECT_EQ(*outcome.sent<control::Ready>(kChannel), (control::Ready{.upload = V2Driver::test_id(),
+                                                                     .have = {},
+                                                                     .credit = 400,
+                                                                     .max_payload = 100,
+                                                                     .max_size = 5000,
+                                                                     .max_connections = 3,
+                                                                     .resume_timeout = 90}));
   EXPECT_EQ(driver.receiver().state(), UploadState::kUploading);
   EXPECT_EQ(driver.receiver().expected_size(), 1000U);
 }
@@ -87,8 +86,7 @@ TEST(V2ReceiverRules, AFileInOrderIsHashedWithoutReadingItBack) {
   const V2Outcome last = upload.piece(900, 1000);
   EXPECT_EQ(hashed + last.hashed, 0U);
   ASSERT_TRUE(last.sent<control::Done>(kChannel));
-  EXPECT_EQ(*last.sent<control::Done>(kChannel),
-            (control::Done{1000, sum_of(upload.file)}));
+  EXPECT_EQ(*last.sent<control::Done>(kChannel), (control::Done{1000, sum_of(upload.file)}));
   EXPECT_FALSE(last.closed(kChannel));
   EXPECT_EQ(upload.driver.receiver().state(), UploadState::kComplete);
   EXPECT_EQ(upload.driver.receiver().sha256(), sum_of(upload.file));
@@ -253,9 +251,12 @@ TEST(V2ReceiverRules, BytesBeyondTheFileAreAnError) {
     std::uint64_t offset;
     ErrorCode code;
   };
-  for (const Case& each : {Case{91, ErrorCode::kSizeMismatch}, {100, ErrorCode::kSizeMismatch},
-                           {990, ErrorCode::kSizeMismatch}, {991, ErrorCode::kTooLarge},
-                           {1000, ErrorCode::kTooLarge}, {UINT64_MAX - 9, ErrorCode::kTooLarge},
+  for (const Case& each : {Case{91, ErrorCode::kSizeMismatch},
+                           {100, ErrorCode::kSizeMismatch},
+                           {990, ErrorCode::kSizeMismatch},
+                           {991, ErrorCode::kTooLarge},
+                           {1000, ErrorCode::kTooLarge},
+                           {UINT64_MAX - 9, ErrorCode::kTooLarge},
                            {UINT64_MAX, ErrorCode::kTooLarge}}) {
     Begun upload(100, {.max_size = 1000});
     const V2Outcome outcome = upload.driver.block(kChannel, each.offset, pattern(10));
@@ -387,9 +388,8 @@ TEST(V2ReceiverRules, WhatComesAfterTheEndIsIgnored) {
   EXPECT_THAT(upload.driver.block(kChannel, 0, pattern(100, 77)).outputs, IsEmpty());
   EXPECT_THAT(upload.driver.say(kChannel, control::Cancel{}).outputs, IsEmpty());
   EXPECT_THAT(upload.driver.say(kChannel, control::Hello{}).outputs, IsEmpty());
-  EXPECT_THAT(
-      upload.driver.control(kChannel, Error{ErrorCode::kMalformedMessage, "odd"}).outputs,
-      IsEmpty());
+  EXPECT_THAT(upload.driver.control(kChannel, Error{ErrorCode::kMalformedMessage, "odd"}).outputs,
+              IsEmpty());
   EXPECT_TRUE(upload.driver.receiver().complete());
   EXPECT_EQ(upload.driver.receiver().statistics().ignored, 6U);
 }
