@@ -80,9 +80,13 @@ struct Ready {
   bool operator==(const Ready&) const = default;
 };
 
-// Server to client: how far the upload is, and this channel's credit.
+// Server to client: how far the upload is, and this channel.
 struct Ack {
+  // Bytes of the file, over all channels.
   std::uint64_t stored = 0;
+  // Payload bytes of the blocks of this channel that have been handled, counted as the credit is:
+  // what was sent after them has to be sent again when the channel is lost.
+  std::uint64_t received = 0;
   std::uint64_t credit = 0;
 
   bool operator==(const Ack&) const = default;

@@ -28,6 +28,11 @@ class CreditWindow {
   // told of, which then pays no attention. Of a channel that was not added, a window may.
   [[nodiscard]] bool allows(ChannelId channel, std::uint64_t waiting) const;
 
+  // All that was received over it.
+  [[nodiscard]] std::uint64_t received(ChannelId channel) const {
+    return channels_.at(channel).received;
+  }
+
   // What the channel may have sent by now, counted from its beginning: never less than told before.
   [[nodiscard]] std::uint64_t credit(ChannelId channel) const;
   // The peer has been told of that.

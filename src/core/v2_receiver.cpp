@@ -52,20 +52,19 @@ void V2Receiver::channel_opened(ChannelId channel, TimePoint now) {
 
 Action V2Receiver::channel_closed(ChannelId channel, const std::string& why, TimePoint now) {
   now_ = now;
-  const auto gone = channels_.extract(channel);
-  if (gone.empty()) return action::Nothing{};
+  if (channels_.erase(channel) == 0) return action::Nothing{};
   credit_.remove(channel);
-  return channel_left(gone.mapped().joined, {ErrorCode::kPeerGone, why + ": " + arrived()});
+  return channel_left({ErrorCode::kPeerGone, why + ": " + arrived()});
 }
 
-Action V2Receiver::channel_left(bool had_joined, const Error& why) {
+Action V2Receiver::channel_left(const Error& why) {
   if (!running()) return action::Nothing{};
   if (state() == UploadState::kIdle) {
     // Nobody has begun: another channel may still do so, if there is one.
     if (!channels_.empty()) return action::Nothing{};
     return fail(why);
   }
-  if (!had_joined || connections() > 0) return action::Nothing{};
+  if (connections() > 0) return action::Nothing{};
   if (limits_.resume_timeout == Duration::zero()) return fail(why);
   interrupt(now_);
   return action::Nothing{};
@@ -90,9 +89,9 @@ Action V2Receiver::refuse_message(Error error) {
 Action V2Receiver::end_channel(ChannelId channel, const Error& error, bool resumable) {
   drop_pending();
   send_failure(channel, error, resumable && limits_.resume_timeout != Duration::zero());
-  const bool joined = channels_.extract(channel).mapped().joined;
+  channels_.erase(channel);
   credit_.remove(channel);
-  return channel_left(joined, error);
+  return channel_left(error);
 }
 
 void V2Receiver::failed(const Error& error) {
@@ -130,7 +129,9 @@ void V2Receiver::send_ack(ChannelId channel) {
   channels_.at(channel).ack_due.reset();
   const std::uint64_t credit = credit_.credit(channel);
   credit_.told(channel, credit);
-  send(channel, control::Ack{ranges_.bytes(), credit});
+  send(channel,
+       control::Ack{
+           .stored = ranges_.bytes(), .received = credit_.received(channel), .credit = credit});
 }
 
 // Also to channels that the message did not come over: what one has sent makes room for others.

@@ -141,7 +141,7 @@ class V2Receiver final : public UploadLife {
   // Ends one channel; `resumable` says that another one may join.
   [[nodiscard]] Action end_channel(ChannelId channel, const Error& error, bool resumable);
   // Of a channel that is gone.
-  [[nodiscard]] Action channel_left(bool had_joined, const Error& why);
+  [[nodiscard]] Action channel_left(const Error& why);
   void send(ChannelId channel, ControlMessage message);
   void send_ready(ChannelId channel);
   void send_ack(ChannelId channel);

@@ -175,7 +175,9 @@ std::optional<ControlMessage> read_fields(std::string_view type, Fields& fields)
                           .resume_timeout = fields.number("resume_timeout")};
   }
   if (type == "ack") {
-    return control::Ack{.stored = fields.number("stored"), .credit = fields.number("credit")};
+    return control::Ack{.stored = fields.number("stored"),
+                        .received = fields.number("received"),
+                        .credit = fields.number("credit")};
   }
   if (type == "end") {
     return control::End{.size = fields.number("size"), .sha256 = fields.sum_or_null("sha256")};

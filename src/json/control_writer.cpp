@@ -72,7 +72,10 @@ void write(JsonWriter& json, const control::Ready& ready) {
 }
 
 void write(JsonWriter& json, const control::Ack& ack) {
-  json.set("type", "ack").set("stored", ack.stored).set("credit", ack.credit);
+  json.set("type", "ack")
+      .set("stored", ack.stored)
+      .set("received", ack.received)
+      .set("credit", ack.credit);
 }
 
 void write(JsonWriter& json, const control::End& end) {

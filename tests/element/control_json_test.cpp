@@ -75,7 +75,8 @@ TEST(ControlJson, EachMessageIsWrittenAsDocumentedAndReadBack) {
                       .max_connections = 8,
                       .resume_timeout = 60},
        kReady},
-      {control::Ack{.stored = 1, .credit = 2}, R"({"type":"ack","stored":1,"credit":2})"},
+      {control::Ack{.stored = 1, .received = 3, .credit = 2},
+       R"({"type":"ack","stored":1,"received":3,"credit":2})"},
       {control::End{.size = 3, .sha256 = sum},
        R"({"type":"end","size":3,"sha256":")" + kSum + R"("})"},
       {control::End{.size = 0}, R"({"type":"end","size":0,"sha256":null})"},
@@ -104,8 +105,9 @@ TEST(ControlJson, WhereNullIsAllowedAFieldMayBeMissing) {
 TEST(ControlJson, WhatIsNotKnownIsIgnored) {
   EXPECT_EQ(read(R"({"type":"wave","size":"odd"})"), std::nullopt);
   EXPECT_EQ(read(R"({"type":""})"), std::nullopt);
-  EXPECT_EQ(read(R"( {"later":{"a":[1,{}]},"type":"ack","stored":1,"credit":2,"Size":-1} )"),
-            std::optional<ControlMessage>(control::Ack{.stored = 1, .credit = 2}));
+  EXPECT_EQ(
+      read(R"( {"later":{"a":[1,{}]},"type":"ack","stored":1,"received":3,"credit":2,"Size":-1} )"),
+      std::optional<ControlMessage>(control::Ack{.stored = 1, .received = 3, .credit = 2}));
 }
 
 TEST(ControlJson, WhatIsNoObjectWithATypeIsRefused) {
@@ -145,8 +147,10 @@ TEST(ControlJson, FieldsThatAreNeededAreNamedWhenTheyAreMissing) {
     EXPECT_THAT(refusal(replaced(kFailure, "\"" + std::string(name) + "\"", "\"other\"")),
                 HasSubstr("\"" + std::string(name) + "\""));
   }
-  EXPECT_THAT(refusal(R"({"type":"ack","stored":1})"), HasSubstr("\"credit\""));
-  EXPECT_THAT(refusal(R"({"type":"ack","stored":null,"credit":1})"), HasSubstr("\"stored\""));
+  EXPECT_THAT(refusal(R"({"type":"ack","stored":1,"received":1})"), HasSubstr("\"credit\""));
+  EXPECT_THAT(refusal(R"({"type":"ack","stored":null,"received":1,"credit":1})"),
+              HasSubstr("\"stored\""));
+  EXPECT_THAT(refusal(R"({"type":"ack","stored":1,"credit":1})"), HasSubstr("\"received\""));
   EXPECT_THAT(refusal(R"({"type":"end","size":null})"), HasSubstr("\"size\""));
   EXPECT_THAT(refusal(R"({"type":"done","size":1,"sha256":null})"), HasSubstr("\"sha256\""));
 }

@@ -10,6 +10,7 @@
 #include <filesystem>
 #include <fstream>
 #include <iterator>
+#include <ostream>
 #include <random>
 #include <string>
 #include <vector>
@@ -29,6 +30,9 @@ struct Replayed {
   std::vector<std::uint8_t> begin;
   std::vector<std::uint8_t> harmless;
 };
+
+// For GoogleTest's messages.
+void PrintTo(const Replayed& replayed, std::ostream* out) { *out << replayed.name; }
 
 class ReceiverReplay : public testing::TestWithParam<Replayed> {};
 

@@ -330,6 +330,11 @@ class Play {
     } else if (const auto* ack = std::get_if<control::Ack>(&*output.message)) {
       unacked_.erase(output.channel);
       if (ack->stored != reference_.stored.size()) return "acknowledges another size";
+      // A channel may be told, and then closed.
+      const auto peer = reference_.peers.find(output.channel);
+      if (peer != reference_.peers.end() && ack->received != peer->second.received) {
+        return "acknowledges another part of the channel";
+      }
       return grant(output.channel, ack->credit);
     } else if (std::holds_alternative<control::Done>(*output.message)) {
       news.emplace_back("done");

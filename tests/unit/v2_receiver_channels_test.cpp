@@ -403,7 +403,8 @@ TEST(V2Channels, AFewBytesAreAcknowledgedSoon) {
   upload.driver.now = *due;
   const V2Outcome outcome = upload.driver.tick();
   ASSERT_TRUE(outcome.sent<control::Ack>(kFirst));
-  EXPECT_EQ(*outcome.sent<control::Ack>(kFirst), (control::Ack{150, (8 << 20) + 150}));
+  EXPECT_EQ(*outcome.sent<control::Ack>(kFirst),
+            (control::Ack{.stored = 150, .received = 150, .credit = (8 << 20) + 150}));
   EXPECT_EQ(upload.driver.receiver().deadline(), std::nullopt);
   EXPECT_THAT(upload.driver.tick().outputs, IsEmpty());
 }
@@ -418,7 +419,8 @@ TEST(V2Channels, EveryQuarterOfTheWindowIsAcknowledgedAtOnce) {
     const auto* ack = outcome.sent<control::Ack>(kFirst);
     ASSERT_EQ(ack != nullptr, (at + 50) % 100 == 0) << at;
     if (ack) {
-      EXPECT_EQ(*ack, (control::Ack{at + 50, at + 50 + 400}));
+      EXPECT_EQ(*ack,
+                (control::Ack{.stored = at + 50, .received = at + 50, .credit = at + 50 + 400}));
     }
   }
 }
@@ -431,6 +433,7 @@ TEST(V2Channels, WhatComesTwiceCountsForTheCreditToo) {
   const V2Outcome again = upload.piece(kFirst, 0, 90);
   ASSERT_TRUE(again.sent<control::Ack>(kFirst));
   EXPECT_EQ(again.sent<control::Ack>(kFirst)->stored, 90U);
+  EXPECT_EQ(again.sent<control::Ack>(kFirst)->received, 180U);
   EXPECT_EQ(again.sent<control::Ack>(kFirst)->credit, 180 + kMaxBlockPayload);
 }
 
