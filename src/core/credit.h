@@ -9,10 +9,9 @@
 #include <cstdint>
 #include <map>
 
-namespace webrtcupload {
+#include "core/channel_output.h"
 
-// The caller's name for a channel. Each has another one.
-using ChannelId = std::uint64_t;
+namespace webrtcupload {
 
 class CreditWindow {
  public:

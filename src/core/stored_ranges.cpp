@@ -30,6 +30,19 @@ void StoredRanges::add(Range added) {
   bytes_ += added.length();
 }
 
+void StoredRanges::remove(Range removed) {
+  auto range = find_from(removed.begin, false);
+  while (range != ranges_.end() && range->first < removed.end) {
+    const Range whole{range->first, range->second};
+    range = ranges_.erase(range);
+    const Range before{whole.begin, std::max(whole.begin, std::min(whole.end, removed.begin))};
+    const Range after{std::min(whole.end, std::max(whole.begin, removed.end)), whole.end};
+    if (!before.empty()) ranges_.emplace(before.begin, before.end);
+    if (!after.empty()) ranges_.emplace(after.begin, after.end);
+    bytes_ -= whole.length() - before.length() - after.length();
+  }
+}
+
 std::uint64_t StoredRanges::contiguous_bytes() const {
   const auto first = ranges_.begin();
   return first != ranges_.end() && first->first == 0 ? first->second : 0;

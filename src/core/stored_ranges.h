@@ -28,6 +28,8 @@ class StoredRanges {
  public:
   // Joins `range` with those that it overlaps or touches. It must not be empty.
   void add(Range range);
+  // Takes out what of `range` is there, which may leave two pieces of one.
+  void remove(Range range);
 
   // Bytes stored.
   [[nodiscard]] std::uint64_t bytes() const { return bytes_; }

@@ -28,6 +28,7 @@
 #include <string>
 #include <vector>
 
+#include "core/channel_output.h"
 #include "core/control.h"
 #include "core/credit.h"
 #include "core/sha256.h"
@@ -35,13 +36,6 @@
 #include "core/upload_life.h"
 
 namespace webrtcupload {
-
-struct Output {
-  ChannelId channel = 0;
-  // To be sent. Nothing: the channel is to be closed, when what was sent before has left; what
-  // still comes over it, and its end, is of no matter.
-  std::optional<ControlMessage> message;
-};
 
 // More gaps than this between what is stored are an error, `too-fragmented`.
 inline constexpr std::size_t kMaxHoles = 4096;

@@ -56,6 +56,22 @@ TEST(StoredRanges, WhatTouchesOrOverlapsIsJoined) {
   EXPECT_EQ(ranges.bytes(), 51U);
 }
 
+TEST(StoredRanges, WhatIsTakenOutMayLeaveTwoPieces) {
+  StoredRanges ranges;
+  ranges.add({10, 30});
+  ranges.remove({0, 10});
+  ranges.remove({30, 40});
+  EXPECT_THAT(ranges.list(kAll), ElementsAre(Range{10, 30}));
+  ranges.remove({15, 20});
+  EXPECT_THAT(ranges.list(kAll), ElementsAre(Range{10, 15}, Range{20, 30}));
+  EXPECT_EQ(ranges.bytes(), 15U);
+  ranges.remove({14, 21});
+  EXPECT_THAT(ranges.list(kAll), ElementsAre(Range{10, 14}, Range{21, 30}));
+  ranges.remove({0, 100});
+  EXPECT_THAT(ranges.list(kAll), IsEmpty());
+  EXPECT_EQ(ranges.bytes(), 0U);
+}
+
 TEST(StoredRanges, HolesAreGapsBeforeTheEnd) {
   StoredRanges ranges;
   ranges.add({10, 20});
@@ -93,8 +109,8 @@ TEST(StoredRanges, OfTooManyTheLongestAreListed) {
 class Bitmap {
  public:
   explicit Bitmap(std::size_t size) : stored_(size) {}
-  void add(Range range) {
-    for (std::uint64_t at = range.begin; at < range.end; ++at) stored_[at] = true;
+  void set(Range range, bool stored) {
+    for (std::uint64_t at = range.begin; at < range.end; ++at) stored_[at] = stored;
   }
   [[nodiscard]] std::vector<Range> runs(Range within, bool wanted) const {
     std::vector<Range> runs;
@@ -135,11 +151,20 @@ TEST(StoredRanges, AgreesWithABitmapOnRandomRanges) {
       const Range added{begin, begin + 1 + random() % longest};
       const std::size_t expected_holes = ranges.holes_with(added);
       ranges.add(added);
-      bitmap.add(added);
+      bitmap.set(added, true);
       ASSERT_EQ(ranges.holes(), expected_holes);
       ASSERT_EQ(ranges.holes(), bitmap.holes());
       ASSERT_EQ(ranges.bytes(), bitmap.bytes());
+      if (random() % 4 == 0) {
+        const std::uint64_t first = random() % (kSize - longest);
+        const Range removed{first, first + 1 + random() % longest};
+        ranges.remove(removed);
+        bitmap.set(removed, false);
+        ASSERT_EQ(ranges.holes(), bitmap.holes());
+        ASSERT_EQ(ranges.bytes(), bitmap.bytes());
+      }
       const auto stored = bitmap.runs({0, kSize}, true);
+      if (stored.empty()) continue;
       ASSERT_EQ(ranges.list(kAll), stored);
       ASSERT_EQ(ranges.end(), stored.back().end);
       ASSERT_EQ(ranges.contiguous_bytes(), stored.front().begin == 0 ? stored.front().end : 0);
