@@ -123,6 +123,10 @@ class V2Receiver final : public UploadLife {
   [[nodiscard]] Action receive_control(const control::Cancel& cancel);
   [[nodiscard]] Action begin(const control::Hello& hello);
   [[nodiscard]] Action join(const control::Hello& hello);
+  [[nodiscard]] Action let_in();
+  // It repeats the one that has begun the upload: its client lost the connection before it was told
+  // the id. Nothing has come of it yet that anybody could get hold of so.
+  [[nodiscard]] bool begins_again(const control::Hello& hello) const;
   // What the hello of a channel that joins, or an End, says otherwise than was said before.
   [[nodiscard]] std::optional<Error> contradiction(std::optional<std::uint64_t> size,
                                                    const std::optional<Sha256Sum>& sum) const;

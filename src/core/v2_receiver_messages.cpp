@@ -89,6 +89,7 @@ Action V2Receiver::receive_control(const control::Hello& hello) {
     return refuse_message(unexpected("a second hello came over the channel"));
   }
   if (hello.upload) return join(hello);
+  if (begins_again(hello)) return let_in();
   if (state() != UploadState::kIdle) {
     return refuse_message(
         unexpected("a hello names no upload to join, and another upload has begun here"));
@@ -121,6 +122,12 @@ Action V2Receiver::authorized(bool allowed) {
   return settle();
 }
 
+bool V2Receiver::begins_again(const control::Hello& hello) const {
+  return interrupted() && ranges_.bytes() == 0 && hello.size == request_.size &&
+         hello.name == request_.name && hello.content_type == request_.content_type &&
+         hello.sha256 == request_.sha256;
+}
+
 Action V2Receiver::join(const control::Hello& hello) {
   if (state() == UploadState::kIdle || !(*hello.upload == id_)) {
     return refuse_message({ErrorCode::kUnknownUpload, "there is no upload with this id to join"});
@@ -135,6 +142,10 @@ Action V2Receiver::join(const control::Hello& hello) {
                            "the upload has " + text(connections()) + " channels, at most " +
                                text(limits_.max_connections) + " are accepted"});
   }
+  return let_in();
+}
+
+Action V2Receiver::let_in() {
   const ChannelId channel = std::exchange(pending_, std::nullopt)->channel;
   send_ready(channel);
   // A client that lost the connection before it was told.

@@ -20,6 +20,7 @@ void V2Sender::available(std::uint64_t end) { available_ = std::max(available_, 
 void V2Sender::end(std::uint64_t size, const std::optional<Sha256Sum>& sum) {
   if (end_) return;
   end_ = control::End{size, sum};
+  check_done();
   for (const auto& [channel, state] : channels_) {
     if (state.joined) return say_end(channel);
   }
@@ -117,15 +118,19 @@ void V2Sender::take(Channel& from, const control::Ack& ack) {
 
 void V2Sender::take(const control::Done& done) {
   stored_ = done.size;
-  if (!end_ || end_->size != done.size || (end_->sha256 && *end_->sha256 != done.sha256)) {
-    failure_ = control::Failure{.code = std::string(to_string(ErrorCode::kHashMismatch)),
-                                .message = "the server says that it has " +
-                                           std::to_string(done.size) + " bytes with the SHA-256 " +
-                                           to_hex(done.sha256) + ", which is not the file"};
-  } else {
-    done_ = done;
-  }
+  done_ = done;
+  check_done();
   close_all();
+}
+
+void V2Sender::check_done() {
+  if (!done_ || !end_) return;
+  if (end_->size == done_->size && (!end_->sha256 || *end_->sha256 == done_->sha256)) return;
+  failure_ = control::Failure{.code = std::string(to_string(ErrorCode::kHashMismatch)),
+                              .message = "the server says that it has " +
+                                         std::to_string(done_->size) + " bytes with the SHA-256 " +
+                                         to_hex(done_->sha256) + ", which is not the file"};
+  done_.reset();
 }
 
 void V2Sender::take(ChannelId channel, Channel& from, const control::Failure& failure) {

@@ -60,7 +60,8 @@ class V2Sender {
 
   // --- how it gets on
 
-  // Everything is stored, and is what was sent.
+  // Everything is stored, the server says, and it is what end() and the hello say. A client that
+  // goes on for one that was killed may be told before it has called end().
   [[nodiscard]] const std::optional<control::Done>& done() const { return done_; }
   // The server has ended the upload, or says that it has another file.
   [[nodiscard]] const std::optional<control::Failure>& failure() const { return failure_; }
@@ -93,6 +94,8 @@ class V2Sender {
   void take(ChannelId channel, Channel& from, const control::Failure& failure);
   static void take(Channel& from, const control::Ack& ack);
   void take(const control::Done& done);
+  // Whether the server's file is the one that was to be sent, once both are known.
+  void check_done();
   void send(ChannelId channel, ControlMessage message);
   void close(ChannelId channel);
   void close_all();

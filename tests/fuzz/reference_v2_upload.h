@@ -185,6 +185,7 @@ class ReferenceV2Upload {
   std::optional<ErrorCode> error;
   std::map<std::uint64_t, std::uint8_t> stored;
   std::map<Channel, Peer> peers;
+  control::Hello begun;
   std::optional<std::uint64_t> size;
   std::optional<Sha256Sum> named;
   bool said_all = false;
@@ -281,7 +282,10 @@ class ReferenceV2Upload {
       fault(channel, ErrorCode::kUnexpectedMessage, now);
       return;
     }
-    if (!hello.upload) {
+    const bool again = interrupted_at && stored.empty() && hello.size == begun.size &&
+                       hello.sha256 == begun.sha256 && hello.name == begun.name &&
+                       hello.content_type == begun.content_type;
+    if (!hello.upload && !again) {
       if (state != UploadState::kIdle) {
         fault(channel, ErrorCode::kUnexpectedMessage, now);
       } else if (hello.size && *hello.size > limits_.max_size) {
@@ -290,6 +294,7 @@ class ReferenceV2Upload {
         fail(ErrorCode::kUnauthorized);
       } else {
         state = UploadState::kUploading;
+        begun = hello;
         size = hello.size;
         named = hello.sha256;
         said_all = size && named;
@@ -299,14 +304,14 @@ class ReferenceV2Upload {
       }
       return;
     }
-    if (state == UploadState::kIdle || hello.upload->text() != id_.text()) {
+    if (hello.upload && (state == UploadState::kIdle || hello.upload->text() != id_.text())) {
       fault(channel, ErrorCode::kUnknownUpload, now);
     } else if (error) {
       tell_end(channel, *error, false);
       peers.erase(channel);
-    } else if (hello.size && size && *hello.size != *size) {
+    } else if (!again && hello.size && size && *hello.size != *size) {
       fault(channel, ErrorCode::kSizeMismatch, now);
-    } else if (hello.sha256 && named && *hello.sha256 != *named) {
+    } else if (!again && hello.sha256 && named && *hello.sha256 != *named) {
       fault(channel, ErrorCode::kHashMismatch, now);
     } else if (running() && joined() >= limits_.max_connections) {
       fault(channel, ErrorCode::kTooManyChannels, now);

@@ -210,6 +210,26 @@ TEST(V2Channels, WithoutResumingTheEndOfTheLastChannelIsAFailure) {
   EXPECT_THAT(outcome.failure->message, HasSubstr("the data channel was closed: 0 of 1000 bytes"));
 }
 
+TEST(V2Channels, WhoWasNotToldTheIdBeginsAgain) {
+  Begun upload;
+  upload.driver.close(kFirst);
+  // Not with another hello.
+  EXPECT_TRUE(upload.driver.hello(kSecond, {.size = film().size()})
+                  .ended_with(kSecond, ErrorCode::kUnexpectedMessage, false));
+  EXPECT_TRUE(upload.driver.receiver().interrupted());
+  const V2Outcome outcome = upload.driver.hello(kSecond, hello_of_film());
+  EXPECT_FALSE(outcome.asked);
+  ASSERT_TRUE(outcome.sent<control::Ready>(kSecond));
+  EXPECT_FALSE(upload.driver.receiver().interrupted());
+  // Not as long as somebody is there, nor when something has come.
+  EXPECT_TRUE(upload.driver.hello(kThird, hello_of_film())
+                  .ended_with(kThird, ErrorCode::kUnexpectedMessage, false));
+  upload.piece(kSecond, 0, 1);
+  upload.driver.close(kSecond);
+  EXPECT_TRUE(upload.driver.hello(kThird, hello_of_film())
+                  .ended_with(kThird, ErrorCode::kUnexpectedMessage, false));
+}
+
 TEST(V2Channels, OnlyTheLastChannelThatHasJoinedInterrupts) {
   Begun upload;
   upload.driver.join(kSecond);

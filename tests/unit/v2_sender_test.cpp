@@ -197,11 +197,14 @@ TEST(V2Sender, DoneWithAnotherFileIsAFailure) {
     EXPECT_EQ(sender.failure()->code, "hash-mismatch");
     EXPECT_FALSE(sender.done());
   }
-  // Before it was said what the file is.
+  // Before the client knows what the file is, which another one may have said.
   V2Sender sender({}, 100);
   sender.channel_opened(kFirst);
   sender.received(kFirst, ready(100));
-  sender.received(kFirst, control::Done{0, sum_of({})});
+  sender.received(kFirst, control::Done{5, sum_of({})});
+  EXPECT_TRUE(sender.done());
+  sender.end(5, sum_of(pattern(5)));
+  EXPECT_FALSE(sender.done());
   EXPECT_TRUE(sender.failure());
 }
 
