@@ -58,6 +58,20 @@ TEST(CreditWindow, AChannelThatJoinsGetsOnThoughAnotherOneHoldsTheWindow) {
   EXPECT_EQ(window.credit(2), 1000U);
 }
 
+TEST(CreditWindow, WhereThereIsLittleRoomItIsToldOfBlockByBlock) {
+  CreditWindow window(1000, 10);
+  for (const ChannelId channel : {1, 2, 3}) {
+    window.add(channel);
+    tell(window, channel);
+  }
+  EXPECT_FALSE(window.should_tell(3));
+  window.received(3, 1);
+  EXPECT_TRUE(window.should_tell(3));
+  tell(window, 3);
+  EXPECT_EQ(window.credit(3), 11U);
+  EXPECT_FALSE(window.should_tell(3));
+}
+
 TEST(CreditWindow, AWholeWindowTooMuchIsAFault) {
   CreditWindow window(1000, 10);
   window.add(1);
