@@ -26,15 +26,8 @@
 namespace webrtcupload::testing {
 
 // Knows which of its bytes were written, and sees to it that none of them ever changes.
-class SparseStorage final : public Storage {
+class SparseStorage final : public StorageInMemory {
  public:
-  std::optional<Error> reserve(std::uint64_t size, std::uint64_t likely_size) override {
-    ++reservations;
-    reserved = size;
-    if (likely_size > 0) expected = likely_size;
-    return reserve_failure;
-  }
-
   std::optional<Error> write(std::uint64_t position, ByteView source) override {
     if (write_failure) return write_failure;
     ++writes;
@@ -67,14 +60,8 @@ class SparseStorage final : public Storage {
     return static_cast<std::uint64_t>(std::ranges::count(written, true));
   }
 
-  Bytes bytes;
   std::vector<bool> written;
-  unsigned reservations = 0;
   unsigned writes = 0;
-  std::optional<std::uint64_t> reserved;
-  std::optional<std::uint64_t> expected;
-  std::optional<Error> reserve_failure;
-  std::optional<Error> write_failure;
 };
 
 // What one message, or one event, led to.
