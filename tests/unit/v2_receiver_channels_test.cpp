@@ -169,6 +169,21 @@ TEST(V2Channels, NobodyComesBackInTime) {
   EXPECT_TRUE(upload.driver.join(kSecond).ended_with(kSecond, ErrorCode::kPeerGone, false));
 }
 
+TEST(V2Channels, AnUploadMayWaitForEver) {
+  Limits limits = patient();
+  // What becomes of an unsigned "for ever".
+  limits.resume_timeout = -1ns;
+  V2Driver driver(limits);
+  const V2Outcome outcome = driver.hello(kFirst, hello_of_film());
+  EXPECT_EQ(outcome.sent<control::Ready>(kFirst)->resume_timeout, control::kNumberLimit - 1);
+  EXPECT_FALSE(driver.close(kFirst).failure);
+  EXPECT_TRUE(driver.receiver().interrupted());
+  EXPECT_EQ(driver.receiver().deadline(), std::nullopt);
+  driver.now += 24h;
+  EXPECT_FALSE(driver.tick().failure);
+  EXPECT_TRUE(driver.join(kSecond).sent<control::Ready>(kSecond));
+}
+
 TEST(V2Channels, WithoutResumingTheEndOfTheLastChannelIsAFailure) {
   Limits limits = patient();
   limits.resume_timeout = 0s;
