@@ -45,7 +45,7 @@ bool CreditWindow::should_tell(ChannelId channel) const {
   const Channel& to = channels_.at(channel);
   const std::uint64_t gain = credit(channel) - to.told;
   // Where there is little room, a quarter of the share may never come together.
-  return gain >= share() / 4 || (gain > 0 && outstanding(to) < least_);
+  return gain > 0 && (gain >= share() / 4 || outstanding(to) < least_);
 }
 
 }  // namespace webrtcupload

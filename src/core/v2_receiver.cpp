@@ -47,6 +47,11 @@ std::uint32_t V2Receiver::max_payload() const {
 void V2Receiver::channel_opened(ChannelId channel, TimePoint now) {
   now_ = now;
   opened(now);
+  if (channels_.size() - connections() >= kMaxStrangers) {
+    const Error error{ErrorCode::kTooManyChannels,
+                      text(kMaxStrangers) + " other channels have said nothing yet"};
+    return send_failure(channel, error, false);
+  }
   channels_.try_emplace(channel, Channel{.opened_at = now});
 }
 

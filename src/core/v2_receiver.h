@@ -39,6 +39,8 @@ namespace webrtcupload {
 
 // More gaps than this between what is stored are an error, `too-fragmented`.
 inline constexpr std::size_t kMaxHoles = 4096;
+// Channels that have said nothing yet, beside those that have joined.
+inline constexpr std::size_t kMaxStrangers = 16;
 // Within this long after a byte was stored its sender is told, however little it was.
 inline constexpr Duration kAckDelay = std::chrono::milliseconds(50);
 // Bytes of one Hash.
@@ -50,7 +52,8 @@ class V2Receiver final : public UploadLife {
   V2Receiver(const Limits& limits, const UploadId& id, std::unique_ptr<MessageParser> parser,
              Sha256 hash);
 
-  // A channel has opened; it belongs to the upload once its Hello has come.
+  // A channel has opened; it belongs to the upload once its Hello has come. Where too many say
+  // nothing, it is closed at once.
   void channel_opened(ChannelId channel, TimePoint now);
   // It is gone. When it was the last one, the upload waits for another, or fails with `why` where
   // it must not wait.

@@ -72,6 +72,14 @@ TEST(CreditWindow, WhereThereIsLittleRoomItIsToldOfBlockByBlock) {
   EXPECT_FALSE(window.should_tell(3));
 }
 
+TEST(CreditWindow, NobodyIsToldTheSameTwice) {
+  CreditWindow window(3, 1);
+  window.add(1);
+  EXPECT_TRUE(window.should_tell(1));
+  tell(window, 1);
+  EXPECT_FALSE(window.should_tell(1));
+}
+
 TEST(CreditWindow, AWholeWindowTooMuchIsAFault) {
   CreditWindow window(1000, 10);
   window.add(1);

@@ -110,6 +110,19 @@ TEST(V2Channels, ThereAreAtMostSoMany) {
   EXPECT_TRUE(upload.driver.join(kThird).sent<control::Ready>(kThird));
 }
 
+TEST(V2Channels, NorAreThereMoreThatSayNothing) {
+  FilmUpload upload;
+  constexpr ChannelId kStrangers = 100;
+  for (ChannelId channel = kStrangers; channel < kStrangers + kMaxStrangers; ++channel) {
+    EXPECT_THAT(upload.driver.open(channel).outputs, IsEmpty());
+  }
+  EXPECT_TRUE(upload.driver.open(kSecond).ended_with(kSecond, ErrorCode::kTooManyChannels, false));
+  EXPECT_EQ(upload.state(), UploadState::kUploading);
+  upload.driver.say(kStrangers, control::Hello{.upload = V2Driver::test_id()});
+  EXPECT_THAT(upload.driver.open(kThird).outputs, IsEmpty());
+  EXPECT_EQ(upload.driver.receiver().connections(), 2U);
+}
+
 TEST(V2Channels, WhoComesBackAfterTheEndIsToldOfIt) {
   FilmUpload upload;
   upload.piece(kFirst, 0, 1000);
