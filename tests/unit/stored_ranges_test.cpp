@@ -12,11 +12,9 @@
 #include <string>
 #include <vector>
 
+#include "print_range.h"
+
 namespace webrtcupload {
-
-// For GoogleTest's messages.
-void PrintTo(const Range& range, std::ostream* out) { *out << range.begin << ".." << range.end; }
-
 namespace {
 
 using ::testing::ElementsAre;

@@ -10,14 +10,10 @@
 #include <string>
 #include <vector>
 
+#include "print_range.h"
 #include "v2_receiver_driver.h"
 
-namespace webrtcupload {
-
-// For GoogleTest's messages.
-void PrintTo(const Range& range, std::ostream* out) { *out << range.begin << ".." << range.end; }
-
-namespace testing {
+namespace webrtcupload::testing {
 namespace {
 
 using ::testing::ElementsAre;
@@ -277,5 +273,4 @@ TEST(V2Sender, AHostileServerChangesNothing) {
 }
 
 }  // namespace
-}  // namespace testing
-}  // namespace webrtcupload
+}  // namespace webrtcupload::testing
