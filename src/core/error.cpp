@@ -52,6 +52,20 @@ std::string_view to_string(ErrorCode code) {
       return "not-a-video";
     case ErrorCode::kUntrustedPeer:
       return "untrusted-peer";
+    case ErrorCode::kCorruptChunk:
+      return "corrupt-chunk";
+    case ErrorCode::kHashMismatch:
+      return "hash-mismatch";
+    case ErrorCode::kTooFragmented:
+      return "too-fragmented";
+    case ErrorCode::kCreditExceeded:
+      return "credit-exceeded";
+    case ErrorCode::kUnknownUpload:
+      return "unknown-upload";
+    case ErrorCode::kUnexpectedMessage:
+      return "unexpected-message";
+    case ErrorCode::kTooManyChannels:
+      return "too-many-channels";
     case ErrorCode::kEmptyUpload:
       return "empty-upload";
     case ErrorCode::kUnknownSize:

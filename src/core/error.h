@@ -39,7 +39,15 @@ enum class ErrorCode {
   kNotAVideo,
   // The peer is not who its session description said.
   kUntrustedPeer,
-  // Only the sending side has these.
+  // Only wire format v2 has these.
+  kCorruptChunk,
+  kHashMismatch,
+  kTooFragmented,
+  kCreditExceeded,
+  kUnknownUpload,
+  kUnexpectedMessage,
+  kTooManyChannels,
+  // Only the sending side has these; with v2 the last one is the receiver's as well.
   kEmptyUpload,
   kUnknownSize,
   kSizeMismatch,

@@ -6,21 +6,30 @@
 
 #include <cstddef>
 #include <cstdint>
+#include <type_traits>
 
 namespace webrtcupload {
 
+// The smallest of the two that has room for `Bytes` bytes.
+template <std::size_t Bytes>
+using LittleEndian = std::conditional_t<Bytes <= 4, std::uint32_t, std::uint64_t>;
+
 // Of `Bytes` bytes at `in`.
 template <std::size_t Bytes = 4>
-std::uint32_t get_little_endian(const std::uint8_t* in) {
-  static_assert(Bytes >= 1 && Bytes <= 4);
-  std::uint32_t value = 0;
-  for (std::size_t i = 0; i < Bytes; ++i) value |= static_cast<std::uint32_t>(in[i]) << (8 * i);
+LittleEndian<Bytes> get_little_endian(const std::uint8_t* in) {
+  static_assert(Bytes >= 1 && Bytes <= 8);
+  LittleEndian<Bytes> value = 0;
+  for (std::size_t i = 0; i < Bytes; ++i) {
+    value |= static_cast<LittleEndian<Bytes>>(in[i]) << (8 * i);
+  }
   return value;
 }
 
-// In 4 bytes at `out`.
-inline void put_little_endian(std::uint32_t value, std::uint8_t* out) {
-  for (int i = 0; i < 4; ++i) out[i] = static_cast<std::uint8_t>(value >> (8 * i));
+// In `Bytes` bytes at `out`.
+template <std::size_t Bytes = 4>
+void put_little_endian(LittleEndian<Bytes> value, std::uint8_t* out) {
+  static_assert(Bytes >= 1 && Bytes <= 8);
+  for (std::size_t i = 0; i < Bytes; ++i) out[i] = static_cast<std::uint8_t>(value >> (8 * i));
 }
 
 }  // namespace webrtcupload

@@ -8,6 +8,7 @@
 #include <cstddef>
 #include <cstdint>
 #include <span>
+#include <string_view>
 #include <variant>
 
 #include "core/error.h"
@@ -35,7 +36,19 @@ struct Chunk {
   ByteView payload;
 };
 
-using ParsedMessage = std::variant<Keepalive, Chunk, Error>;
+// Of v2: bytes of the file from `offset` on. Nothing is checked yet but that they are there, and
+// their checksum. `payload` points into the message.
+struct Block {
+  std::uint64_t offset = 0;
+  ByteView payload;
+};
+
+// Of v2: a control message, which is not read here, see control.h. `text` points into the message.
+struct ControlText {
+  std::string_view text;
+};
+
+using ParsedMessage = std::variant<Keepalive, Chunk, Block, ControlText, Error>;
 
 // Reads one version of the wire format. The rules about what is read (limits, order, duplicates)
 // know no version.

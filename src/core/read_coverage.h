@@ -7,13 +7,14 @@
 
 #include <cstddef>
 #include <cstdint>
-#include <map>
+
+#include "core/stored_ranges.h"
 
 namespace webrtcupload {
 
 class ReadCoverage {
  public:
-  // Ranges beyond this many that touch no other are forgotten until they are read again, so that
+  // Ranges that would leave more gaps than this are forgotten until they are read again, so that
   // odd readers cost no memory.
   static constexpr std::size_t kMaxRanges = 4096;
 
@@ -23,8 +24,7 @@ class ReadCoverage {
   [[nodiscard]] bool covers(std::uint64_t size) const;
 
  private:
-  // End by begin; neither overlapping nor touching.
-  std::map<std::uint64_t, std::uint64_t> ranges_;
+  StoredRanges ranges_;
 };
 
 }  // namespace webrtcupload

@@ -34,6 +34,13 @@ struct Limits {
   // the time. Who sends a byte now and then, only to keep a place, is ended after a minute; each
   // hour of it takes 15 MB of a file's real bytes.
   std::uint64_t min_rate = 4096;
+  // Of v2, payload bytes that may be under way or wait to be stored, on all channels together.
+  std::uint64_t window = 8ULL * 1024 * 1024;
+  // Of v2, for how long an upload that has lost its last channel waits for another one. 0: it fails
+  // at once.
+  Duration resume_timeout = std::chrono::seconds(60);
+  // Of v2, channels of one upload at the same time.
+  std::uint32_t max_connections = 8;
 };
 
 // Bytes of disk space that an upload takes ahead of what has arrived. A peer that announces a large

@@ -11,6 +11,8 @@
 
 #include "core/result_framing.h"
 #include "core/result_window.h"
+#include "json/control_reader.h"
+#include "json/control_writer.h"
 #include "json/json.h"
 #include "json/json_text.h"
 #include "signalling/session_status.h"
@@ -79,6 +81,24 @@ std::string check_ack_input(ByteView input) {
       return "more is acknowledged than was sent";
     const bool all_acked = window.acked().value_or(0) == window.last_sent();
     if (all_acked && !window.may_send()) return "nothing may be sent though all is acknowledged";
+  }
+  return "";
+}
+
+// Control messages of wire format v2, which either side may get from a stranger.
+std::string check_control_input(ByteView input) {
+  const auto message = read_control(text_of(input));
+  if (!message) {
+    if (message.error().code != ErrorCode::kMalformedMessage) return "refused with another code";
+    return check_sentence(message.error().message);
+  }
+  if (!message.value()) return "";
+  const std::string text = write_control(*message.value());
+  const auto again = read_control(text);
+  if (!again || again.value() != message.value()) return "a message reads otherwise: " + text;
+  if (const auto* hello = std::get_if<control::Hello>(&*message.value())) {
+    if (hello->name.size() > control::kMaxName) return "a name is too long";
+    if (!hello->name.empty()) return check_sentence(hello->name);
   }
   return "";
 }

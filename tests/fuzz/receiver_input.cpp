@@ -12,6 +12,7 @@
 #include <vector>
 
 #include "../unit/receiver_driver.h"
+#include "input.h"
 #include "reference_upload.h"
 
 namespace webrtcupload::fuzz {
@@ -50,32 +51,6 @@ enum class Step : std::uint8_t {
   // Bits of one byte: deny authorization, reserving fails, writing fails, the channel opens.
   kSettings,
   kCount,
-};
-
-class Input {
- public:
-  explicit Input(ByteView bytes) : bytes_(bytes) {}
-
-  [[nodiscard]] bool empty() const { return bytes_.empty(); }
-  std::uint8_t byte() {
-    if (bytes_.empty()) return 0;
-    const std::uint8_t first = bytes_.front();
-    bytes_ = bytes_.subspan(1);
-    return first;
-  }
-  std::uint32_t u32() {
-    std::uint32_t value = 0;
-    for (int i = 0; i < 4; ++i) value = value << 8 | byte();
-    return value;
-  }
-  ByteView bytes(std::size_t wanted) {
-    const ByteView taken = bytes_.first(std::min(wanted, bytes_.size()));
-    bytes_ = bytes_.subspan(taken.size());
-    return taken;
-  }
-
- private:
-  ByteView bytes_;
 };
 
 Limits read_limits(Input& input) {

@@ -9,12 +9,14 @@
 
 #include "line_mutator.h"
 #include "receiver_input.h"
+#include "v2_receiver_input.h"
 
 namespace webrtcupload::fuzz {
 
 std::span<const Target> targets() {
   static constexpr std::array kTargets = {
       Target{"receiver", check_receiver_input, nullptr},
+      Target{"v2_receiver", check_v2_receiver_input, nullptr},
       Target{"offer", check_offer_input, mutate_lines},
       Target{"answer", check_answer_input, mutate_lines},
       Target{"http", check_http_input, nullptr},
@@ -25,6 +27,7 @@ std::span<const Target> targets() {
       Target{"json", check_json_input, nullptr},
       Target{"result", check_result_input, nullptr},
       Target{"ack", check_ack_input, nullptr},
+      Target{"control", check_control_input, nullptr},
       Target{"hook_reply", check_hook_reply_input, nullptr},
       Target{"line", check_line_input, nullptr},
   };

@@ -39,6 +39,7 @@ struct Target {
 [[nodiscard]] std::string check_result_input(ByteView input);
 [[nodiscard]] std::string check_ack_input(ByteView input);
 [[nodiscard]] std::string check_hook_reply_input(ByteView input);
+[[nodiscard]] std::string check_control_input(ByteView input);
 [[nodiscard]] std::string check_line_input(ByteView input);
 
 // --- what they share

@@ -53,7 +53,8 @@ inline Bytes pattern(std::size_t size, std::uint32_t seed = 0) {
   return bytes;
 }
 
-class MemoryStorage final : public Storage {
+// Remembers what it was asked to make room for, and fails when the test says so.
+class StorageInMemory : public Storage {
  public:
   std::optional<Error> reserve(std::uint64_t size, std::uint64_t likely_size) override {
     ++reservations;
@@ -62,6 +63,16 @@ class MemoryStorage final : public Storage {
     return reserve_failure;
   }
 
+  Bytes bytes;
+  unsigned reservations = 0;
+  std::optional<std::uint64_t> reserved;
+  std::optional<std::uint64_t> expected;
+  std::optional<Error> reserve_failure;
+  std::optional<Error> write_failure;
+};
+
+class MemoryStorage final : public StorageInMemory {
+ public:
   std::optional<Error> write(std::uint64_t position, ByteView source) override {
     if (write_failure) return write_failure;
     // The receiver promises never to leave a hole and never to overwrite.
@@ -79,13 +90,6 @@ class MemoryStorage final : public Storage {
     std::copy_n(bytes.begin() + static_cast<std::ptrdiff_t>(position), out.size(), out.begin());
     return std::nullopt;
   }
-
-  Bytes bytes;
-  unsigned reservations = 0;
-  std::optional<std::uint64_t> reserved;
-  std::optional<std::uint64_t> expected;
-  std::optional<Error> reserve_failure;
-  std::optional<Error> write_failure;
 };
 
 // What one message led to.

@@ -1,0 +1,354 @@
+// SPDX-License-Identifier: LGPL-2.1-or-later
+
+#include <algorithm>
+#include <utility>
+
+#include "core/v2_receiver.h"
+
+namespace webrtcupload {
+namespace {
+
+// Read back for one message at most, unless it is the last one: sixteen times what it brought, so
+// that what came early is soon made up for, and no message takes long.
+constexpr std::uint64_t kCatchUp = 16 * kHashStep;
+
+std::string text(std::uint64_t number) { return std::to_string(number); }
+
+Error unexpected(std::string message) {
+  return {ErrorCode::kUnexpectedMessage, std::move(message)};
+}
+
+template <typename Kind>
+const Kind* get_if(const std::optional<ControlMessage>& message) {
+  return message ? std::get_if<Kind>(&*message) : nullptr;
+}
+
+}  // namespace
+
+// --- messages
+// -------------------------------------------------------------------------------------------------
+
+Action V2Receiver::waiting(ChannelId channel, std::uint64_t bytes, TimePoint now) {
+  if (!running() || !channels_.contains(channel) || credit_.allows(channel, bytes)) {
+    return action::Nothing{};
+  }
+  now_ = now;
+  pending_ = Pending{.channel = channel};
+  return refuse_message(
+      {ErrorCode::kCreditExceeded, text(bytes) + " bytes of messages wait to be stored, which is " +
+                                       text(limits_.window) + " more than the peer may send"});
+}
+
+Action V2Receiver::receive(ChannelId channel, const Message& message, TimePoint now) {
+  now_ = now;
+  const ParsedMessage parsed = parser_->parse(message);
+  if (std::holds_alternative<Keepalive>(parsed)) {
+    ++statistics_.keepalives;
+    return action::Reply{message};
+  }
+  // At the end of an upload a client may still ask how it ended.
+  const bool may_ask = std::holds_alternative<ControlText>(parsed);
+  if (!channels_.contains(channel) || (!running() && !may_ask)) return ignore();
+  pending_ = Pending{.channel = channel};
+  // Before what it says: this may be a piece of a message, see kMaxMessageSize.
+  if (message.bytes.size() > kMaxMessageSize) {
+    return refuse_message(oversized_message(message.bytes.size(), max_payload()));
+  }
+  if (const auto* error = std::get_if<Error>(&parsed)) return refuse_message(*error);
+  if (const auto* said = std::get_if<ControlText>(&parsed)) {
+    return action::ReadControl{said->text};
+  }
+  return receive_block(std::get<Block>(parsed));
+}
+
+// --- control messages
+// -------------------------------------------------------------------------------------------------
+
+Action V2Receiver::control(const Result<std::optional<ControlMessage>>& message) {
+  if (!pending_) return action::Nothing{};
+  if (!message) return refuse_message(message.error());
+  if (const auto* hello = get_if<control::Hello>(message.value())) return receive_control(*hello);
+  if (!running()) return ignore();
+  if (const auto* end = get_if<control::End>(message.value())) return receive_control(*end);
+  if (const auto* cancel = get_if<control::Cancel>(message.value())) {
+    return receive_control(*cancel);
+  }
+  // Of a type that is not known, or that only servers send.
+  drop_pending();
+  return action::Nothing{};
+}
+
+Action V2Receiver::ignore() {
+  ++statistics_.ignored;
+  drop_pending();
+  return action::Nothing{};
+}
+
+Action V2Receiver::receive_control(const control::Hello& hello) {
+  if (channels_.at(pending_->channel).joined) {
+    return refuse_message(unexpected("a second hello came over the channel"));
+  }
+  if (hello.upload) return join(hello);
+  if (begins_again(hello)) return let_in();
+  if (state() != UploadState::kIdle) {
+    return refuse_message(
+        unexpected("a hello names no upload to join, and another upload has begun here"));
+  }
+  return begin(hello);
+}
+
+Action V2Receiver::begin(const control::Hello& hello) {
+  if (hello.size.value_or(0) > max_size()) {
+    return refuse_message(beyond_max_size(*hello.size));
+  }
+  pending_->hello = hello;
+  request_ = {.estimated_size = hello.size.value_or(0),
+              .size = hello.size,
+              .name = hello.name,
+              .content_type = hello.content_type,
+              .sha256 = hello.sha256};
+  return action::Authorize{request_};
+}
+
+Action V2Receiver::authorized(bool allowed) {
+  if (!pending_ || !pending_->hello || state() != UploadState::kIdle) return action::Nothing{};
+  if (!allowed) return fail({ErrorCode::kUnauthorized, "the upload was not authorized"});
+  const control::Hello hello = *std::exchange(pending_->hello, std::nullopt);
+  size_ = hello.size;
+  named_sum_ = hello.sha256;
+  said_all_ = hello.size && hello.sha256;
+  apply(UploadEvent::kFirstChunk);
+  send_ready(pending_->channel);
+  return settle();
+}
+
+bool V2Receiver::begins_again(const control::Hello& hello) const {
+  return interrupted() && ranges_.bytes() == 0 && hello.size == request_.size &&
+         hello.name == request_.name && hello.content_type == request_.content_type &&
+         hello.sha256 == request_.sha256;
+}
+
+Action V2Receiver::join(const control::Hello& hello) {
+  if (state() == UploadState::kIdle || !(*hello.upload == id_)) {
+    return refuse_message({ErrorCode::kUnknownUpload, "there is no upload with this id to join"});
+  }
+  // It comes back for an upload that has failed meanwhile.
+  if (const auto& reason = error()) return end_channel(pending_->channel, *reason, false);
+  if (auto error = contradiction(hello.size, hello.sha256)) {
+    return refuse_message(std::move(*error));
+  }
+  if (running() && connections() >= limits_.max_connections) {
+    return refuse_message({ErrorCode::kTooManyChannels,
+                           "the upload has " + text(connections()) + " channels, at most " +
+                               text(limits_.max_connections) + " are accepted"});
+  }
+  return let_in();
+}
+
+Action V2Receiver::let_in() {
+  const ChannelId channel = std::exchange(pending_, std::nullopt)->channel;
+  send_ready(channel);
+  // A client that lost the connection before it was told.
+  if (complete()) send(channel, control::Done{*size_, *sum_});
+  end_interruption(now_);
+  return action::Nothing{};
+}
+
+std::optional<Error> V2Receiver::contradiction(std::optional<std::uint64_t> size,
+                                               const std::optional<Sha256Sum>& sum) const {
+  if (size && size_ && *size != *size_) {
+    return Error{ErrorCode::kSizeMismatch, "the peer says that the file has " + text(*size) +
+                                               " bytes, and said " + text(*size_) + " before"};
+  }
+  if (sum && named_sum_ && *sum != *named_sum_) {
+    return Error{ErrorCode::kHashMismatch, "the peer names the SHA-256 " + to_hex(*sum) +
+                                               ", and named " + to_hex(*named_sum_) + " before"};
+  }
+  return std::nullopt;
+}
+
+Action V2Receiver::receive_control(const control::End& end) {
+  if (!channels_.at(pending_->channel).joined) {
+    return refuse_message(unexpected("an end came before the channel's hello"));
+  }
+  if (auto error = contradiction(end.size, end.sha256)) return refuse_message(std::move(*error));
+  if (end.size > max_size()) return refuse_message(beyond_max_size(end.size));
+  if (end.size < ranges_.end()) {
+    return refuse_message({ErrorCode::kSizeMismatch,
+                           "the peer says that the file has " + text(end.size) +
+                               " bytes, and has sent its bytes up to " + text(ranges_.end())});
+  }
+  size_ = end.size;
+  if (end.sha256) named_sum_ = end.sha256;
+  said_all_ = true;
+  return settle();
+}
+
+Action V2Receiver::receive_control(const control::Cancel& cancel) {
+  if (!channels_.at(pending_->channel).joined && state() != UploadState::kIdle) {
+    return refuse_message(unexpected("a cancel came before the channel's hello"));
+  }
+  return fail({ErrorCode::kCancelled, "the client cancelled the upload" +
+                                          (cancel.reason ? ": " + *cancel.reason : std::string())});
+}
+
+Error V2Receiver::beyond_max_size(std::uint64_t size) const {
+  return {ErrorCode::kTooLarge, "the file has at least " + text(size) + " bytes, at most " +
+                                    text(max_size()) + " are accepted"};
+}
+
+// --- blocks
+// -------------------------------------------------------------------------------------------------
+
+std::optional<Error> V2Receiver::check_block(const Block& block) {
+  const std::uint64_t length = block.payload.size();
+  if (!channels_.at(pending_->channel).joined) {
+    return unexpected("a block came before the channel's hello");
+  }
+  credit_.received(pending_->channel, length);
+  if (length > max_payload()) {
+    return Error{ErrorCode::kChunkTooLarge, "the block from byte " + text(block.offset) +
+                                                " on has " + text(length) + " bytes, at most " +
+                                                text(max_payload()) + " are accepted"};
+  }
+  if (block.offset > max_size() || length > max_size() - block.offset) {
+    const std::uint64_t end = block.offset + length;
+    return beyond_max_size(end < length ? UINT64_MAX : end);
+  }
+  const Range range{block.offset, block.offset + length};
+  if (size_ && range.end > *size_) {
+    return Error{ErrorCode::kSizeMismatch, "the peer says that the file has " + text(*size_) +
+                                               " bytes, and sends its bytes up to " +
+                                               text(range.end)};
+  }
+  if (ranges_.holes_with(range) > kMaxHoles) {
+    return Error{ErrorCode::kTooFragmented,
+                 "what has arrived has more than " + text(kMaxHoles) + " gaps: " + arrived()};
+  }
+  return std::nullopt;
+}
+
+Action V2Receiver::receive_block(const Block& block) {
+  if (auto error = check_block(block)) return refuse_message(std::move(*error));
+  pending_->block = block;
+  pending_->rest = {block.offset, block.offset + block.payload.size()};
+  pending_->catch_up = kCatchUp;
+  return store_or_compare();
+}
+
+// First everything that is stored already is compared, so that nothing of a block that contradicts
+// is stored.
+Action V2Receiver::store_or_compare() {
+  const Block& block = *pending_->block;
+  if (const auto stored = ranges_.first_stored(pending_->rest)) {
+    pending_->rest.begin = stored->end;
+    return action::Compare{{stored->begin, stored->length()},
+                           block.payload.subspan(stored->begin - block.offset, stored->length())};
+  }
+  const Range whole{block.offset, block.offset + block.payload.size()};
+  const auto first = ranges_.first_missing(whole);
+  if (!first) {
+    ++statistics_.duplicates;
+    pending_->block.reset();
+    return settle();
+  }
+  // What is stored in between is the same, and is written once more: that is one write in place of
+  // many.
+  return store({first->begin, ranges_.last_missing(whole)->end});
+}
+
+Action V2Receiver::store(Range missing) {
+  const Block& block = *pending_->block;
+  pending_->rest = missing;
+  action::Store store{
+      .position = missing.begin,
+      .bytes = block.payload.subspan(missing.begin - block.offset, missing.length())};
+  // By how much has come and not by where it lies: a few bytes at the end of a large file take no
+  // room for what is before them.
+  const std::uint64_t most = size_.value_or(max_size());
+  const std::uint64_t after = ranges_.bytes() + missing.length();
+  if (after <= reserved_) return store;
+  if (ranges_.bytes() == 0) store.expected = size_.value_or(0);
+  reserved_ = std::max(after, std::min(most, after + kReserveStep));
+  store.reserve = reserved_;
+  return store;
+}
+
+Action V2Receiver::stored(TimePoint now) {
+  if (!pending_ || !pending_->block || state() != UploadState::kUploading) {
+    return action::Nothing{};
+  }
+  now_ = now;
+  const std::uint64_t before = ranges_.bytes();
+  ranges_.add(pending_->rest);
+  progressed(ranges_.bytes() - before, now);
+  hash_block(*pending_->block);
+  pending_->block.reset();
+  Channel& channel = channels_.at(pending_->channel);
+  if (!channel.ack_due) channel.ack_due = now + kAckDelay;
+  return settle();
+}
+
+// Of a block that is stored: what comes next in the file's order needs no reading back.
+void V2Receiver::hash_block(const Block& block) {
+  const std::uint64_t end = block.offset + block.payload.size();
+  if (block.offset > hashed_ || end <= hashed_) return;
+  hash_.update(block.payload.subspan(hashed_ - block.offset));
+  hashed_ = end;
+}
+
+Action V2Receiver::compared(bool equal) {
+  if (!pending_ || !pending_->block || state() != UploadState::kUploading) {
+    return action::Nothing{};
+  }
+  if (equal) return store_or_compare();
+  const Block& block = *pending_->block;
+  return refuse_message(
+      {ErrorCode::kConflictingChunk, "bytes before byte " + text(pending_->rest.begin) +
+                                         " came again and are others, in the block of " +
+                                         text(block.payload.size()) + " bytes from byte " +
+                                         text(block.offset) + " on"});
+}
+
+// --- what follows a message
+// -------------------------------------------------------------------------------------------------
+
+Action V2Receiver::settle() {
+  const std::uint64_t contiguous = ranges_.contiguous_bytes();
+  const bool is_last = knows_all() && contiguous == *size_;
+  if (hashed_ < contiguous && (is_last || pending_->catch_up > 0)) {
+    const std::uint64_t step = std::min(contiguous - hashed_, kHashStep);
+    pending_->catch_up -= std::min(pending_->catch_up, step);
+    return action::Hash{{hashed_, step}};
+  }
+  drop_pending();
+  if (is_last) return try_to_complete();
+  send_acks();
+  return action::Nothing{};
+}
+
+Action V2Receiver::hashed(ByteView bytes) {
+  if (!pending_ || state() != UploadState::kUploading) return action::Nothing{};
+  hash_.update(bytes);
+  hashed_ += bytes.size();
+  return settle();
+}
+
+Action V2Receiver::try_to_complete() {
+  const Sha256Sum sum = hash_.sum();
+  if (named_sum_ && *named_sum_ != sum) {
+    return reject({ErrorCode::kHashMismatch, "the file that has arrived has the SHA-256 " +
+                                                 to_hex(sum) + ", the peer's has " +
+                                                 to_hex(*named_sum_)});
+  }
+  sum_ = sum;
+  completed(now_);
+  for (auto& [channel, state] : channels_) {
+    if (!state.joined) continue;
+    send_ack(channel);
+    send(channel, control::Done{*size_, sum});
+  }
+  return action::Nothing{};
+}
+
+}  // namespace webrtcupload

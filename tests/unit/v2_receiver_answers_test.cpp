@@ -1,0 +1,117 @@
+// SPDX-License-Identifier: LGPL-2.1-or-later
+//
+// Answers to a V2Receiver that come when the upload has ended, or goes on, meanwhile: here the
+// driver's part is done by hand.
+
+#include <gtest/gtest.h>
+
+#include <memory>
+#include <utility>
+#include <variant>
+
+#include "v2_film_upload.h"
+
+namespace webrtcupload::testing {
+namespace {
+
+using namespace std::chrono_literals;
+
+const Error kCancelled{ErrorCode::kCancelled, "the test says so"};
+
+bool is_nothing(const Action& action) { return std::holds_alternative<action::Nothing>(action); }
+
+V2Receiver make_receiver() {
+  V2Receiver receiver(patient(), V2Driver::test_id(), std::make_unique<V2Parser>(),
+                      std::move(Sha256::create().value()));
+  receiver.channel_opened(kFirst, 0s);
+  return receiver;
+}
+
+Action say(V2Receiver& receiver, const ControlMessage& message) {
+  const Bytes text = {'{', '}'};
+  EXPECT_TRUE(std::holds_alternative<action::ReadControl>(
+      receiver.receive(kFirst, text_message(text), 1s)));
+  return receiver.control(std::optional(message));
+}
+
+V2Receiver begun_receiver() {
+  V2Receiver receiver = make_receiver();
+  EXPECT_TRUE(std::holds_alternative<action::Authorize>(say(receiver, hello_of_film())));
+  EXPECT_TRUE(is_nothing(receiver.authorized(true)));
+  return receiver;
+}
+
+Action send(V2Receiver& receiver, const Bytes& message) {
+  return receiver.receive(kFirst, binary(message), 1s);
+}
+
+const Bytes& first_block() {
+  static const Bytes message = v2_block(0, ByteView(film()).first(100));
+  return message;
+}
+
+TEST(V2Answers, WithoutAQuestionChangeNothing) {
+  V2Receiver receiver = begun_receiver();
+  static_cast<void>(receiver.take_outputs());
+  EXPECT_TRUE(is_nothing(receiver.control(std::optional<ControlMessage>(control::Cancel{}))));
+  EXPECT_TRUE(is_nothing(receiver.authorized(false)));
+  EXPECT_TRUE(is_nothing(receiver.compared(false)));
+  EXPECT_TRUE(is_nothing(receiver.stored(1s)));
+  EXPECT_TRUE(is_nothing(receiver.hashed(film())));
+  EXPECT_EQ(receiver.state(), UploadState::kUploading);
+  EXPECT_EQ(receiver.statistics().bytes, 0U);
+  EXPECT_TRUE(receiver.take_outputs().empty());
+}
+
+TEST(V2Answers, ToWhatHasFailedMeanwhileChangeNothing) {
+  V2Receiver asking = make_receiver();
+  EXPECT_TRUE(std::holds_alternative<action::Authorize>(say(asking, hello_of_film())));
+  static_cast<void>(asking.fail(kCancelled));
+  EXPECT_TRUE(is_nothing(asking.authorized(true)));
+  EXPECT_EQ(asking.state(), UploadState::kError);
+
+  V2Receiver storing = begun_receiver();
+  EXPECT_TRUE(std::holds_alternative<action::Store>(send(storing, first_block())));
+  static_cast<void>(storing.fail(kCancelled));
+  EXPECT_TRUE(is_nothing(storing.stored(1s)));
+  EXPECT_EQ(storing.statistics().bytes, 0U);
+
+  V2Receiver comparing = begun_receiver();
+  EXPECT_TRUE(std::holds_alternative<action::Store>(send(comparing, first_block())));
+  EXPECT_TRUE(is_nothing(comparing.stored(1s)));
+  EXPECT_TRUE(std::holds_alternative<action::Compare>(send(comparing, first_block())));
+  static_cast<void>(comparing.fail(kCancelled));
+  EXPECT_TRUE(is_nothing(comparing.compared(false)));
+  EXPECT_EQ(comparing.error()->code, ErrorCode::kCancelled);
+
+  V2Receiver hashing = begun_receiver();
+  const Bytes second = v2_block(100, ByteView(film()).subspan(100, 100));
+  EXPECT_TRUE(std::holds_alternative<action::Store>(send(hashing, second)));
+  EXPECT_TRUE(is_nothing(hashing.stored(1s)));
+  EXPECT_TRUE(std::holds_alternative<action::Store>(send(hashing, first_block())));
+  EXPECT_TRUE(std::holds_alternative<action::Hash>(hashing.stored(1s)));
+  static_cast<void>(hashing.fail(kCancelled));
+  EXPECT_TRUE(is_nothing(hashing.hashed(ByteView(film()).subspan(100, 100))));
+}
+
+TEST(V2Answers, AQuestionThatWasOpenIsAskedAgainAfterAPause) {
+  V2Receiver receiver = make_receiver();
+  EXPECT_TRUE(std::holds_alternative<action::Authorize>(say(receiver, hello_of_film())));
+  receiver.resume(patient(), 2s);
+  EXPECT_TRUE(is_nothing(receiver.authorized(true)));
+  EXPECT_EQ(receiver.state(), UploadState::kIdle);
+  EXPECT_TRUE(std::holds_alternative<action::Authorize>(say(receiver, hello_of_film())));
+  EXPECT_TRUE(is_nothing(receiver.authorized(true)));
+  EXPECT_EQ(receiver.state(), UploadState::kUploading);
+}
+
+TEST(V2Answers, AnInterruptionThatSpansAPauseBeginsAnew) {
+  V2Receiver receiver = begun_receiver();
+  EXPECT_TRUE(is_nothing(receiver.channel_closed(kFirst, "gone", 10s)));
+  EXPECT_EQ(receiver.deadline(), 70s);
+  receiver.resume(patient(), 50s);
+  EXPECT_EQ(receiver.deadline(), 110s);
+}
+
+}  // namespace
+}  // namespace webrtcupload::testing

@@ -1,0 +1,197 @@
+// SPDX-License-Identifier: LGPL-2.1-or-later
+//
+// Time-outs of an upload in wire format v2, and when and what it acknowledges.
+
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+#include <cstdint>
+#include <string>
+
+#include "v2_film_upload.h"
+
+namespace webrtcupload::testing {
+namespace {
+
+using namespace std::chrono_literals;
+using ::testing::HasSubstr;
+using ::testing::IsEmpty;
+
+// --- time
+// -------------------------------------------------------------------------------------------------
+
+Limits hurried() {
+  return {.upload_timeout = 0s, .idle_timeout = 10s, .min_rate = 0, .resume_timeout = 60s};
+}
+
+TEST(V2Time, TheIdleTimeOutDoesNotRunWhileNobodyIsThere) {
+  FilmUpload upload(hurried());
+  upload.driver.now += 6s;
+  upload.piece(kFirst, 0, 100);
+  upload.driver.now += 6s;
+  upload.driver.close(kFirst);
+  upload.driver.now += 50s;
+  EXPECT_FALSE(upload.driver.tick().failure);
+  upload.driver.join(kSecond);
+  upload.driver.now += 4s - 1ns;
+  EXPECT_FALSE(upload.driver.tick().failure);
+  upload.driver.now += 1ns;
+  const V2Outcome outcome = upload.driver.tick();
+  ASSERT_TRUE(outcome.failed_with(ErrorCode::kIdleTimeout));
+  EXPECT_THAT(outcome.failure->message, HasSubstr("no new byte for 10 s: 100 of 1000 bytes"));
+  EXPECT_TRUE(outcome.ended_with(kSecond, ErrorCode::kIdleTimeout, false));
+}
+
+TEST(V2Time, NorDoesTheLowestRate) {
+  Limits limits = patient();
+  limits.min_rate = 10;
+  FilmUpload upload(limits);
+  upload.piece(kFirst, 0, 600);
+  upload.driver.now += 30s;
+  upload.driver.close(kFirst);
+  upload.driver.now += 59s;
+  upload.driver.join(kSecond);
+  upload.driver.now += 30s;
+  EXPECT_FALSE(upload.driver.tick().failure);
+  upload.driver.now += 60s;
+  EXPECT_TRUE(upload.driver.tick().failed_with(ErrorCode::kTooSlow));
+}
+
+TEST(V2Time, TheUploadTimeOutDoes) {
+  Limits limits = patient();
+  limits.upload_timeout = 40s;
+  FilmUpload upload(limits);
+  upload.driver.now += 30s;
+  upload.driver.close(kFirst);
+  EXPECT_EQ(upload.driver.receiver().deadline(), upload.driver.now + 10s);
+  upload.driver.now += 10s;
+  EXPECT_TRUE(upload.driver.tick().failed_with(ErrorCode::kUploadTimeout));
+}
+
+TEST(V2Time, AChannelThatSaysNothingIsClosedInTime) {
+  FilmUpload upload(hurried());
+  upload.driver.now += 5s;
+  upload.driver.open(kSecond);
+  upload.driver.now += 4s;
+  upload.piece(kFirst, 0, 100);
+  upload.driver.now += 6s - 1ns;
+  EXPECT_FALSE(upload.driver.tick().closed(kSecond));
+  EXPECT_EQ(upload.driver.receiver().deadline(), upload.driver.now + 1ns);
+  upload.driver.now += 1ns;
+  EXPECT_TRUE(upload.driver.tick().ended_with(kSecond, ErrorCode::kIdleTimeout, false));
+  EXPECT_EQ(upload.state(), UploadState::kUploading);
+}
+
+TEST(V2Time, WithoutAHelloTheUploadIsIdle) {
+  V2Driver driver(hurried());
+  driver.open(kFirst);
+  driver.now += 10s;
+  EXPECT_TRUE(driver.tick().failed_with(ErrorCode::kIdleTimeout));
+}
+
+// --- acknowledgements
+// -------------------------------------------------------------------------------------------------
+
+TEST(V2Time, AFewBytesAreAcknowledgedSoon) {
+  FilmUpload upload;
+  EXPECT_THAT(upload.piece(kFirst, 0, 100).outputs, IsEmpty());
+  const auto due = upload.driver.receiver().deadline();
+  ASSERT_TRUE(due);
+  EXPECT_LE(*due, upload.driver.now + 100ms);
+  upload.driver.now = *due - 1ns;
+  EXPECT_THAT(upload.driver.tick().outputs, IsEmpty());
+  upload.piece(kFirst, 100, 150);
+  upload.driver.now = *due;
+  const V2Outcome outcome = upload.driver.tick();
+  ASSERT_TRUE(outcome.sent<control::Ack>(kFirst));
+  EXPECT_EQ(*outcome.sent<control::Ack>(kFirst),
+            (control::Ack{.stored = 150, .received = 150, .credit = (8 << 20) + 150}));
+  EXPECT_EQ(upload.driver.receiver().deadline(), std::nullopt);
+  EXPECT_THAT(upload.driver.tick().outputs, IsEmpty());
+}
+
+TEST(V2Time, EveryQuarterOfTheWindowIsAcknowledgedAtOnce) {
+  Limits limits = patient();
+  limits.window = 400;
+  limits.max_chunk_size = 50;
+  FilmUpload upload(limits);
+  for (std::uint64_t at = 0; at < 1000; at += 50) {
+    const V2Outcome outcome = upload.piece(kFirst, at, at + 50);
+    const auto* ack = outcome.sent<control::Ack>(kFirst);
+    ASSERT_EQ(ack != nullptr, (at + 50) % 100 == 0) << at;
+    if (ack) {
+      EXPECT_EQ(*ack,
+                (control::Ack{.stored = at + 50, .received = at + 50, .credit = at + 50 + 400}));
+    }
+  }
+}
+
+TEST(V2Time, WhatComesTwiceCountsForTheCreditToo) {
+  Limits limits = patient();
+  limits.window = 400;
+  FilmUpload upload(limits);
+  upload.piece(kFirst, 0, 90);
+  const V2Outcome again = upload.piece(kFirst, 0, 90);
+  ASSERT_TRUE(again.sent<control::Ack>(kFirst));
+  EXPECT_EQ(again.sent<control::Ack>(kFirst)->stored, 90U);
+  EXPECT_EQ(again.sent<control::Ack>(kFirst)->received, 180U);
+  EXPECT_EQ(again.sent<control::Ack>(kFirst)->credit, 180 + kMaxBlockPayload);
+}
+
+TEST(V2Time, ChannelsShareTheWindow) {
+  Limits limits = patient();
+  limits.window = 400;
+  limits.max_chunk_size = 10;
+  FilmUpload upload(limits);
+  EXPECT_EQ(upload.driver.join(kSecond).sent<control::Ready>(kSecond)->credit, 200U);
+  // The first one has 400 from before; the second one's grows with what it sends.
+  for (std::uint64_t at = 0; at < 40; at += 10) {
+    EXPECT_THAT(upload.piece(kSecond, at, at + 10).outputs, IsEmpty()) << at;
+  }
+  const V2Outcome outcome = upload.piece(kSecond, 40, 50);
+  ASSERT_TRUE(outcome.sent<control::Ack>(kSecond));
+  EXPECT_EQ(outcome.sent<control::Ack>(kSecond)->credit, 250U);
+  EXPECT_FALSE(outcome.sent<control::Ack>(kFirst));
+  // When the second one goes, the first one gets the whole window again.
+  upload.driver.close(kSecond);
+  EXPECT_EQ(upload.piece(kFirst, 50, 60).outputs.size(), 0U);
+  upload.driver.now += 1s;
+  EXPECT_EQ(upload.driver.tick().sent<control::Ack>(kFirst)->credit, 410U);
+}
+
+TEST(V2Time, APeerThatPaysNoAttentionToItsCreditFails) {
+  Limits limits = patient();
+  limits.window = 400;
+  limits.max_chunk_size = 100;
+  FilmUpload upload(limits);
+  EXPECT_FALSE(upload.waiting(kFirst, 800).failure);
+  const V2Outcome outcome = upload.waiting(kFirst, 801);
+  EXPECT_TRUE(outcome.failed_with(ErrorCode::kCreditExceeded));
+  EXPECT_THAT(outcome.failure->message, HasSubstr("801 bytes"));
+  EXPECT_TRUE(outcome.ended_with(kFirst, ErrorCode::kCreditExceeded, false));
+}
+
+TEST(V2Time, AStrangerThatFloodsLosesItsChannel) {
+  Limits limits = patient();
+  limits.window = 400;
+  FilmUpload upload(limits);
+  upload.driver.open(kSecond);
+  EXPECT_FALSE(upload.waiting(kSecond, 400).closed(kSecond));
+  const V2Outcome outcome = upload.waiting(kSecond, 401);
+  EXPECT_FALSE(outcome.failure);
+  EXPECT_TRUE(outcome.ended_with(kSecond, ErrorCode::kCreditExceeded, false));
+  // Nobody is there any more.
+  EXPECT_THAT(upload.waiting(kSecond, 10'000).outputs, IsEmpty());
+}
+
+TEST(V2Time, NothingThatWaitsMattersAfterTheEnd) {
+  Limits limits = patient();
+  limits.window = 400;
+  FilmUpload upload(limits);
+  upload.piece(kFirst, 0, 1000);
+  EXPECT_THAT(upload.waiting(kFirst, 10'000).outputs, IsEmpty());
+  EXPECT_TRUE(upload.driver.receiver().complete());
+}
+
+}  // namespace
+}  // namespace webrtcupload::testing
