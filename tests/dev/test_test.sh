@@ -23,6 +23,8 @@ program() {
 for name in git node shellcheck gst-inspect-1.0 chromium; do
   printf '#!/bin/sh\n' | program "$scratch/bin/$name"
 done
+# The interpreter itself: where pyenv is, "python3" is a script that takes long to find it.
+ln -s "$(python3 -c 'import sys; print(sys.executable)')" "$scratch/bin/python3"
 program "$scratch/bin/nice" <<'END_OF_PROGRAM'
 #!/bin/sh
 shift 2
