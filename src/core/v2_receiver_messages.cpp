@@ -88,13 +88,8 @@ Action V2Receiver::receive_control(const control::Hello& hello) {
   if (channels_.at(pending_->channel).joined) {
     return refuse_message(unexpected("a second hello came over the channel"));
   }
-  if (hello.upload) return join(hello);
-  if (begins_again(hello)) return let_in();
-  if (state() != UploadState::kIdle) {
-    return refuse_message(
-        unexpected("a hello names no upload to join, and another upload has begun here"));
-  }
-  return begin(hello);
+  if (!hello.upload && state() == UploadState::kIdle) return begin(hello);
+  return join(hello);
 }
 
 Action V2Receiver::begin(const control::Hello& hello) {
@@ -116,20 +111,23 @@ Action V2Receiver::authorized(bool allowed) {
   const control::Hello hello = *std::exchange(pending_->hello, std::nullopt);
   size_ = hello.size;
   named_sum_ = hello.sha256;
+  nonce_ = hello.nonce;
   said_all_ = hello.size && hello.sha256;
   apply(UploadEvent::kFirstChunk);
   send_ready(pending_->channel);
   return settle();
 }
 
-bool V2Receiver::begins_again(const control::Hello& hello) const {
-  return interrupted() && ranges_.bytes() == 0 && hello.size == request_.size &&
-         hello.name == request_.name && hello.content_type == request_.content_type &&
-         hello.sha256 == request_.sha256;
+// Who knows neither the id nor the nonce is told nothing of the upload, not even whether there is
+// one.
+bool V2Receiver::may_join(const control::Hello& hello) const {
+  if (state() == UploadState::kIdle) return false;
+  if (hello.upload) return *hello.upload == id_;
+  return hello.nonce && nonce_ && *hello.nonce == *nonce_;
 }
 
 Action V2Receiver::join(const control::Hello& hello) {
-  if (state() == UploadState::kIdle || !(*hello.upload == id_)) {
+  if (!may_join(hello)) {
     return refuse_message({ErrorCode::kUnknownUpload, "there is no upload with this id to join"});
   }
   // It comes back for an upload that has failed meanwhile.

@@ -282,12 +282,11 @@ class ReferenceV2Upload {
       fault(channel, ErrorCode::kUnexpectedMessage, now);
       return;
     }
-    const bool again = interrupted_at && stored.empty() && hello.size == begun.size &&
-                       hello.sha256 == begun.sha256 && hello.name == begun.name &&
-                       hello.content_type == begun.content_type;
+    const bool again =
+        !hello.upload && hello.nonce && begun.nonce && hello.nonce->text() == begun.nonce->text();
     if (!hello.upload && !again) {
       if (state != UploadState::kIdle) {
-        fault(channel, ErrorCode::kUnexpectedMessage, now);
+        fault(channel, ErrorCode::kUnknownUpload, now);
       } else if (hello.size && *hello.size > limits_.max_size) {
         fault(channel, ErrorCode::kTooLarge, now);
       } else if (!allowed) {
@@ -309,9 +308,9 @@ class ReferenceV2Upload {
     } else if (error) {
       tell_end(channel, *error, false);
       peers.erase(channel);
-    } else if (!again && hello.size && size && *hello.size != *size) {
+    } else if (hello.size && size && *hello.size != *size) {
       fault(channel, ErrorCode::kSizeMismatch, now);
-    } else if (!again && hello.sha256 && named && *hello.sha256 != *named) {
+    } else if (hello.sha256 && named && *hello.sha256 != *named) {
       fault(channel, ErrorCode::kHashMismatch, now);
     } else if (running() && joined() >= limits_.max_connections) {
       fault(channel, ErrorCode::kTooManyChannels, now);
