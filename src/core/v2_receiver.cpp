@@ -101,7 +101,13 @@ Action V2Receiver::end_channel(ChannelId channel, const Error& error, bool resum
 
 void V2Receiver::failed(const Error& error) {
   for (const auto& [channel, state] : std::exchange(channels_, {})) {
-    send_failure(channel, error, false);
+    if (state.joined || !has_begun_) {
+      send_failure(channel, error, false);
+    } else {
+      // Perhaps a stranger, to whom the reason is none of their business. Whoever knows the upload
+      // may come back and ask.
+      outputs_.push_back({channel, std::nullopt});
+    }
     credit_.remove(channel);
   }
 }

@@ -170,6 +170,8 @@ class V2Receiver final : public UploadLife {
   std::optional<std::uint64_t> size_;
   // What the client has named, if anything.
   std::optional<Sha256Sum> named_sum_;
+  // A client was let in to begin the upload.
+  bool has_begun_ = false;
   // Of the hello that has begun the upload.
   std::optional<UploadId> nonce_;
   // It has said what the size and the hash are, or that it will not say the hash.

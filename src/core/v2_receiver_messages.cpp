@@ -112,6 +112,7 @@ Action V2Receiver::authorized(bool allowed) {
   size_ = hello.size;
   named_sum_ = hello.sha256;
   nonce_ = hello.nonce;
+  has_begun_ = true;
   said_all_ = hello.size && hello.sha256;
   apply(UploadEvent::kFirstChunk);
   send_ready(pending_->channel);

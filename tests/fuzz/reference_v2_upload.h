@@ -147,10 +147,17 @@ class ReferenceV2Upload {
   void fail(ErrorCode code) {
     if (state == UploadState::kDone || state == UploadState::kError) return;
     if (code == ErrorCode::kPeerGone && !running()) return;
+    const bool was_idle = state == UploadState::kIdle;
     state = UploadState::kError;
     error = code;
     interrupted_at.reset();
-    for (const auto& [channel, peer] : peers) tell_end(channel, code, false);
+    for (const auto& [channel, peer] : peers) {
+      if (peer.joined || was_idle) {
+        tell_end(channel, code, false);
+      } else {
+        news[channel].emplace_back("close");
+      }
+    }
     peers.clear();
   }
 

@@ -319,9 +319,26 @@ TEST(V2Channels, CancelEndsTheUploadOnAllItsChannels) {
   const V2Outcome outcome = upload.driver.say(kSecond, control::Cancel{.reason = "enough"});
   ASSERT_TRUE(outcome.failed_with(ErrorCode::kCancelled));
   EXPECT_THAT(outcome.failure->message, HasSubstr("enough"));
-  for (const ChannelId channel : {kFirst, kSecond, kThird}) {
+  for (const ChannelId channel : {kFirst, kSecond}) {
     EXPECT_TRUE(outcome.ended_with(channel, ErrorCode::kCancelled, false)) << channel;
   }
+  // Whoever is there has not shown that the upload is theirs.
+  EXPECT_TRUE(outcome.closed(kThird));
+  EXPECT_FALSE(outcome.sent<control::Failure>(kThird));
+}
+
+TEST(V2Channels, StrangersAreNotToldHowTheUploadEnds) {
+  FilmUpload upload;
+  upload.driver.open(kSecond);
+  const V2Outcome outcome = upload.driver.fail(ErrorCode::kHashMismatch);
+  EXPECT_TRUE(outcome.ended_with(kFirst, ErrorCode::kHashMismatch, false));
+  EXPECT_TRUE(outcome.closed(kSecond));
+  EXPECT_FALSE(outcome.sent<control::Failure>(kSecond));
+  // Before one has begun there are none: whoever is there is told.
+  V2Driver idle(patient());
+  idle.open(kFirst);
+  EXPECT_TRUE(
+      idle.fail(ErrorCode::kQuotaExceeded).ended_with(kFirst, ErrorCode::kQuotaExceeded, false));
 }
 
 TEST(V2Channels, CancelInEveryState) {
