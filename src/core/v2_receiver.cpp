@@ -52,7 +52,7 @@ void V2Receiver::channel_opened(ChannelId channel, TimePoint now) {
                       text(kMaxStrangers) + " other channels have said nothing yet"};
     return send_failure(channel, error, false);
   }
-  channels_.try_emplace(channel, Channel{.opened_at = now});
+  channels_.try_emplace(channel, Channel{.opened_at = now, .heard_at = now});
 }
 
 Action V2Receiver::channel_closed(ChannelId channel, const std::string& why, TimePoint now) {
@@ -93,9 +93,10 @@ Action V2Receiver::refuse_message(Error error) {
 
 Action V2Receiver::end_channel(ChannelId channel, const Error& error, bool resumable) {
   drop_pending();
-  send_failure(channel, error, resumable && limits_.resume_timeout != Duration::zero());
   channels_.erase(channel);
   credit_.remove(channel);
+  const bool goes_on = connections() > 0 || limits_.resume_timeout != Duration::zero();
+  send_failure(channel, error, resumable && goes_on);
   return channel_left(error);
 }
 

@@ -98,6 +98,8 @@ class V2Receiver final : public UploadLife {
   struct Channel {
     TimePoint opened_at{};
     bool joined = false;
+    // When its peer has sent something for the last time.
+    TimePoint heard_at{};
     // When its sender has to be told what has been stored.
     std::optional<TimePoint> ack_due;
   };
@@ -127,6 +129,9 @@ class V2Receiver final : public UploadLife {
   [[nodiscard]] Action begin(const control::Hello& hello);
   [[nodiscard]] Action join(const control::Hello& hello);
   [[nodiscard]] Action let_in();
+  // Where there are too many, the one that has been quiet longest is closed for the one that has
+  // just joined: it may be dead without anybody's knowing yet.
+  void give_way(ChannelId joined);
   // It names the upload, or is from the client that has begun it and was not told the id.
   [[nodiscard]] bool may_join(const control::Hello& hello) const;
   // What the hello of a channel that joins, or an End, says otherwise than was said before.

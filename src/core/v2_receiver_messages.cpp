@@ -41,6 +41,9 @@ Action V2Receiver::waiting(ChannelId channel, std::uint64_t bytes, TimePoint now
 
 Action V2Receiver::receive(ChannelId channel, const Message& message, TimePoint now) {
   now_ = now;
+  if (const auto from = channels_.find(channel); from != channels_.end()) {
+    from->second.heard_at = now;
+  }
   const ParsedMessage parsed = parser_->parse(message);
   if (std::holds_alternative<Keepalive>(parsed)) {
     ++statistics_.keepalives;
@@ -136,21 +139,32 @@ Action V2Receiver::join(const control::Hello& hello) {
   if (auto error = contradiction(hello.size, hello.sha256)) {
     return refuse_message(std::move(*error));
   }
-  if (running() && connections() >= limits_.max_connections) {
-    return refuse_message({ErrorCode::kTooManyChannels,
-                           "the upload has " + text(connections()) + " channels, at most " +
-                               text(limits_.max_connections) + " are accepted"});
-  }
   return let_in();
 }
 
 Action V2Receiver::let_in() {
   const ChannelId channel = std::exchange(pending_, std::nullopt)->channel;
+  channels_.at(channel).joined = true;
+  give_way(channel);
   send_ready(channel);
   // A client that lost the connection before it was told.
   if (complete()) send(channel, control::Done{*size_, *sum_});
   end_interruption(now_);
   return action::Nothing{};
+}
+
+void V2Receiver::give_way(ChannelId joined) {
+  if (connections() <= std::max(limits_.max_connections, 1U)) return;
+  const auto quiet_since = [joined](const auto& entry) {
+    const bool may_go = entry.second.joined && entry.first != joined;
+    return may_go ? entry.second.heard_at : TimePoint::max();
+  };
+  const ChannelId quietest = std::ranges::min_element(channels_, {}, quiet_since)->first;
+  static_cast<void>(end_channel(
+      quietest,
+      {ErrorCode::kTooManyChannels, "another channel has joined, and at most " +
+                                        text(limits_.max_connections) + " are accepted"},
+      true));
 }
 
 std::optional<Error> V2Receiver::contradiction(std::optional<std::uint64_t> size,

@@ -28,6 +28,7 @@ class ReferenceV2Upload {
   struct Peer {
     TimePoint opened_at{};
     bool joined = false;
+    TimePoint heard_at{};
     // Payload bytes that came within the rules.
     std::uint64_t received = 0;
   };
@@ -38,7 +39,7 @@ class ReferenceV2Upload {
 
   void open(Channel channel, TimePoint now) {
     if (!opened_at) opened_at = progressed_at = now;
-    peers.try_emplace(channel, Peer{.opened_at = now});
+    peers.try_emplace(channel, Peer{.opened_at = now, .heard_at = now});
   }
 
   void close(Channel channel, TimePoint now) {
@@ -50,6 +51,7 @@ class ReferenceV2Upload {
 
   // What a keepalive comes back for.
   bool binary(Channel channel, ByteView bytes, TimePoint now, bool storage_works) {
+    hear(channel, now);
     if (bytes.size() <= 1) {
       ++keepalives;
       return true;
@@ -84,6 +86,7 @@ class ReferenceV2Upload {
   // `message` is what the text says; nothing for what cannot be read.
   void control(Channel channel, const std::optional<ControlMessage>& message, TimePoint now,
                bool allowed) {
+    hear(channel, now);
     if (!peers.contains(channel)) {
       ++ignored;
     } else if (!message) {
@@ -220,8 +223,9 @@ class ReferenceV2Upload {
       fail(code);
       return false;
     }
-    tell_end(channel, code, was_joined && limits_.resume_timeout.count() != 0);
     peers.erase(channel);
+    const bool goes_on = joined() > 0 || limits_.resume_timeout.count() != 0;
+    tell_end(channel, code, was_joined && goes_on);
     left(was_joined, code, now);
     return false;
   }
@@ -319,9 +323,8 @@ class ReferenceV2Upload {
       fault(channel, ErrorCode::kSizeMismatch, now);
     } else if (hello.sha256 && named && *hello.sha256 != *named) {
       fault(channel, ErrorCode::kHashMismatch, now);
-    } else if (running() && joined() >= limits_.max_connections) {
-      fault(channel, ErrorCode::kTooManyChannels, now);
     } else {
+      if (joined() >= limits_.max_connections) replace_quietest();
       peer.joined = true;
       news[channel].emplace_back("ready");
       if (complete()) news[channel].emplace_back("done");
@@ -363,6 +366,21 @@ class ReferenceV2Upload {
         interrupted_at = now;
       }
     }
+  }
+
+  void hear(Channel channel, TimePoint now) {
+    if (peers.contains(channel)) peers[channel].heard_at = now;
+  }
+
+  void replace_quietest() {
+    std::optional<Channel> quietest;
+    for (const auto& [channel, peer] : peers) {
+      if (peer.joined && (!quietest || peer.heard_at < peers[*quietest].heard_at)) {
+        quietest = channel;
+      }
+    }
+    tell_end(*quietest, ErrorCode::kTooManyChannels, true);
+    peers.erase(*quietest);
   }
 
   void silent_peers(TimePoint now) {

@@ -106,14 +106,37 @@ TEST(V2Channels, WhoJoinsMayNotSayOtherwise) {
   EXPECT_EQ(upload.state(), UploadState::kUploading);
 }
 
-TEST(V2Channels, ThereAreAtMostSoMany) {
+// A client that has changed its network comes back before its old channels are known to be dead.
+TEST(V2Channels, ThereAreAtMostSoManyAndTheQuietestGivesWay) {
   Limits limits = patient();
   limits.max_connections = 2;
   FilmUpload upload(limits);
+  upload.driver.now += 1s;
   EXPECT_TRUE(upload.driver.join(kSecond).sent<control::Ready>(kSecond));
-  EXPECT_TRUE(upload.driver.join(kThird).ended_with(kThird, ErrorCode::kTooManyChannels, false));
-  upload.driver.close(kFirst);
-  EXPECT_TRUE(upload.driver.join(kThird).sent<control::Ready>(kThird));
+  upload.driver.now += 1s;
+  upload.piece(kFirst, 0, 100);
+  const V2Outcome outcome = upload.driver.join(kThird);
+  EXPECT_TRUE(outcome.sent<control::Ready>(kThird));
+  EXPECT_TRUE(outcome.ended_with(kSecond, ErrorCode::kTooManyChannels, true));
+  EXPECT_FALSE(outcome.closed(kFirst));
+  EXPECT_EQ(upload.driver.receiver().connections(), 2U);
+  EXPECT_TRUE(upload.piece(kThird, 100, 1000).sent<control::Done>(kFirst));
+  // After the end too.
+  EXPECT_TRUE(upload.driver.join(kSecond).sent<control::Done>(kSecond));
+  EXPECT_EQ(upload.driver.receiver().connections(), 2U);
+}
+
+TEST(V2Channels, TheOnlyOneGivesWayToo) {
+  Limits limits = patient();
+  limits.max_connections = 1;
+  // Not a failure: the other one is there already.
+  limits.resume_timeout = 0s;
+  FilmUpload upload(limits);
+  const V2Outcome outcome = upload.driver.join(kSecond);
+  EXPECT_FALSE(outcome.failure);
+  EXPECT_TRUE(outcome.sent<control::Ready>(kSecond));
+  EXPECT_TRUE(outcome.ended_with(kFirst, ErrorCode::kTooManyChannels, true));
+  EXPECT_FALSE(upload.driver.receiver().interrupted());
 }
 
 TEST(V2Channels, NorAreThereMoreThatSayNothing) {
@@ -307,6 +330,18 @@ TEST(V2Channels, WithoutResumingACorruptBlockIsTheEnd) {
   const V2Outcome outcome = upload.driver.deliver(kFirst, binary(message));
   EXPECT_TRUE(outcome.ended_with(kFirst, ErrorCode::kCorruptChunk, false));
   EXPECT_TRUE(outcome.failed_with(ErrorCode::kCorruptChunk));
+}
+
+TEST(V2Channels, WithoutResumingACorruptBlockEndsOnlyOneOfSeveral) {
+  Limits limits = patient();
+  limits.resume_timeout = 0s;
+  FilmUpload upload(limits);
+  upload.driver.join(kSecond);
+  Bytes message = v2_block(0, film());
+  message.back() ^= 1;
+  const V2Outcome outcome = upload.driver.deliver(kFirst, binary(message));
+  EXPECT_FALSE(outcome.failure);
+  EXPECT_TRUE(outcome.ended_with(kFirst, ErrorCode::kCorruptChunk, true));
 }
 
 // --- cancelling
