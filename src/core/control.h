@@ -59,6 +59,9 @@ struct Hello {
   // Nothing: not known yet, or never.
   std::optional<Sha256Sum> sha256;
   std::optional<UploadId> upload;
+  // Drawn by the client, 128 random bits. A client that has lost the connection before it was told
+  // the id says the same hello again: the nonce is what nobody else knows.
+  std::optional<UploadId> nonce;
 
   bool operator==(const Hello&) const = default;
 };

@@ -52,7 +52,7 @@ void V2Receiver::channel_opened(ChannelId channel, TimePoint now) {
                       text(kMaxStrangers) + " other channels have said nothing yet"};
     return send_failure(channel, error, false);
   }
-  channels_.try_emplace(channel, Channel{.opened_at = now});
+  channels_.try_emplace(channel, Channel{.opened_at = now, .heard_at = now});
 }
 
 Action V2Receiver::channel_closed(ChannelId channel, const std::string& why, TimePoint now) {
@@ -93,15 +93,22 @@ Action V2Receiver::refuse_message(Error error) {
 
 Action V2Receiver::end_channel(ChannelId channel, const Error& error, bool resumable) {
   drop_pending();
-  send_failure(channel, error, resumable && limits_.resume_timeout != Duration::zero());
   channels_.erase(channel);
   credit_.remove(channel);
+  const bool goes_on = connections() > 0 || limits_.resume_timeout != Duration::zero();
+  send_failure(channel, error, resumable && goes_on);
   return channel_left(error);
 }
 
 void V2Receiver::failed(const Error& error) {
   for (const auto& [channel, state] : std::exchange(channels_, {})) {
-    send_failure(channel, error, false);
+    if (state.joined || !has_begun_) {
+      send_failure(channel, error, false);
+    } else {
+      // Perhaps a stranger, to whom the reason is none of their business. Whoever knows the upload
+      // may come back and ask.
+      outputs_.push_back({channel, std::nullopt});
+    }
     credit_.remove(channel);
   }
 }

@@ -98,6 +98,8 @@ class V2Receiver final : public UploadLife {
   struct Channel {
     TimePoint opened_at{};
     bool joined = false;
+    // When its peer has sent something for the last time.
+    TimePoint heard_at{};
     // When its sender has to be told what has been stored.
     std::optional<TimePoint> ack_due;
   };
@@ -127,9 +129,11 @@ class V2Receiver final : public UploadLife {
   [[nodiscard]] Action begin(const control::Hello& hello);
   [[nodiscard]] Action join(const control::Hello& hello);
   [[nodiscard]] Action let_in();
-  // It repeats the one that has begun the upload: its client lost the connection before it was told
-  // the id. Nothing has come of it yet that anybody could get hold of so.
-  [[nodiscard]] bool begins_again(const control::Hello& hello) const;
+  // Where there are too many, the one that has been quiet longest is closed for the one that has
+  // just joined: it may be dead without anybody's knowing yet.
+  void give_way(ChannelId joined);
+  // It names the upload, or is from the client that has begun it and was not told the id.
+  [[nodiscard]] bool may_join(const control::Hello& hello) const;
   // What the hello of a channel that joins, or an End, says otherwise than was said before.
   [[nodiscard]] std::optional<Error> contradiction(std::optional<std::uint64_t> size,
                                                    const std::optional<Sha256Sum>& sum) const;
@@ -171,6 +175,10 @@ class V2Receiver final : public UploadLife {
   std::optional<std::uint64_t> size_;
   // What the client has named, if anything.
   std::optional<Sha256Sum> named_sum_;
+  // A client was let in to begin the upload.
+  bool has_begun_ = false;
+  // Of the hello that has begun the upload.
+  std::optional<UploadId> nonce_;
   // It has said what the size and the hash are, or that it will not say the hash.
   bool said_all_ = false;
 

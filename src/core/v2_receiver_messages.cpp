@@ -41,6 +41,9 @@ Action V2Receiver::waiting(ChannelId channel, std::uint64_t bytes, TimePoint now
 
 Action V2Receiver::receive(ChannelId channel, const Message& message, TimePoint now) {
   now_ = now;
+  if (const auto from = channels_.find(channel); from != channels_.end()) {
+    from->second.heard_at = now;
+  }
   const ParsedMessage parsed = parser_->parse(message);
   if (std::holds_alternative<Keepalive>(parsed)) {
     ++statistics_.keepalives;
@@ -88,13 +91,8 @@ Action V2Receiver::receive_control(const control::Hello& hello) {
   if (channels_.at(pending_->channel).joined) {
     return refuse_message(unexpected("a second hello came over the channel"));
   }
-  if (hello.upload) return join(hello);
-  if (begins_again(hello)) return let_in();
-  if (state() != UploadState::kIdle) {
-    return refuse_message(
-        unexpected("a hello names no upload to join, and another upload has begun here"));
-  }
-  return begin(hello);
+  if (!hello.upload && state() == UploadState::kIdle) return begin(hello);
+  return join(hello);
 }
 
 Action V2Receiver::begin(const control::Hello& hello) {
@@ -116,20 +114,24 @@ Action V2Receiver::authorized(bool allowed) {
   const control::Hello hello = *std::exchange(pending_->hello, std::nullopt);
   size_ = hello.size;
   named_sum_ = hello.sha256;
+  nonce_ = hello.nonce;
+  has_begun_ = true;
   said_all_ = hello.size && hello.sha256;
   apply(UploadEvent::kFirstChunk);
   send_ready(pending_->channel);
   return settle();
 }
 
-bool V2Receiver::begins_again(const control::Hello& hello) const {
-  return interrupted() && ranges_.bytes() == 0 && hello.size == request_.size &&
-         hello.name == request_.name && hello.content_type == request_.content_type &&
-         hello.sha256 == request_.sha256;
+// Who knows neither the id nor the nonce is told nothing of the upload, not even whether there is
+// one.
+bool V2Receiver::may_join(const control::Hello& hello) const {
+  if (state() == UploadState::kIdle) return false;
+  if (hello.upload) return *hello.upload == id_;
+  return hello.nonce && nonce_ && *hello.nonce == *nonce_;
 }
 
 Action V2Receiver::join(const control::Hello& hello) {
-  if (state() == UploadState::kIdle || !(*hello.upload == id_)) {
+  if (!may_join(hello)) {
     return refuse_message({ErrorCode::kUnknownUpload, "there is no upload with this id to join"});
   }
   // It comes back for an upload that has failed meanwhile.
@@ -137,21 +139,32 @@ Action V2Receiver::join(const control::Hello& hello) {
   if (auto error = contradiction(hello.size, hello.sha256)) {
     return refuse_message(std::move(*error));
   }
-  if (running() && connections() >= limits_.max_connections) {
-    return refuse_message({ErrorCode::kTooManyChannels,
-                           "the upload has " + text(connections()) + " channels, at most " +
-                               text(limits_.max_connections) + " are accepted"});
-  }
   return let_in();
 }
 
 Action V2Receiver::let_in() {
   const ChannelId channel = std::exchange(pending_, std::nullopt)->channel;
+  channels_.at(channel).joined = true;
+  give_way(channel);
   send_ready(channel);
   // A client that lost the connection before it was told.
   if (complete()) send(channel, control::Done{*size_, *sum_});
   end_interruption(now_);
   return action::Nothing{};
+}
+
+void V2Receiver::give_way(ChannelId joined) {
+  if (connections() <= std::max(limits_.max_connections, 1U)) return;
+  const auto quiet_since = [joined](const auto& entry) {
+    const bool may_go = entry.second.joined && entry.first != joined;
+    return may_go ? entry.second.heard_at : TimePoint::max();
+  };
+  const ChannelId quietest = std::ranges::min_element(channels_, {}, quiet_since)->first;
+  static_cast<void>(end_channel(
+      quietest,
+      {ErrorCode::kTooManyChannels, "another channel has joined, and at most " +
+                                        text(limits_.max_connections) + " are accepted"},
+      true));
 }
 
 std::optional<Error> V2Receiver::contradiction(std::optional<std::uint64_t> size,

@@ -21,8 +21,9 @@ void V2Sender::end(std::uint64_t size, const std::optional<Sha256Sum>& sum) {
   if (end_) return;
   end_ = control::End{size, sum};
   check_done();
+  // Over all of them: each may be lost with what was said over it.
   for (const auto& [channel, state] : channels_) {
-    if (state.joined) return say_end(channel);
+    if (state.joined) say_end(channel);
   }
 }
 

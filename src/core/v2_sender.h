@@ -30,8 +30,9 @@ namespace webrtcupload {
 
 class V2Sender {
  public:
-  // `hello` has what is known at first; with an id, the upload of that id goes on. Blocks have
-  // `block_size` bytes, or what the server accepts if that is less.
+  // `hello` has what is known at first; with an id, the upload of that id goes on. Its nonce is
+  // drawn by the caller. Without one, an upload whose first answer is lost cannot go on. Blocks
+  // have `block_size` bytes, or what the server accepts if that is less.
   V2Sender(control::Hello hello, std::uint32_t block_size);
 
   // --- the source

@@ -163,7 +163,8 @@ std::optional<ControlMessage> read_fields(std::string_view type, Fields& fields)
         .name = fields.text_or_null("name", control::kMaxName).value_or(""),
         .content_type = fields.text_or_null("content_type", control::kMaxName).value_or(""),
         .sha256 = fields.sum_or_null("sha256"),
-        .upload = fields.id_or_null("upload")};
+        .upload = fields.id_or_null("upload"),
+        .nonce = fields.id_or_null("nonce")};
   }
   if (type == "ready") {
     return control::Ready{.upload = fields.id("upload"),

@@ -57,7 +57,9 @@ void write(JsonWriter& json, const control::Hello& hello) {
   json.set("name", bounded(hello.name, control::kMaxName));
   json.set("content_type", bounded(hello.content_type, control::kMaxName));
   set_or_null(json, "sha256", hello.sha256);
-  set_or_null(json, "upload", hello.upload, [](const UploadId& id) { return id.text(); });
+  const auto text = [](const UploadId& id) { return id.text(); };
+  set_or_null(json, "upload", hello.upload, text);
+  set_or_null(json, "nonce", hello.nonce, text);
 }
 
 void write(JsonWriter& json, const control::Ready& ready) {

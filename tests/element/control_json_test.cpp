@@ -48,7 +48,7 @@ std::string replaced(std::string text, const std::string& what, const std::strin
 
 const std::string kHello =
     R"({"type":"hello","size":5000000000,"name":"film.mp4","content_type":"video/mp4","sha256":")" +
-    kSum + R"(","upload":")" + kId + R"("})";
+    kSum + R"(","upload":")" + kId + R"(","nonce":"ffeeddccbbaa99887766554433221100"})";
 const std::string kReady = R"({"type":"ready","upload":")" + kId +
                            R"(","have":[[0,10],[20,30]],"credit":8388608,"max_payload":65520,)"
                            R"("max_size":524288000,"max_connections":8,"resume_timeout":60})";
@@ -63,10 +63,12 @@ TEST(ControlJson, EachMessageIsWrittenAsDocumentedAndReadBack) {
                       .name = "film.mp4",
                       .content_type = "video/mp4",
                       .sha256 = sum,
-                      .upload = id},
+                      .upload = id,
+                      .nonce = UploadId::parse("ffeeddccbbaa99887766554433221100")},
        kHello},
       {control::Hello{},
-       R"({"type":"hello","size":null,"name":"","content_type":"","sha256":null,"upload":null})"},
+       R"({"type":"hello","size":null,"name":"","content_type":"","sha256":null,"upload":null,)"
+       R"("nonce":null})"},
       {control::Ready{.upload = id,
                       .have = {{0, 10}, {20, 30}},
                       .credit = 8388608,
@@ -135,6 +137,7 @@ TEST(ControlJson, FieldsOfTheWrongKindAreNamed) {
   EXPECT_THAT(refusal(replaced(kHello, kSum, kSum + "0")), HasSubstr("\"sha256\""));
   EXPECT_THAT(refusal(replaced(kHello, kSum, kId)), HasSubstr("\"sha256\""));
   EXPECT_THAT(refusal(replaced(kHello, kId, "guessed")), HasSubstr("\"upload\""));
+  EXPECT_THAT(refusal(replaced(kHello, "ffee", "ffe")), HasSubstr("\"nonce\""));
 }
 
 TEST(ControlJson, FieldsThatAreNeededAreNamedWhenTheyAreMissing) {

@@ -28,6 +28,7 @@ class ReferenceV2Upload {
   struct Peer {
     TimePoint opened_at{};
     bool joined = false;
+    TimePoint heard_at{};
     // Payload bytes that came within the rules.
     std::uint64_t received = 0;
   };
@@ -38,7 +39,7 @@ class ReferenceV2Upload {
 
   void open(Channel channel, TimePoint now) {
     if (!opened_at) opened_at = progressed_at = now;
-    peers.try_emplace(channel, Peer{.opened_at = now});
+    peers.try_emplace(channel, Peer{.opened_at = now, .heard_at = now});
   }
 
   void close(Channel channel, TimePoint now) {
@@ -50,6 +51,7 @@ class ReferenceV2Upload {
 
   // What a keepalive comes back for.
   bool binary(Channel channel, ByteView bytes, TimePoint now, bool storage_works) {
+    hear(channel, now);
     if (bytes.size() <= 1) {
       ++keepalives;
       return true;
@@ -84,6 +86,7 @@ class ReferenceV2Upload {
   // `message` is what the text says; nothing for what cannot be read.
   void control(Channel channel, const std::optional<ControlMessage>& message, TimePoint now,
                bool allowed) {
+    hear(channel, now);
     if (!peers.contains(channel)) {
       ++ignored;
     } else if (!message) {
@@ -147,10 +150,17 @@ class ReferenceV2Upload {
   void fail(ErrorCode code) {
     if (state == UploadState::kDone || state == UploadState::kError) return;
     if (code == ErrorCode::kPeerGone && !running()) return;
+    const bool was_idle = state == UploadState::kIdle;
     state = UploadState::kError;
     error = code;
     interrupted_at.reset();
-    for (const auto& [channel, peer] : peers) tell_end(channel, code, false);
+    for (const auto& [channel, peer] : peers) {
+      if (peer.joined || was_idle) {
+        tell_end(channel, code, false);
+      } else {
+        news[channel].emplace_back("close");
+      }
+    }
     peers.clear();
   }
 
@@ -213,8 +223,9 @@ class ReferenceV2Upload {
       fail(code);
       return false;
     }
-    tell_end(channel, code, was_joined && limits_.resume_timeout.count() != 0);
     peers.erase(channel);
+    const bool goes_on = joined() > 0 || limits_.resume_timeout.count() != 0;
+    tell_end(channel, code, was_joined && goes_on);
     left(was_joined, code, now);
     return false;
   }
@@ -282,12 +293,11 @@ class ReferenceV2Upload {
       fault(channel, ErrorCode::kUnexpectedMessage, now);
       return;
     }
-    const bool again = interrupted_at && stored.empty() && hello.size == begun.size &&
-                       hello.sha256 == begun.sha256 && hello.name == begun.name &&
-                       hello.content_type == begun.content_type;
+    const bool again =
+        !hello.upload && hello.nonce && begun.nonce && hello.nonce->text() == begun.nonce->text();
     if (!hello.upload && !again) {
       if (state != UploadState::kIdle) {
-        fault(channel, ErrorCode::kUnexpectedMessage, now);
+        fault(channel, ErrorCode::kUnknownUpload, now);
       } else if (hello.size && *hello.size > limits_.max_size) {
         fault(channel, ErrorCode::kTooLarge, now);
       } else if (!allowed) {
@@ -309,13 +319,12 @@ class ReferenceV2Upload {
     } else if (error) {
       tell_end(channel, *error, false);
       peers.erase(channel);
-    } else if (!again && hello.size && size && *hello.size != *size) {
+    } else if (hello.size && size && *hello.size != *size) {
       fault(channel, ErrorCode::kSizeMismatch, now);
-    } else if (!again && hello.sha256 && named && *hello.sha256 != *named) {
+    } else if (hello.sha256 && named && *hello.sha256 != *named) {
       fault(channel, ErrorCode::kHashMismatch, now);
-    } else if (running() && joined() >= limits_.max_connections) {
-      fault(channel, ErrorCode::kTooManyChannels, now);
     } else {
+      if (joined() >= limits_.max_connections) replace_quietest();
       peer.joined = true;
       news[channel].emplace_back("ready");
       if (complete()) news[channel].emplace_back("done");
@@ -357,6 +366,21 @@ class ReferenceV2Upload {
         interrupted_at = now;
       }
     }
+  }
+
+  void hear(Channel channel, TimePoint now) {
+    if (peers.contains(channel)) peers[channel].heard_at = now;
+  }
+
+  void replace_quietest() {
+    std::optional<Channel> quietest;
+    for (const auto& [channel, peer] : peers) {
+      if (peer.joined && (!quietest || peer.heard_at < peers[*quietest].heard_at)) {
+        quietest = channel;
+      }
+    }
+    tell_end(*quietest, ErrorCode::kTooManyChannels, true);
+    peers.erase(*quietest);
   }
 
   void silent_peers(TimePoint now) {

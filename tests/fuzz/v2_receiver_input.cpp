@@ -246,6 +246,9 @@ class Play {
     const std::uint8_t how = input.byte();
     control::Hello hello;
     if (how & 1) hello.size = how & 2 && how & 4 ? input.byte() * 4U : file_.size();
+    if (how & 64) {
+      hello.nonce = how & 128 ? testing::V2Driver::other_id() : testing::V2Driver::test_id();
+    }
     if (how & 8) hello.sha256 = how & 16 && how & 32 ? testing::sum_of({}) : sum_;
     return hello;
   }

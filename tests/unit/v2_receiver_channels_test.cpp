@@ -21,6 +21,12 @@ using ::testing::HasSubstr;
 using ::testing::IsEmpty;
 using ::testing::SizeIs;
 
+UploadId nonce(std::uint8_t byte) {
+  UploadId::Bytes bytes;
+  bytes.fill(byte);
+  return UploadId(bytes);
+}
+
 // --- joining
 // -------------------------------------------------------------------------------------------------
 
@@ -56,7 +62,7 @@ TEST(V2Channels, WhoDoesNotKnowTheIdDoesNotHarmTheUpload) {
   };
   refused(ErrorCode::kUnknownUpload,
           upload.driver.hello(kSecond, {.upload = V2Driver::other_id()}));
-  refused(ErrorCode::kUnexpectedMessage, upload.driver.hello(kSecond, hello_of_film()));
+  refused(ErrorCode::kUnknownUpload, upload.driver.hello(kSecond, hello_of_film()));
   upload.driver.open(kSecond);
   refused(ErrorCode::kUnexpectedMessage, upload.piece(kSecond, 100, 200));
   upload.driver.open(kSecond);
@@ -100,14 +106,37 @@ TEST(V2Channels, WhoJoinsMayNotSayOtherwise) {
   EXPECT_EQ(upload.state(), UploadState::kUploading);
 }
 
-TEST(V2Channels, ThereAreAtMostSoMany) {
+// A client that has changed its network comes back before its old channels are known to be dead.
+TEST(V2Channels, ThereAreAtMostSoManyAndTheQuietestGivesWay) {
   Limits limits = patient();
   limits.max_connections = 2;
   FilmUpload upload(limits);
+  upload.driver.now += 1s;
   EXPECT_TRUE(upload.driver.join(kSecond).sent<control::Ready>(kSecond));
-  EXPECT_TRUE(upload.driver.join(kThird).ended_with(kThird, ErrorCode::kTooManyChannels, false));
-  upload.driver.close(kFirst);
-  EXPECT_TRUE(upload.driver.join(kThird).sent<control::Ready>(kThird));
+  upload.driver.now += 1s;
+  upload.piece(kFirst, 0, 100);
+  const V2Outcome outcome = upload.driver.join(kThird);
+  EXPECT_TRUE(outcome.sent<control::Ready>(kThird));
+  EXPECT_TRUE(outcome.ended_with(kSecond, ErrorCode::kTooManyChannels, true));
+  EXPECT_FALSE(outcome.closed(kFirst));
+  EXPECT_EQ(upload.driver.receiver().connections(), 2U);
+  EXPECT_TRUE(upload.piece(kThird, 100, 1000).sent<control::Done>(kFirst));
+  // After the end too.
+  EXPECT_TRUE(upload.driver.join(kSecond).sent<control::Done>(kSecond));
+  EXPECT_EQ(upload.driver.receiver().connections(), 2U);
+}
+
+TEST(V2Channels, TheOnlyOneGivesWayToo) {
+  Limits limits = patient();
+  limits.max_connections = 1;
+  // Not a failure: the other one is there already.
+  limits.resume_timeout = 0s;
+  FilmUpload upload(limits);
+  const V2Outcome outcome = upload.driver.join(kSecond);
+  EXPECT_FALSE(outcome.failure);
+  EXPECT_TRUE(outcome.sent<control::Ready>(kSecond));
+  EXPECT_TRUE(outcome.ended_with(kFirst, ErrorCode::kTooManyChannels, true));
+  EXPECT_FALSE(upload.driver.receiver().interrupted());
 }
 
 TEST(V2Channels, NorAreThereMoreThatSayNothing) {
@@ -208,24 +237,43 @@ TEST(V2Channels, WithoutResumingTheEndOfTheLastChannelIsAFailure) {
   EXPECT_THAT(outcome.failure->message, HasSubstr("the data channel was closed: 0 of 1000 bytes"));
 }
 
-TEST(V2Channels, WhoWasNotToldTheIdBeginsAgain) {
-  FilmUpload upload;
-  upload.driver.close(kFirst);
-  // Not with another hello.
-  EXPECT_TRUE(upload.driver.hello(kSecond, {.size = film().size()})
-                  .ended_with(kSecond, ErrorCode::kUnexpectedMessage, false));
-  EXPECT_TRUE(upload.driver.receiver().interrupted());
-  const V2Outcome outcome = upload.driver.hello(kSecond, hello_of_film());
+TEST(V2Channels, WhoWasNotToldTheIdIsKnownByItsNonce) {
+  control::Hello hello = hello_of_film();
+  hello.nonce = nonce(7);
+  V2Driver driver(patient());
+  driver.hello(kFirst, hello);
+  // Also before the loss of the first one has been noticed.
+  const V2Outcome outcome = driver.hello(kSecond, hello);
   EXPECT_FALSE(outcome.asked);
   ASSERT_TRUE(outcome.sent<control::Ready>(kSecond));
-  EXPECT_FALSE(upload.driver.receiver().interrupted());
-  // Not as long as somebody is there, nor when something has come.
-  EXPECT_TRUE(upload.driver.hello(kThird, hello_of_film())
-                  .ended_with(kThird, ErrorCode::kUnexpectedMessage, false));
-  upload.piece(kSecond, 0, 1);
-  upload.driver.close(kSecond);
-  EXPECT_TRUE(upload.driver.hello(kThird, hello_of_film())
-                  .ended_with(kThird, ErrorCode::kUnexpectedMessage, false));
+  EXPECT_EQ(outcome.sent<control::Ready>(kSecond)->upload, V2Driver::test_id());
+  driver.close(kFirst);
+  driver.piece(kSecond, film(), 0, 100);
+  driver.close(kSecond);
+  EXPECT_TRUE(driver.receiver().interrupted());
+  EXPECT_TRUE(driver.hello(kThird, hello).sent<control::Ready>(kThird));
+  EXPECT_FALSE(driver.receiver().interrupted());
+  driver.fail(ErrorCode::kQuotaExceeded);
+  EXPECT_TRUE(driver.hello(kFirst, hello).ended_with(kFirst, ErrorCode::kQuotaExceeded, false));
+}
+
+TEST(V2Channels, WhoSaysTheSameOfAFileIsNotToldTheId) {
+  for (const bool names_nonce : {false, true}) {
+    V2Driver driver(patient());
+    control::Hello hello = hello_of_film();
+    if (names_nonce) hello.nonce = nonce(7);
+    driver.hello(kFirst, hello);
+    driver.close(kFirst);
+    // The first of them is what a stranger may guess; an empty one is what it may always say.
+    control::Hello other_nonce = hello;
+    other_nonce.nonce = nonce(8);
+    for (const control::Hello& stranger : {hello_of_film(), other_nonce, control::Hello{}}) {
+      const V2Outcome outcome = driver.hello(kSecond, stranger);
+      EXPECT_FALSE(outcome.sent<control::Ready>(kSecond));
+      EXPECT_TRUE(outcome.ended_with(kSecond, ErrorCode::kUnknownUpload, false));
+      EXPECT_TRUE(driver.receiver().interrupted());
+    }
+  }
 }
 
 TEST(V2Channels, OnlyTheLastChannelThatHasJoinedInterrupts) {
@@ -284,6 +332,18 @@ TEST(V2Channels, WithoutResumingACorruptBlockIsTheEnd) {
   EXPECT_TRUE(outcome.failed_with(ErrorCode::kCorruptChunk));
 }
 
+TEST(V2Channels, WithoutResumingACorruptBlockEndsOnlyOneOfSeveral) {
+  Limits limits = patient();
+  limits.resume_timeout = 0s;
+  FilmUpload upload(limits);
+  upload.driver.join(kSecond);
+  Bytes message = v2_block(0, film());
+  message.back() ^= 1;
+  const V2Outcome outcome = upload.driver.deliver(kFirst, binary(message));
+  EXPECT_FALSE(outcome.failure);
+  EXPECT_TRUE(outcome.ended_with(kFirst, ErrorCode::kCorruptChunk, true));
+}
+
 // --- cancelling
 // -------------------------------------------------------------------------------------------------
 
@@ -294,9 +354,26 @@ TEST(V2Channels, CancelEndsTheUploadOnAllItsChannels) {
   const V2Outcome outcome = upload.driver.say(kSecond, control::Cancel{.reason = "enough"});
   ASSERT_TRUE(outcome.failed_with(ErrorCode::kCancelled));
   EXPECT_THAT(outcome.failure->message, HasSubstr("enough"));
-  for (const ChannelId channel : {kFirst, kSecond, kThird}) {
+  for (const ChannelId channel : {kFirst, kSecond}) {
     EXPECT_TRUE(outcome.ended_with(channel, ErrorCode::kCancelled, false)) << channel;
   }
+  // Whoever is there has not shown that the upload is theirs.
+  EXPECT_TRUE(outcome.closed(kThird));
+  EXPECT_FALSE(outcome.sent<control::Failure>(kThird));
+}
+
+TEST(V2Channels, StrangersAreNotToldHowTheUploadEnds) {
+  FilmUpload upload;
+  upload.driver.open(kSecond);
+  const V2Outcome outcome = upload.driver.fail(ErrorCode::kHashMismatch);
+  EXPECT_TRUE(outcome.ended_with(kFirst, ErrorCode::kHashMismatch, false));
+  EXPECT_TRUE(outcome.closed(kSecond));
+  EXPECT_FALSE(outcome.sent<control::Failure>(kSecond));
+  // Before one has begun there are none: whoever is there is told.
+  V2Driver idle(patient());
+  idle.open(kFirst);
+  EXPECT_TRUE(
+      idle.fail(ErrorCode::kQuotaExceeded).ended_with(kFirst, ErrorCode::kQuotaExceeded, false));
 }
 
 TEST(V2Channels, CancelInEveryState) {

@@ -160,6 +160,26 @@ TEST(V2Sender, AStreamIsSentAsItComesAndEndsWithAnEnd) {
   EXPECT_THAT(sent<control::End>(sender, kSecond), SizeIs(1));
 }
 
+// Any of them may be lost with what was said over it, and the upload ends over the others.
+TEST(V2Sender, TheEndIsSaidOverEveryChannel) {
+  V2Sender sender({}, 100);
+  for (const ChannelId channel : {kFirst, kSecond}) {
+    sender.channel_opened(channel);
+    sender.received(channel, ready(1000));
+  }
+  sender.channel_opened(kThird);
+  static_cast<void>(sender.take_outputs());
+  sender.end(180, sum_of({}));
+  std::vector<ChannelId> told;
+  for (const Output& output : sender.take_outputs()) {
+    ASSERT_TRUE(output.message && std::holds_alternative<control::End>(*output.message));
+    told.push_back(output.channel);
+  }
+  EXPECT_THAT(told, ElementsAre(kFirst, kSecond));
+  sender.received(kThird, ready(1000));
+  EXPECT_THAT(sent<control::End>(sender, kThird), SizeIs(1));
+}
+
 TEST(V2Sender, WhoGoesOnWithAnUploadSaysTheEndThoughItsHelloHasAll) {
   V2Sender sender({.size = 1000, .sha256 = sum_of({}), .upload = V2Driver::test_id()}, 100);
   sender.channel_opened(kFirst);

@@ -78,7 +78,9 @@ class Simulation {
   bool happens(unsigned of_a_thousand) { return random_() % 1000 < of_a_thousand; }
 
   void start_client() {
-    control::Hello hello{.name = "a.mp4"};
+    UploadId::Bytes nonce;
+    for (std::uint8_t& byte : nonce) byte = static_cast<std::uint8_t>(random_());
+    control::Hello hello{.name = "a.mp4", .nonce = UploadId(nonce)};
     const bool knows_size = !is_stream_;
     const bool knows_hash = knows_size && random_() % 2 == 0;
     if (knows_size) hello.size = file_.size();
