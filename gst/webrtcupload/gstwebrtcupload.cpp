@@ -185,6 +185,14 @@ GstPadProbeReturn on_src_event(GstPad*, GstPadProbeInfo* info, gpointer element)
   return GST_PAD_PROBE_OK;
 }
 
+// Nobody downstream can offer memory for bytes that are read from a file. And a `queue` may never
+// answer: where it drops a query, since what is downstream of it has ended, GStreamer (1.22 and
+// later) leaves whoever has asked waiting.
+GstPadProbeReturn on_src_query(GstPad*, GstPadProbeInfo* info, gpointer) {
+  return GST_QUERY_TYPE(GST_PAD_PROBE_INFO_QUERY(info)) == GST_QUERY_ALLOCATION ? GST_PAD_PROBE_DROP
+                                                                                : GST_PAD_PROBE_OK;
+}
+
 GstStateChangeReturn change_state(GstElement* element, GstStateChange transition) {
   // Before what is downstream can choose any element: the pipeline goes to READY as a whole first.
   if (transition == GST_STATE_CHANGE_NULL_TO_READY) source_of(element).guard_decoding();
@@ -360,4 +368,6 @@ static void gst_webrtc_upload_init(GstWebrtcUpload* self) {
   gst_base_src_set_blocksize(element, kDefaultBlockSize);
   gst_pad_add_probe(GST_BASE_SRC_PAD(element), GST_PAD_PROBE_TYPE_EVENT_DOWNSTREAM, on_src_event,
                     self, nullptr);
+  gst_pad_add_probe(GST_BASE_SRC_PAD(element), GST_PAD_PROBE_TYPE_QUERY_DOWNSTREAM, on_src_query,
+                    nullptr, nullptr);
 }

@@ -163,6 +163,18 @@ TEST_P(Downstream, DecodesEveryFrame) {
       "handoff",
       G_CALLBACK(+[](GstElement*, GstBuffer*, GstPad*, std::atomic<int>** count) { ++**count; }),
       &frames);
+  std::atomic<int> asked_for_memory = 0;
+  const PadPtr source(gst_element_get_static_pad(receiver.upload(), "src"));
+  const PadPtr fed(gst_pad_get_peer(source.get()));
+  gst_pad_add_probe(
+      fed.get(), GST_PAD_PROBE_TYPE_QUERY_DOWNSTREAM,
+      [](GstPad*, GstPadProbeInfo* info, gpointer count) {
+        if (GST_QUERY_TYPE(GST_PAD_PROBE_INFO_QUERY(info)) == GST_QUERY_ALLOCATION) {
+          ++*static_cast<std::atomic<int>*>(count);
+        }
+        return GST_PAD_PROBE_OK;
+      },
+      &asked_for_memory, nullptr);
   const std::vector<Bytes> chunks = cut(film_, 16384);
   if (progressive) g_object_set(receiver.upload(), "progressive", TRUE, nullptr);
   if (early) {
@@ -179,6 +191,8 @@ TEST_P(Downstream, DecodesEveryFrame) {
   EXPECT_EQ(frames, kFrames);
   EXPECT_EQ(receiver.bus().count(GST_MESSAGE_ERROR), 0U);
   EXPECT_EQ(receiver.stat_u64("bytes"), film_.size());
+  // A queue may keep the source waiting for an answer for ever.
+  EXPECT_EQ(asked_for_memory, 0);
   stop_promptly(receiver.pipeline());
 }
 
