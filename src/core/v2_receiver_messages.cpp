@@ -116,6 +116,7 @@ Action V2Receiver::authorized(bool allowed) {
   named_sum_ = hello.sha256;
   nonce_ = hello.nonce;
   has_begun_ = true;
+  begun(now_);
   said_all_ = hello.size && hello.sha256;
   apply(UploadEvent::kFirstChunk);
   send_ready(pending_->channel);

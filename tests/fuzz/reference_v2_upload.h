@@ -113,7 +113,8 @@ class ReferenceV2Upload {
     };
     if (is_over(*opened_at, limits_.upload_timeout)) return fail(ErrorCode::kUploadTimeout);
     if (interrupted_at) {
-      if (is_over(*interrupted_at, limits_.resume_timeout)) fail(ErrorCode::kPeerGone);
+      const Duration left = std::max(Duration::zero(), limits_.resume_timeout - away);
+      if (now - *interrupted_at >= left) fail(ErrorCode::kPeerGone);
       return silent_peers(now);
     }
     if (is_over(progressed_at, limits_.idle_timeout)) return fail(ErrorCode::kIdleTimeout);
@@ -133,7 +134,8 @@ class ReferenceV2Upload {
     };
     add(*opened_at, limits_.upload_timeout);
     if (interrupted_at) {
-      add(*interrupted_at, limits_.resume_timeout);
+      moments.push_back(*interrupted_at +
+                        std::max(Duration::zero(), limits_.resume_timeout - away));
     } else {
       add(progressed_at, limits_.idle_timeout);
       if (limits_.min_rate > 0 && minute) add(*minute, kMinute);
@@ -206,6 +208,8 @@ class ReferenceV2Upload {
   std::optional<TimePoint> opened_at;
   TimePoint progressed_at{};
   std::optional<TimePoint> interrupted_at;
+  // Of the time that may be interrupted, what is used up.
+  Duration away{};
   std::optional<TimePoint> minute;
   std::uint64_t bytes_before = 0;
   // To be taken by whoever compares.
@@ -266,8 +270,13 @@ class ReferenceV2Upload {
       fail(ErrorCode::kStorageFailed);
       return false;
     }
+    const std::size_t before = stored.size();
     for (std::size_t i = 0; i < payload.size(); ++i) stored[offset + i] = payload[i];
     progressed_at = now;
+    const auto came = static_cast<std::int64_t>(stored.size() - before);
+    const auto rate = static_cast<std::int64_t>(limits_.min_rate);
+    away = rate == 0 ? Duration::zero()
+                     : std::max(Duration::zero(), away - std::chrono::seconds(came) / rate);
     if (!minute) minute = now;
     complete_if_all_is_there();
     return false;
@@ -309,6 +318,7 @@ class ReferenceV2Upload {
         named = hello.sha256;
         said_all = size && named;
         peer.joined = true;
+        progressed_at = now;
         news[channel].emplace_back("ready");
         complete_if_all_is_there();
       }
@@ -329,10 +339,18 @@ class ReferenceV2Upload {
       news[channel].emplace_back("ready");
       if (complete()) news[channel].emplace_back("done");
       if (interrupted_at) {
-        const Duration away = now - *interrupted_at;
-        progressed_at += away;
-        if (minute) *minute += away;
+        const Duration lost = now - *interrupted_at;
+        const Duration was_idle = *interrupted_at - progressed_at;
+        progressed_at += lost;
+        if (minute) *minute += lost;
+        away += lost;
         interrupted_at.reset();
+        if (limits_.idle_timeout.count() > 0) {
+          const Duration left = std::max(Duration::zero(), limits_.resume_timeout - away);
+          const Duration restored = std::min(was_idle, left);
+          progressed_at += restored;
+          away += restored;
+        }
       }
     }
   }

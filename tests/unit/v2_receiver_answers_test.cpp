@@ -111,6 +111,11 @@ TEST(V2Answers, AnInterruptionThatSpansAPauseBeginsAnew) {
   EXPECT_EQ(receiver.deadline(), 70s);
   receiver.resume(patient(), 50s);
   EXPECT_EQ(receiver.deadline(), 110s);
+  Limits limits = patient();
+  limits.resume_timeout = 0s;
+  receiver.resume(limits, 60s);
+  EXPECT_EQ(receiver.deadline(), 60s);
+  EXPECT_TRUE(std::holds_alternative<action::Fail>(receiver.tick(60s)));
 }
 
 }  // namespace

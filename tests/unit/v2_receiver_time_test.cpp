@@ -24,7 +24,7 @@ Limits hurried() {
   return {.upload_timeout = 0s, .idle_timeout = 10s, .min_rate = 0, .resume_timeout = 60s};
 }
 
-TEST(V2Time, TheIdleTimeOutDoesNotRunWhileNobodyIsThere) {
+TEST(V2Time, TheIdleTimeOutBeginsAnewForWhoComesBack) {
   FilmUpload upload(hurried());
   upload.driver.now += 6s;
   upload.piece(kFirst, 0, 100);
@@ -33,13 +33,72 @@ TEST(V2Time, TheIdleTimeOutDoesNotRunWhileNobodyIsThere) {
   upload.driver.now += 50s;
   EXPECT_FALSE(upload.driver.tick().failure);
   upload.driver.join(kSecond);
-  upload.driver.now += 4s - 1ns;
+  // 50 s of the 60 are used up, and 6 more by the idle time that is given back.
+  upload.driver.now += 10s - 1ns;
   EXPECT_FALSE(upload.driver.tick().failure);
   upload.driver.now += 1ns;
   const V2Outcome outcome = upload.driver.tick();
   ASSERT_TRUE(outcome.failed_with(ErrorCode::kIdleTimeout));
   EXPECT_THAT(outcome.failure->message, HasSubstr("no new byte for 10 s: 100 of 1000 bytes"));
   EXPECT_TRUE(outcome.ended_with(kSecond, ErrorCode::kIdleTimeout, false));
+}
+
+TEST(V2Time, TheIdleTimeOutBeginsAnewWithTheUpload) {
+  V2Driver driver(hurried());
+  driver.open(kFirst);
+  driver.now += 9s;
+  driver.say(kFirst, hello_of_film());
+  EXPECT_EQ(driver.receiver().deadline(), driver.now + 10s);
+}
+
+// Otherwise a place can be kept for ever by who sends nothing.
+TEST(V2Time, InterruptionsWithoutANewByteCountTogether) {
+  FilmUpload upload;
+  upload.driver.close(kFirst);
+  upload.driver.now += 40s;
+  upload.driver.join(kSecond);
+  upload.driver.close(kSecond);
+  EXPECT_EQ(upload.driver.receiver().deadline(), upload.driver.now + 20s);
+  upload.driver.now += 15s;
+  upload.driver.join(kThird);
+  upload.piece(kThird, 0, 1);
+  upload.driver.close(kThird);
+  EXPECT_EQ(upload.driver.receiver().deadline(), upload.driver.now + 60s);
+  upload.driver.now += 30s;
+  upload.driver.join(kFirst);
+  upload.driver.close(kFirst);
+  upload.driver.now += 30s;
+  EXPECT_TRUE(upload.driver.tick().failed_with(ErrorCode::kPeerGone));
+}
+
+TEST(V2Time, NorIsAPlaceKeptByComingBackWhenItIsNearlyIdle) {
+  FilmUpload upload(hurried());
+  const TimePoint begin = upload.driver.now;
+  for (ChannelId channel = 2; upload.state() != UploadState::kError; ++channel) {
+    ASSERT_LT(channel, 100U);
+    upload.driver.now += 9s;
+    upload.driver.tick();
+    upload.driver.close(channel - 1);
+    upload.driver.join(channel);
+  }
+  EXPECT_LE(upload.driver.now - begin, 10s + 60s + 9s);
+}
+
+// A byte a minute gives back no minute.
+TEST(V2Time, WhatIsInterruptedIsGivenBackAtTheLowestRate) {
+  Limits limits = patient();
+  limits.min_rate = 10;
+  FilmUpload upload(limits);
+  upload.driver.close(kFirst);
+  upload.driver.now += 50s;
+  upload.driver.join(kSecond);
+  upload.piece(kSecond, 0, 1);
+  upload.driver.close(kSecond);
+  EXPECT_EQ(upload.driver.receiver().deadline(), upload.driver.now + 10s + 100ms);
+  upload.driver.join(kThird);
+  upload.piece(kThird, 1, 201);
+  upload.driver.close(kThird);
+  EXPECT_EQ(upload.driver.receiver().deadline(), upload.driver.now + 30s + 100ms);
 }
 
 TEST(V2Time, NorDoesTheLowestRate) {
