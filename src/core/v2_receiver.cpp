@@ -33,6 +33,10 @@ V2Receiver::V2Receiver(const Limits& limits, const UploadId& id,
       hash_(std::move(hash)),
       credit_(std::min(limits.window, kMostWindow), max_payload()) {}
 
+void V2Receiver::limits_changed() {
+  credit_.resize(std::min(limits_.window, kMostWindow), max_payload());
+}
+
 std::uint64_t V2Receiver::max_size() const {
   return std::min(limits_.max_size, control::kNumberLimit - 1);
 }

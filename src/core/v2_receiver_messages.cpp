@@ -4,6 +4,7 @@
 #include <utility>
 
 #include "core/v2_receiver.h"
+#include "core/wire_v2.h"
 
 namespace webrtcupload {
 namespace {
@@ -29,20 +30,33 @@ const Kind* get_if(const std::optional<ControlMessage>& message) {
 // -------------------------------------------------------------------------------------------------
 
 Action V2Receiver::waiting(ChannelId channel, std::uint64_t bytes, TimePoint now) {
-  if (!running() || !channels_.contains(channel) || credit_.allows(channel, bytes)) {
-    return action::Nothing{};
-  }
+  const auto from = channels_.find(channel);
+  if (from == channels_.end()) return action::Nothing{};
   now_ = now;
+  from->second.waiting = bytes;
+  const bool joined = from->second.joined;
+  const std::uint64_t all = joined ? all_waiting() : bytes;
+  if (joined ? credit_.allows(all) : all <= kMaxControlSize) return action::Nothing{};
+  const Error error{ErrorCode::kCreditExceeded, text(all) + " bytes of messages wait, which is " +
+                                                    "more than the peer may send"};
+  if (!running()) return end_channel(channel, error, false);
   pending_ = Pending{.channel = channel};
-  return refuse_message(
-      {ErrorCode::kCreditExceeded, text(bytes) + " bytes of messages wait to be stored, which is " +
-                                       text(limits_.window) + " more than the peer may send"});
+  return refuse_message(error);
+}
+
+std::uint64_t V2Receiver::all_waiting() const {
+  std::uint64_t all = 0;
+  for (const auto& [channel, state] : channels_) {
+    if (state.joined) all += std::min(state.waiting, UINT64_MAX - all);
+  }
+  return all;
 }
 
 Action V2Receiver::receive(ChannelId channel, const Message& message, TimePoint now) {
   now_ = now;
   if (const auto from = channels_.find(channel); from != channels_.end()) {
     from->second.heard_at = now;
+    from->second.waiting -= std::min<std::uint64_t>(from->second.waiting, message.bytes.size());
   }
   const ParsedMessage parsed = parser_->parse(message);
   if (std::holds_alternative<Keepalive>(parsed)) {
@@ -264,6 +278,7 @@ Action V2Receiver::store_or_compare() {
   if (!first) {
     ++statistics_.duplicates;
     pending_->block.reset();
+    owe_ack();
     return settle();
   }
   // What is stored in between is the same, and is written once more: that is one write in place of
@@ -298,9 +313,13 @@ Action V2Receiver::stored(TimePoint now) {
   progressed(ranges_.bytes() - before, now);
   hash_block(*pending_->block);
   pending_->block.reset();
-  Channel& channel = channels_.at(pending_->channel);
-  if (!channel.ack_due) channel.ack_due = now + kAckDelay;
+  owe_ack();
   return settle();
+}
+
+void V2Receiver::owe_ack() {
+  Channel& channel = channels_.at(pending_->channel);
+  if (!channel.ack_due) channel.ack_due = now_ + kAckDelay;
 }
 
 // Of a block that is stored: what comes next in the file's order needs no reading back.

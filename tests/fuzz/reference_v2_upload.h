@@ -29,6 +29,7 @@ class ReferenceV2Upload {
     TimePoint opened_at{};
     bool joined = false;
     TimePoint heard_at{};
+    std::uint64_t waiting = 0;
     // Payload bytes that came within the rules.
     std::uint64_t received = 0;
   };
@@ -51,7 +52,7 @@ class ReferenceV2Upload {
 
   // What a keepalive comes back for.
   bool binary(Channel channel, ByteView bytes, TimePoint now, bool storage_works) {
-    hear(channel, now);
+    hear(channel, bytes.size(), now);
     if (bytes.size() <= 1) {
       ++keepalives;
       return true;
@@ -86,7 +87,8 @@ class ReferenceV2Upload {
   // `message` is what the text says; nothing for what cannot be read.
   void control(Channel channel, const std::optional<ControlMessage>& message, TimePoint now,
                bool allowed) {
-    hear(channel, now);
+    // What the text itself is does not matter here, but that it has two bytes.
+    hear(channel, 2, now);
     if (!peers.contains(channel)) {
       ++ignored;
     } else if (!message) {
@@ -103,6 +105,24 @@ class ReferenceV2Upload {
       } else {
         fault(channel, ErrorCode::kUnexpectedMessage, now);
       }
+    }
+  }
+
+  void waiting(Channel channel, std::uint64_t bytes, TimePoint now) {
+    if (!peers.contains(channel)) return;
+    peers[channel].waiting = bytes;
+    std::uint64_t all = 0;
+    for (const auto& [other, peer] : peers) {
+      if (peer.joined) all += peer.waiting;
+    }
+    const std::uint64_t told = limits_.window * 3 / 2 + joined() * limits_.max_chunk_size;
+    const std::uint64_t most = std::max(2 * limits_.window, told);
+    if (peers[channel].joined ? all <= most : bytes <= 16384) return;
+    if (running()) {
+      fault(channel, ErrorCode::kCreditExceeded, now);
+    } else {
+      tell_end(channel, ErrorCode::kCreditExceeded, false);
+      peers.erase(channel);
     }
   }
 
@@ -386,8 +406,10 @@ class ReferenceV2Upload {
     }
   }
 
-  void hear(Channel channel, TimePoint now) {
-    if (peers.contains(channel)) peers[channel].heard_at = now;
+  void hear(Channel channel, std::uint64_t bytes, TimePoint now) {
+    if (!peers.contains(channel)) return;
+    peers[channel].heard_at = now;
+    peers[channel].waiting -= std::min(peers[channel].waiting, bytes);
   }
 
   void replace_quietest() {

@@ -185,16 +185,44 @@ TEST(V2Time, EveryQuarterOfTheWindowIsAcknowledgedAtOnce) {
   }
 }
 
-TEST(V2Time, WhatComesTwiceCountsForTheCreditToo) {
+// It is no longer under way, and the client need not send it again.
+TEST(V2Time, WhatComesTwiceIsAcknowledgedToo) {
   Limits limits = patient();
   limits.window = 400;
   FilmUpload upload(limits);
   upload.piece(kFirst, 0, 90);
-  const V2Outcome again = upload.piece(kFirst, 0, 90);
+  upload.driver.now += kAckDelay;
+  EXPECT_TRUE(upload.driver.tick().sent<control::Ack>(kFirst));
+  upload.piece(kFirst, 0, 90);
+  EXPECT_EQ(upload.driver.receiver().deadline(), upload.driver.now + kAckDelay);
+  upload.driver.now += kAckDelay;
+  const V2Outcome again = upload.driver.tick();
   ASSERT_TRUE(again.sent<control::Ack>(kFirst));
   EXPECT_EQ(again.sent<control::Ack>(kFirst)->stored, 90U);
   EXPECT_EQ(again.sent<control::Ack>(kFirst)->received, 180U);
   EXPECT_EQ(again.sent<control::Ack>(kFirst)->credit, 180 + kMaxBlockPayload);
+}
+
+TEST(V2Time, BlocksOfOneByteAreNotAcknowledgedOneByOne) {
+  Limits limits = patient();
+  limits.window = 400;
+  FilmUpload upload(limits);
+  for (std::uint64_t at = 0; at < 100; ++at) {
+    ASSERT_THAT(upload.piece(kFirst, at, at + 1).outputs, IsEmpty()) << at;
+  }
+}
+
+TEST(V2Time, AWindowThatChangesIsToldOf) {
+  Limits limits = patient();
+  limits.window = 400;
+  limits.max_chunk_size = 50;
+  FilmUpload upload(limits);
+  limits.window = 1000;
+  upload.driver.receiver().resume(limits, upload.driver.now);
+  upload.piece(kFirst, 0, 50);
+  upload.driver.now += kAckDelay;
+  const V2Outcome outcome = upload.driver.join(kSecond);
+  EXPECT_EQ(outcome.sent<control::Ready>(kSecond)->credit, 500U);
 }
 
 TEST(V2Time, ChannelsShareTheWindow) {
@@ -230,25 +258,56 @@ TEST(V2Time, APeerThatPaysNoAttentionToItsCreditFails) {
   EXPECT_TRUE(outcome.ended_with(kFirst, ErrorCode::kCreditExceeded, false));
 }
 
-TEST(V2Time, AStrangerThatFloodsLosesItsChannel) {
+TEST(V2Time, WhatWaitsIsBoundedForAllChannelsTogether) {
   Limits limits = patient();
   limits.window = 400;
+  limits.max_chunk_size = 100;
   FilmUpload upload(limits);
-  upload.driver.open(kSecond);
-  EXPECT_FALSE(upload.waiting(kSecond, 400).closed(kSecond));
+  upload.driver.join(kSecond);
+  EXPECT_FALSE(upload.waiting(kFirst, 500).failure);
+  EXPECT_FALSE(upload.waiting(kSecond, 300).failure);
+  // What is handed in waits no longer: 16 bytes of header, and 84 of the film.
+  upload.piece(kFirst, 0, 84);
+  EXPECT_FALSE(upload.waiting(kSecond, 400).failure);
   const V2Outcome outcome = upload.waiting(kSecond, 401);
+  EXPECT_TRUE(outcome.failed_with(ErrorCode::kCreditExceeded));
+  EXPECT_THAT(outcome.failure->message, HasSubstr("801 bytes"));
+}
+
+TEST(V2Time, WhatALostChannelKeptWaitingIsForgotten) {
+  Limits limits = patient();
+  limits.window = 400;
+  limits.max_chunk_size = 100;
+  FilmUpload upload(limits);
+  upload.driver.join(kSecond);
+  upload.waiting(kFirst, 500);
+  upload.driver.close(kFirst);
+  EXPECT_FALSE(upload.waiting(kSecond, 800).failure);
+}
+
+TEST(V2Time, AStrangerMayKeepOneControlMessageWaiting) {
+  FilmUpload upload;
+  upload.driver.open(kSecond);
+  EXPECT_FALSE(upload.waiting(kSecond, kMaxControlSize).closed(kSecond));
+  const V2Outcome outcome = upload.waiting(kSecond, kMaxControlSize + 1);
   EXPECT_FALSE(outcome.failure);
   EXPECT_TRUE(outcome.ended_with(kSecond, ErrorCode::kCreditExceeded, false));
   // Nobody is there any more.
-  EXPECT_THAT(upload.waiting(kSecond, 10'000).outputs, IsEmpty());
+  EXPECT_THAT(upload.waiting(kSecond, 10'000'000).outputs, IsEmpty());
 }
 
-TEST(V2Time, NothingThatWaitsMattersAfterTheEnd) {
+TEST(V2Time, AfterTheEndWhoFloodsLosesItsChannel) {
   Limits limits = patient();
   limits.window = 400;
+  limits.max_chunk_size = 1000;
   FilmUpload upload(limits);
   upload.piece(kFirst, 0, 1000);
-  EXPECT_THAT(upload.waiting(kFirst, 10'000).outputs, IsEmpty());
+  upload.driver.open(kSecond);
+  // Of 3/2 of the window, and a block, a peer may have been told.
+  EXPECT_THAT(upload.waiting(kFirst, 1600).outputs, IsEmpty());
+  EXPECT_TRUE(upload.waiting(kFirst, 1601).ended_with(kFirst, ErrorCode::kCreditExceeded, false));
+  EXPECT_TRUE(upload.waiting(kSecond, kMaxControlSize + 1)
+                  .ended_with(kSecond, ErrorCode::kCreditExceeded, false));
   EXPECT_TRUE(upload.driver.receiver().complete());
 }
 
