@@ -134,7 +134,7 @@ class V2Receiver final : public UploadLife {
   [[nodiscard]] Action receive_control(const control::Cancel& cancel);
   [[nodiscard]] Action begin(const control::Hello& hello);
   [[nodiscard]] Action join(const control::Hello& hello);
-  [[nodiscard]] Action let_in();
+  [[nodiscard]] Action let_in(const control::Hello& hello);
   // Where there are too many, the one that has been quiet longest is closed for the one that has
   // just joined: it may be dead without anybody's knowing yet.
   void give_way(ChannelId joined);

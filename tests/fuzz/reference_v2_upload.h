@@ -100,7 +100,7 @@ class ReferenceV2Upload {
     } else if (const auto* end = std::get_if<control::End>(&*message)) {
       say_end(channel, *end, now);
     } else if (std::holds_alternative<control::Cancel>(*message)) {
-      if (peers[channel].joined || state == UploadState::kIdle) {
+      if (peers[channel].joined || (state == UploadState::kIdle && peers.size() == 1)) {
         fail(ErrorCode::kCancelled);
       } else {
         fault(channel, ErrorCode::kUnexpectedMessage, now);
@@ -243,7 +243,8 @@ class ReferenceV2Upload {
       return false;
     }
     ++rejected;
-    if (state == UploadState::kIdle || (was_joined && code != ErrorCode::kCorruptChunk)) {
+    if ((state == UploadState::kIdle && peers.size() == 1) ||
+        (was_joined && code != ErrorCode::kCorruptChunk)) {
       fail(code);
       return false;
     }
@@ -302,11 +303,15 @@ class ReferenceV2Upload {
     return false;
   }
 
-  void complete_if_all_is_there() {
-    if (!said_all || stored.size() != *size) return;
+  [[nodiscard]] Sha256Sum sum_of_file() const {
     Sha256 hash = std::move(Sha256::create().value());
     hash.update(file());
-    if (named && hash.sum() != *named) {
+    return hash.sum();
+  }
+
+  void complete_if_all_is_there() {
+    if (!said_all || stored.size() != *size) return;
+    if (named && sum_of_file() != *named) {
       ++rejected;
       return fail(ErrorCode::kHashMismatch);
     }
@@ -351,6 +356,12 @@ class ReferenceV2Upload {
       peers.erase(channel);
     } else if (hello.size && size && *hello.size != *size) {
       fault(channel, ErrorCode::kSizeMismatch, now);
+    } else if (hello.size && *hello.size > limits_.max_size) {
+      fault(channel, ErrorCode::kTooLarge, now);
+    } else if (hello.size && !stored.empty() && stored.rbegin()->first >= *hello.size) {
+      fault(channel, ErrorCode::kSizeMismatch, now);
+    } else if (complete() && hello.sha256 && *hello.sha256 != sum_of_file()) {
+      fault(channel, ErrorCode::kHashMismatch, now);
     } else if (hello.sha256 && named && *hello.sha256 != *named) {
       fault(channel, ErrorCode::kHashMismatch, now);
     } else {
@@ -372,6 +383,11 @@ class ReferenceV2Upload {
           away += restored;
         }
       }
+      if (complete()) return;
+      if (hello.size) size = hello.size;
+      if (hello.sha256) named = hello.sha256;
+      said_all = said_all || (hello.size && hello.sha256);
+      complete_if_all_is_there();
     }
   }
 
@@ -380,12 +396,12 @@ class ReferenceV2Upload {
       fault(channel, ErrorCode::kUnexpectedMessage, now);
     } else if (size && *size != end.size) {
       fault(channel, ErrorCode::kSizeMismatch, now);
-    } else if (named && end.sha256 && *named != *end.sha256) {
-      fault(channel, ErrorCode::kHashMismatch, now);
     } else if (end.size > limits_.max_size) {
       fault(channel, ErrorCode::kTooLarge, now);
     } else if (!stored.empty() && stored.rbegin()->first >= end.size) {
       fault(channel, ErrorCode::kSizeMismatch, now);
+    } else if (named && end.sha256 && *named != *end.sha256) {
+      fault(channel, ErrorCode::kHashMismatch, now);
     } else {
       size = end.size;
       if (end.sha256) named = end.sha256;
