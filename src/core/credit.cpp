@@ -14,9 +14,13 @@ void CreditWindow::received(ChannelId channel, std::uint64_t bytes) {
   channels_.at(channel).received += bytes;
 }
 
-bool CreditWindow::allows(ChannelId channel, std::uint64_t waiting) const {
-  const auto from = channels_.find(channel);
-  return waiting <= window_ + (from == channels_.end() ? 0 : outstanding(from->second));
+bool CreditWindow::allows(std::uint64_t waiting) const {
+  return waiting <= std::max(2 * window_, most() + channels_.size() * least_);
+}
+
+void CreditWindow::resize(std::uint64_t window, std::uint64_t least) {
+  window_ = window;
+  least_ = least;
 }
 
 std::uint64_t CreditWindow::outstanding(const Channel& channel) {
@@ -27,16 +31,17 @@ std::uint64_t CreditWindow::share() const {
   return std::max(window_ / std::max<std::size_t>(channels_.size(), 1), least_);
 }
 
+// Half as much again as the window. A channel may hold all of the window when another one joins,
+// and may be dead without anybody's knowing yet: a phone that has changed its network comes back
+// over a new connection before the old one is given up, and has to get on at once.
+std::uint64_t CreditWindow::most() const { return window_ + window_ / 2; }
+
 std::uint64_t CreditWindow::credit(ChannelId channel) const {
-  // Half as much again as the window. A channel may hold all of the window when another one joins,
-  // and may be dead without anybody's knowing yet: a phone that has changed its network comes back
-  // over a new connection before the old one is given up, and has to get on at once.
-  const std::uint64_t most = window_ + window_ / 2;
   std::uint64_t others = 0;
   for (const auto& [id, other] : channels_) {
     if (id != channel) others += outstanding(other);
   }
-  const std::uint64_t room = most - std::min(most, others);
+  const std::uint64_t room = most() - std::min(most(), others);
   const Channel& to = channels_.at(channel);
   return std::max(to.told, to.received + std::max(least_, std::min(share(), room)));
 }
@@ -45,7 +50,7 @@ bool CreditWindow::should_tell(ChannelId channel) const {
   const Channel& to = channels_.at(channel);
   const std::uint64_t gain = credit(channel) - to.told;
   // Where there is little room, a quarter of the share may never come together.
-  return gain > 0 && (gain >= share() / 4 || outstanding(to) < least_);
+  return gain > 0 && (gain >= share() / 4 || (outstanding(to) < least_ && gain >= least_ / 2));
 }
 
 }  // namespace webrtcupload

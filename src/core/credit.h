@@ -18,14 +18,17 @@ class CreditWindow {
   // `least`: what a channel may always send, however many there are: one block.
   CreditWindow(std::uint64_t window, std::uint64_t least) : window_(window), least_(least) {}
 
+  // Nothing that was granted is taken back.
+  void resize(std::uint64_t window, std::uint64_t least);
+
   void add(ChannelId channel);
   void remove(ChannelId channel);
 
   // `bytes` came over `channel`, and are stored.
   void received(ChannelId channel, std::uint64_t bytes);
-  // Whether `waiting` more may have come. Not when that is a whole window more than the peer was
-  // told of, which then pays no attention. Of a channel that was not added, a window may.
-  [[nodiscard]] bool allows(ChannelId channel, std::uint64_t waiting) const;
+  // Whether so many bytes may wait, over all channels together: twice the window, or all that peers
+  // may have been told of where blocks are large for it. More is of a peer that pays no attention.
+  [[nodiscard]] bool allows(std::uint64_t waiting) const;
 
   // All that was received over it.
   [[nodiscard]] std::uint64_t received(ChannelId channel) const {
@@ -45,6 +48,8 @@ class CreditWindow {
     std::uint64_t told = 0;
   };
   [[nodiscard]] std::uint64_t share() const;
+  // What may be under way on all channels, but for their least.
+  [[nodiscard]] std::uint64_t most() const;
   // What may be under way on a channel.
   [[nodiscard]] static std::uint64_t outstanding(const Channel& channel);
 

@@ -41,6 +41,7 @@ void UploadLife::resume(const Limits& limits, TimePoint now) {
   progressed_at_ = now;
   minute_begins_ = now;
   bytes_before_ = statistics_.bytes;
+  away_for_ = Duration::zero();
   if (interrupted_at_) interrupted_at_ = now;
 }
 
@@ -58,7 +59,21 @@ void UploadLife::progressed(std::uint64_t bytes, TimePoint now) {
     minute_begins_ = now;
   }
   progressed_at_ = now;
+  const Duration back = given_back(bytes);
+  away_for_ -= std::min(away_for_, back);
 }
+
+// So much that what is interrupted is in proportion to what comes. Nobody keeps a place by one byte
+// a minute.
+Duration UploadLife::given_back(std::uint64_t bytes) const {
+  if (bytes == 0) return Duration::zero();
+  if (limits_.min_rate == 0) return Duration::max();
+  constexpr std::uint64_t kNoOverflow = std::uint64_t{1} << 32;
+  const std::uint64_t nanoseconds = std::min(bytes, kNoOverflow) * 1'000'000'000 / limits_.min_rate;
+  return std::chrono::nanoseconds(static_cast<std::int64_t>(nanoseconds));
+}
+
+void UploadLife::begun(TimePoint now) { progressed_at_ = now; }
 
 void UploadLife::completed(TimePoint now) {
   statistics_.completed_at = now;
@@ -70,7 +85,26 @@ void UploadLife::interrupt(TimePoint now) {
 }
 
 void UploadLife::end_interruption(TimePoint now) {
-  if (const auto since = std::exchange(interrupted_at_, std::nullopt)) kept_waiting(now - *since);
+  const auto since = std::exchange(interrupted_at_, std::nullopt);
+  if (!since) return;
+  kept_waiting(now - *since);
+  away_for_ += now - *since;
+  // Whoever has come back needs the idle time-out's whole time; what of it had passed is taken from
+  // what may be interrupted. So an upload without a new byte ends in these two times together.
+  if (limits_.idle_timeout <= Duration::zero()) return;
+  Duration again = now - progressed_at_;
+  if (limits_.resume_timeout >= Duration::zero()) {
+    again = std::min(again, limits_.resume_timeout - std::min(limits_.resume_timeout, away_for_));
+    away_for_ += again;
+  }
+  progressed_at_ += again;
+}
+
+std::optional<TimePoint> UploadLife::interruption_due() const {
+  // Not "no limit": this may be set while an upload waits.
+  if (limits_.resume_timeout == Duration::zero()) return interrupted_at_;
+  const auto due = expiry(*interrupted_at_, limits_.resume_timeout);
+  return due ? std::optional(std::max(*due - away_for_, *interrupted_at_)) : due;
 }
 
 Action UploadLife::check_times(TimePoint now) {
@@ -80,10 +114,10 @@ Action UploadLife::check_times(TimePoint now) {
                  "not complete after " + seconds_text(limits_.upload_timeout) + ": " + arrived()});
   }
   if (interrupted_at_) {
-    if (!passed(expiry(*interrupted_at_, limits_.resume_timeout), now)) return action::Nothing{};
-    return fail({ErrorCode::kPeerGone, "all connections were lost, and no other one came within " +
-                                           seconds_text(limits_.resume_timeout) + ": " +
-                                           arrived()});
+    if (!passed(interruption_due(), now)) return action::Nothing{};
+    return fail(
+        {ErrorCode::kPeerGone, "all connections were lost, and none brought anything new within " +
+                                   seconds_text(limits_.resume_timeout) + ": " + arrived()});
   }
   if (passed(expiry(progressed_at_, limits_.idle_timeout), now)) {
     return fail({ErrorCode::kIdleTimeout, std::string("no new ") + unit() + " for " +
@@ -117,7 +151,7 @@ std::uint64_t UploadLife::least_bytes() const {
 std::optional<TimePoint> UploadLife::next_time() const {
   if (!running() || !statistics_.opened_at) return std::nullopt;
   const auto whole = expiry(*statistics_.opened_at, limits_.upload_timeout);
-  if (interrupted_at_) return earlier(whole, expiry(*interrupted_at_, limits_.resume_timeout));
+  if (interrupted_at_) return earlier(whole, interruption_due());
   return earlier(whole, earlier(expiry(progressed_at_, limits_.idle_timeout), rate_due()));
 }
 

@@ -95,11 +95,14 @@ class UploadLife {
   void apply(UploadEvent event);
   // A message broke a rule.
   [[nodiscard]] Action reject(Error error);
+  // Its peer has been let in, and may send the first bytes: the idle time-out begins anew.
+  void begun(TimePoint now);
   // `bytes` new ones are stored.
   void progressed(std::uint64_t bytes, TimePoint now);
   // The last bytes are there.
   void completed(TimePoint now);
   // From here on neither the time without new bytes nor the rate counts, but `resume_timeout` does.
+  // It bounds all interruptions together, until new bytes come at the lowest rate.
   void interrupt(TimePoint now);
   void end_interruption(TimePoint now);
 
@@ -127,6 +130,10 @@ class UploadLife {
 
  private:
   [[nodiscard]] Action end_with(Error error, UploadEvent event);
+  // When the interruption has lasted too long.
+  [[nodiscard]] std::optional<TimePoint> interruption_due() const;
+  // How much of `away_for_` new bytes make up for.
+  [[nodiscard]] Duration given_back(std::uint64_t bytes) const;
   // When the minute that runs is over.
   [[nodiscard]] std::optional<TimePoint> rate_due() const;
   [[nodiscard]] std::uint64_t least_bytes() const;
@@ -139,6 +146,8 @@ class UploadLife {
   TimePoint minute_begins_{};
   std::uint64_t bytes_before_ = 0;
   std::optional<TimePoint> interrupted_at_;
+  // How much of `resume_timeout` earlier interruptions have used up.
+  Duration away_for_{};
 };
 
 // "30 s", "0.5 s".

@@ -16,11 +16,11 @@ constexpr std::uint64_t kMostWindow = control::kNumberLimit / 4;
 
 std::string text(std::uint64_t number) { return std::to_string(number); }
 
-// Of a time-out that is told to a client; one below zero is what became of "for ever".
+// Of a time-out that is told to a client, not less than there is, since 0 is none. One below zero
+// is what became of "for ever".
 std::uint64_t whole_seconds(Duration duration) {
   if (duration < Duration::zero()) return control::kNumberLimit - 1;
-  return static_cast<std::uint64_t>(
-      std::chrono::duration_cast<std::chrono::seconds>(duration).count());
+  return static_cast<std::uint64_t>(std::chrono::ceil<std::chrono::seconds>(duration).count());
 }
 
 }  // namespace
@@ -32,6 +32,10 @@ V2Receiver::V2Receiver(const Limits& limits, const UploadId& id,
       parser_(std::move(parser)),
       hash_(std::move(hash)),
       credit_(std::min(limits.window, kMostWindow), max_payload()) {}
+
+void V2Receiver::limits_changed() {
+  credit_.resize(std::min(limits_.window, kMostWindow), max_payload());
+}
 
 std::uint64_t V2Receiver::max_size() const {
   return std::min(limits_.max_size, control::kNumberLimit - 1);
@@ -84,7 +88,8 @@ Action V2Receiver::refuse_message(Error error) {
   const ChannelId channel = pending_->channel;
   const bool joined = channels_.at(channel).joined;
   if (!running() && joined) return ignore();
-  if (state() == UploadState::kIdle || (joined && error.code != ErrorCode::kCorruptChunk)) {
+  const bool is_alone = state() == UploadState::kIdle && channels_.size() == 1;
+  if (is_alone || (joined && error.code != ErrorCode::kCorruptChunk)) {
     return reject(std::move(error));
   }
   ++statistics_.rejected;

@@ -41,7 +41,7 @@ namespace webrtcupload {
 inline constexpr std::size_t kMaxHoles = 4096;
 // Channels that have said nothing yet, beside those that have joined.
 inline constexpr std::size_t kMaxStrangers = 16;
-// Within this long after a byte was stored its sender is told, however little it was.
+// Within this long after a block was handled its sender is told, however little it was.
 inline constexpr Duration kAckDelay = std::chrono::milliseconds(50);
 // Bytes of one Hash.
 inline constexpr std::uint64_t kHashStep = 64 * 1024;
@@ -59,8 +59,9 @@ class V2Receiver final : public UploadLife {
   // it must not wait.
   [[nodiscard]] Action channel_closed(ChannelId channel, const std::string& why, TimePoint now);
 
-  // So many bytes of the channel's messages wait to be handed in: an error when they are a whole
-  // window more than its peer may send.
+  // So many bytes, of the channel's whole messages, wait to be handed in; receive() takes off what
+  // it is given. It is an error when all channels together have more than twice the window, and
+  // when one that has not joined has more than a control message.
   [[nodiscard]] Action waiting(ChannelId channel, std::uint64_t bytes, TimePoint now);
 
   [[nodiscard]] Action receive(ChannelId channel, const Message& message, TimePoint now);
@@ -100,6 +101,8 @@ class V2Receiver final : public UploadLife {
     bool joined = false;
     // When its peer has sent something for the last time.
     TimePoint heard_at{};
+    // Bytes of its messages that are not handed in yet.
+    std::uint64_t waiting = 0;
     // When its sender has to be told what has been stored.
     std::optional<TimePoint> ack_due;
   };
@@ -118,6 +121,9 @@ class V2Receiver final : public UploadLife {
   [[nodiscard]] std::optional<Error> check_block(const Block& block);
   [[nodiscard]] Action store_or_compare();
   [[nodiscard]] Action store(Range missing);
+  // The pending message has been handled, and its sender is to know.
+  void owe_ack();
+  [[nodiscard]] std::uint64_t all_waiting() const;
   void hash_block(const Block& block);
   // What is to be done next, now that nothing of the message itself is left.
   [[nodiscard]] Action settle();
@@ -128,7 +134,7 @@ class V2Receiver final : public UploadLife {
   [[nodiscard]] Action receive_control(const control::Cancel& cancel);
   [[nodiscard]] Action begin(const control::Hello& hello);
   [[nodiscard]] Action join(const control::Hello& hello);
-  [[nodiscard]] Action let_in();
+  [[nodiscard]] Action let_in(const control::Hello& hello);
   // Where there are too many, the one that has been quiet longest is closed for the one that has
   // just joined: it may be dead without anybody's knowing yet.
   void give_way(ChannelId joined);
@@ -160,6 +166,7 @@ class V2Receiver final : public UploadLife {
   [[nodiscard]] std::string arrived() const override;
   [[nodiscard]] const char* unit() const override { return "byte"; }
   void drop_pending() override { pending_.reset(); }
+  void limits_changed() override;
   void failed(const Error& error) override;
 
   UploadId id_;

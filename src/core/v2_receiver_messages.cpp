@@ -4,6 +4,7 @@
 #include <utility>
 
 #include "core/v2_receiver.h"
+#include "core/wire_v2.h"
 
 namespace webrtcupload {
 namespace {
@@ -29,20 +30,33 @@ const Kind* get_if(const std::optional<ControlMessage>& message) {
 // -------------------------------------------------------------------------------------------------
 
 Action V2Receiver::waiting(ChannelId channel, std::uint64_t bytes, TimePoint now) {
-  if (!running() || !channels_.contains(channel) || credit_.allows(channel, bytes)) {
-    return action::Nothing{};
-  }
+  const auto from = channels_.find(channel);
+  if (from == channels_.end()) return action::Nothing{};
   now_ = now;
+  from->second.waiting = bytes;
+  const bool joined = from->second.joined;
+  const std::uint64_t all = joined ? all_waiting() : bytes;
+  if (joined ? credit_.allows(all) : all <= kMaxControlSize) return action::Nothing{};
+  const Error error{ErrorCode::kCreditExceeded, text(all) + " bytes of messages wait, which is " +
+                                                    "more than the peer may send"};
+  if (!running()) return end_channel(channel, error, false);
   pending_ = Pending{.channel = channel};
-  return refuse_message(
-      {ErrorCode::kCreditExceeded, text(bytes) + " bytes of messages wait to be stored, which is " +
-                                       text(limits_.window) + " more than the peer may send"});
+  return refuse_message(error);
+}
+
+std::uint64_t V2Receiver::all_waiting() const {
+  std::uint64_t all = 0;
+  for (const auto& [channel, state] : channels_) {
+    if (state.joined) all += std::min(state.waiting, UINT64_MAX - all);
+  }
+  return all;
 }
 
 Action V2Receiver::receive(ChannelId channel, const Message& message, TimePoint now) {
   now_ = now;
   if (const auto from = channels_.find(channel); from != channels_.end()) {
     from->second.heard_at = now;
+    from->second.waiting -= std::min<std::uint64_t>(from->second.waiting, message.bytes.size());
   }
   const ParsedMessage parsed = parser_->parse(message);
   if (std::holds_alternative<Keepalive>(parsed)) {
@@ -116,6 +130,7 @@ Action V2Receiver::authorized(bool allowed) {
   named_sum_ = hello.sha256;
   nonce_ = hello.nonce;
   has_begun_ = true;
+  begun(now_);
   said_all_ = hello.size && hello.sha256;
   apply(UploadEvent::kFirstChunk);
   send_ready(pending_->channel);
@@ -139,18 +154,25 @@ Action V2Receiver::join(const control::Hello& hello) {
   if (auto error = contradiction(hello.size, hello.sha256)) {
     return refuse_message(std::move(*error));
   }
-  return let_in();
+  return let_in(hello);
 }
 
-Action V2Receiver::let_in() {
-  const ChannelId channel = std::exchange(pending_, std::nullopt)->channel;
+Action V2Receiver::let_in(const control::Hello& hello) {
+  const ChannelId channel = pending_->channel;
   channels_.at(channel).joined = true;
   give_way(channel);
   send_ready(channel);
   // A client that lost the connection before it was told.
-  if (complete()) send(channel, control::Done{*size_, *sum_});
+  if (complete()) {
+    send(channel, control::Done{*size_, *sum_});
+    drop_pending();
+    return action::Nothing{};
+  }
   end_interruption(now_);
-  return action::Nothing{};
+  if (hello.size) size_ = hello.size;
+  if (hello.sha256) named_sum_ = hello.sha256;
+  said_all_ = said_all_ || (hello.size && hello.sha256);
+  return settle();
 }
 
 void V2Receiver::give_way(ChannelId joined) {
@@ -160,11 +182,13 @@ void V2Receiver::give_way(ChannelId joined) {
     return may_go ? entry.second.heard_at : TimePoint::max();
   };
   const ChannelId quietest = std::ranges::min_element(channels_, {}, quiet_since)->first;
+  const auto pending = pending_;
   static_cast<void>(end_channel(
       quietest,
       {ErrorCode::kTooManyChannels, "another channel has joined, and at most " +
                                         text(limits_.max_connections) + " are accepted"},
       true));
+  pending_ = pending;
 }
 
 std::optional<Error> V2Receiver::contradiction(std::optional<std::uint64_t> size,
@@ -173,9 +197,16 @@ std::optional<Error> V2Receiver::contradiction(std::optional<std::uint64_t> size
     return Error{ErrorCode::kSizeMismatch, "the peer says that the file has " + text(*size) +
                                                " bytes, and said " + text(*size_) + " before"};
   }
-  if (sum && named_sum_ && *sum != *named_sum_) {
-    return Error{ErrorCode::kHashMismatch, "the peer names the SHA-256 " + to_hex(*sum) +
-                                               ", and named " + to_hex(*named_sum_) + " before"};
+  if (size.value_or(0) > max_size()) return beyond_max_size(*size);
+  if (size && *size < ranges_.end()) {
+    return Error{ErrorCode::kSizeMismatch, "the peer says that the file has " + text(*size) +
+                                               " bytes, and has sent its bytes up to " +
+                                               text(ranges_.end())};
+  }
+  const auto& known = named_sum_ ? named_sum_ : sum_;
+  if (sum && known && *sum != *known) {
+    return Error{ErrorCode::kHashMismatch,
+                 "the peer names the SHA-256 " + to_hex(*sum) + ", and it is " + to_hex(*known)};
   }
   return std::nullopt;
 }
@@ -185,12 +216,6 @@ Action V2Receiver::receive_control(const control::End& end) {
     return refuse_message(unexpected("an end came before the channel's hello"));
   }
   if (auto error = contradiction(end.size, end.sha256)) return refuse_message(std::move(*error));
-  if (end.size > max_size()) return refuse_message(beyond_max_size(end.size));
-  if (end.size < ranges_.end()) {
-    return refuse_message({ErrorCode::kSizeMismatch,
-                           "the peer says that the file has " + text(end.size) +
-                               " bytes, and has sent its bytes up to " + text(ranges_.end())});
-  }
   size_ = end.size;
   if (end.sha256) named_sum_ = end.sha256;
   said_all_ = true;
@@ -198,7 +223,8 @@ Action V2Receiver::receive_control(const control::End& end) {
 }
 
 Action V2Receiver::receive_control(const control::Cancel& cancel) {
-  if (!channels_.at(pending_->channel).joined && state() != UploadState::kIdle) {
+  const bool is_alone = state() == UploadState::kIdle && channels_.size() == 1;
+  if (!channels_.at(pending_->channel).joined && !is_alone) {
     return refuse_message(unexpected("a cancel came before the channel's hello"));
   }
   return fail({ErrorCode::kCancelled, "the client cancelled the upload" +
@@ -263,6 +289,7 @@ Action V2Receiver::store_or_compare() {
   if (!first) {
     ++statistics_.duplicates;
     pending_->block.reset();
+    owe_ack();
     return settle();
   }
   // What is stored in between is the same, and is written once more: that is one write in place of
@@ -297,9 +324,13 @@ Action V2Receiver::stored(TimePoint now) {
   progressed(ranges_.bytes() - before, now);
   hash_block(*pending_->block);
   pending_->block.reset();
-  Channel& channel = channels_.at(pending_->channel);
-  if (!channel.ack_due) channel.ack_due = now + kAckDelay;
+  owe_ack();
   return settle();
+}
+
+void V2Receiver::owe_ack() {
+  Channel& channel = channels_.at(pending_->channel);
+  if (!channel.ack_due) channel.ack_due = now_ + kAckDelay;
 }
 
 // Of a block that is stored: what comes next in the file's order needs no reading back.
@@ -342,6 +373,9 @@ Action V2Receiver::settle() {
 
 Action V2Receiver::hashed(ByteView bytes) {
   if (!pending_ || state() != UploadState::kUploading) return action::Nothing{};
+  if (bytes.empty()) {
+    return fail({ErrorCode::kStorageFailed, "nothing was read of what is stored"});
+  }
   hash_.update(bytes);
   hashed_ += bytes.size();
   return settle();

@@ -39,6 +39,7 @@ std::uint64_t V2Sender::needed_from() const {
 // -------------------------------------------------------------------------------------------------
 
 void V2Sender::channel_opened(ChannelId channel) {
+  if (ended()) return outputs_.push_back({channel, std::nullopt});
   Channel& opened = channels_[channel];
   if (id_ || !begins_over_) say_hello(channel, opened);
 }

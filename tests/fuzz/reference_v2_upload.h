@@ -29,6 +29,7 @@ class ReferenceV2Upload {
     TimePoint opened_at{};
     bool joined = false;
     TimePoint heard_at{};
+    std::uint64_t waiting = 0;
     // Payload bytes that came within the rules.
     std::uint64_t received = 0;
   };
@@ -51,7 +52,7 @@ class ReferenceV2Upload {
 
   // What a keepalive comes back for.
   bool binary(Channel channel, ByteView bytes, TimePoint now, bool storage_works) {
-    hear(channel, now);
+    hear(channel, bytes.size(), now);
     if (bytes.size() <= 1) {
       ++keepalives;
       return true;
@@ -86,7 +87,8 @@ class ReferenceV2Upload {
   // `message` is what the text says; nothing for what cannot be read.
   void control(Channel channel, const std::optional<ControlMessage>& message, TimePoint now,
                bool allowed) {
-    hear(channel, now);
+    // What the text itself is does not matter here, but that it has two bytes.
+    hear(channel, 2, now);
     if (!peers.contains(channel)) {
       ++ignored;
     } else if (!message) {
@@ -98,11 +100,29 @@ class ReferenceV2Upload {
     } else if (const auto* end = std::get_if<control::End>(&*message)) {
       say_end(channel, *end, now);
     } else if (std::holds_alternative<control::Cancel>(*message)) {
-      if (peers[channel].joined || state == UploadState::kIdle) {
+      if (peers[channel].joined || (state == UploadState::kIdle && peers.size() == 1)) {
         fail(ErrorCode::kCancelled);
       } else {
         fault(channel, ErrorCode::kUnexpectedMessage, now);
       }
+    }
+  }
+
+  void waiting(Channel channel, std::uint64_t bytes, TimePoint now) {
+    if (!peers.contains(channel)) return;
+    peers[channel].waiting = bytes;
+    std::uint64_t all = 0;
+    for (const auto& [other, peer] : peers) {
+      if (peer.joined) all += peer.waiting;
+    }
+    const std::uint64_t told = limits_.window * 3 / 2 + joined() * limits_.max_chunk_size;
+    const std::uint64_t most = std::max(2 * limits_.window, told);
+    if (peers[channel].joined ? all <= most : bytes <= 16384) return;
+    if (running()) {
+      fault(channel, ErrorCode::kCreditExceeded, now);
+    } else {
+      tell_end(channel, ErrorCode::kCreditExceeded, false);
+      peers.erase(channel);
     }
   }
 
@@ -113,7 +133,8 @@ class ReferenceV2Upload {
     };
     if (is_over(*opened_at, limits_.upload_timeout)) return fail(ErrorCode::kUploadTimeout);
     if (interrupted_at) {
-      if (is_over(*interrupted_at, limits_.resume_timeout)) fail(ErrorCode::kPeerGone);
+      const Duration left = std::max(Duration::zero(), limits_.resume_timeout - away);
+      if (now - *interrupted_at >= left) fail(ErrorCode::kPeerGone);
       return silent_peers(now);
     }
     if (is_over(progressed_at, limits_.idle_timeout)) return fail(ErrorCode::kIdleTimeout);
@@ -133,7 +154,8 @@ class ReferenceV2Upload {
     };
     add(*opened_at, limits_.upload_timeout);
     if (interrupted_at) {
-      add(*interrupted_at, limits_.resume_timeout);
+      moments.push_back(*interrupted_at +
+                        std::max(Duration::zero(), limits_.resume_timeout - away));
     } else {
       add(progressed_at, limits_.idle_timeout);
       if (limits_.min_rate > 0 && minute) add(*minute, kMinute);
@@ -206,6 +228,8 @@ class ReferenceV2Upload {
   std::optional<TimePoint> opened_at;
   TimePoint progressed_at{};
   std::optional<TimePoint> interrupted_at;
+  // Of the time that may be interrupted, what is used up.
+  Duration away{};
   std::optional<TimePoint> minute;
   std::uint64_t bytes_before = 0;
   // To be taken by whoever compares.
@@ -219,7 +243,8 @@ class ReferenceV2Upload {
       return false;
     }
     ++rejected;
-    if (state == UploadState::kIdle || (was_joined && code != ErrorCode::kCorruptChunk)) {
+    if ((state == UploadState::kIdle && peers.size() == 1) ||
+        (was_joined && code != ErrorCode::kCorruptChunk)) {
       fail(code);
       return false;
     }
@@ -266,18 +291,27 @@ class ReferenceV2Upload {
       fail(ErrorCode::kStorageFailed);
       return false;
     }
+    const std::size_t before = stored.size();
     for (std::size_t i = 0; i < payload.size(); ++i) stored[offset + i] = payload[i];
     progressed_at = now;
+    const auto came = static_cast<std::int64_t>(stored.size() - before);
+    const auto rate = static_cast<std::int64_t>(limits_.min_rate);
+    away = rate == 0 ? Duration::zero()
+                     : std::max(Duration::zero(), away - std::chrono::seconds(came) / rate);
     if (!minute) minute = now;
     complete_if_all_is_there();
     return false;
   }
 
-  void complete_if_all_is_there() {
-    if (!said_all || stored.size() != *size) return;
+  [[nodiscard]] Sha256Sum sum_of_file() const {
     Sha256 hash = std::move(Sha256::create().value());
     hash.update(file());
-    if (named && hash.sum() != *named) {
+    return hash.sum();
+  }
+
+  void complete_if_all_is_there() {
+    if (!said_all || stored.size() != *size) return;
+    if (named && sum_of_file() != *named) {
       ++rejected;
       return fail(ErrorCode::kHashMismatch);
     }
@@ -309,6 +343,7 @@ class ReferenceV2Upload {
         named = hello.sha256;
         said_all = size && named;
         peer.joined = true;
+        progressed_at = now;
         news[channel].emplace_back("ready");
         complete_if_all_is_there();
       }
@@ -321,6 +356,12 @@ class ReferenceV2Upload {
       peers.erase(channel);
     } else if (hello.size && size && *hello.size != *size) {
       fault(channel, ErrorCode::kSizeMismatch, now);
+    } else if (hello.size && *hello.size > limits_.max_size) {
+      fault(channel, ErrorCode::kTooLarge, now);
+    } else if (hello.size && !stored.empty() && stored.rbegin()->first >= *hello.size) {
+      fault(channel, ErrorCode::kSizeMismatch, now);
+    } else if (complete() && hello.sha256 && *hello.sha256 != sum_of_file()) {
+      fault(channel, ErrorCode::kHashMismatch, now);
     } else if (hello.sha256 && named && *hello.sha256 != *named) {
       fault(channel, ErrorCode::kHashMismatch, now);
     } else {
@@ -329,11 +370,24 @@ class ReferenceV2Upload {
       news[channel].emplace_back("ready");
       if (complete()) news[channel].emplace_back("done");
       if (interrupted_at) {
-        const Duration away = now - *interrupted_at;
-        progressed_at += away;
-        if (minute) *minute += away;
+        const Duration lost = now - *interrupted_at;
+        const Duration was_idle = *interrupted_at - progressed_at;
+        progressed_at += lost;
+        if (minute) *minute += lost;
+        away += lost;
         interrupted_at.reset();
+        if (limits_.idle_timeout.count() > 0) {
+          const Duration left = std::max(Duration::zero(), limits_.resume_timeout - away);
+          const Duration restored = std::min(was_idle, left);
+          progressed_at += restored;
+          away += restored;
+        }
       }
+      if (complete()) return;
+      if (hello.size) size = hello.size;
+      if (hello.sha256) named = hello.sha256;
+      said_all = said_all || (hello.size && hello.sha256);
+      complete_if_all_is_there();
     }
   }
 
@@ -342,12 +396,12 @@ class ReferenceV2Upload {
       fault(channel, ErrorCode::kUnexpectedMessage, now);
     } else if (size && *size != end.size) {
       fault(channel, ErrorCode::kSizeMismatch, now);
-    } else if (named && end.sha256 && *named != *end.sha256) {
-      fault(channel, ErrorCode::kHashMismatch, now);
     } else if (end.size > limits_.max_size) {
       fault(channel, ErrorCode::kTooLarge, now);
     } else if (!stored.empty() && stored.rbegin()->first >= end.size) {
       fault(channel, ErrorCode::kSizeMismatch, now);
+    } else if (named && end.sha256 && *named != *end.sha256) {
+      fault(channel, ErrorCode::kHashMismatch, now);
     } else {
       size = end.size;
       if (end.sha256) named = end.sha256;
@@ -368,8 +422,10 @@ class ReferenceV2Upload {
     }
   }
 
-  void hear(Channel channel, TimePoint now) {
-    if (peers.contains(channel)) peers[channel].heard_at = now;
+  void hear(Channel channel, std::uint64_t bytes, TimePoint now) {
+    if (!peers.contains(channel)) return;
+    peers[channel].heard_at = now;
+    peers[channel].waiting -= std::min(peers[channel].waiting, bytes);
   }
 
   void replace_quietest() {

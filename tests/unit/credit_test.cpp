@@ -58,17 +58,19 @@ TEST(CreditWindow, AChannelThatJoinsGetsOnThoughAnotherOneHoldsTheWindow) {
   EXPECT_EQ(window.credit(2), 1000U);
 }
 
-TEST(CreditWindow, WhereThereIsLittleRoomItIsToldOfBlockByBlock) {
+TEST(CreditWindow, WhereThereIsLittleRoomItIsToldOfEveryHalfBlock) {
   CreditWindow window(1000, 10);
   for (const ChannelId channel : {1, 2, 3}) {
     window.add(channel);
     tell(window, channel);
   }
   EXPECT_FALSE(window.should_tell(3));
+  window.received(3, 4);
+  EXPECT_FALSE(window.should_tell(3));
   window.received(3, 1);
   EXPECT_TRUE(window.should_tell(3));
   tell(window, 3);
-  EXPECT_EQ(window.credit(3), 11U);
+  EXPECT_EQ(window.credit(3), 15U);
   EXPECT_FALSE(window.should_tell(3));
 }
 
@@ -80,18 +82,29 @@ TEST(CreditWindow, NobodyIsToldTheSameTwice) {
   EXPECT_FALSE(window.should_tell(1));
 }
 
-TEST(CreditWindow, AWholeWindowTooMuchIsAFault) {
+TEST(CreditWindow, TwiceTheWindowMayWait) {
+  CreditWindow window(1000, 10);
+  window.add(1);
+  EXPECT_TRUE(window.allows(2000));
+  EXPECT_FALSE(window.allows(2001));
+  window.add(2);
+  EXPECT_FALSE(window.allows(2001));
+  // Where blocks are large, what peers may have been told of.
+  window.resize(1000, 600);
+  EXPECT_TRUE(window.allows(2700));
+  EXPECT_FALSE(window.allows(2701));
+}
+
+TEST(CreditWindow, MayChange) {
   CreditWindow window(1000, 10);
   window.add(1);
   tell(window, 1);
-  EXPECT_TRUE(window.allows(1, 2000));
-  EXPECT_FALSE(window.allows(1, 2001));
-  window.received(1, 400);
-  EXPECT_TRUE(window.allows(1, 1600));
-  EXPECT_FALSE(window.allows(1, 1601));
-  // Of a stranger.
-  EXPECT_TRUE(window.allows(2, 1000));
-  EXPECT_FALSE(window.allows(2, 1001));
+  window.resize(100, 20);
+  EXPECT_EQ(window.credit(1), 1000U);
+  window.received(1, 1000);
+  EXPECT_EQ(window.credit(1), 1100U);
+  window.resize(2000, 20);
+  EXPECT_EQ(window.credit(1), 3000U);
 }
 
 TEST(CreditWindow, ABlockFitsInTheSmallestWindow) {

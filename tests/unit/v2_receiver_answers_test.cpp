@@ -94,6 +94,18 @@ TEST(V2Answers, ToWhatHasFailedMeanwhileChangeNothing) {
   EXPECT_TRUE(is_nothing(hashing.hashed(ByteView(film()).subspan(100, 100))));
 }
 
+// Or the same would be asked for ever.
+TEST(V2Answers, NothingReadForAHashIsAFault) {
+  V2Receiver receiver = begun_receiver();
+  const Bytes second = v2_block(100, ByteView(film()).subspan(100, 100));
+  EXPECT_TRUE(std::holds_alternative<action::Store>(send(receiver, second)));
+  EXPECT_TRUE(is_nothing(receiver.stored(1s)));
+  EXPECT_TRUE(std::holds_alternative<action::Store>(send(receiver, first_block())));
+  EXPECT_TRUE(std::holds_alternative<action::Hash>(receiver.stored(1s)));
+  EXPECT_TRUE(std::holds_alternative<action::Fail>(receiver.hashed({})));
+  EXPECT_EQ(receiver.error()->code, ErrorCode::kStorageFailed);
+}
+
 TEST(V2Answers, AQuestionThatWasOpenIsAskedAgainAfterAPause) {
   V2Receiver receiver = make_receiver();
   EXPECT_TRUE(std::holds_alternative<action::Authorize>(say(receiver, hello_of_film())));
@@ -111,6 +123,11 @@ TEST(V2Answers, AnInterruptionThatSpansAPauseBeginsAnew) {
   EXPECT_EQ(receiver.deadline(), 70s);
   receiver.resume(patient(), 50s);
   EXPECT_EQ(receiver.deadline(), 110s);
+  Limits limits = patient();
+  limits.resume_timeout = 0s;
+  receiver.resume(limits, 60s);
+  EXPECT_EQ(receiver.deadline(), 60s);
+  EXPECT_TRUE(std::holds_alternative<action::Fail>(receiver.tick(60s)));
 }
 
 }  // namespace

@@ -126,6 +126,63 @@ TEST(V2Channels, ThereAreAtMostSoManyAndTheQuietestGivesWay) {
   EXPECT_EQ(upload.driver.receiver().connections(), 2U);
 }
 
+TEST(V2Channels, WhatAHelloThatJoinsNamesCounts) {
+  V2Driver driver(patient());
+  driver.hello(kFirst, {});
+  driver.piece(kFirst, film(), 0, 1000);
+  const V2Outcome outcome = driver.hello(
+      kSecond, {.size = film().size(), .sha256 = sum_of(film()), .upload = V2Driver::test_id()});
+  ASSERT_TRUE(outcome.sent<control::Ready>(kSecond));
+  ASSERT_TRUE(outcome.sent<control::Done>(kSecond));
+  EXPECT_TRUE(outcome.sent<control::Done>(kFirst));
+  // When the file is complete, a hash is compared with the file's.
+  EXPECT_TRUE(driver.hello(kThird, {.sha256 = sum_of({}), .upload = V2Driver::test_id()})
+                  .ended_with(kThird, ErrorCode::kHashMismatch, false));
+  EXPECT_TRUE(driver.receiver().complete());
+}
+
+TEST(V2Channels, AHashThatOnlyAHelloThatJoinsNamesIsHeldAgainstTheFile) {
+  V2Driver driver(patient());
+  driver.hello(kFirst, {.size = film().size()});
+  driver.hello(kSecond, {.sha256 = sum_of({}), .upload = V2Driver::test_id()});
+  driver.piece(kSecond, film(), 0, 1000);
+  EXPECT_TRUE(driver.say(kFirst, control::End{.size = film().size()})
+                  .failed_with(ErrorCode::kHashMismatch));
+}
+
+TEST(V2Channels, WhoJoinsMayNotNameASizeThatCannotBe) {
+  Limits limits = patient();
+  limits.max_size = 2000;
+  V2Driver driver(limits);
+  driver.hello(kFirst, {});
+  driver.piece(kFirst, film(), 0, 1000);
+  EXPECT_TRUE(driver.hello(kSecond, {.size = 999, .upload = V2Driver::test_id()})
+                  .ended_with(kSecond, ErrorCode::kSizeMismatch, false));
+  EXPECT_TRUE(driver.hello(kSecond, {.size = 2001, .upload = V2Driver::test_id()})
+                  .ended_with(kSecond, ErrorCode::kTooLarge, false));
+  EXPECT_EQ(driver.receiver().connections(), 1U);
+}
+
+// Another one may bring the hello that is waited for.
+TEST(V2Channels, BeforeTheUploadBeginsAFaultEndsItsOwnChannel) {
+  V2Driver driver(patient());
+  driver.open(kFirst);
+  driver.open(kSecond);
+  driver.open(kThird);
+  EXPECT_TRUE(driver.deliver(kFirst, binary(Bytes(5, 1)))
+                  .ended_with(kFirst, ErrorCode::kMalformedMessage, false));
+  EXPECT_TRUE(driver.say(kSecond, control::Cancel{})
+                  .ended_with(kSecond, ErrorCode::kUnexpectedMessage, false));
+  EXPECT_TRUE(driver.say(kThird, hello_of_film()).sent<control::Ready>(kThird));
+}
+
+TEST(V2Channels, LessThanASecondIsNotToldAsNone) {
+  Limits limits = patient();
+  limits.resume_timeout = 500ms;
+  V2Driver driver(limits);
+  EXPECT_EQ(driver.hello(kFirst, {}).sent<control::Ready>(kFirst)->resume_timeout, 1U);
+}
+
 TEST(V2Channels, TheOnlyOneGivesWayToo) {
   Limits limits = patient();
   limits.max_connections = 1;

@@ -24,7 +24,7 @@ Limits hurried() {
   return {.upload_timeout = 0s, .idle_timeout = 10s, .min_rate = 0, .resume_timeout = 60s};
 }
 
-TEST(V2Time, TheIdleTimeOutDoesNotRunWhileNobodyIsThere) {
+TEST(V2Time, TheIdleTimeOutBeginsAnewForWhoComesBack) {
   FilmUpload upload(hurried());
   upload.driver.now += 6s;
   upload.piece(kFirst, 0, 100);
@@ -33,13 +33,72 @@ TEST(V2Time, TheIdleTimeOutDoesNotRunWhileNobodyIsThere) {
   upload.driver.now += 50s;
   EXPECT_FALSE(upload.driver.tick().failure);
   upload.driver.join(kSecond);
-  upload.driver.now += 4s - 1ns;
+  // 50 s of the 60 are used up, and 6 more by the idle time that is given back.
+  upload.driver.now += 10s - 1ns;
   EXPECT_FALSE(upload.driver.tick().failure);
   upload.driver.now += 1ns;
   const V2Outcome outcome = upload.driver.tick();
   ASSERT_TRUE(outcome.failed_with(ErrorCode::kIdleTimeout));
   EXPECT_THAT(outcome.failure->message, HasSubstr("no new byte for 10 s: 100 of 1000 bytes"));
   EXPECT_TRUE(outcome.ended_with(kSecond, ErrorCode::kIdleTimeout, false));
+}
+
+TEST(V2Time, TheIdleTimeOutBeginsAnewWithTheUpload) {
+  V2Driver driver(hurried());
+  driver.open(kFirst);
+  driver.now += 9s;
+  driver.say(kFirst, hello_of_film());
+  EXPECT_EQ(driver.receiver().deadline(), driver.now + 10s);
+}
+
+// Otherwise a place can be kept for ever by who sends nothing.
+TEST(V2Time, InterruptionsWithoutANewByteCountTogether) {
+  FilmUpload upload;
+  upload.driver.close(kFirst);
+  upload.driver.now += 40s;
+  upload.driver.join(kSecond);
+  upload.driver.close(kSecond);
+  EXPECT_EQ(upload.driver.receiver().deadline(), upload.driver.now + 20s);
+  upload.driver.now += 15s;
+  upload.driver.join(kThird);
+  upload.piece(kThird, 0, 1);
+  upload.driver.close(kThird);
+  EXPECT_EQ(upload.driver.receiver().deadline(), upload.driver.now + 60s);
+  upload.driver.now += 30s;
+  upload.driver.join(kFirst);
+  upload.driver.close(kFirst);
+  upload.driver.now += 30s;
+  EXPECT_TRUE(upload.driver.tick().failed_with(ErrorCode::kPeerGone));
+}
+
+TEST(V2Time, NorIsAPlaceKeptByComingBackWhenItIsNearlyIdle) {
+  FilmUpload upload(hurried());
+  const TimePoint begin = upload.driver.now;
+  for (ChannelId channel = 2; upload.state() != UploadState::kError; ++channel) {
+    ASSERT_LT(channel, 100U);
+    upload.driver.now += 9s;
+    upload.driver.tick();
+    upload.driver.close(channel - 1);
+    upload.driver.join(channel);
+  }
+  EXPECT_LE(upload.driver.now - begin, 10s + 60s + 9s);
+}
+
+// A byte a minute gives back no minute.
+TEST(V2Time, WhatIsInterruptedIsGivenBackAtTheLowestRate) {
+  Limits limits = patient();
+  limits.min_rate = 10;
+  FilmUpload upload(limits);
+  upload.driver.close(kFirst);
+  upload.driver.now += 50s;
+  upload.driver.join(kSecond);
+  upload.piece(kSecond, 0, 1);
+  upload.driver.close(kSecond);
+  EXPECT_EQ(upload.driver.receiver().deadline(), upload.driver.now + 10s + 100ms);
+  upload.driver.join(kThird);
+  upload.piece(kThird, 1, 201);
+  upload.driver.close(kThird);
+  EXPECT_EQ(upload.driver.receiver().deadline(), upload.driver.now + 30s + 100ms);
 }
 
 TEST(V2Time, NorDoesTheLowestRate) {
@@ -126,16 +185,44 @@ TEST(V2Time, EveryQuarterOfTheWindowIsAcknowledgedAtOnce) {
   }
 }
 
-TEST(V2Time, WhatComesTwiceCountsForTheCreditToo) {
+// It is no longer under way, and the client need not send it again.
+TEST(V2Time, WhatComesTwiceIsAcknowledgedToo) {
   Limits limits = patient();
   limits.window = 400;
   FilmUpload upload(limits);
   upload.piece(kFirst, 0, 90);
-  const V2Outcome again = upload.piece(kFirst, 0, 90);
+  upload.driver.now += kAckDelay;
+  EXPECT_TRUE(upload.driver.tick().sent<control::Ack>(kFirst));
+  upload.piece(kFirst, 0, 90);
+  EXPECT_EQ(upload.driver.receiver().deadline(), upload.driver.now + kAckDelay);
+  upload.driver.now += kAckDelay;
+  const V2Outcome again = upload.driver.tick();
   ASSERT_TRUE(again.sent<control::Ack>(kFirst));
   EXPECT_EQ(again.sent<control::Ack>(kFirst)->stored, 90U);
   EXPECT_EQ(again.sent<control::Ack>(kFirst)->received, 180U);
   EXPECT_EQ(again.sent<control::Ack>(kFirst)->credit, 180 + kMaxBlockPayload);
+}
+
+TEST(V2Time, BlocksOfOneByteAreNotAcknowledgedOneByOne) {
+  Limits limits = patient();
+  limits.window = 400;
+  FilmUpload upload(limits);
+  for (std::uint64_t at = 0; at < 100; ++at) {
+    ASSERT_THAT(upload.piece(kFirst, at, at + 1).outputs, IsEmpty()) << at;
+  }
+}
+
+TEST(V2Time, AWindowThatChangesIsToldOf) {
+  Limits limits = patient();
+  limits.window = 400;
+  limits.max_chunk_size = 50;
+  FilmUpload upload(limits);
+  limits.window = 1000;
+  upload.driver.receiver().resume(limits, upload.driver.now);
+  upload.piece(kFirst, 0, 50);
+  upload.driver.now += kAckDelay;
+  const V2Outcome outcome = upload.driver.join(kSecond);
+  EXPECT_EQ(outcome.sent<control::Ready>(kSecond)->credit, 500U);
 }
 
 TEST(V2Time, ChannelsShareTheWindow) {
@@ -171,25 +258,56 @@ TEST(V2Time, APeerThatPaysNoAttentionToItsCreditFails) {
   EXPECT_TRUE(outcome.ended_with(kFirst, ErrorCode::kCreditExceeded, false));
 }
 
-TEST(V2Time, AStrangerThatFloodsLosesItsChannel) {
+TEST(V2Time, WhatWaitsIsBoundedForAllChannelsTogether) {
   Limits limits = patient();
   limits.window = 400;
+  limits.max_chunk_size = 100;
   FilmUpload upload(limits);
-  upload.driver.open(kSecond);
-  EXPECT_FALSE(upload.waiting(kSecond, 400).closed(kSecond));
+  upload.driver.join(kSecond);
+  EXPECT_FALSE(upload.waiting(kFirst, 500).failure);
+  EXPECT_FALSE(upload.waiting(kSecond, 300).failure);
+  // What is handed in waits no longer: 16 bytes of header, and 84 of the film.
+  upload.piece(kFirst, 0, 84);
+  EXPECT_FALSE(upload.waiting(kSecond, 400).failure);
   const V2Outcome outcome = upload.waiting(kSecond, 401);
+  EXPECT_TRUE(outcome.failed_with(ErrorCode::kCreditExceeded));
+  EXPECT_THAT(outcome.failure->message, HasSubstr("801 bytes"));
+}
+
+TEST(V2Time, WhatALostChannelKeptWaitingIsForgotten) {
+  Limits limits = patient();
+  limits.window = 400;
+  limits.max_chunk_size = 100;
+  FilmUpload upload(limits);
+  upload.driver.join(kSecond);
+  upload.waiting(kFirst, 500);
+  upload.driver.close(kFirst);
+  EXPECT_FALSE(upload.waiting(kSecond, 800).failure);
+}
+
+TEST(V2Time, AStrangerMayKeepOneControlMessageWaiting) {
+  FilmUpload upload;
+  upload.driver.open(kSecond);
+  EXPECT_FALSE(upload.waiting(kSecond, kMaxControlSize).closed(kSecond));
+  const V2Outcome outcome = upload.waiting(kSecond, kMaxControlSize + 1);
   EXPECT_FALSE(outcome.failure);
   EXPECT_TRUE(outcome.ended_with(kSecond, ErrorCode::kCreditExceeded, false));
   // Nobody is there any more.
-  EXPECT_THAT(upload.waiting(kSecond, 10'000).outputs, IsEmpty());
+  EXPECT_THAT(upload.waiting(kSecond, 10'000'000).outputs, IsEmpty());
 }
 
-TEST(V2Time, NothingThatWaitsMattersAfterTheEnd) {
+TEST(V2Time, AfterTheEndWhoFloodsLosesItsChannel) {
   Limits limits = patient();
   limits.window = 400;
+  limits.max_chunk_size = 1000;
   FilmUpload upload(limits);
   upload.piece(kFirst, 0, 1000);
-  EXPECT_THAT(upload.waiting(kFirst, 10'000).outputs, IsEmpty());
+  upload.driver.open(kSecond);
+  // Of 3/2 of the window, and a block, a peer may have been told.
+  EXPECT_THAT(upload.waiting(kFirst, 1600).outputs, IsEmpty());
+  EXPECT_TRUE(upload.waiting(kFirst, 1601).ended_with(kFirst, ErrorCode::kCreditExceeded, false));
+  EXPECT_TRUE(upload.waiting(kSecond, kMaxControlSize + 1)
+                  .ended_with(kSecond, ErrorCode::kCreditExceeded, false));
   EXPECT_TRUE(upload.driver.receiver().complete());
 }
 

@@ -202,6 +202,19 @@ TEST(V2Sender, DoneEndsIt) {
   EXPECT_EQ(sender.next(kFirst), std::nullopt);
 }
 
+TEST(V2Sender, AChannelThatOpensAfterTheEndIsClosed) {
+  V2Sender sender = known_file();
+  sender.channel_opened(kFirst);
+  sender.received(kFirst, ready(100));
+  sender.received(kFirst, control::Done{1000, sum_of({})});
+  static_cast<void>(sender.take_outputs());
+  sender.channel_opened(kSecond);
+  const auto outputs = sender.take_outputs();
+  ASSERT_THAT(outputs, SizeIs(1));
+  EXPECT_EQ(outputs[0].channel, kSecond);
+  EXPECT_FALSE(outputs[0].message);
+}
+
 TEST(V2Sender, DoneWithAnotherFileIsAFailure) {
   for (const control::Done& wrong :
        {control::Done{999, sum_of({})}, control::Done{1000, sum_of(pattern(1))}}) {
