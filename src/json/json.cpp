@@ -44,11 +44,19 @@ bool nests_deeper(std::string_view text, std::size_t limit) {
   return false;
 }
 
+// Of a number of valid JSON, which has no zeros in front: whether it is an integer beyond 64 bits.
+bool is_wide_integer(std::string_view number) {
+  const bool is_negative = number.starts_with('-');
+  const std::string_view digits = number.substr(is_negative ? 1 : 0);
+  if (digits.find_first_of(".Ee") != std::string_view::npos) return false;
+  const std::string_view most = is_negative ? "9223372036854775808" : "9223372036854775807";
+  return digits.size() != most.size() ? digits.size() > most.size() : digits > most;
+}
+
 // What json-glib can read of `text`, which is valid JSON. It takes an integer of more than 64 bits
 // for another one (1.6: -18446744073709551611 for 5), without a word. Written as a fraction, that
 // is the number it is, and no integer.
 std::string without_wide_integers(std::string_view text) {
-  constexpr std::size_t kMostDigits = 18;
   constexpr std::string_view kOfNumbers = "+-.0123456789Ee";
   std::string result;
   bool in_string = false;
@@ -65,10 +73,7 @@ std::string without_wide_integers(std::string_view text) {
     }
     const std::string_view token = text.substr(i, length);
     result += token;
-    const std::size_t digits = length - (c == '-' ? 1 : 0);
-    if (is_number && digits > kMostDigits && token.find_first_of(".Ee") == std::string_view::npos) {
-      result += ".0";
-    }
+    if (is_number && is_wide_integer(token)) result += ".0";
     i += length;
   }
   return result;

@@ -4,7 +4,11 @@
 
 #include <gtest/gtest.h>
 
+#include <cstdint>
+#include <limits>
+#include <optional>
 #include <string>
+#include <utility>
 #include <variant>
 #include <vector>
 
@@ -96,20 +100,29 @@ TEST(JsonText, Depth) {
 }
 
 TEST(JsonIntegers, AreThoseThatWereWritten) {
-  const auto parsed = parse_json_object(
-      R"({"a": 999999999999999999, "b": -999999999999999999, "c": 1e3, "text": "1234567890123456789 \" 1234567890123456789",
-          "d": -18446744073709551611, "e": [99999999999999999999], "f":18446744073709551621})",
-      8);
-  ASSERT_TRUE(std::holds_alternative<JsonNodePtr>(parsed));
-  JsonObject* object = json_node_get_object(std::get<JsonNodePtr>(parsed).get());
-  EXPECT_EQ(json_integer(object, "a"), 999'999'999'999'999'999);
-  EXPECT_EQ(json_integer(object, "b"), -999'999'999'999'999'999);
-  EXPECT_EQ(json_integer(object, "c"), std::nullopt);
-  // Of more than 64 bits.
-  for (const char* name : {"d", "e", "f"}) EXPECT_EQ(json_integer(object, name), std::nullopt);
-  EXPECT_EQ(json_number(object, "d"), -18446744073709551611.0);
-  EXPECT_EQ(json_number(object, "f"), 18446744073709551621.0);
-  EXPECT_EQ(json_string(object, "text"), "1234567890123456789 \" 1234567890123456789");
+  const auto read = [](const std::string& number) {
+    const auto parsed =
+        parse_json_object(R"({"text": "9999999999999999999 \" 9999999999999999999", "n": )" +
+                          number + R"(, "list": [)" + number + "]}");
+    EXPECT_TRUE(std::holds_alternative<JsonNodePtr>(parsed)) << number;
+    JsonObject* object = json_node_get_object(std::get<JsonNodePtr>(parsed).get());
+    EXPECT_EQ(json_string(object, "text"), "9999999999999999999 \" 9999999999999999999");
+    return std::pair(json_integer(object, "n"), json_number(object, "n"));
+  };
+  using Limits = std::numeric_limits<std::int64_t>;
+  EXPECT_EQ(read("0").first, 0);
+  EXPECT_EQ(read("4000000000000000000").first, 4'000'000'000'000'000'000);
+  EXPECT_EQ(read("9223372036854775807").first, Limits::max());
+  EXPECT_EQ(read("-9223372036854775808").first, Limits::min());
+  EXPECT_EQ(read("1e3").first, std::nullopt);
+  // Of more than 64 bits. json-glib takes the third one for 5.
+  for (const auto& [number, value] : {std::pair{"9223372036854775808", 9223372036854775808.0},
+                                      std::pair{"-9223372036854775809", -9223372036854775809.0},
+                                      std::pair{"-18446744073709551611", -18446744073709551611.0},
+                                      std::pair{"100000000000000000000000", 1e23}}) {
+    EXPECT_EQ(read(number).first, std::nullopt) << number;
+    EXPECT_EQ(read(number).second, value) << number;
+  }
 }
 
 TEST(JsonNames, AreBoundedStrings) {
