@@ -54,7 +54,7 @@ void V2Receiver::channel_opened(ChannelId channel, TimePoint now) {
   if (channels_.size() - connections() >= kMaxStrangers) {
     const Error error{ErrorCode::kTooManyChannels,
                       text(kMaxStrangers) + " other channels have said nothing yet"};
-    return send_failure(channel, error, false);
+    return send_failure(channel, error, true);
   }
   channels_.try_emplace(channel, Channel{.opened_at = now, .heard_at = now});
 }
@@ -173,28 +173,31 @@ void V2Receiver::send_failure(ChannelId channel, const Error& error, bool resuma
 Action V2Receiver::tick(TimePoint now) {
   now_ = now;
   Action action = check_times(now);
-  if (!std::holds_alternative<action::Nothing>(action) || !running()) return action;
-  send_acks();
-  if (state() == UploadState::kIdle) return action;
-  // Strangers to the upload, which say nothing.
+  if (!std::holds_alternative<action::Nothing>(action)) return action;
+  if (running()) send_acks();
+  if (state() != UploadState::kIdle) end_silent_channels();
+  return action;
+}
+
+// Strangers to the upload, which say nothing. After its end, too: they would keep out who comes to
+// ask how it ended.
+void V2Receiver::end_silent_channels() {
   std::vector<ChannelId> silent;
   for (const auto& [channel, state] : channels_) {
     const auto due = expiry(state.opened_at, limits_.idle_timeout);
-    if (!state.joined && due && now >= *due) silent.push_back(channel);
+    if (!state.joined && due && now_ >= *due) silent.push_back(channel);
   }
   for (const ChannelId channel : silent) {
     static_cast<void>(end_channel(
         channel, {ErrorCode::kIdleTimeout, "no hello for " + seconds_text(limits_.idle_timeout)},
         false));
   }
-  return action;
 }
 
 std::optional<TimePoint> V2Receiver::deadline() const {
-  if (!running()) return std::nullopt;
-  std::optional<TimePoint> first = next_time();
+  std::optional<TimePoint> first = running() ? next_time() : std::nullopt;
   for (const auto& [channel, state] : channels_) {
-    if (state.ack_due) first = earlier(first, state.ack_due);
+    if (state.ack_due && running()) first = earlier(first, state.ack_due);
     if (!state.joined && this->state() != UploadState::kIdle) {
       first = earlier(first, expiry(state.opened_at, limits_.idle_timeout));
     }

@@ -68,7 +68,7 @@ class V2Receiver final : public UploadLife {
 
   // Answers to the action just given out.
   [[nodiscard]] Action control(const Result<std::optional<ControlMessage>>& message);
-  [[nodiscard]] Action authorized(bool allowed);
+  [[nodiscard]] Action authorized(bool allowed, TimePoint now);
   [[nodiscard]] Action compared(bool equal);
   [[nodiscard]] Action stored(TimePoint now);
   [[nodiscard]] Action hashed(ByteView bytes);
@@ -122,7 +122,8 @@ class V2Receiver final : public UploadLife {
   [[nodiscard]] Action store_or_compare();
   [[nodiscard]] Action store(Range missing);
   // The pending message has been handled, and its sender is to know.
-  void owe_ack();
+  // All of its bytes are stored.
+  [[nodiscard]] Action handled_block();
   [[nodiscard]] std::uint64_t all_waiting() const;
   void hash_block(const Block& block);
   // What is to be done next, now that nothing of the message itself is left.
@@ -156,6 +157,7 @@ class V2Receiver final : public UploadLife {
   void send(ChannelId channel, ControlMessage message);
   void send_ready(ChannelId channel);
   void send_ack(ChannelId channel);
+  void end_silent_channels();
   void send_acks();
   void send_failure(ChannelId channel, const Error& error, bool resumable);
 

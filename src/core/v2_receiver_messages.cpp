@@ -122,7 +122,7 @@ Action V2Receiver::begin(const control::Hello& hello) {
   return action::Authorize{request_};
 }
 
-Action V2Receiver::authorized(bool allowed) {
+Action V2Receiver::authorized(bool allowed, TimePoint now) {
   if (!pending_ || !pending_->hello || state() != UploadState::kIdle) return action::Nothing{};
   if (!allowed) return fail({ErrorCode::kUnauthorized, "the upload was not authorized"});
   const control::Hello hello = *std::exchange(pending_->hello, std::nullopt);
@@ -130,7 +130,10 @@ Action V2Receiver::authorized(bool allowed) {
   named_sum_ = hello.sha256;
   nonce_ = hello.nonce;
   has_begun_ = true;
-  begun(now_);
+  now_ = now;
+  begun(now);
+  // They wait with their hello until they know what to join.
+  for (auto& [channel, state] : channels_) state.opened_at = now;
   said_all_ = hello.size && hello.sha256;
   apply(UploadEvent::kFirstChunk);
   send_ready(pending_->channel);
@@ -244,7 +247,6 @@ std::optional<Error> V2Receiver::check_block(const Block& block) {
   if (!channels_.at(pending_->channel).joined) {
     return unexpected("a block came before the channel's hello");
   }
-  credit_.received(pending_->channel, length);
   if (length > max_payload()) {
     return Error{ErrorCode::kChunkTooLarge, "the block from byte " + text(block.offset) +
                                                 " on has " + text(length) + " bytes, at most " +
@@ -288,9 +290,7 @@ Action V2Receiver::store_or_compare() {
   const auto first = ranges_.first_missing(whole);
   if (!first) {
     ++statistics_.duplicates;
-    pending_->block.reset();
-    owe_ack();
-    return settle();
+    return handled_block();
   }
   // What is stored in between is the same, and is written once more: that is one write in place of
   // many.
@@ -306,7 +306,8 @@ Action V2Receiver::store(Range missing) {
   // By how much has come and not by where it lies: a few bytes at the end of a large file take no
   // room for what is before them.
   const std::uint64_t most = size_.value_or(max_size());
-  const std::uint64_t after = ranges_.bytes() + missing.length();
+  // Some of `missing` may be stored already.
+  const std::uint64_t after = std::min(most, ranges_.bytes() + missing.length());
   if (after <= reserved_) return store;
   if (ranges_.bytes() == 0) store.expected = size_.value_or(0);
   reserved_ = std::max(after, std::min(most, after + kReserveStep));
@@ -323,14 +324,15 @@ Action V2Receiver::stored(TimePoint now) {
   ranges_.add(pending_->rest);
   progressed(ranges_.bytes() - before, now);
   hash_block(*pending_->block);
-  pending_->block.reset();
-  owe_ack();
-  return settle();
+  return handled_block();
 }
 
-void V2Receiver::owe_ack() {
+Action V2Receiver::handled_block() {
+  credit_.received(pending_->channel, pending_->block->payload.size());
+  pending_->block.reset();
   Channel& channel = channels_.at(pending_->channel);
   if (!channel.ack_due) channel.ack_due = now_ + kAckDelay;
+  return settle();
 }
 
 // Of a block that is stored: what comes next in the file's order needs no reading back.

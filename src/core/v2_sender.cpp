@@ -99,8 +99,7 @@ void V2Sender::take(ChannelId channel, Channel& from, const control::Ready& read
   for (const Range& range : ready.have) {
     if (!range.empty()) handed_out_.add(range);
   }
-  // What was said over a channel that is lost may not have arrived, and the hello of one that joins
-  // does not count.
+  // What was said over a channel that is lost may not have arrived.
   const bool hello_said_all = begins && hello_.size && hello_.sha256;
   if (end_ && !hello_said_all) say_end(channel);
   for (auto& [other, state] : channels_) {

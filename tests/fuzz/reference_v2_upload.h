@@ -127,7 +127,8 @@ class ReferenceV2Upload {
   }
 
   void tick(TimePoint now) {
-    if (!opened_at || !running()) return;
+    if (!opened_at) return;
+    if (!running()) return silent_peers(now);
     const auto is_over = [now](TimePoint since, Duration limit) {
       return limit.count() > 0 && now - since >= limit;
     };
@@ -147,16 +148,16 @@ class ReferenceV2Upload {
   }
 
   [[nodiscard]] std::optional<TimePoint> deadline() const {
-    if (!opened_at || !running()) return std::nullopt;
+    if (!opened_at) return std::nullopt;
     std::vector<TimePoint> moments;
     const auto add = [&moments](TimePoint since, Duration limit) {
       if (limit.count() > 0) moments.push_back(since + limit);
     };
-    add(*opened_at, limits_.upload_timeout);
+    if (running()) add(*opened_at, limits_.upload_timeout);
     if (interrupted_at) {
       moments.push_back(*interrupted_at +
                         std::max(Duration::zero(), limits_.resume_timeout - away));
-    } else {
+    } else if (running()) {
       add(progressed_at, limits_.idle_timeout);
       if (limits_.min_rate > 0 && minute) add(*minute, kMinute);
     }
@@ -344,6 +345,7 @@ class ReferenceV2Upload {
         said_all = size && named;
         peer.joined = true;
         progressed_at = now;
+        for (auto& [other, known] : peers) known.opened_at = now;
         news[channel].emplace_back("ready");
         complete_if_all_is_there();
       }
@@ -440,7 +442,7 @@ class ReferenceV2Upload {
   }
 
   void silent_peers(TimePoint now) {
-    if (state != UploadState::kUploading || limits_.idle_timeout.count() == 0) return;
+    if (state == UploadState::kIdle || limits_.idle_timeout.count() == 0) return;
     const auto before = peers;
     for (const auto& [channel, peer] : before) {
       if (peer.joined || now - peer.opened_at < limits_.idle_timeout) continue;

@@ -37,7 +37,7 @@ Action say(V2Receiver& receiver, const ControlMessage& message) {
 V2Receiver begun_receiver() {
   V2Receiver receiver = make_receiver();
   EXPECT_TRUE(std::holds_alternative<action::Authorize>(say(receiver, hello_of_film())));
-  EXPECT_TRUE(is_nothing(receiver.authorized(true)));
+  EXPECT_TRUE(is_nothing(receiver.authorized(true, 1s)));
   return receiver;
 }
 
@@ -54,7 +54,7 @@ TEST(V2Answers, WithoutAQuestionChangeNothing) {
   V2Receiver receiver = begun_receiver();
   static_cast<void>(receiver.take_outputs());
   EXPECT_TRUE(is_nothing(receiver.control(std::optional<ControlMessage>(control::Cancel{}))));
-  EXPECT_TRUE(is_nothing(receiver.authorized(false)));
+  EXPECT_TRUE(is_nothing(receiver.authorized(false, 1s)));
   EXPECT_TRUE(is_nothing(receiver.compared(false)));
   EXPECT_TRUE(is_nothing(receiver.stored(1s)));
   EXPECT_TRUE(is_nothing(receiver.hashed(film())));
@@ -67,7 +67,7 @@ TEST(V2Answers, ToWhatHasFailedMeanwhileChangeNothing) {
   V2Receiver asking = make_receiver();
   EXPECT_TRUE(std::holds_alternative<action::Authorize>(say(asking, hello_of_film())));
   static_cast<void>(asking.fail(kCancelled));
-  EXPECT_TRUE(is_nothing(asking.authorized(true)));
+  EXPECT_TRUE(is_nothing(asking.authorized(true, 1s)));
   EXPECT_EQ(asking.state(), UploadState::kError);
 
   V2Receiver storing = begun_receiver();
@@ -110,11 +110,25 @@ TEST(V2Answers, AQuestionThatWasOpenIsAskedAgainAfterAPause) {
   V2Receiver receiver = make_receiver();
   EXPECT_TRUE(std::holds_alternative<action::Authorize>(say(receiver, hello_of_film())));
   receiver.resume(patient(), 2s);
-  EXPECT_TRUE(is_nothing(receiver.authorized(true)));
+  EXPECT_TRUE(is_nothing(receiver.authorized(true, 1s)));
   EXPECT_EQ(receiver.state(), UploadState::kIdle);
   EXPECT_TRUE(std::holds_alternative<action::Authorize>(say(receiver, hello_of_film())));
-  EXPECT_TRUE(is_nothing(receiver.authorized(true)));
+  EXPECT_TRUE(is_nothing(receiver.authorized(true, 1s)));
   EXPECT_EQ(receiver.state(), UploadState::kUploading);
+}
+
+// Before it is stored, a block has not been handled: its sender may have to send it again.
+TEST(V2Answers, ABlockThatWasOpenCountsOnceAfterAPause) {
+  V2Receiver receiver = begun_receiver();
+  ASSERT_TRUE(std::holds_alternative<action::Store>(send(receiver, first_block())));
+  receiver.resume(patient(), 2s);
+  static_cast<void>(receiver.take_outputs());
+  ASSERT_TRUE(std::holds_alternative<action::Store>(send(receiver, first_block())));
+  EXPECT_TRUE(is_nothing(receiver.stored(1s)));
+  EXPECT_TRUE(is_nothing(receiver.tick(1s + kAckDelay)));
+  const auto outputs = receiver.take_outputs();
+  ASSERT_EQ(outputs.size(), 1U);
+  EXPECT_EQ(std::get<control::Ack>(*outputs[0].message).received, 100U);
 }
 
 TEST(V2Answers, AnInterruptionThatSpansAPauseBeginsAnew) {

@@ -202,7 +202,7 @@ TEST(V2Channels, NorAreThereMoreThatSayNothing) {
   for (ChannelId channel = kStrangers; channel < kStrangers + kMaxStrangers; ++channel) {
     EXPECT_THAT(upload.driver.open(channel).outputs, IsEmpty());
   }
-  EXPECT_TRUE(upload.driver.open(kSecond).ended_with(kSecond, ErrorCode::kTooManyChannels, false));
+  EXPECT_TRUE(upload.driver.open(kSecond).ended_with(kSecond, ErrorCode::kTooManyChannels, true));
   EXPECT_EQ(upload.state(), UploadState::kUploading);
   upload.driver.say(kStrangers, control::Hello{.upload = V2Driver::test_id()});
   EXPECT_THAT(upload.driver.open(kThird).outputs, IsEmpty());

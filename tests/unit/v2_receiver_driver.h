@@ -182,7 +182,8 @@ class V2Driver {
     if (std::holds_alternative<action::ReadControl>(action)) return receiver_.control(said_);
     if (const auto* ask = std::get_if<action::Authorize>(&action)) {
       outcome.asked = ask->request;
-      return receiver_.authorized(authorize(ask->request));
+      const bool allowed = authorize(ask->request);
+      return receiver_.authorized(allowed, now);
     }
     if (const auto* compare = std::get_if<action::Compare>(&action)) {
       ++outcome.comparisons;

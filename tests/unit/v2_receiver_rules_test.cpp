@@ -409,6 +409,14 @@ TEST(V2ReceiverRules, RoomIsMadeForWhatHasComeAndAStepMore) {
   small.hello(kChannel, {.size = 1000});
   small.block(kChannel, 0, pattern(10));
   EXPECT_EQ(small.storage().reserved, 1000U);
+
+  // What lies between two gaps is written again, and takes no more room.
+  V2Driver twice;
+  twice.hello(kChannel, {.size = 1000});
+  const Bytes file = pattern(1000);
+  twice.piece(kChannel, file, 1, 999);
+  twice.piece(kChannel, file, 0, 1000);
+  EXPECT_EQ(twice.storage().reserved, 1000U);
 }
 
 TEST(V2ReceiverRules, StorageThatFailsIsToldWithoutItsPath) {

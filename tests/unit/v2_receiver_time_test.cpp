@@ -141,6 +141,34 @@ TEST(V2Time, AChannelThatSaysNothingIsClosedInTime) {
   EXPECT_EQ(upload.state(), UploadState::kUploading);
 }
 
+TEST(V2Time, AChannelThatSaysNothingIsClosedAfterTheEndToo) {
+  FilmUpload upload(hurried());
+  upload.piece(kFirst, 0, 1000);
+  ASSERT_EQ(upload.state(), UploadState::kComplete);
+  EXPECT_EQ(upload.driver.receiver().deadline(), std::nullopt);
+  upload.driver.open(kSecond);
+  EXPECT_EQ(upload.driver.receiver().deadline(), upload.driver.now + 10s);
+  upload.driver.now += 10s;
+  EXPECT_TRUE(upload.driver.tick().ended_with(kSecond, ErrorCode::kIdleTimeout, false));
+  EXPECT_EQ(upload.state(), UploadState::kComplete);
+}
+
+// Other channels wait with their hello until they know what to join.
+TEST(V2Time, WhatTheApplicationTakesToAnswerCountsForNoChannel) {
+  V2Driver driver(hurried());
+  driver.open(kFirst);
+  driver.open(kSecond);
+  driver.authorize = [&driver](const UploadRequest&) {
+    driver.now += 40s;
+    return true;
+  };
+  driver.say(kFirst, hello_of_film());
+  EXPECT_EQ(driver.receiver().deadline(), driver.now + 10s);
+  const V2Outcome outcome = driver.tick();
+  EXPECT_FALSE(outcome.failure);
+  EXPECT_FALSE(outcome.closed(kSecond));
+}
+
 TEST(V2Time, WithoutAHelloTheUploadIsIdle) {
   V2Driver driver(hurried());
   driver.open(kFirst);
