@@ -5,6 +5,7 @@
 #include "support/live_objects.h"
 
 #include <gmock/gmock.h>
+#include <gst/sctp/sctpsendmeta.h>
 
 #include <atomic>
 #include <condition_variable>
@@ -238,6 +239,40 @@ TEST(LiveObjects, HoldsUpTheThreadThatFreesAMiniObjectThatIsListed) {
   if (!leaks_tracer_active()) GTEST_SKIP() << "no leaks tracer";
   End end;
   expect_that_freeing_waits(new_mortal_mini(&end), end, "MortalMini that is being finalised");
+}
+
+// As webrtcbin makes them.
+GstBufferPtr new_message() {
+  GstBufferPtr message(gst_buffer_new_memdup("abc", 3));
+  gst_sctp_buffer_add_send_meta(message.get(), 53, TRUE,
+                                GST_SCTP_SEND_META_PARTIAL_RELIABILITY_NONE, 0);
+  return message;
+}
+
+TEST(LiveObjects, LeavesOutAMessageThatWebrtcbinHasLeaked) {
+  if (!leaks_tracer_active()) GTEST_SKIP() << "no leaks tracer";
+  const GstBufferPtr leaked = new_message();
+  if (webrtcbin_leaks_messages()) {
+    EXPECT_THAT(live_objects(), IsEmpty());
+  } else {
+    EXPECT_THAT(live_objects(), Contains(HasSubstr("GstBuffer")));
+  }
+  EXPECT_EQ(GST_MINI_OBJECT_REFCOUNT_VALUE(leaked.get()), 1);
+}
+
+TEST(LiveObjects, ListsAMessageThatIsReferredToOnceMore) {
+  if (!leaks_tracer_active()) GTEST_SKIP() << "no leaks tracer";
+  const GstBufferPtr message = new_message();
+  const GstBufferPtr second(gst_buffer_ref(message.get()));
+  EXPECT_THAT(live_objects(), Contains(HasSubstr("GstBuffer")));
+}
+
+TEST(LiveObjects, ListsABufferThatIsNoMessage) {
+  if (!leaks_tracer_active()) GTEST_SKIP() << "no leaks tracer";
+  // So that the kind of the messages' metadata is known.
+  EXPECT_TRUE(new_message());
+  const GstBufferPtr buffer(gst_buffer_new_memdup("abc", 3));
+  EXPECT_THAT(live_objects(), Contains(HasSubstr("GstBuffer")));
 }
 
 }  // namespace

@@ -108,7 +108,38 @@ std::set<gpointer> kept_by_errors_of_data_channels(const std::vector<Listed>& li
   return kept;
 }
 
+// See webrtcbin_leaks_messages(). The message's memory is the sender's, who may have freed it.
+std::set<gpointer> kept_by_closed_data_channels(const std::vector<Listed>& listed) {
+  std::set<gpointer> kept;
+  const GType of_messages = g_type_from_name("GstSctpSendMetaAPI");
+  if (of_messages == G_TYPE_INVALID || !webrtcbin_leaks_messages()) return kept;
+  for (const Listed& item : listed) {
+    if (!G_VALUE_HOLDS(item.object, GST_TYPE_BUFFER)) continue;
+    auto* buffer = static_cast<GstBuffer*>(g_value_get_boxed(item.object));
+    // One reference is the leaked one, the other this list's.
+    constexpr int kReferences = 2;
+    if (GST_MINI_OBJECT_REFCOUNT_VALUE(buffer) != kReferences ||
+        !gst_buffer_get_meta(buffer, of_messages)) {
+      continue;
+    }
+    kept.insert(buffer);
+    for (guint i = 0; i < gst_buffer_n_memory(buffer); ++i) {
+      kept.insert(gst_buffer_peek_memory(buffer, i));
+    }
+  }
+  return kept;
+}
+
 }  // namespace
+
+bool webrtcbin_leaks_messages() {
+  guint major = 0;
+  guint minor = 0;
+  guint micro = 0;
+  guint nano = 0;
+  gst_version(&major, &minor, &micro, &nano);
+  return minor < 24;
+}
 
 bool leaks_tracer_active() { return leaks_tracer() != nullptr; }
 
@@ -138,7 +169,8 @@ std::vector<std::string> live_objects() {
       }
     }
   }
-  const std::set<gpointer> kept = kept_by_errors_of_data_channels(taken);
+  std::set<gpointer> kept = kept_by_errors_of_data_channels(taken);
+  kept.merge(kept_by_closed_data_channels(taken));
   bool generated_certificate_seen = false;
   for (const auto& [entry, object] : taken) {
     if (kept.contains(object->data[0].v_pointer)) continue;
