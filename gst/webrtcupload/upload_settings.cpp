@@ -9,7 +9,7 @@ namespace {
 
 // Lower marks would hold the peer back for single messages, higher ones would need their overload
 // limit, 16 times as much, beyond what a process can have.
-constexpr guint64 kMinBacklogMark = 64 * 1024;
+constexpr guint64 kMinBacklogMark = 64ULL * 1024;
 constexpr guint64 kMaxBacklogMark = 1024ULL * 1024 * 1024;
 // Durations are signed inside.
 constexpr guint64 kMaxTime = G_MAXINT64;

@@ -119,7 +119,7 @@ OfferOutcome upload_failure(const UploadSource& upload) {
 
 // As the peer is told; all is well if its bytes have been read.
 OfferOutcome upload_outcome(const UploadSource& upload) {
-  const OfferOutcome failure = upload_failure(upload);
+  OfferOutcome failure = upload_failure(upload);
   if (!failure.code.empty()) return failure;
   const UploadState state = upload.state();
   if (state == UploadState::kProcessing || state == UploadState::kDone) return {};
@@ -353,7 +353,7 @@ static void gst_webrtc_upload_server_get_property(GObject* object, guint id, GVa
 static void gst_webrtc_upload_server_finalize(GObject* object) {
   auto* self = GST_WEBRTC_UPLOAD_SERVER(object);
   delete self->state;
-  gst_clear_object(&self->upload);
+  if (self->upload) gst_object_unref(self->upload);
   G_OBJECT_CLASS(parent_class)->finalize(object);
 }
 

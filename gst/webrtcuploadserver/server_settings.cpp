@@ -164,7 +164,7 @@ void add_server_settings(SettingsProperties<ServerProperties>& properties) {
                           "Nanoseconds that a peer has to connect and to send its first chunk, "
                           "before its place is given to "
                           "another. What a handler of authorize takes is not counted",
-                          GST_MSECOND, 24 * 3600 * GST_SECOND, defaults.connect_timeout,
+                          GST_MSECOND, 24 * (3600 * GST_SECOND), defaults.connect_timeout,
                           kReadyFlags),
       [](auto& s) -> auto& { return s.connect_timeout; });
 }

@@ -20,7 +20,7 @@ class FilmReader {
   // Fills all of `out` from there on, or fails. Never asked for bytes beyond the film's end.
   using Read = std::function<bool(std::uint64_t offset, std::span<std::uint8_t> out)>;
 
-  static constexpr std::size_t kMost = 64 * 1024;
+  static constexpr std::size_t kMost = 64ULL * 1024;
 
   FilmReader(Read read, std::uint64_t size) : read_(std::move(read)), size_(size) {}
 

@@ -59,7 +59,7 @@ class ResultAssembler {
   static constexpr std::size_t kMessageCost = 128;
   static constexpr std::size_t kResultCost = 256;
   struct Limits {
-    std::size_t max_memory = 64 * 1024 * 1024;
+    std::size_t max_memory = 64ULL * 1024 * 1024;
     std::size_t max_results = 64;
   };
   struct Assembled {

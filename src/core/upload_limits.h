@@ -45,7 +45,7 @@ struct Limits {
 
 // Bytes of disk space that an upload takes ahead of what has arrived. A peer that announces a large
 // file and sends little of it keeps no more than this from others.
-inline constexpr std::uint64_t kReserveStep = 16 * 1024 * 1024;
+inline constexpr std::uint64_t kReserveStep = 16ULL * 1024 * 1024;
 
 // What `min_rate` is measured over. Long enough for the gaps of a bad line.
 inline constexpr Duration kRateWindow = std::chrono::seconds(60);
@@ -57,7 +57,7 @@ inline constexpr Duration kRateWindow = std::chrono::seconds(60);
 inline std::uint32_t chunk_limit(const Limits& limits) {
   constexpr std::uint64_t kUsualChunk = 16384;
   constexpr std::uint64_t kLeast = 16384;
-  constexpr std::uint64_t kMost = 4 * 1024 * 1024;
+  constexpr std::uint64_t kMost = 4ULL * 1024 * 1024;
   if (limits.max_chunks > 0) return limits.max_chunks;
   const std::uint64_t needed =
       limits.max_size / kUsualChunk + (limits.max_size % kUsualChunk > 0 ? 1 : 0);

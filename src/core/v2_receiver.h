@@ -44,7 +44,7 @@ inline constexpr std::size_t kMaxStrangers = 16;
 // Within this long after a block was handled its sender is told, however little it was.
 inline constexpr Duration kAckDelay = std::chrono::milliseconds(50);
 // Bytes of one Hash.
-inline constexpr std::uint64_t kHashStep = 64 * 1024;
+inline constexpr std::uint64_t kHashStep = 64ULL * 1024;
 
 class V2Receiver final : public UploadLife {
  public:

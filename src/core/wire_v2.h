@@ -35,7 +35,7 @@ inline constexpr std::size_t kV2HeaderSize = 16;
 inline constexpr std::uint8_t kV2BlockType = 1;
 inline constexpr std::uint32_t kMaxBlockPayload = kMaxMessageSize - kV2HeaderSize;
 // Bytes of one control message.
-inline constexpr std::size_t kMaxControlSize = 16 * 1024;
+inline constexpr std::size_t kMaxControlSize = 16ULL * 1024;
 
 void encode_v2_header(std::uint64_t offset, ByteView payload,
                       std::span<std::uint8_t, kV2HeaderSize> out);

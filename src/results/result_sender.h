@@ -32,7 +32,7 @@ struct ResultSettings {
   std::string channel_label = kResultsLabel;
   // Nothing is sent while more bytes than these wait in the channel, so that a peer that reads
   // slowly costs this and one result.
-  std::uint64_t buffer_limit = 1024 * 1024;
+  std::uint64_t buffer_limit = 1024ULL * 1024;
   // How many results may be sent ahead of the last one the peer has acknowledged. From its first
   // acknowledgement on, and unless `realtime`. 0 = any number.
   unsigned ack_window = 32;

@@ -33,7 +33,7 @@ struct HttpServerOptions {
   std::string name = "server";
   std::string address = "127.0.0.1";
   std::uint16_t port = 0;  // 0 = any that is free.
-  std::size_t max_body = 256 * 1024;
+  std::size_t max_body = 256ULL * 1024;
   // Above this, a new connection takes the place of the one that has waited longest without a whole
   // request; those whose requests are being answered keep theirs.
   std::size_t max_connections = 256;

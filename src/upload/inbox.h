@@ -26,16 +26,16 @@ class Inbox {
   // In bytes of messages waiting.
   struct Marks {
     // From here on the peer is held back ...
-    std::uint64_t high = 4 * 1024 * 1024;
+    std::uint64_t high = 4ULL * 1024 * 1024;
     // ... until the backlog has shrunk to this.
-    std::uint64_t low = 1024 * 1024;
+    std::uint64_t low = 1024ULL * 1024;
   };
   // The inbox gives up at this many times the high mark, but not below a floor. That happens only
   // when the peer cannot be held back: a closed gate lets through what has entered webrtcbin's
   // queues already, which is as much as arrived while its threads waited for a processor, however
   // low the mark.
   static constexpr std::uint64_t kOverloadFactor = 16;
-  static constexpr std::uint64_t kOverloadFloor = 16 * 1024 * 1024;
+  static constexpr std::uint64_t kOverloadFloor = 16ULL * 1024 * 1024;
   // Counted for each message beside its bytes: about what its objects take, so that tiny messages
   // are bounded as well.
   static constexpr std::uint64_t kMessageCost = 512;

@@ -64,7 +64,7 @@ class UploadSource final : public UploadObserver {
   };
 
   UploadSource(GstBaseSrc* element, const Signals& signals, GParamSpec* state_property);
-  ~UploadSource();
+  ~UploadSource() override;
 
   // What is inside of a webrtcupload, or null if `element` is none. For as long as it lives.
   [[nodiscard]] static UploadSource* of(GstElement* element);
