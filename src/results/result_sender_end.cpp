@@ -185,7 +185,10 @@ void ResultSender::Impl::look_at_owner() {
   if (!channel) return;
   const bool has_gone = [&]() REQUIRES(mutex_) {
     const MutexUnlock unlocked(mutex_);
-    return owner_of(channel.get()).has_gone();
+    if (!owner_of(channel.get()).has_gone()) return false;
+    GST_DEBUG_ID(name(), "the webrtcbin of channel %s has gone",
+                 debug::quote(label_of(channel.get())).c_str());
+    return true;
   }();
   // Another peer may have taken its place meanwhile.
   if (has_gone && channel_ == channel) leaves(kOwnerHasGone, true);

@@ -4,7 +4,6 @@
 
 #include <gtest/gtest.h>
 
-#include <functional>
 #include <memory>
 #include <string>
 #include <utility>
@@ -198,29 +197,6 @@ TEST(AttachedConnection, TakesNoChannelOfAPeerThatHasBeenReplaced) {
   connection.offer(former.get(), former.webrtcbin());
   EXPECT_FALSE(connection.channel());
 }
-
-// Does something the first time that a line with these words is logged, on the thread that logs it.
-class AtALine {
- public:
-  AtALine(std::string words, std::function<void()> work)
-      : words_(std::move(words)), work_(std::move(work)) {
-    (gst_debug_add_log_function)(on_line, this, nullptr);
-  }
-  ~AtALine() { gst_debug_remove_log_function_by_data(this); }
-  AtALine(const AtALine&) = delete;
-  AtALine& operator=(const AtALine&) = delete;
-
- private:
-  static void on_line(GstDebugCategory*, GstDebugLevel, const char*, const char*, int, GObject*,
-                      GstDebugMessage* message, gpointer data) {
-    auto* self = static_cast<AtALine*>(data);
-    if (!self->work_ || self->words_ != gst_debug_message_get(message)) return;
-    std::exchange(self->work_, nullptr)();
-  }
-
-  const std::string words_;
-  std::function<void()> work_;
-};
 
 // The worker has the message in its hands already.
 TEST_F(Attach, AMessageOfAPeerThatIsBeingReplacedDoesNotBeginAnothersUpload) {
