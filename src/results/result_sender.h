@@ -95,6 +95,9 @@ struct ResultEvents {
   // The peer or its channel is gone without finish() having been called (kPeerGone), or the peer is
   // not who it should be (kUntrustedPeer), which may be found out after finish() as well.
   std::function<void(const Error& why)> gone;
+  // Whether the application is taking down what this runs in, so that what looks like a peer that
+  // left is none. As long as that is so, `gone` does not come. May be left out.
+  std::function<bool()> shutting_down;
   // After finish(), once; not if the sender is destroyed before.
   std::function<void(const Delivery&)> finished;
 };

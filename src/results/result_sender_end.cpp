@@ -14,6 +14,7 @@
 #include "webrtc/channel_owner.h"
 #include "webrtc/channels.h"
 #include "webrtc/dtls_check.h"
+#include "webrtc/find_webrtcbin.h"
 #include "webrtc/outgoing.h"
 
 #define GST_CAT_DEFAULT webrtcupload::debug::results()
@@ -136,7 +137,7 @@ bool ResultSender::Impl::send_completion() {
 void ResultSender::Impl::run() {
   MutexLock lock(mutex_);
   while (haste_ != Haste::kStopping) {
-    if (gone_to_tell_) {
+    if (gone_to_tell_ && Clock::now() >= next_tell_gone_) {
       tell_gone();
     } else if (awaits_check()) {
       check_peer();
@@ -158,7 +159,9 @@ void ResultSender::Impl::run() {
 }
 
 void ResultSender::Impl::await_work() {
-  if (!channel_ || is_gone()) {
+  if (gone_to_tell_) {
+    work_.wait_until(mutex_, next_tell_gone_);
+  } else if (!channel_ || is_gone()) {
     work_.wait(mutex_);
   } else {
     work_.wait_until(mutex_, Clock::now() + kOwnerInterval);
@@ -182,7 +185,10 @@ void ResultSender::Impl::look_at_owner() {
   if (!channel) return;
   const bool has_gone = [&]() REQUIRES(mutex_) {
     const MutexUnlock unlocked(mutex_);
-    return owner_of(channel.get()).has_gone();
+    if (!owner_of(channel.get()).has_gone()) return false;
+    GST_DEBUG_ID(name(), "the webrtcbin of channel %s has gone",
+                 debug::quote(label_of(channel.get())).c_str());
+    return true;
   }();
   // Another peer may have taken its place meanwhile.
   if (has_gone && channel_ == channel) leaves(kOwnerHasGone, true);
@@ -190,7 +196,17 @@ void ResultSender::Impl::look_at_owner() {
   channel.reset();
 }
 
+bool ResultSender::Impl::is_shutting_down() {
+  const MutexUnlock unlocked(mutex_);
+  return events_.shutting_down && events_.shutting_down();
+}
+
 void ResultSender::Impl::tell_gone() {
+  if (gone_to_tell_ && is_shutting_down()) {
+    GST_DEBUG_ID(name(), "the peer's end is not told while the pipeline shuts down");
+    next_tell_gone_ = Clock::now() + kShutdownInterval;
+    return;
+  }
   const auto why = std::exchange(gone_to_tell_, std::nullopt);
   if (!why) return;
   const MutexUnlock unlocked(mutex_);

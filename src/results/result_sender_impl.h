@@ -134,6 +134,7 @@ class ResultSender::Impl : public std::enable_shared_from_this<Impl> {
   // The worker's.
   void run() EXCLUDES(mutex_);
   void tell_gone() REQUIRES(mutex_);
+  bool is_shutting_down() REQUIRES(mutex_);
   // Before a message leaves, or one of the peer's counts: who the peer is. Waits for webrtcbin's PC
   // lock, without the mutex.
   void check_peer() REQUIRES(mutex_);
@@ -166,6 +167,8 @@ class ResultSender::Impl : public std::enable_shared_from_this<Impl> {
   ResultPeer peer_ GUARDED_BY(mutex_) = ResultPeer::kAwaited;
   std::string why_gone_ GUARDED_BY(mutex_);
   std::optional<Error> gone_to_tell_ GUARDED_BY(mutex_);
+  // Not before that.
+  Clock::time_point next_tell_gone_ GUARDED_BY(mutex_);
   ResultWindow window_ GUARDED_BY(mutex_);
   Trust trust_ GUARDED_BY(mutex_);
   std::deque<std::string> control_ GUARDED_BY(mutex_);

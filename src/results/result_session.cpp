@@ -63,6 +63,11 @@ std::shared_ptr<ResultSession> ResultSession::create(
   events.gone = [weak](const Error& why) {
     if (const auto session = weak.lock()) session->on_gone(why);
   };
+  events.shutting_down = [weak] {
+    const auto session = weak.lock();
+    const GstPtr<GstElement> keep = session ? session->sink() : nullptr;
+    return keep && is_shutting_down(keep.get());
+  };
   events.finished = [weak](const Delivery& delivery) {
     if (const auto session = weak.lock()) session->on_finished(delivery);
   };
@@ -160,7 +165,7 @@ void ResultSession::on_gone(const Error& why) {
   // Peers of a server come and go until one of them gets results.
   if (follows_ && sender_->stats().last_frame_id == 0) return;
   const GstPtr<GstElement> sink = this->sink();
-  if (!sink || is_shutting_down(sink.get())) return;
+  if (!sink) return;
   draw_failure(sink.get(), webrtcbin_.get());
   {
     const MutexLock lock(mutex_);

@@ -175,6 +175,14 @@ SenderChannel::Outcome SenderChannel::wait_confirmed(std::chrono::nanoseconds ti
       true, confirm_deadline_);
 }
 
+SenderChannel::Outcome SenderChannel::wait_interrupted(std::chrono::milliseconds timeout) {
+  State& state = *state_;
+  const MutexLock lock(state.mutex);
+  const bool is_interrupted = state.changed.wait_for(
+      state.mutex, timeout, [&]() REQUIRES(state.mutex) { return state.interrupted; });
+  return is_interrupted ? Outcome::kInterrupted : Outcome::kTimedOut;
+}
+
 PeerTrust SenderChannel::peer_trust() const {
   return webrtcupload::peer_trust(channel_.get(), webrtcbin_.get());
 }

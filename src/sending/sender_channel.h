@@ -52,6 +52,9 @@ class SenderChannel {
   // arrived: the channel is reliable and ordered. The time counts from the first call.
   [[nodiscard]] Outcome wait_confirmed(std::chrono::nanoseconds timeout);
 
+  // Whatever becomes of the channel.
+  [[nodiscard]] Outcome wait_interrupted(std::chrono::milliseconds timeout);
+
   // See webrtc/dtls_check.h. When the channel is open; waits for webrtcbin's PC lock.
   [[nodiscard]] PeerTrust peer_trust() const;
   // False, with the reason in `problem`, when the channel takes no message (any more).

@@ -244,9 +244,11 @@ GstFlowReturn SenderSession::until_done(const std::function<Outcome()>& wait, bo
 }
 
 GstFlowReturn SenderSession::peer_gone(const std::string& why) {
-  if (is_shutting_down(GST_ELEMENT(sink_))) {
+  while (is_shutting_down(GST_ELEMENT(sink_))) {
     GST_DEBUG_OBJECT(sink_, "%s, while the pipeline shuts down", why.c_str());
-    return GST_FLOW_FLUSHING;
+    const GstFlowReturn flow =
+        until_done([this] { return channel_->wait_interrupted(kShutdownInterval); });
+    if (flow != GST_FLOW_OK) return flow;
   }
   // What the channel itself says ("the data channel is not open") is less than what the watch found
   // out.

@@ -71,6 +71,8 @@ class SenderSession {
   [[nodiscard]] GstFlowReturn until_done(const std::function<SenderChannel::Outcome()>& wait,
                                          bool* timed_out = nullptr);
   GstFlowReturn fail(const Error& error);
+  // While the pipeline goes down it waits for how that ends: for the sink to flush, or to be left
+  // where it is, when this is a failure.
   GstFlowReturn peer_gone(const std::string& why);
   void post_progress(GstProgressType type, const std::string& text);
   void note_sent();

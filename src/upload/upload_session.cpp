@@ -11,14 +11,12 @@
 #include "upload/upload_log.h"
 #include "upload/upload_stats.h"
 #include "webrtc/dtls_check.h"
+#include "webrtc/find_webrtcbin.h"
 
 #define GST_CAT_DEFAULT webrtcupload::debug::session()
 
 namespace webrtcupload {
 namespace {
-
-// How often an end is looked at that the pipeline on its way down seemed to explain.
-constexpr Duration kEndInterval = std::chrono::milliseconds(500);
 
 Error over_quota() { return {ErrorCode::kQuotaExceeded, "the quota is used up"}; }
 
@@ -249,7 +247,7 @@ bool UploadSession::handle_gone(const Inbox::Gone& gone) {
       GST_DEBUG_ID(shared_.name.c_str(), "no matter: the pipeline is being taken down");
     }
     untold_end_ = gone;
-    next_look_at_end_ = now() + kEndInterval;
+    next_look_at_end_ = now() + kShutdownInterval;
     return true;
   }
   untold_end_.reset();

@@ -7,6 +7,7 @@
 
 #include <gst/gst.h>
 
+#include <chrono>
 #include <string>
 
 #include "glib/glib_ptr.h"
@@ -38,5 +39,8 @@ namespace webrtcupload {
 // outermost one, or the last one on the way there whose state is not locked, or `self` alone. What
 // looks like a peer that went away is then our own pipeline being taken down, element by element.
 [[nodiscard]] bool is_shutting_down(GstElement* self);
+// Such a change may fail, and nothing tells of that. So who has seen its peer leave meanwhile looks
+// again so often, and tells of the peer's end as soon as no such change is under way.
+inline constexpr std::chrono::milliseconds kShutdownInterval{500};
 
 }  // namespace webrtcupload

@@ -40,11 +40,7 @@ bool peer_sends_media(GstElement* webrtcbin) {
   GstWebRTCSessionDescription* description = nullptr;
   g_object_get(webrtcbin, kDescription, &description, nullptr);
   if (!description) return false;
-  bool sends = false;
-  for (guint i = 0; i < gst_sdp_message_medias_len(description->sdp); ++i) {
-    sends = sends ||
-            announces_packets(description->sdp, gst_sdp_message_get_media(description->sdp, i));
-  }
+  const bool sends = announces_media(description->sdp);
   gst_webrtc_session_description_free(description);
   return sends;
 }
@@ -64,6 +60,13 @@ GType end_pipeline_get_type() {
   };
   static const GType type = g_enum_register_static("GstWebrtcUploadEndPipeline", values);
   return type;
+}
+
+bool announces_media(const GstSDPMessage* sdp) {
+  for (guint i = 0; i < gst_sdp_message_medias_len(sdp); ++i) {
+    if (announces_packets(sdp, gst_sdp_message_get_media(sdp, i))) return true;
+  }
+  return false;
 }
 
 void post_eos_for_webrtcbin(GstElement* self, GstElement* webrtcbin) {

@@ -5,6 +5,7 @@
 #pragma once
 
 #include <gst/gst.h>
+#include <gst/sdp/sdp.h>
 
 namespace webrtcupload {
 
@@ -20,6 +21,9 @@ enum class EndPipeline {
 };
 [[nodiscard]] GType end_pipeline_get_type();
 inline constexpr char kEndPipelineProperty[] = "end-pipeline";
+
+// Whether the peer that describes itself so sends audio or video.
+[[nodiscard]] bool announces_media(const GstSDPMessage* sdp);
 
 // Posts EOS for `webrtcbin` if it is in the same pipeline as `self`, which then ends as soon as its
 // other sinks have, and if the property of `self` says so. Nothing in another pipeline: that one's

@@ -84,4 +84,18 @@ void Log::on_line(GstDebugCategory* category, GstDebugLevel level, const char*, 
   log.printed_.push_back(level_name + " " + name + " <" + who + "> " + text);
 }
 
+AtALine::AtALine(std::string text, std::function<void()> work)
+    : text_(std::move(text)), work_(std::move(work)) {
+  (gst_debug_add_log_function)(on_line, this, nullptr);
+}
+
+AtALine::~AtALine() { gst_debug_remove_log_function_by_data(this); }
+
+void AtALine::on_line(GstDebugCategory*, GstDebugLevel, const char*, const char*, int, GObject*,
+                      GstDebugMessage* message, gpointer self) {
+  auto& line = *static_cast<AtALine*>(self);
+  if (!line.work_ || line.text_ != gst_debug_message_get(message)) return;
+  std::exchange(line.work_, nullptr)();
+}
+
 }  // namespace webrtcupload::test

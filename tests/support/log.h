@@ -7,6 +7,7 @@
 #include <gst/gst.h>
 #include <gtest/gtest.h>
 
+#include <functional>
 #include <mutex>
 #include <string>
 #include <vector>
@@ -44,6 +45,23 @@ class Log {
   mutable std::mutex mutex_;
   std::vector<std::string> lines_;
   std::vector<std::string> printed_;
+};
+
+// Does something the first time that a line with this text is logged, on the thread that logs it.
+class AtALine {
+ public:
+  AtALine(std::string text, std::function<void()> work);
+  ~AtALine();
+  AtALine(const AtALine&) = delete;
+  AtALine& operator=(const AtALine&) = delete;
+
+ private:
+  static void on_line(GstDebugCategory* category, GstDebugLevel level, const char* file,
+                      const char* function, int line, GObject* object, GstDebugMessage* message,
+                      gpointer self);
+
+  const std::string text_;
+  std::function<void()> work_;
 };
 
 }  // namespace webrtcupload::test

@@ -10,13 +10,19 @@
 #include <cstdint>
 #include <fcntl.h>
 #include <functional>
+#include <future>
 #include <linux/filter.h>
 #include <linux/seccomp.h>
+#include <optional>
+#include <poll.h>
 #include <sched.h>
 #include <string>
+#include <sys/ioctl.h>
 #include <sys/mount.h>
 #include <sys/prctl.h>
+#include <sys/syscall.h>
 #include <thread>
+#include <unistd.h>
 
 namespace webrtcupload::testing {
 
@@ -51,6 +57,49 @@ inline bool run_with_failing_call(const FailingCall& call, const std::function<v
     if (filtered) body();
   }).join();
   return filtered;
+}
+
+// Runs `body` on a thread whose first call of that system call is interrupted by a signal, as it
+// may be on a filesystem of a network. Gives the number of calls that were made, or nothing, and
+// nothing was run, where the kernel cannot do that.
+inline std::optional<int> run_with_interrupted_call(int number, const std::function<void()>& body) {
+  std::promise<int> installed;
+  std::thread thread([&] {
+    sock_filter code[] = {
+        BPF_STMT(BPF_LD | BPF_W | BPF_ABS, offsetof(seccomp_data, nr)),
+        BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, static_cast<std::uint32_t>(number), 0, 1),
+        BPF_STMT(BPF_RET | BPF_K, SECCOMP_RET_USER_NOTIF),
+        BPF_STMT(BPF_RET | BPF_K, SECCOMP_RET_ALLOW),
+    };
+    const sock_fprog program{sizeof code / sizeof code[0], code};
+    const bool may = ::prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) == 0;
+    const auto listener =
+        may ? static_cast<int>(::syscall(SYS_seccomp, SECCOMP_SET_MODE_FILTER,
+                                         SECCOMP_FILTER_FLAG_NEW_LISTENER, &program))
+            : -1;
+    installed.set_value(listener);
+    if (listener >= 0) body();
+  });
+  const int listener = installed.get_future().get();
+  int calls = 0;
+  // Until the thread has ended.
+  pollfd waits{listener, POLLIN, 0};
+  while (listener >= 0 && ::poll(&waits, 1, -1) > 0 && (waits.revents & POLLIN)) {
+    seccomp_notif call{};
+    if (::ioctl(listener, SECCOMP_IOCTL_NOTIF_RECV, &call) != 0) break;
+    seccomp_notif_resp answer{};
+    answer.id = call.id;
+    if (calls++ == 0) {
+      answer.error = -EINTR;
+    } else {
+      answer.flags = SECCOMP_USER_NOTIF_FLAG_CONTINUE;
+    }
+    ::ioctl(listener, SECCOMP_IOCTL_NOTIF_SEND, &answer);
+  }
+  // Calls fail from then on, should there be any.
+  if (listener >= 0) ::close(listener);
+  thread.join();
+  return listener >= 0 ? std::optional(calls) : std::nullopt;
 }
 
 // For a thread with mounts of its own: what it mounts on `directory` is to be seen by nobody else.

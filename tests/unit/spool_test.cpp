@@ -329,6 +329,21 @@ TEST(Spool, FailingDisk) {
   }
 }
 
+TEST(Spool, CallsThatAreInterruptedAreMadeAgain) {
+  for (const int number : {SYS_fallocate, SYS_pwrite64, SYS_pread64}) {
+    SCOPED_TRACE(number);
+    const TemporaryDirectory directory;
+    const auto spool = open_spool(directory.path());
+    ASSERT_TRUE(spool);
+    const auto calls = run_with_interrupted_call(number, [&] {
+      EXPECT_EQ(spool->reserve(1000, 0), std::nullopt);
+      expect_round_trip(*spool);
+    });
+    if (!calls) GTEST_SKIP() << "no seccomp filters that ask here";
+    EXPECT_GE(*calls, 2);
+  }
+}
+
 TEST(Spool, FileSizeLimitOfTheProcess) {
   const TemporaryDirectory directory;
   const auto spool = open_spool(directory.path());

@@ -4,15 +4,17 @@
 
 #include <gtest/gtest.h>
 
-#include <functional>
 #include <memory>
+#include <optional>
 #include <string>
 #include <utility>
+#include <variant>
 
 #include "core/wire_v1.h"
 #include "support/log.h"
 #include "upload/upload_connection.h"
 #include "webrtc/channel_alone.h"
+#include "webrtc/dtls_check.h"
 #include "webrtc/upload_witness.h"
 
 namespace webrtcupload::test {
@@ -32,6 +34,12 @@ class Attach : public testing::Test {
     gboolean attached = FALSE;
     g_signal_emit_by_name(receiver_->upload(), "attach", webrtcbin, &attached);
     return attached;
+  }
+  // A peer that has opened a channel.
+  void announce(ChannelAlone& channel) const {
+    ASSERT_TRUE(attach(channel.webrtcbin()));
+    g_signal_emit_by_name(channel.webrtcbin(), "on-data-channel", channel.get());
+    channel.open();
   }
 
   std::unique_ptr<ReceivingPipeline> receiver_;
@@ -175,13 +183,17 @@ TEST_F(Attach, WithoutItTheElementDoesNotStartWithNothingToReceiveFrom) {
   EXPECT_NE(pipeline.wait_error().message.find("wait-for-peer"), std::string::npos);
 }
 
+SharedUpload make_upload() {
+  return {.name = "upload",
+          .inbox = std::make_shared<Inbox>(Inbox::Marks{}),
+          .receiver = std::make_unique<Receiver>(Limits{}, std::make_unique<V1Parser>(),
+                                                 TimeBegins::kWithAChunk)};
+}
+
 // A handler of on-data-channel may be running, and may have got no further, when another peer gets
 // the place.
 TEST(AttachedConnection, TakesNoChannelOfAPeerThatHasBeenReplaced) {
-  SharedUpload upload{.name = "upload",
-                      .inbox = std::make_shared<Inbox>(Inbox::Marks{}),
-                      .receiver = std::make_unique<Receiver>(Limits{}, std::make_unique<V1Parser>(),
-                                                             TimeBegins::kWithAChunk)};
+  SharedUpload upload = make_upload();
   const ChannelAlone former("video_upload");
   const ChannelAlone latter("video_upload");
   UploadConnection connection(upload, {.channel_label = "video_upload"},
@@ -199,38 +211,63 @@ TEST(AttachedConnection, TakesNoChannelOfAPeerThatHasBeenReplaced) {
   EXPECT_FALSE(connection.channel());
 }
 
-// Does something the first time that a line with these words is logged, on the thread that logs it.
-class AtALine {
- public:
-  AtALine(std::string words, std::function<void()> work)
-      : words_(std::move(words)), work_(std::move(work)) {
-    (gst_debug_add_log_function)(on_line, this, nullptr);
-  }
-  ~AtALine() { gst_debug_remove_log_function_by_data(this); }
-  AtALine(const AtALine&) = delete;
-  AtALine& operator=(const AtALine&) = delete;
+// What is found out about the channel of a peer may be said when another one has the place.
+TEST(AttachedConnection, KeepsItsChannelWhenThatOfAFormerPeerHasGone) {
+  SharedUpload upload = make_upload();
+  const ChannelAlone former("video_upload");
+  const ChannelAlone latter("video_upload");
+  UploadConnection connection(upload, {.channel_label = "video_upload"},
+                              ref_gst(former.webrtcbin()));
+  connection.offer(former.get(), former.webrtcbin());
+  const auto let_go = connection.channel();
+  ASSERT_TRUE(let_go);
+  ASSERT_TRUE(connection.attach(latter.webrtcbin()));
+  connection.offer(latter.get(), latter.webrtcbin());
+  const auto taken = connection.channel();
+  ASSERT_TRUE(taken);
+  EXPECT_FALSE(connection.forget_idle_channel(let_go->serial()));
+  EXPECT_EQ(connection.channel(), taken);
+  EXPECT_FALSE(connection.is_current(let_go->serial()));
+  EXPECT_TRUE(connection.is_current(taken->serial()));
+  connection.detach(former.webrtcbin());
+  EXPECT_EQ(connection.channel(), taken);
+  EXPECT_TRUE(connection.forget_idle_channel(taken->serial()));
+  EXPECT_FALSE(connection.channel());
+}
 
- private:
-  static void on_line(GstDebugCategory*, GstDebugLevel, const char*, const char*, int, GObject*,
-                      GstDebugMessage* message, gpointer data) {
-    auto* self = static_cast<AtALine*>(data);
-    if (!self->work_ || self->words_ != gst_debug_message_get(message)) return;
-    std::exchange(self->work_, nullptr)();
+// Its peer has left, and the place is free; but what has come of the upload stays what it is.
+TEST(AttachedConnection, TakesNoPeerOnceThereWasAnUpload) {
+  SharedUpload upload = make_upload();
+  const ChannelAlone former("video_upload");
+  const ChannelAlone latter("video_upload");
+  UploadConnection connection(upload, {.channel_label = "video_upload"},
+                              ref_gst(former.webrtcbin()));
+  connection.offer(former.get(), former.webrtcbin());
+  ASSERT_TRUE(connection.channel());
+  {
+    const MutexLock lock(upload.mutex);
+    static_cast<void>(
+        upload.receiver->fail({ErrorCode::kCancelled, "the application cancelled the upload"}));
   }
-
-  const std::string words_;
-  std::function<void()> work_;
-};
+  const auto serial = connection.channel()->serial();
+  connection.detach(former.webrtcbin());
+  // Which its upload is told, behind all that has come.
+  std::optional<Inbox::Item> told;
+  ASSERT_TRUE(eventually([&] {
+    told = upload.inbox->pop(now());
+    return told.has_value();
+  }));
+  ASSERT_TRUE(std::holds_alternative<Inbox::Gone>(*told));
+  EXPECT_EQ(std::get<Inbox::Gone>(*told).channel, serial);
+  EXPECT_FALSE(connection.channel());
+  EXPECT_FALSE(connection.attach(latter.webrtcbin()));
+  EXPECT_FALSE(connection.webrtcbin());
+}
 
 // The worker has the message in its hands already.
 TEST_F(Attach, AMessageOfAPeerThatIsBeingReplacedDoesNotBeginAnothersUpload) {
   ChannelAlone former("video_upload");
   ChannelAlone latter("video_upload");
-  const auto announce = [&](ChannelAlone& channel) {
-    ASSERT_TRUE(attach(channel.webrtcbin()));
-    g_signal_emit_by_name(channel.webrtcbin(), "on-data-channel", channel.get());
-    channel.open();
-  };
   start();
   announce(former);
   {
@@ -243,6 +280,26 @@ TEST_F(Attach, AMessageOfAPeerThatIsBeingReplacedDoesNotBeginAnothersUpload) {
   }
   EXPECT_EQ(receiver_->bytes(), Bytes{'y'});
   EXPECT_EQ(witness_->completions(), 1);
+}
+
+// The same, while the worker looks who that peer is.
+TEST_F(Attach, APeerThatCannotBeTrustedAndIsBeingReplacedDoesNotFailAnothersUpload) {
+  receiver_ = std::make_unique<ReceivingPipeline>(nullptr, "wait-for-peer=true");
+  ChannelAlone former("video_upload");
+  ChannelAlone latter("video_upload");
+  former.give_to(receiver_->upload());
+  former.drop_webrtcbin();
+  receiver_->play();
+  {
+    const Log log;
+    const AtALine replace(to_string(PeerTrust::kWebrtcbinHasGone), [&] { announce(latter); });
+    former.receive({0, 0, 0, 0, 1, 0, 0, 0, 'x'});
+    ASSERT_TRUE(log.says({"\"video_upload\" let go before its first chunk"}));
+    latter.receive({0, 0, 0, 0, 1, 0, 0, 0, 'y'});
+    ASSERT_TRUE(receiver_->wait_eos());
+  }
+  EXPECT_EQ(receiver_->bytes(), Bytes{'y'});
+  EXPECT_EQ(receiver_->bus().count(GST_MESSAGE_ERROR), 0U);
 }
 
 }  // namespace

@@ -15,6 +15,8 @@ extern "C" void gst_webrtc_data_channel_on_open(GstWebRTCDataChannel* channel);
 extern "C" void gst_webrtc_data_channel_on_close(GstWebRTCDataChannel* channel);
 extern "C" void gst_webrtc_data_channel_on_message_data(GstWebRTCDataChannel* channel,
                                                         GBytes* data);
+extern "C" void gst_webrtc_data_channel_on_message_string(GstWebRTCDataChannel* channel,
+                                                          const char* text);
 
 namespace webrtcupload::test {
 
@@ -44,6 +46,9 @@ class ChannelAlone {
   void receive(const Bytes& bytes) {
     const GBytesPtr message(g_bytes_new(bytes.data(), bytes.size()));
     gst_webrtc_data_channel_on_message_data(channel_.get(), message.get());
+  }
+  void receive(const char* text) {
+    gst_webrtc_data_channel_on_message_string(channel_.get(), text);
   }
   // The application hands it, open, to one of our elements.
   void give_to(GstElement* element) {

@@ -10,10 +10,12 @@
 #include <gst/webrtc/webrtc.h>
 #include <gtest/gtest.h>
 
+#include <algorithm>
 #include <future>
 #include <memory>
 #include <string>
 
+#include "support/log.h"
 #include "webrtc/channel_owner.h"
 #include "webrtc/channel_sending.h"
 #include "webrtc/channels.h"
@@ -210,6 +212,92 @@ TEST(AChannelAlone, ThatEndsIsToldWithResultsWhosePipelineNeverStarted) {
   EXPECT_EQ(error_text(warning.get()).code, "peer-gone");
   results.stop();
 }
+
+// A pipeline on its way down that never gets there: the turn of a sink of this object's comes
+// first. It takes its time, and then cannot stop.
+class StopThatFails {
+ public:
+  StopThatFails(GstElement* pipeline, const char* where)
+      : pipeline_(pipeline), sink_(gst_element_factory_make("fakesink", nullptr)) {
+    gst_object_ref_sink(sink_.get());
+    gst_util_set_object_arg(G_OBJECT(sink_.get()), "state-error", where);
+    g_object_set(sink_.get(), "async", FALSE, nullptr);
+    EXPECT_TRUE(gst_bin_add(GST_BIN(pipeline), sink_.get()));
+  }
+  // So that it can be freed.
+  ~StopThatFails() { gst_util_set_object_arg(G_OBJECT(sink_.get()), "state-error", "none"); }
+  StopThatFails(const StopThatFails&) = delete;
+  StopThatFails& operator=(const StopThatFails&) = delete;
+
+  // On one thread, both.
+  void begin() {
+    GST_STATE_LOCK(sink_.get());
+    stopped_ = std::async(std::launch::async,
+                          [this] { return gst_element_set_state(pipeline_, GST_STATE_READY); });
+    EXPECT_TRUE(eventually([this] { return GST_STATE_TARGET(pipeline_) == GST_STATE_READY; }));
+  }
+  void fail() {
+    GST_STATE_UNLOCK(sink_.get());
+    EXPECT_EQ(stopped_.get(), GST_STATE_CHANGE_FAILURE);
+  }
+
+ private:
+  GstElement* const pipeline_;
+  GstPtr<GstElement> sink_;
+  std::future<GstStateChangeReturn> stopped_;
+};
+
+// Where the pipeline comes to its end: with the sink of ours still in PLAYING, or in PAUSED.
+class WhilePipelineCannotStop : public testing::TestWithParam<const char*> {};
+
+TEST_P(WhilePipelineCannotStop, AChannelThatEndsFailsAnUploadOnce) {
+  const Log log;
+  Upload upload;
+  StopThatFails stop(upload.pipeline(), GetParam());
+  ChannelAlone channel;
+  g_object_set(upload.sink(), "data-channel", channel.get(), nullptr);
+  upload.announce(3);
+  upload.play();
+  upload.push(Bytes{1, 2, 3});
+  ASSERT_TRUE(upload.bus().wait(GST_MESSAGE_PROGRESS)) << "it waits for the channel to open";
+  stop.begin();
+  channel.close();
+  EXPECT_TRUE(log.says({"webrtcuploadsink", "while the pipeline shuts down"}));
+  EXPECT_EQ(upload.bus().count(GST_MESSAGE_ERROR), 0U);
+  stop.fail();
+  EXPECT_EQ(gst_element_set_state(upload.pipeline(), GST_STATE_PLAYING), GST_STATE_CHANGE_SUCCESS);
+  const auto is_gone = [](GstMessage* message) { return error_text(message).code == "peer-gone"; };
+  EXPECT_TRUE(upload.bus().wait(GST_MESSAGE_ERROR, is_gone));
+  EXPECT_EQ(progress_types(upload.bus()).back(), GST_PROGRESS_TYPE_ERROR);
+  gst_element_set_state(upload.sink(), GST_STATE_NULL);
+  const auto errors = upload.bus().all(GST_MESSAGE_ERROR);
+  EXPECT_EQ(std::count_if(errors.begin(), errors.end(),
+                          [&](const auto& message) { return is_gone(message.get()); }),
+            1);
+}
+
+TEST_P(WhilePipelineCannotStop, AChannelThatEndsIsToldWithResultsOnce) {
+  const Log log;
+  ResultPipeline results;
+  StopThatFails stop(results.pipeline(), GetParam());
+  ChannelAlone channel;
+  channel.give_to(results.sink());
+  ASSERT_EQ(results.play(), GST_STATE_CHANGE_SUCCESS);
+  stop.begin();
+  channel.close();
+  EXPECT_TRUE(log.says({"results", "the peer's end is not told while the pipeline shuts down"}));
+  EXPECT_EQ(results.bus().count(GST_MESSAGE_WARNING), 0U);
+  stop.fail();
+  ASSERT_EQ(results.play(), GST_STATE_CHANGE_SUCCESS);
+  const auto warning = results.bus().wait(GST_MESSAGE_WARNING);
+  ASSERT_TRUE(warning);
+  EXPECT_EQ(error_text(warning.get()).code, "peer-gone");
+  gst_element_set_state(results.sink(), GST_STATE_NULL);
+  EXPECT_EQ(results.bus().count(GST_MESSAGE_WARNING), 1U);
+}
+
+INSTANTIATE_TEST_SUITE_P(Each, WhilePipelineCannotStop,
+                         testing::Values("playing-to-paused", "paused-to-ready"));
 
 // An application that has set the channel only, and drops its webrtcbin. Up to 1.22 to answer a
 // keepalive after that, or to close the channel at a time-out, is to use what has gone.

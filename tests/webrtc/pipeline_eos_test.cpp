@@ -2,6 +2,8 @@
 //
 // Whose end is whose: an upload that ends in the pipeline of a webrtcbin, with and without a call.
 
+#include "webrtc/pipeline_eos.h"
+
 #include <gtest/gtest.h>
 
 #include <string>
@@ -124,6 +126,33 @@ TEST_F(EndOfAnUpload, IsNeverThePipelinesIfTheApplicationSaysSo) {
   gst_util_set_object_arg(G_OBJECT(upload_), "end-pipeline", "never");
   upload();
   EXPECT_FALSE(ended());
+}
+
+TEST(AnnouncedMedia, AreThoseOfSectionsInUseByWhichThePeerSends) {
+  const auto announces = [](const std::string& session, const std::string& media) {
+    GstSDPMessage* sdp = nullptr;
+    const std::string text =
+        "v=0\r\no=- 1 1 IN IP4 127.0.0.1\r\ns=-\r\nt=0 0\r\n" + session + media;
+    EXPECT_EQ(gst_sdp_message_new_from_text(text.c_str(), &sdp), GST_SDP_OK) << text;
+    const bool does = announces_media(sdp);
+    gst_sdp_message_free(sdp);
+    return does;
+  };
+  const std::string channels = "m=application 9 UDP/DTLS/SCTP webrtc-datachannel\r\n";
+  const std::string audio = "m=audio 9 UDP/TLS/RTP/SAVPF 8\r\n";
+  EXPECT_FALSE(announces("", channels));
+  EXPECT_TRUE(announces("", channels + audio + "a=sendonly\r\n"));
+  EXPECT_TRUE(announces("", channels + "m=video 9 UDP/TLS/RTP/SAVPF 96\r\na=sendrecv\r\n"));
+  EXPECT_FALSE(announces("", channels + audio + "a=recvonly\r\n"));
+  EXPECT_FALSE(announces("", channels + audio + "a=inactive\r\n"));
+  // Refused, or given up.
+  EXPECT_FALSE(announces("", "m=audio 0 UDP/TLS/RTP/SAVPF 8\r\na=sendrecv\r\n" + channels));
+  // Without a direction of its own it has the session's, which is sendrecv unless it is said.
+  EXPECT_TRUE(announces("", audio));
+  EXPECT_TRUE(announces("a=sendonly\r\n", audio));
+  EXPECT_FALSE(announces("a=recvonly\r\n", audio));
+  EXPECT_FALSE(announces("a=inactive\r\n", audio));
+  EXPECT_TRUE(announces("a=inactive\r\n", audio + "a=sendonly\r\n"));
 }
 
 TEST(EndPipeline, IsOnePropertyInAllElements) {

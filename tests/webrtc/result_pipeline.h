@@ -27,6 +27,7 @@ class ResultPipeline {
   ResultPipeline(const ResultPipeline&) = delete;
   ResultPipeline& operator=(const ResultPipeline&) = delete;
 
+  [[nodiscard]] GstElement* pipeline() const { return pipeline_.get(); }
   [[nodiscard]] GstElement* sink() const { return sink_.get(); }
   [[nodiscard]] BusLog& bus() { return *bus_; }
   [[nodiscard]] GstStateChangeReturn play() {
