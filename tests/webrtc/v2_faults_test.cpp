@@ -21,9 +21,9 @@ TEST_F(V2Upload, AWrongHashIsTheEndOfTheUpload) {
   control::Hello hello = hello_of(file_);
   hello.sha256 = parse_sha256(sha256_of({1}));
   ASSERT_TRUE(say(channel(), hello));
+  ASSERT_TRUE(wait_for<control::Ready>(*channel_.observer));
   for (std::uint64_t at = 0; at < file_.size(); at += 50'000) {
     ASSERT_TRUE(send_block(channel(), file_, at, at + 50'000));
-    ASSERT_TRUE(wait_for<control::Ready>(*channel_.observer));
   }
   expect_failure("hash-mismatch", *channel_.observer);
   EXPECT_FALSE(wait_for<control::Done>(*channel_.observer, std::chrono::milliseconds(0)));
@@ -45,8 +45,6 @@ TEST_F(V2Upload, AWrongChecksumCostsItsChannelOnly) {
   EXPECT_TRUE(eventually([&] { return interrupted(); }));
   EXPECT_EQ(receiver_->state(), "uploading");
 
-  V2Client client(file_);
-  ASSERT_TRUE(client.sender().done() == std::nullopt);
   const auto again = open_v2(pair_);
   control::Hello hello = hello_of(file_);
   hello.upload = ready_->upload;
