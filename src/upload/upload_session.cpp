@@ -137,7 +137,8 @@ std::optional<UploadSession::Upload> UploadSession::give_back() {
     shared_.inbox->put_back(std::move(untold_ends_.back()));
     untold_ends_.pop_back();
   }
-  UploadConnection::Channels closing;
+  // Those that have been told their last word go with this run.
+  connection_.close_due(TimePoint::max());
   const MutexLock lock(shared_.mutex);
   if (shared_.receiver->state() == UploadState::kError || shared_.requested_failure) {
     return std::nullopt;

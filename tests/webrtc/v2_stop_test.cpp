@@ -109,20 +109,7 @@ TEST_F(V2Stop, WhenItHasFailed) {
 // The application has the channel, and nothing of the file has left: the next start goes on with
 // it.
 TEST_F(V2Stop, OverTheDataChannelOfTheApplicationItGoesOnWithTheNextStart) {
-  receiver_ = std::make_unique<ReceivingPipeline>(nullptr);
-  witness_ = std::make_unique<UploadWitness>(upload());
-  const SignalConnection connection(
-      pair_.answerer(), "on-data-channel",
-      G_CALLBACK(+[](GstElement*, GstWebRTCDataChannel* object, GstElement** element) {
-        g_object_set(*element, "data-channel", object, nullptr);
-      }),
-      upload());
-  channel_ = connect_v2(pair_);
-  ASSERT_TRUE(eventually([&] {
-    GstWebRTCDataChannel* given = nullptr;
-    g_object_get(upload(), "data-channel", &given, nullptr);
-    return GObjectPtr<GstWebRTCDataChannel>(given) != nullptr;
-  }));
+  connect_over_the_applications_channel();
   receiver_->play();
   V2Client client(file_, {.first = 100'000});
   client.add(channel_);
