@@ -10,6 +10,7 @@
 #include <utility>
 #include <variant>
 
+#include "core/receiver.h"
 #include "core/wire_v1.h"
 #include "support/log.h"
 #include "upload/upload_connection.h"
