@@ -9,7 +9,7 @@
 #
 # Seen with werift 0.24.4: of 4 MiB no message arrives. Seen with @roamhq/wrtc 0.10.0: a part arrives, how much differs
 # from run to run. With node-datachannel 0.33.4, module `node-datachannel/polyfill`, all arrive.
-# A public report (node-datachannel, issue 188) says that of Chrome too, whose code wrtc is built from.
+# A public report to node-datachannel says that of Chrome too, whose code wrtc is built from.
 # Expected: all messages arrive before the receiver's `close`. Who uploads waits for an answer before close().
 set -eu
 folder=$(mktemp -d)

@@ -8,7 +8,7 @@
 #
 # Seen with @roamhq/wrtc 0.10.0: bufferedAmount rises above the threshold and falls to 0, all messages arrive, and the
 # event never comes, neither to the handler attribute nor to a listener. The threshold is kept as a plain property that
-# the class does not have, so no assignment fails. node-webrtc, which it continues, has an open request (issue 305).
+# the class does not have, so no assignment fails. node-webrtc, which it continues, has an open request for it.
 # With node-datachannel 0.33.4, module `node-datachannel/polyfill`, the event comes.
 # Expected: the event, or no way to believe that it comes. Until then: ask whether the class has the property.
 set -eu

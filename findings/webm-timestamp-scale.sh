@@ -10,7 +10,7 @@
 # Seen with @remotion/media-parser 4.0.529: 200 seconds (it uses the unit for the frames, but not for Duration).
 # Seen with fix-webm-duration 1.0.6 and @fix-webm-duration/fix 1.0.1, which add the duration that MediaRecorder leaves
 # out: they set the unit to 1 ms and leave the timestamps as they are. The film then plays ten times as slowly.
-# The last is known in part: a comment in the report 1 of fix-webm-duration says that the new unit broke a film.
+# The last is known in part: a public report to fix-webm-duration says that the new unit broke a film.
 # MediaInfo (mediainfo.js 0.3.8), music-metadata 12.1.0 and mediabunny 1.61.0 read 2 seconds (mediabunny to the end of the
 # last frame if the film tells no duration).
 # Expected: 2 seconds; who adds a duration counts it in the file's unit.
