@@ -52,7 +52,7 @@
 #include <utility>
 
 #include "core/channel_labels.h"
-#include "core/chunk_sender.h"
+#include "core/wire_v1.h"
 #include "glib/debug.h"
 #include "glib/glib_ptr.h"
 #include "glib/settings_properties.h"
@@ -158,7 +158,7 @@ bool start_session(GstWebrtcUploadSink* self) {
       return false;
     }
     std::string problem;
-    channel = SenderChannel::create(webrtcbin.get(), label.c_str(), problem);
+    channel = SenderChannel::create(webrtcbin.get(), label.c_str(), nullptr, problem);
     if (!channel) {
       GST_ELEMENT_ERROR(self, RESOURCE, OPEN_WRITE, ("%s", problem.c_str()), (nullptr));
       return false;
@@ -168,9 +168,13 @@ bool start_session(GstWebrtcUploadSink* self) {
   GST_INFO_OBJECT(self, "%s channel %s",
                   is_ours ? "sends over a new" : "sends over the application's",
                   webrtcupload::debug::quote(webrtcupload::label_of(channel.get())).c_str());
+  auto format = webrtcupload::make_v1_format(settings);
+  auto listener = format->listener();
   auto session = std::make_shared<SenderSession>(
-      GST_BASE_SINK(self), settings,
-      std::make_unique<SenderChannel>(std::move(channel), std::move(webrtcbin)), is_ours);
+      GST_BASE_SINK(self), settings, std::move(format),
+      std::make_unique<SenderChannel>(std::move(channel), std::move(webrtcbin),
+                                      std::move(listener)),
+      is_ours);
   GST_OBJECT_LOCK(self);
   self->state->session = std::move(session);
   GST_OBJECT_UNLOCK(self);
@@ -213,7 +217,7 @@ static GstFlowReturn gst_webrtc_upload_sink_render(GstBaseSink* sink, GstBuffer*
 
 static gboolean gst_webrtc_upload_sink_event(GstBaseSink* sink, GstEvent* event) {
   const auto session = current_session(GST_WEBRTC_UPLOAD_SINK(sink));
-  if (session && GST_EVENT_TYPE(event) == GST_EVENT_EOS && !session->end_of_stream()) {
+  if (session && GST_EVENT_TYPE(event) == GST_EVENT_EOS && !session->end_of_stream(event)) {
     gst_event_unref(event);
     return FALSE;
   }
