@@ -52,14 +52,20 @@
 #include <utility>
 
 #include "core/channel_labels.h"
+#include "core/hex.h"
+#include "core/sha256.h"
 #include "core/wire_v1.h"
+#include "core/wire_v2.h"
 #include "glib/debug.h"
 #include "glib/glib_ptr.h"
 #include "glib/settings_properties.h"
 #include "gst/webrtcupload/channel_properties.h"
 #include "gst/webrtcupload/prepare_stop_action.h"
+#include "gst/webrtcupload/sink_protocol.h"
 #include "sending/sender_channel.h"
 #include "sending/sender_session.h"
+#include "sending/sender_settings.h"
+#include "sending/sending_format.h"
 #include "webrtc/channel_getters.h"
 #include "webrtc/channel_owner.h"
 #include "webrtc/find_webrtcbin.h"
@@ -77,6 +83,7 @@ using webrtcupload::kReadyFlags;
 using webrtcupload::SenderChannel;
 using webrtcupload::SenderSession;
 using webrtcupload::SenderSettings;
+using webrtcupload::SinkProtocol;
 using SettingsProperties = webrtcupload::SettingsProperties<SenderSettings>;
 
 // What the usual clients send.
@@ -88,6 +95,8 @@ constexpr guint64 kDefaultConfirmTimeout = 30 * GST_SECOND;
 
 enum Property : guint {
   PROP_STATS = webrtcupload::PROP_AFTER_CHANNEL,
+  PROP_PROTOCOL,
+  PROP_SHA256,
   // And from here on those that `settings_properties` has.
   PROP_FIRST_SETTING,
 };
@@ -99,6 +108,9 @@ struct SinkState {
   ChannelSettings channel{.channel_label = webrtcupload::kUploadLabel};
   SenderSettings settings{kDefaultChunkSize, kDefaultBufferLimit, 0, kDefaultConfirm,
                           std::chrono::nanoseconds(kDefaultConfirmTimeout)};
+  SinkProtocol protocol = SinkProtocol::kAuto;
+  // Of the last file that was sent, if it was computed; until the application sets one.
+  std::string last_sha256;
   // From READY->PAUSED to PAUSED->READY.
   std::shared_ptr<SenderSession> session;
 };
@@ -145,30 +157,41 @@ bool start_session(GstWebrtcUploadSink* self) {
   GST_OBJECT_LOCK(self);
   auto channel = webrtcupload::ref_gst(self->state->channel.data_channel.get());
   const std::string label = self->state->channel.channel_label;
+  const SinkProtocol wanted = self->state->protocol;
   const SenderSettings settings = self->state->settings;
   GST_OBJECT_UNLOCK(self);
 
+  std::string problem;
   const bool is_ours = !channel;
+  const bool is_v2 =
+      is_ours ? webrtcupload::speaks_v2(wanted)
+              : webrtcupload::speaks_v2(wanted, webrtcupload::protocol_of(channel.get()), problem);
+  if (is_ours && !webrtcbin) {
+    problem =
+        "There is nothing to send over: set one of the properties \"data-channel\", \"webrtcbin\" "
+        "and \"webrtcbin-name\".";
+  } else if (!settings.sha256.empty() && !webrtcupload::parse_sha256(settings.sha256)) {
+    problem = "The property \"sha256\" is not 64 hexadecimal digits.";
+  }
+  if (!problem.empty()) {
+    GST_ELEMENT_ERROR(self, RESOURCE, SETTINGS, ("%s", problem.c_str()), (nullptr));
+    return false;
+  }
   if (is_ours) {
-    if (!webrtcbin) {
-      GST_ELEMENT_ERROR(self, RESOURCE, SETTINGS,
-                        ("There is nothing to send over: set one of the properties "
-                         "\"data-channel\", \"webrtcbin\" and \"webrtcbin-name\"."),
-                        (nullptr));
-      return false;
-    }
-    std::string problem;
-    channel = SenderChannel::create(webrtcbin.get(), label.c_str(), nullptr, problem);
+    channel = SenderChannel::create(webrtcbin.get(), label.c_str(),
+                                    is_v2 ? webrtcupload::kV2Protocol : nullptr, problem);
     if (!channel) {
       GST_ELEMENT_ERROR(self, RESOURCE, OPEN_WRITE, ("%s", problem.c_str()), (nullptr));
       return false;
     }
   }
 
-  GST_INFO_OBJECT(self, "%s channel %s",
+  GST_INFO_OBJECT(self, "%s channel %s%s",
                   is_ours ? "sends over a new" : "sends over the application's",
-                  webrtcupload::debug::quote(webrtcupload::label_of(channel.get())).c_str());
-  auto format = webrtcupload::make_v1_format(settings);
+                  webrtcupload::debug::quote(webrtcupload::label_of(channel.get())).c_str(),
+                  is_v2 ? ", wire format v2" : "");
+  auto format =
+      is_v2 ? webrtcupload::make_v2_format(settings) : webrtcupload::make_v1_format(settings);
   auto listener = format->listener();
   auto session = std::make_shared<SenderSession>(
       GST_BASE_SINK(self), settings, std::move(format),
@@ -176,9 +199,15 @@ bool start_session(GstWebrtcUploadSink* self) {
                                       std::move(listener)),
       is_ours);
   GST_OBJECT_LOCK(self);
+  self->state->last_sha256.clear();
   self->state->session = std::move(session);
   GST_OBJECT_UNLOCK(self);
   return true;
+}
+
+std::string computed_sha256(const SenderSession& session) {
+  const auto sum = session.sha256();
+  return sum ? webrtcupload::to_hex(*sum) : "";
 }
 
 // PAUSED->READY, after the streaming thread has left.
@@ -186,7 +215,24 @@ void stop_session(GstWebrtcUploadSink* self) {
   GST_OBJECT_LOCK(self);
   const auto session = std::exchange(self->state->session, nullptr);
   GST_OBJECT_UNLOCK(self);
-  if (session) session->stop();
+  if (!session) return;
+  session->stop();
+  const std::string sha256 = computed_sha256(*session);
+  GST_OBJECT_LOCK(self);
+  self->state->last_sha256 = sha256;
+  GST_OBJECT_UNLOCK(self);
+}
+
+// What the file has, or else what the application says that it has.
+std::string sha256_of(GstWebrtcUploadSink* self) {
+  const auto session = current_session(self);
+  const std::string computed = session ? computed_sha256(*session) : "";
+  if (!computed.empty()) return computed;
+  GST_OBJECT_LOCK(self);
+  const SinkState& state = *self->state;
+  std::string text = state.last_sha256.empty() ? state.settings.sha256 : state.last_sha256;
+  GST_OBJECT_UNLOCK(self);
+  return text;
 }
 
 }  // namespace
@@ -244,6 +290,11 @@ static void gst_webrtc_upload_sink_set_property(GObject* object, guint id, const
   GST_OBJECT_LOCK(self);
   if (id < webrtcupload::PROP_AFTER_CHANNEL) {
     channel_change.apply(state.channel);
+  } else if (id == PROP_PROTOCOL) {
+    state.protocol = static_cast<SinkProtocol>(g_value_get_enum(value));
+  } else if (id == PROP_SHA256) {
+    webrtcupload::store_value(value, pspec, state.settings.sha256);
+    state.last_sha256.clear();
   } else {
     is_known = settings_properties->set(state.settings, id, value, pspec);
   }
@@ -262,11 +313,18 @@ static void gst_webrtc_upload_sink_get_property(GObject* object, guint id, GValu
     g_value_take_boxed(value, stats);
     return;
   }
+  if (id == PROP_SHA256) {
+    const std::string sha256 = sha256_of(self);
+    g_value_set_string(value, sha256.empty() ? nullptr : sha256.c_str());
+    return;
+  }
   const SinkState& state = *self->state;
   bool is_known = true;
   GST_OBJECT_LOCK(self);
   if (id < webrtcupload::PROP_AFTER_CHANNEL) {
     webrtcupload::get_channel_property(state.channel, id, value);
+  } else if (id == PROP_PROTOCOL) {
+    g_value_set_enum(value, static_cast<int>(state.protocol));
   } else {
     is_known = settings_properties->get(state.settings, id, value);
   }
@@ -333,6 +391,24 @@ static void install_properties(GObjectClass* object_class) {
       g_param_spec_boolean("check-certificate", "Check the certificate",
                            webrtcupload::kCheckCertificateOfSink, TRUE, kReadyFlags),
       [](auto& s) -> auto& { return s.check_certificate; });
+  g_object_class_install_property(
+      object_class, PROP_PROTOCOL,
+      g_param_spec_enum("protocol", "Protocol",
+                        "Wire format. auto: what the protocol field of the \"data-channel\" says, "
+                        "v2 for \"webrtcupload.v2\" and v1 for any other; over a channel that the "
+                        "element makes, v1 for now. With v2 it makes one whose protocol field says "
+                        "so. A \"data-channel\" whose field contradicts is an error",
+                        webrtcupload::sink_protocol_type(), static_cast<int>(SinkProtocol::kAuto),
+                        kReadyFlags));
+  g_object_class_install_property(
+      object_class, PROP_SHA256,
+      g_param_spec_string(
+          "sha256", "SHA-256",
+          "What sha256sum prints of the file, if it is known beforehand: the upload "
+          "fails when the file has another one. After an upload with wire format "
+          "v2, the file's, which the receiver has confirmed, until another one is "
+          "set or the next upload begins. v1 ignores it",
+          nullptr, kReadyFlags));
   g_object_class_install_property(
       object_class, PROP_STATS,
       g_param_spec_boxed("stats", "Statistics",

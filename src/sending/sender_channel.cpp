@@ -54,6 +54,7 @@ SenderChannel::SenderChannel(GstPtr<GstWebRTCDataChannel> channel, GstPtr<GstEle
         const MutexLock lock(state->mutex);
         state->gone = true;
         state->why_gone = why;
+        ++state->events;
         state->changed.notify_all();
       }) {
   using Closure = std::shared_ptr<State>;
@@ -267,7 +268,11 @@ bool SenderChannel::is_gone() const {
 void SenderChannel::abandon(const std::optional<std::string>& last_words) {
   const auto drained = [this] { return buffered_amount() == 0; };
   std::string problem;
-  if (last_words && !is_gone() && send_text(*last_words, problem)) wait_despite_all(drained);
+  if (last_words && !is_gone() && send_text(*last_words, problem)) {
+    // Until the peer closes the channel. Closed from here, a channel may lose what has left it and
+    // was not handed on at the other end.
+    wait_despite_all([this] { return is_gone(); });
+  }
   const int id = id_of(channel_.get());
   // Without an id it has never been connected. Without a webrtcbin there is no more to be done than
   // to close the channel, which waits for the peer to take what is queued.

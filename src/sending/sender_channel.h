@@ -78,9 +78,9 @@ class SenderChannel {
   // Closes the channel once everything queued has left. Any thread.
   void close();
   // Closes the channel without sending what is queued, and so that webrtcbin can be stopped
-  // afterwards. Waits at most kPatience. With `last_words`, which are a text to be sent, it waits
-  // for as long at most before that, so that they can leave after what is queued. Any thread but
-  // one that holds the PC lock.
+  // afterwards. Waits at most kPatience. With `last_words`, which are sent as a text after what is
+  // queued, the peer has as long before that to close the channel itself. Any thread but one that
+  // holds the PC lock.
   void abandon(const std::optional<std::string>& last_words = std::nullopt);
 
   [[nodiscard]] std::uint64_t buffered_amount() const;

@@ -94,5 +94,6 @@ class SendingFormat {
 };
 
 [[nodiscard]] std::unique_ptr<SendingFormat> make_v1_format(const SenderSettings& settings);
+[[nodiscard]] std::unique_ptr<SendingFormat> make_v2_format(const SenderSettings& settings);
 
 }  // namespace webrtcupload
