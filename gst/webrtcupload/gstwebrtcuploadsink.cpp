@@ -6,9 +6,10 @@
  * @short_description: uploads a file over a WebRTC data channel
  * @see_also: webrtcupload, webrtcbin
  *
- * Sends the bytes it is given over a data channel of a #webrtcbin, cut into numbered chunks (wire
- * format v1, see docs/protocol.md). At the other end `webrtcupload`, or any receiver of that
- * format, puts the file together again.
+ * Sends the bytes it is given over a data channel of a #webrtcbin, in wire format v1 (numbered
+ * chunks) or v2 (blocks with checksums, which the receiver answers); #webrtcuploadsink:protocol and
+ * docs/protocol.md have the two. At the other end `webrtcupload`, or any receiver of that format,
+ * puts the file together again.
  *
  * The channel is either made by the application and handed over (#webrtcuploadsink:data-channel),
  * or made by this element on the webrtcbin it is given (#webrtcuploadsink:webrtcbin) or finds by
@@ -20,20 +21,26 @@
  *
  * Sending begins in PLAYING as soon as the channel is open. What the channel buffers stays within
  * #webrtcuploadsink:buffer-limit; PAUSED interrupts the upload and PLAYING continues it.
- * The size of the upload has to be known from the start, as it is with filesrc. With sources that
- * do not know it (a pipe, a live stream), set #webrtcuploadsink:size.
+ * With v1 the size of the upload has to be known from the start, as it is with filesrc. With
+ * sources that do not know it (a pipe, a live stream), set #webrtcuploadsink:size. v2 sends streams
+ * of unknown size as well, and empty files.
  *
  * On the bus:
  *
  * * `GST_MESSAGE_PROGRESS` with code "upload": start, continue (at most once per whole percent and
  *   ten times a second), then one of complete, error and canceled.
  * * `GST_MESSAGE_EOS` after complete: everything was handed over, the channel has drained and,
- *   unless #webrtcuploadsink:confirm is off, the peer has confirmed that it has everything.
+ *   unless #webrtcuploadsink:confirm is off, the peer has confirmed that it has everything. With v2
+ *   the peer has said that it has stored a file with the same size and SHA-256.
  * * `GST_MESSAGE_ERROR` when the upload fails. Its details hold the string `error-code`:
  *   `peer-gone` (the channel or the connection closed early, or refused a message), `empty-upload`
  *   (a file of 0 bytes), `unknown-size`, `size-mismatch` (the source brought more or fewer bytes
  *   than announced), `too-many-chunks`, `untrusted-peer` (see #webrtcuploadsink:check-certificate).
- *   The channel is then closed, so that the receiver notices.
+ *   With v2 also what the receiver says, any code of docs/protocol.md, and then the fields
+ *   `resumable` (gboolean) and, if it says so, `retry-after` (guint64, seconds);
+ * `malformed-message` (it has said something that is not understood), `hash-mismatch` (it has
+ * another file, or the file is not the one of #webrtcuploadsink:sha256), `idle-timeout` (see
+ *   #webrtcuploadsink:confirm-timeout). The channel is then closed, so that the receiver notices.
  *
  * ## Example launch line
  * |[
@@ -356,7 +363,8 @@ static void install_properties(GObjectClass* object_class) {
   properties.add(
       g_param_spec_uint("chunk-size", "Chunk size",
                         "Bytes of the file in each message; the last one may be shorter. Each also "
-                        "has a header of 8 bytes, and a message has at most 65536",
+                        "has a header of 8 bytes, with v2 of 16, and a message has at most 65536. "
+                        "With v2 it is less if the receiver wants that",
                         1, webrtcupload::kMaxChunkPayload, kDefaultChunkSize, kReadyFlags),
       [](auto& s) -> auto& { return s.chunk_size; });
   properties.add(
@@ -378,13 +386,14 @@ static void install_properties(GObjectClass* object_class) {
           "Whether EOS waits until the peer has everything: after the last chunk a "
           "keepalive of one byte is sent, which receivers echo. Otherwise EOS "
           "means that SCTP has taken everything, and closing the connection at "
-          "once can still lose the end of the file",
+          "once can still lose the end of the file. v2 always waits for the receiver's word",
           kDefaultConfirm, kReadyFlags),
       [](auto& s) -> auto& { return s.confirm; });
   properties.add(
       g_param_spec_uint64("confirm-timeout", "Confirm timeout",
                           "How long \"confirm\" waits, in nanoseconds, before a warning is posted "
-                          "and EOS follows without confirmation",
+                          "and EOS follows without confirmation. With v2: how long the receiver "
+                          "may store nothing more, after the last byte, before the upload fails",
                           0, G_MAXINT64 / 2, kDefaultConfirmTimeout, kReadyFlags),
       [](auto& s) -> auto& { return s.confirm_timeout; });
   properties.add(
