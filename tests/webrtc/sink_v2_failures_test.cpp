@@ -201,6 +201,24 @@ TEST_F(SinkSpeaksV2InVain, TheReceiverHasAnotherFile) {
   }
 }
 
+// The named hash is known to the receiver, so that it can say anything.
+TEST_F(SinkSpeaksV2InVain, TheReceiverConfirmsAHashThatTheFileHasNot) {
+  const Bytes data = random_bytes(1000);
+  const Sha256Sum named = sha256_of(Bytes{1});
+  Upload upload(near_);
+  g_object_set(upload.sink(), "sha256", to_hex(named).c_str(), nullptr);
+  upload.announce(data.size());
+  upload.play();
+  upload.push(std::span(data).first(500));
+  ASSERT_TRUE(far_->wait_messages(1));
+  say(ready_of(10 * kChunk));
+  say(control::Done{data.size(), named});
+  ASSERT_TRUE(near_.observer->wait_messages(2));
+  upload.push(std::span(data).subspan(500));
+  upload.end();
+  EXPECT_EQ(upload.error().code, "hash-mismatch");
+}
+
 TEST_F(SinkSpeaksV2InVain, WhatIsNoControlMessageIsOneClearError) {
   const std::string deep(20'000, '[');
   for (const std::string& text :

@@ -161,6 +161,30 @@ TEST_F(SinkSpeaksV2, BlocksAreAsSmallAsTheReceiverWants) {
   EXPECT_EQ(peer.blocks(), 21U);
 }
 
+// What it says need make no sense.
+TEST_F(SinkSpeaksV2, BlocksHaveAByteAtLeastAndFitAMessage) {
+  for (const std::uint64_t most : {std::uint64_t{0}, control::kNumberLimit - 1}) {
+    SCOPED_TRACE(most);
+    const Bytes data = random_bytes(most == 0 ? 3 : kMaxBlockPayload + 3);
+    Upload upload(near_);
+    g_object_set(upload.sink(), "chunk-size", 65'528U, nullptr);
+    upload.announce(data.size());
+    upload.play();
+    upload.push(data);
+    upload.end();
+    ASSERT_TRUE(far_->wait_messages(1));
+    control::Ready ready = ready_of(control::kNumberLimit - 1);
+    ready.max_payload = most;
+    say(ready);
+    const std::size_t blocks = most == 0 ? 3 : 2;
+    ASSERT_TRUE(far_->wait_messages(blocks + 2));
+    EXPECT_EQ(far_->messages()[1].bytes.size(), most == 0 ? kV2HeaderSize + 1 : kMaxMessageSize);
+    say(control::Done{data.size(), sha256_of(data)});
+    EXPECT_EQ(upload.outcome(), "");
+    next_v2_channel();
+  }
+}
+
 TEST_F(SinkSpeaksV2, WhatTheReceiverHasIsNotSent) {
   const Bytes data = random_bytes(3 * kChunk);
   Upload upload(near_);
@@ -191,6 +215,22 @@ TEST_F(SinkSpeaksV2, PauseHoldsTheUploadAndPlayGoesOn) {
   ASSERT_EQ(set_state(upload.pipeline(), GST_STATE_PAUSED), GST_STATE_CHANGE_SUCCESS);
   upload.push(std::span(data).subspan(5 * kChunk), kChunk);
   upload.end();
+  // Nothing to wait for here but the absence of something.
+  EXPECT_FALSE(peer.wait_payload(5 * kChunk + 1, std::chrono::milliseconds(100)));
+  upload.play();
+  expect_file(upload, peer, data);
+}
+
+TEST_F(SinkSpeaksV2, TheEndIsSentInPlayingOnly) {
+  V2Peer peer(far_->channel());
+  const Bytes data = random_bytes(kChunk + 5);
+  Upload upload(near_);
+  upload.play();
+  upload.push(data);
+  ASSERT_TRUE(peer.wait_payload(kChunk));
+  ASSERT_EQ(set_state(upload.pipeline(), GST_STATE_PAUSED), GST_STATE_CHANGE_SUCCESS);
+  upload.end();
+  EXPECT_FALSE(peer.wait_payload(kChunk + 1, std::chrono::milliseconds(100)));
   upload.play();
   expect_file(upload, peer, data);
 }

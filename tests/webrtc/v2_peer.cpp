@@ -14,7 +14,6 @@
 #include "glib/signal_connection.h"
 #include "json/control_reader.h"
 #include "json/control_writer.h"
-#include "support/wait.h"
 #include "unit/v2_receiver_driver.h"
 #include "webrtc/channel_sending.h"
 
@@ -169,9 +168,9 @@ void V2Peer::fail(ErrorCode code) {
   state_->answer(state_->driver.fail(code));
 }
 
-bool V2Peer::wait_payload(std::uint64_t bytes) {
+bool V2Peer::wait_payload(std::uint64_t bytes, std::chrono::milliseconds deadline) {
   std::unique_lock lock(state_->mutex);
-  return state_->changed.wait_for(lock, kDeadline, [&] { return state_->payload >= bytes; });
+  return state_->changed.wait_for(lock, deadline, [&] { return state_->payload >= bytes; });
 }
 
 bool V2Peer::wait(const std::function<bool(const ControlMessage&)>& condition) {

@@ -18,6 +18,7 @@
 #include "core/control.h"
 #include "core/error.h"
 #include "core/upload_limits.h"
+#include "support/wait.h"
 
 namespace webrtcupload::test {
 
@@ -43,7 +44,7 @@ class V2Peer {
   void fail(ErrorCode code);
 
   // Each false when the deadline passed.
-  bool wait_payload(std::uint64_t bytes);
+  bool wait_payload(std::uint64_t bytes, std::chrono::milliseconds deadline = kDeadline);
   template <typename Kind>
   bool wait_said() {
     return wait([](const ControlMessage& said) { return std::holds_alternative<Kind>(said); });
