@@ -13,6 +13,7 @@
 #include <variant>
 #include <vector>
 
+#include "core/chunk_sender.h"
 #include "core/mutex.h"
 #include "core/v2_sender.h"
 #include "core/wire_v2.h"
@@ -230,9 +231,10 @@ GstFlowReturn V2Format::send_pending(Host& host) {
     MutexLock lock(peer_->mutex);
     if (is_sent()) break;
     lock.unlock();
-    const GstFlowReturn flow =
-        host.until_done([&] { return channel.wait_room(message_.size(), settings_.buffer_limit); });
-    if (flow != GST_FLOW_OK) return flow;
+    const auto has_room = [&] {
+      return may_hand_over(message_.size(), channel.buffered_amount(), settings_.buffer_limit);
+    };
+    if (const GstFlowReturn flow = wait(host, has_room); flow != GST_FLOW_OK) return flow;
 
     lock.lock();
     const auto range = peer_->sender->next(kChannel);

@@ -9,6 +9,8 @@
 #include <string>
 
 #include "core/error.h"
+#include "glib/elements_in.h"
+#include "webrtc/inner_elements.h"
 #include "webrtc/sink_v2_fixture.h"
 
 namespace webrtcupload::test {
@@ -44,6 +46,25 @@ std::ptrdiff_t errors(Upload& upload) {
     return GST_MESSAGE_SRC(message.get()) == GST_OBJECT(upload.sink());
   });
 }
+
+// Stops the packets of a webrtcbin right behind SCTP. What arrives still does.
+class BlockedSending {
+ public:
+  explicit BlockedSending(GstElement* webrtcbin)
+      : pad_(gst_element_get_static_pad(
+            element_made_by(GST_BIN(webrtcbin), inner::kSctpEncoder).get(), "src")),
+        probe_(gst_pad_add_probe(
+            pad_.get(), GST_PAD_PROBE_TYPE_BLOCK_DOWNSTREAM,
+            [](GstPad*, GstPadProbeInfo*, gpointer) { return GST_PAD_PROBE_OK; }, nullptr,
+            nullptr)) {}
+  ~BlockedSending() { gst_pad_remove_probe(pad_.get(), probe_); }
+  BlockedSending(const BlockedSending&) = delete;
+  BlockedSending& operator=(const BlockedSending&) = delete;
+
+ private:
+  const GstPtr<GstPad> pad_;
+  const gulong probe_;
+};
 
 class SinkSpeaksV2InVain : public SinkSpeaksV2 {
  protected:
@@ -160,6 +181,32 @@ TEST_F(SinkSpeaksV2InVain, AnErrorCountsThoughTheChannelIsClosedAfterIt) {
   ASSERT_TRUE(near_.observer->wait_closed());
   upload.push(random_bytes(3 * kChunk));
   EXPECT_EQ(refusal(upload).code, "storage-failed");
+}
+
+TEST_F(SinkSpeaksV2InVain, AnErrorIsHeardWhileThereIsNoRoom) {
+  Upload upload(near_);
+  g_object_set(upload.sink(), "webrtcbin", pair_.offerer(), nullptr);
+  upload.play();
+  upload.push(random_bytes(kChunk));
+  ASSERT_TRUE(far_->wait_messages(1));
+  say(ready_of(1000 * kChunk));
+  ASSERT_TRUE(far_->wait_messages(2));
+  {
+    const BlockedSending blocked(pair_.offerer());
+    upload.push(random_bytes(8'000'000));
+    // SCTP takes no more, and neither does the channel; for a while, since SCTP fills up by steps.
+    int full = 0;
+    ASSERT_TRUE(eventually(
+        [&] {
+          const bool is_full = near_.observer->buffered_amount() + kChunk + kV2HeaderSize > 262144;
+          full = is_full ? full + 1 : 0;
+          return full > 100;
+        },
+        kDeadline));
+    say(control::Failure{.code = "storage-failed", .message = "the disk is full"});
+    EXPECT_EQ(refusal(upload).code, "storage-failed");
+  }
+  stop_promptly(upload.pipeline());
 }
 
 TEST_F(SinkSpeaksV2InVain, TheFileIsNotTheOneThatWasNamed) {

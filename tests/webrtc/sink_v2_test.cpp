@@ -221,6 +221,16 @@ TEST_F(SinkSpeaksV2, PauseHoldsTheUploadAndPlayGoesOn) {
   expect_file(upload, peer, data);
 }
 
+TEST_F(SinkSpeaksV2, NothingIsSaidBeforeItPlays) {
+  V2Peer peer(far_->channel());
+  Upload upload(near_);
+  ASSERT_NE(set_state(upload.pipeline(), GST_STATE_PAUSED), GST_STATE_CHANGE_FAILURE);
+  upload.end();
+  EXPECT_FALSE(far_->wait_messages(1, std::chrono::milliseconds(100)));
+  upload.play();
+  expect_file(upload, peer, {});
+}
+
 TEST_F(SinkSpeaksV2, TheEndIsSentInPlayingOnly) {
   V2Peer peer(far_->channel());
   const Bytes data = random_bytes(kChunk + 5);
