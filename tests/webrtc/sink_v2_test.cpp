@@ -5,6 +5,7 @@
 #include <gst/app/gstappsrc.h>
 #include <gtest/gtest.h>
 
+#include <algorithm>
 #include <filesystem>
 #include <fstream>
 #include <string>
@@ -126,6 +127,26 @@ TEST_F(SinkSpeaksV2, KeepsToASmallAndSlowCredit) {
   upload.end();
   expect_file(upload, peer, data);
   EXPECT_LE(stat(upload.sink(), "buffered-peak"), 2 * (kChunk + kV2HeaderSize));
+}
+
+// However much credit there is.
+TEST_F(SinkSpeaksV2, WhatWaitsInTheChannelStaysWithinTheLimit) {
+  for (const guint64 limit : {guint64{200'000}, guint64{1}}) {
+    SCOPED_TRACE(limit);
+    const V2Peer peer(far_->channel());
+    const Bytes data = random_bytes(6'000'000);
+    Upload upload(near_);
+    g_object_set(upload.sink(), "buffer-limit", limit, nullptr);
+    upload.announce(data.size());
+    upload.play();
+    upload.push(data, 1'000'000);
+    upload.end();
+    expect_file(upload, peer, data);
+    const guint64 peak = stat(upload.sink(), "buffered-peak");
+    EXPECT_LE(peak, std::max<guint64>(limit, kV2HeaderSize + kChunk));
+    EXPECT_GT(peak, 0U);
+    next_v2_channel();
+  }
 }
 
 // What the receiver has no room for stays with the source.
