@@ -6,8 +6,10 @@
  * @short_description: Receives a file that a WebRTC peer uploads over a data channel
  *
  * webrtcupload takes a data channel of a webrtcbin, puts the chunks of a file that arrive over it
- * (wire format v1, see docs/protocol.md) into a nameless spool file, and sends the file's bytes out
- * of its `src` pad, so that a demuxer or `decodebin` can be linked to it as to a `filesrc`.
+ * (wire formats v1 and v2, see docs/protocol.md) into a nameless spool file, and sends the file's
+ * bytes out of its `src` pad, so that a demuxer or `decodebin` can be linked to it as to a
+ * `filesrc`. The channel's `protocol` field chooses the format. An upload in v2 may come over
+ * several channels, and go on over a new one when the connection is lost.
  *
  * It never negotiates: the application does, or `webrtcuploadserver`. Take the element to PAUSED
  * before the offer is answered, so that it is there when the peer's channel appears.
@@ -237,6 +239,7 @@ void install_properties(GObjectClass* object_class) {
           "backlog, backlog-peak, socket-buffer-size (as the kernel tells it: twice what it "
           "granted); "
           "counts: chunks-received, chunks-announced, duplicates, rejected, ignored, keepalives; "
+          "protocol (v1 or v2); with v2 connections, interrupted, name, content-type and sha256; "
           "percent; throughput in bytes a second; nanoseconds: first-chunk-delay, transfer-time, "
           "processing-time; state; error-code and error-message after a failure; workarounds (what "
           "is "
@@ -256,10 +259,13 @@ void install_signals(GObjectClass* object_class) {
    * @element: the element
    * @request: a structure application/x-webrtcupload-request with the strings `channel-label` and
    * `channel-protocol`, the uints `chunks-announced` and `first-chunk-size` (bytes), and the uint64
-   * `estimated-size` (bytes)
+   * `estimated-size` (bytes). With v2 the first two numbers are 0, and there are, as the client
+   * says, the strings `name`, `content-type` and, if it names one, `sha256`, and, if it knows it,
+   * the uint64 `size`
    *
-   * Whether the upload may begin. Emitted when the first chunk has arrived and nothing of it is
-   * stored, on a thread where a handler may block; the peer is held back meanwhile.
+   * Whether the upload may begin. Emitted when the first chunk, or with v2 the client's hello, has
+   * arrived and nothing is stored, on a thread where a handler may block; the peer is held back
+   * meanwhile.
    *
    * Returns: %FALSE to fail the upload with `unauthorized`
    */
@@ -316,12 +322,13 @@ void install_signals(GObjectClass* object_class) {
    * @webrtcbin: the peer's webrtcbin, before its answer (or, if it offers, its offer) is made
    *
    * Action: with #webrtcupload:wait-for-peer, the element takes the first fitting channel of this
-   * webrtcbin from now on, and no longer one of a webrtcbin attached before. May be emitted in
-   * PAUSED and PLAYING, from any thread but a handler of webrtcbin's on-data-channel, and again as
-   * long as no upload has begun.
+   * webrtcbin from now on, and no longer one of v1 of a webrtcbin attached before. Once an upload
+   * in v2 has begun, with that property or without: channels of this webrtcbin may join the upload,
+   * as may those of the webrtcbins before. May be emitted in PAUSED and PLAYING, from any thread
+   * but a handler of webrtcbin's on-data-channel, and any number of times.
    *
-   * Returns: %TRUE if the element waits for a channel of @webrtcbin now; %FALSE if it is not
-   * started, does not wait for a peer, has an upload already, or @webrtcbin is none
+   * Returns: %TRUE if the element takes channels of @webrtcbin now; %FALSE if it is not started,
+   * does not wait for a peer, has an upload in v1 already, or @webrtcbin is none
    */
   attach_signal = g_signal_new_class_handler(
       "attach", type, static_cast<GSignalFlags>(G_SIGNAL_RUN_LAST | G_SIGNAL_ACTION),

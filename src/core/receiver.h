@@ -24,15 +24,15 @@
 
 namespace webrtcupload {
 
-// From when on an upload may take its time: from the opening of its channel or the first message,
-// whatever that says, or from the first message that is no keepalive.
-enum class TimeBegins { kWithTheChannel, kWithAChunk };
-
 class Receiver final : public UploadLife {
  public:
   Receiver(const Limits& limits, std::unique_ptr<MessageParser> parser,
            TimeBegins time_begins = TimeBegins::kWithTheChannel);
 
+  // The channel is open: time begins, if it does with that.
+  void channel_opened(TimePoint now) {
+    if (time_begins_ == TimeBegins::kWithTheChannel) opened(now);
+  }
   [[nodiscard]] Action receive(const Message& message, TimePoint now);
 
   // Answers to the action just given out.

@@ -36,6 +36,11 @@ struct ReceiverStatistics {
   std::optional<TimePoint> completed_at;
 };
 
+// From when on an upload may take its time: from the opening of its channel or the first message,
+// whatever that says; or, where peers may come and go before, from the first message that is no
+// keepalive, and with v2 from the hello that is let in.
+enum class TimeBegins { kWithTheChannel, kWithAChunk };
+
 class UploadLife {
  public:
   virtual ~UploadLife() = default;

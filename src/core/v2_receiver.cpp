@@ -26,11 +26,12 @@ std::uint64_t whole_seconds(Duration duration) {
 }  // namespace
 
 V2Receiver::V2Receiver(const Limits& limits, const UploadId& id,
-                       std::unique_ptr<MessageParser> parser, Sha256 hash)
+                       std::unique_ptr<MessageParser> parser, Sha256 hash, TimeBegins time_begins)
     : UploadLife(limits),
       id_(id),
       parser_(std::move(parser)),
       hash_(std::move(hash)),
+      time_begins_(time_begins),
       credit_(std::min(limits.window, kMostWindow), max_payload()) {}
 
 void V2Receiver::limits_changed() {
@@ -50,7 +51,7 @@ std::uint32_t V2Receiver::max_payload() const {
 
 void V2Receiver::channel_opened(ChannelId channel, TimePoint now) {
   now_ = now;
-  opened(now);
+  if (time_begins_ == TimeBegins::kWithTheChannel) opened(now);
   if (channels_.size() - connections() >= kMaxStrangers) {
     const Error error{ErrorCode::kTooManyChannels,
                       text(kMaxStrangers) + " other channels have said nothing yet"};
@@ -69,8 +70,9 @@ Action V2Receiver::channel_closed(ChannelId channel, const std::string& why, Tim
 Action V2Receiver::channel_left(const Error& why) {
   if (!running()) return action::Nothing{};
   if (state() == UploadState::kIdle) {
-    // Nobody has begun: another channel may still do so, if there is one.
-    if (!channels_.empty()) return action::Nothing{};
+    // Nobody has begun: another channel may still do so, if there is one, or may come.
+    const bool may_come = time_begins_ == TimeBegins::kWithAChunk;
+    if (!channels_.empty() || may_come) return action::Nothing{};
     return fail(why);
   }
   if (connections() > 0) return action::Nothing{};

@@ -50,7 +50,7 @@ class V2Receiver final : public UploadLife {
  public:
   // `id` is drawn by the caller.
   V2Receiver(const Limits& limits, const UploadId& id, std::unique_ptr<MessageParser> parser,
-             Sha256 hash);
+             Sha256 hash, TimeBegins time_begins = TimeBegins::kWithTheChannel);
 
   // A channel has opened; it belongs to the upload once its Hello has come. Where too many say
   // nothing, it is closed at once.
@@ -59,9 +59,10 @@ class V2Receiver final : public UploadLife {
   // it must not wait.
   [[nodiscard]] Action channel_closed(ChannelId channel, const std::string& why, TimePoint now);
 
-  // So many bytes, of the channel's whole messages, wait to be handed in; receive() takes off what
+  // So many bytes of the channel wait to be handed in, by counted_bytes(); receive() takes off what
   // it is given. It is an error when all channels together have more than twice the window, and
-  // when one that has not joined has more than a control message.
+  // when one that has not joined has more than a control message. Headers do not count, as they do
+  // not in the credit: how many messages wait is for the caller to bound.
   [[nodiscard]] Action waiting(ChannelId channel, std::uint64_t bytes, TimePoint now);
 
   [[nodiscard]] Action receive(ChannelId channel, const Message& message, TimePoint now);
@@ -76,6 +77,12 @@ class V2Receiver final : public UploadLife {
   // To be called at or after deadline().
   [[nodiscard]] Action tick(TimePoint now);
   [[nodiscard]] std::optional<TimePoint> deadline() const;
+
+  // The receiver stops, whatever the upload has come to: all channels are told, and closed.
+  void dismiss_channels(const Error& why) {
+    drop_pending();
+    failed(why);
+  }
 
   [[nodiscard]] std::vector<Output> take_outputs();
 
@@ -101,7 +108,7 @@ class V2Receiver final : public UploadLife {
     bool joined = false;
     // When its peer has sent something for the last time.
     TimePoint heard_at{};
-    // Bytes of its messages that are not handed in yet.
+    // Of its messages that are not handed in yet, see waiting().
     std::uint64_t waiting = 0;
     // When its sender has to be told what has been stored.
     std::optional<TimePoint> ack_due;
@@ -174,6 +181,7 @@ class V2Receiver final : public UploadLife {
   UploadId id_;
   std::unique_ptr<MessageParser> parser_;
   Sha256 hash_;
+  TimeBegins time_begins_;
   CreditWindow credit_;
   std::map<ChannelId, Channel> channels_;
   std::vector<Output> outputs_;

@@ -56,7 +56,7 @@ Action V2Receiver::receive(ChannelId channel, const Message& message, TimePoint 
   now_ = now;
   if (const auto from = channels_.find(channel); from != channels_.end()) {
     from->second.heard_at = now;
-    from->second.waiting -= std::min<std::uint64_t>(from->second.waiting, message.bytes.size());
+    from->second.waiting -= std::min(from->second.waiting, counted_bytes(message));
   }
   const ParsedMessage parsed = parser_->parse(message);
   if (std::holds_alternative<Keepalive>(parsed)) {
@@ -131,6 +131,7 @@ Action V2Receiver::authorized(bool allowed, TimePoint now) {
   nonce_ = hello.nonce;
   has_begun_ = true;
   now_ = now;
+  opened(now);
   begun(now);
   // They wait with their hello until they know what to join.
   for (auto& [channel, state] : channels_) state.opened_at = now;

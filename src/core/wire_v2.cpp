@@ -41,6 +41,12 @@ void encode_v2_header(std::uint64_t offset, ByteView payload,
   put_little_endian(crc32c(payload, crc32c(out.subspan<kOffsetAt>())), out.data() + kCrcAt);
 }
 
+std::uint64_t counted_bytes(const Message& message) {
+  const std::size_t size = message.bytes.size();
+  const bool is_block = message.kind == Message::Kind::kBinary && size > kV2HeaderSize;
+  return is_block ? size - kV2HeaderSize : size;
+}
+
 ParsedMessage V2Parser::parse(const Message& message) const {
   const std::size_t size = message.bytes.size();
   if (size <= kV1MaxKeepaliveSize) return Keepalive{};

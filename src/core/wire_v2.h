@@ -40,6 +40,10 @@ inline constexpr std::size_t kMaxControlSize = 16 * 1024;
 void encode_v2_header(std::uint64_t offset, ByteView payload,
                       std::span<std::uint8_t, kV2HeaderSize> out);
 
+// What a message counts against the credit of its channel while it waits: of a block its payload,
+// as the credit does, and of any other message all its bytes.
+[[nodiscard]] std::uint64_t counted_bytes(const Message& message);
+
 class V2Parser final : public MessageParser {
  public:
   [[nodiscard]] ParsedMessage parse(const Message& message) const override;

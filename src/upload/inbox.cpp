@@ -39,7 +39,7 @@ void Inbox::push(Item item) {
     const MutexLock lock(mutex_);
     if (closed_) return;
     const std::uint64_t backlog = backlog_.now + cost_of(item);
-    if (backlog > std::max(kOverloadFactor * marks_.high, kOverloadFloor)) {
+    if (backlog > std::max(marks_.overload_factor * marks_.high, kOverloadFloor)) {
       std::swap(dropped, items_);
       items_.emplace_back(Overloaded{backlog});
       backlog_.now = 0;
@@ -49,7 +49,7 @@ void Inbox::push(Item item) {
       backlog_.now = backlog;
     }
     backlog_.peak = std::max(backlog_.peak, backlog);
-    update_gate();
+    update_gates();
   }
   filled_.notify_one();
 }
@@ -69,7 +69,7 @@ std::optional<Inbox::Item> Inbox::pop(std::optional<TimePoint> until) {
   Item item = std::move(items_.front());
   items_.pop_front();
   backlog_.now -= cost_of(item);
-  update_gate();
+  update_gates();
   return item;
 }
 
@@ -78,7 +78,7 @@ void Inbox::put_back(Item item) {
   if (closed_) return;
   backlog_.now += cost_of(item);
   items_.push_front(std::move(item));
-  update_gate();
+  update_gates();
 }
 
 void Inbox::wake() {
@@ -92,30 +92,36 @@ void Inbox::wake() {
 void Inbox::set_marks(Marks marks) {
   const MutexLock lock(mutex_);
   marks_ = marks;
-  update_gate();
+  update_gates();
 }
 
-void Inbox::hold_back_with(std::unique_ptr<ReceiveGate> gate) {
+void Inbox::hold_back_with(std::unique_ptr<ReceiveGate> gate, const void* connection) {
   const MutexLock lock(mutex_);
   if (closed_) return;
-  gate_ = std::move(gate);
-  update_gate();
+  gates_[connection] = std::move(gate);
+  update_gates();
+}
+
+void Inbox::stop_holding_back(const void* connection) {
+  Gates::node_type gate;
+  const MutexLock lock(mutex_);
+  gate = gates_.extract(connection);
 }
 
 void Inbox::stop_holding_back() {
-  std::unique_ptr<ReceiveGate> gate;
+  Gates gates;
   const MutexLock lock(mutex_);
-  std::swap(gate, gate_);
+  std::swap(gates, gates_);
 }
 
 void Inbox::close() {
   std::deque<Item> dropped;
-  std::unique_ptr<ReceiveGate> gate;
+  Gates gates;
   const MutexLock lock(mutex_);
   closed_ = true;
   backlog_.now = 0;
   std::swap(dropped, items_);
-  std::swap(gate, gate_);
+  std::swap(gates, gates_);
 }
 
 Inbox::Backlog Inbox::backlog() const {
@@ -123,12 +129,15 @@ Inbox::Backlog Inbox::backlog() const {
   return backlog_;
 }
 
-void Inbox::update_gate() {
-  if (!gate_) return;
-  if (!closed_ && backlog_.now > marks_.high) {
-    gate_->close();
-  } else if (closed_ || backlog_.now <= marks_.low) {
-    gate_->open();
+void Inbox::update_gates() {
+  const bool closes = !closed_ && backlog_.now > marks_.high;
+  const bool opens = closed_ || backlog_.now <= marks_.low;
+  for (const auto& [connection, gate] : gates_) {
+    if (closes) {
+      gate->close();
+    } else if (opens) {
+      gate->open();
+    }
   }
 }
 

@@ -7,6 +7,7 @@
 
 #include <cstdint>
 #include <deque>
+#include <map>
 #include <memory>
 #include <optional>
 #include <string>
@@ -29,12 +30,12 @@ class Inbox {
     std::uint64_t high = 4 * 1024 * 1024;
     // ... until the backlog has shrunk to this.
     std::uint64_t low = 1024 * 1024;
+    // The inbox gives up at this many times the high mark, but not below a floor.
+    std::uint64_t overload_factor = 16;
   };
-  // The inbox gives up at this many times the high mark, but not below a floor. That happens only
-  // when the peer cannot be held back: a closed gate lets through what has entered webrtcbin's
-  // queues already, which is as much as arrived while its threads waited for a processor, however
-  // low the mark.
-  static constexpr std::uint64_t kOverloadFactor = 16;
+  // It gives up only when the peer cannot be held back: a closed gate lets through what has entered
+  // webrtcbin's queues already, which is as much as arrived while its threads waited for a
+  // processor, however low the mark.
   static constexpr std::uint64_t kOverloadFloor = 16 * 1024 * 1024;
   // Counted for each message beside its bytes: about what its objects take, so that tiny messages
   // are bounded as well.
@@ -84,9 +85,11 @@ class Inbox {
   void wake();
 
   void set_marks(Marks marks);
-  // From now on `gate` is closed while the backlog is high.
-  void hold_back_with(std::unique_ptr<ReceiveGate> gate);
-  // From now on nothing holds the peer back.
+  // From now on `gate` is closed while the backlog is high. Of each connection there is one;
+  // `connection` names it, and is never dereferenced.
+  void hold_back_with(std::unique_ptr<ReceiveGate> gate, const void* connection);
+  // From now on nothing holds the peer back: of this connection, or of none at all.
+  void stop_holding_back(const void* connection);
   void stop_holding_back();
   // Lets everything waiting go, and everything to come; opens the gate.
   void close();
@@ -94,16 +97,18 @@ class Inbox {
   [[nodiscard]] Backlog backlog() const;
 
  private:
-  // Where the gate belongs now.
-  void update_gate() REQUIRES(mutex_);
+  using Gates = std::map<const void*, std::unique_ptr<ReceiveGate>>;
 
-  // The gate is moved under this lock, so that a push and a pop cannot leave it the wrong way; pad
+  // Where the gates belong now.
+  void update_gates() REQUIRES(mutex_);
+
+  // Gates are moved under this lock, so that a push and a pop cannot leave it the wrong way; pad
   // locks come after it.
   mutable Mutex mutex_;
   ConditionVariable filled_;
   Marks marks_ GUARDED_BY(mutex_);
   std::deque<Item> items_ GUARDED_BY(mutex_);
-  std::unique_ptr<ReceiveGate> gate_ GUARDED_BY(mutex_) PT_GUARDED_BY(mutex_);
+  Gates gates_ GUARDED_BY(mutex_);
   Backlog backlog_ GUARDED_BY(mutex_);
   bool woken_ GUARDED_BY(mutex_) = false;
   bool closed_ GUARDED_BY(mutex_) = false;

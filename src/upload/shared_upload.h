@@ -15,9 +15,9 @@
 
 #include "core/error.h"
 #include "core/mutex.h"
-#include "core/receiver.h"
 #include "core/storage.h"
 #include "core/time_point.h"
+#include "core/upload_life.h"
 #include "upload/inbox.h"
 
 namespace webrtcupload {
@@ -57,7 +57,7 @@ struct SharedUpload {
   // pad locks are not taken under it.
   mutable Mutex mutex;
   ConditionVariable changed;
-  std::unique_ptr<Receiver> receiver GUARDED_BY(mutex) PT_GUARDED_BY(mutex);
+  std::unique_ptr<UploadLife> receiver GUARDED_BY(mutex) PT_GUARDED_BY(mutex);
   // What the observer has been told last, and the thread that tells it.
   UploadState told_state GUARDED_BY(mutex) = UploadState::kIdle;
   std::thread::id worker GUARDED_BY(mutex);

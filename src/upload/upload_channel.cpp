@@ -8,6 +8,7 @@
 #include <utility>
 
 #include "core/wire_v1.h"
+#include "core/wire_v2.h"
 #include "glib/debug.h"
 #include "webrtc/channel_claim.h"
 #include "webrtc/channel_getters.h"
@@ -23,16 +24,22 @@ namespace {
 
 // Echoes waiting to be sent, in bytes, above which no more are made.
 constexpr guint64 kMaxEchoBacklog = 1024;
+// Answers waiting to be sent, in bytes: thousands of acknowledgements, or minutes of them.
+constexpr guint64 kMaxAnswerBacklog = 256 * 1024;
 
 // Where what a channel brings goes.
 struct Target {
   std::shared_ptr<Inbox> inbox;
   Inbox::Serial channel;
   std::shared_ptr<std::atomic<bool>> has_chunk;
+  std::shared_ptr<std::atomic<std::uint64_t>> waiting;
 
   void put(Message::Kind kind, GBytesPtr bytes) const {
-    if (bytes && g_bytes_get_size(bytes.get()) > kV1MaxKeepaliveSize) *has_chunk = true;
-    inbox->push(Inbox::Received{channel, kind, std::move(bytes)});
+    Inbox::Received received{channel, kind, std::move(bytes)};
+    const Message message = received.message();
+    if (message.bytes.size() > kV1MaxKeepaliveSize) *has_chunk = true;
+    *waiting += counted_bytes(message);
+    inbox->push(std::move(received));
   }
 };
 
@@ -61,7 +68,7 @@ std::unique_ptr<UploadChannel> UploadChannel::take(GstWebRTCDataChannel* channel
                                                    std::shared_ptr<Inbox> inbox) {
   std::unique_ptr<UploadChannel> taken(new UploadChannel(channel, std::move(inbox)));
   if (!claim_channel(channel, taken.get())) return nullptr;
-  const Target target{taken->inbox_, taken->serial_, taken->has_chunk_};
+  const Target target{taken->inbox_, taken->serial_, taken->has_chunk_, taken->waiting_};
   taken->on_data_ =
       SignalConnection(channel, "on-message-data", G_CALLBACK(on_message_data), target);
   taken->on_string_ =
@@ -121,6 +128,21 @@ void UploadChannel::echo(const Message& message) {
   } else {
     std::ignore = send_on(channel_.get(), {message.bytes.begin(), message.bytes.end()});
   }
+}
+
+bool UploadChannel::send(const std::string& text) {
+  const GstPtr<GstElement> webrtcbin = this->webrtcbin();
+  // Its end is on its way.
+  if (!webrtcbin) return true;
+  if (buffered_amount(channel_.get()) > kMaxAnswerBacklog) return false;
+  std::ignore = send_text_on(channel_.get(), text);
+  return true;
+}
+
+void UploadChannel::handled(const Message& message) { *waiting_ -= counted_bytes(message); }
+
+bool UploadChannel::is_open() const {
+  return ready_state(channel_.get()) == GST_WEBRTC_DATA_CHANNEL_STATE_OPEN;
 }
 
 void UploadChannel::close() {

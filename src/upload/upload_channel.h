@@ -7,6 +7,7 @@
 #include <gst/webrtc/webrtc.h>
 
 #include <atomic>
+#include <cstdint>
 #include <memory>
 #include <string>
 
@@ -14,6 +15,7 @@
 #include "glib/glib_ptr.h"
 #include "glib/signal_connection.h"
 #include "upload/inbox.h"
+#include "upload/upload_protocol.h"
 #include "webrtc/dtls_check.h"
 #include "webrtc/peer_watch.h"
 
@@ -40,6 +42,9 @@ class UploadChannel {
   // when webrtcbin cannot (empty messages, in 1.22): an echo is a courtesy, and must not be a way
   // to fill our memory.
   void echo(const Message& message);
+  // Sends a text message. False: so much waits already that the peer does not read what it asked
+  // for.
+  [[nodiscard]] bool send(const std::string& text);
   // So that the sender notices. What was queued before is still delivered.
   void close();
 
@@ -57,11 +62,18 @@ class UploadChannel {
   // Whether something has come that is no keepalive, be it still in the inbox.
   [[nodiscard]] bool has_brought_a_chunk() const { return *has_chunk_; }
 
+  // counted_bytes() of the messages that are in the inbox, or in the worker's hands.
+  [[nodiscard]] std::uint64_t waiting() const { return *waiting_; }
+  // Of the worker: such a message is done with.
+  void handled(const Message& message);
+
   // Another one for each UploadChannel of a process.
   [[nodiscard]] Inbox::Serial serial() const { return serial_; }
   [[nodiscard]] bool is(const void* channel) const { return channel_.get() == channel; }
   [[nodiscard]] const std::string& label() const { return label_; }
   [[nodiscard]] const std::string& protocol() const { return protocol_; }
+  [[nodiscard]] WireVersion version() const { return version_of(protocol_); }
+  [[nodiscard]] bool is_open() const;
 
  private:
   UploadChannel(GstWebRTCDataChannel* channel, std::shared_ptr<Inbox> inbox);
@@ -70,6 +82,8 @@ class UploadChannel {
   const GObjectPtr<GstWebRTCDataChannel> channel_;
   const std::shared_ptr<Inbox> inbox_;
   const std::shared_ptr<std::atomic<bool>> has_chunk_ = std::make_shared<std::atomic<bool>>(false);
+  const std::shared_ptr<std::atomic<std::uint64_t>> waiting_ =
+      std::make_shared<std::atomic<std::uint64_t>>(0);
   mutable GWeakRef given_webrtcbin_{};
   std::atomic<bool> trusted_ = false;
   std::string label_;

@@ -2,11 +2,12 @@
 
 #include "upload/upload_connection.h"
 
+#include <algorithm>
+#include <tuple>
 #include <utility>
 
 #include "glib/debug.h"
 #include "webrtc/channel_getters.h"
-#include "webrtc/socket_buffers.h"
 
 #define GST_CAT_DEFAULT webrtcupload::debug::session()
 
@@ -16,9 +17,30 @@ using debug::quote;
 
 UploadConnection::UploadConnection(SharedUpload& upload, Settings settings,
                                    GstPtr<GstElement> webrtcbin)
-    : upload_(upload), settings_(std::move(settings)), webrtcbin_(std::move(webrtcbin)) {}
+    : upload_(upload), settings_(std::move(settings)), webrtcbin_(std::move(webrtcbin)) {
+  if (webrtcbin_) attached_.push_back(webrtcbin_.get());
+}
 
-void UploadConnection::offer(GstWebRTCDataChannel* channel, const GstElement* webrtcbin) {
+// A handler of a former peer's webrtcbin may have been running when that was replaced.
+const char* UploadConnection::why_not(WireVersion version, const GstElement* webrtcbin) const {
+  if (upload_.stopping) return "the upload stops";
+  const bool has_begun = upload_.receiver->state() != UploadState::kIdle;
+  if (version == WireVersion::kV1) {
+    if (webrtcbin && webrtcbin != webrtcbin_.get()) return "its peer has been replaced";
+    if (!channels_.empty()) return "this upload has a channel";
+    return has_begun && version_ == WireVersion::kV2 ? "this upload is one of v2" : nullptr;
+  }
+  if (webrtcbin && std::ranges::find(attached_, webrtcbin) == attached_.end()) {
+    return "its peer has left";
+  }
+  if (has_begun && version_ == WireVersion::kV1) return "this upload is one of v1";
+  if (!channels_.empty() && channels_.front()->version() == WireVersion::kV1) {
+    return "this upload has a channel of v1";
+  }
+  return channels_.size() < settings_.max_channels ? nullptr : "this upload has too many channels";
+}
+
+void UploadConnection::offer(GstWebRTCDataChannel* channel, GstElement* webrtcbin) {
   const char* name = upload_.name.c_str();
   const std::string label = label_of(channel);
   const std::string quoted = quote(label);
@@ -27,13 +49,25 @@ void UploadConnection::offer(GstWebRTCDataChannel* channel, const GstElement* we
                  settings_.channel_label.c_str());
     return;
   }
-  if (const std::string protocol = protocol_of(channel); !protocol.empty()) {
+  const std::string protocol = protocol_of(channel);
+  const WireVersion version = version_of(protocol);
+  if (version == WireVersion::kV1 && !protocol.empty()) {
     GST_WARNING_ID(name, "channel %s left alone: its protocol %s is not known", quoted.c_str(),
                    quote(protocol).c_str());
     return;
   }
-  if (this->channel()) {
-    GST_DEBUG_ID(name, "channel %s left alone: this upload has a channel", quoted.c_str());
+  if (!speaks(settings_.versions, version)) {
+    GST_WARNING_ID(name, "channel %s left alone: it is for %s, which the property protocols lacks",
+                   quoted.c_str(), to_string(version));
+    return;
+  }
+  const char* why;
+  {
+    const MutexLock lock(upload_.mutex);
+    why = why_not(version, webrtcbin);
+  }
+  if (why) {
+    GST_DEBUG_ID(name, "channel %s left alone: %s", quoted.c_str(), why);
     return;
   }
   if (auto taken = UploadChannel::take(channel, upload_.inbox)) {
@@ -43,28 +77,24 @@ void UploadConnection::offer(GstWebRTCDataChannel* channel, const GstElement* we
   }
 }
 
-void UploadConnection::adopt(std::shared_ptr<UploadChannel> late, const GstElement* webrtcbin) {
+// One that comes too late is let go when `late` goes out of scope, after the lock.
+void UploadConnection::adopt(std::shared_ptr<UploadChannel> late, GstElement* webrtcbin) {
   {
     const MutexLock lock(upload_.mutex);
-    // One that comes too late is let go when `late` goes out of scope, after the lock.
-    // A handler of a former peer's webrtcbin may have been running when that was replaced.
-    const bool is_of_former_peer = webrtcbin && webrtcbin != webrtcbin_.get();
-    if (upload_.stopping || channel_ || is_of_former_peer) {
+    if (const char* why = why_not(late->version(), webrtcbin)) {
       GST_DEBUG_ID(upload_.name.c_str(), "channel %s let go: %s", quote(late->label()).c_str(),
-                   is_of_former_peer ? "its peer has been replaced"
-                   : channel_        ? "another came first"
-                                     : "the upload stops");
+                   why);
       return;
     }
-    if (webrtcbin_) late->belongs_to(webrtcbin_.get());
-    channel_.swap(late);
-    serial_ = channel_->serial();
-    adopted_ = true;
-    GST_INFO_ID(upload_.name.c_str(), "channel %s taken", quote(channel_->label()).c_str());
+    if (GstElement* owner = webrtcbin ? webrtcbin : webrtcbin_.get()) late->belongs_to(owner);
+    serial_ = late->serial();
+    news_.push_back(serial_);
+    GST_INFO_ID(upload_.name.c_str(), "channel %s taken", quote(late->label()).c_str());
     if (!settings_.check_certificate) {
       GST_DEBUG_ID(upload_.name.c_str(),
                    "its peer's certificate is not compared: check-certificate is off");
     }
+    channels_.push_back(std::move(late));
   }
   upload_.inbox->wake();
 }
@@ -73,116 +103,103 @@ bool UploadConnection::attach(GstElement* webrtcbin) {
   forget_idle_channel();
   GstPtr<GstElement> replaced = ref_gst(webrtcbin);
   const MutexLock lock(upload_.mutex);
-  if (upload_.receiver->state() != UploadState::kIdle || channel_) {
+  const bool has_begun = upload_.receiver->state() != UploadState::kIdle;
+  const bool is_v1 = has_begun
+                         ? version_ == WireVersion::kV1
+                         : !channels_.empty() && channels_.front()->version() == WireVersion::kV1;
+  if (is_v1) {
     GST_DEBUG_ID(upload_.name.c_str(), "another peer is not attached: an upload has begun");
     return false;
   }
+  if (!speaks(settings_.versions, WireVersion::kV2)) attached_.clear();
+  std::erase(attached_, webrtcbin);
+  attached_.push_back(webrtcbin);
   webrtcbin_.swap(replaced);
-  GST_INFO_ID(upload_.name.c_str(), "waits for a channel of another peer");
+  GST_INFO_ID(upload_.name.c_str(), has_begun ? "further channels may come of one more webrtcbin"
+                                              : "waits for a channel of another peer");
   return true;
 }
 
 void UploadConnection::detach(const GstElement* webrtcbin) {
   GstPtr<GstElement> left;
-  std::shared_ptr<UploadChannel> channel;
+  Channels all;
   {
     const MutexLock lock(upload_.mutex);
-    if (webrtcbin_.get() != webrtcbin) return;
-    left.swap(webrtcbin_);
-    channel.swap(channel_);
-    adopted_ = false;
+    if (std::erase(attached_, webrtcbin) == 0) return;
+    if (webrtcbin_.get() == webrtcbin) left.swap(webrtcbin_);
+    all = channels_;
     GST_DEBUG_ID(upload_.name.c_str(), "the peer of %s has left", GST_OBJECT_NAME(webrtcbin));
   }
-  upload_.inbox->stop_holding_back();
-  if (channel) upload_.inbox->push(Inbox::Gone{"the peer has left", channel->serial()});
+  upload_.inbox->stop_holding_back(webrtcbin);
+  for (const auto& channel : all) {
+    if (channel->webrtcbin().get() != webrtcbin) continue;
+    const Serial serial = channel->serial();
+    {
+      const MutexLock lock(upload_.mutex);
+      if (!remove(serial)) continue;
+    }
+    upload_.inbox->push(Inbox::Gone{"the peer has left", serial});
+  }
 }
 
-bool UploadConnection::forget_idle_channel(std::optional<Inbox::Serial> gone) {
+std::shared_ptr<UploadChannel> UploadConnection::remove(Serial channel) {
+  const auto has_serial = [channel](const auto& taken) { return taken->serial() == channel; };
+  const auto found = std::ranges::find_if(channels_, has_serial);
+  if (found == channels_.end()) return nullptr;
+  std::shared_ptr<UploadChannel> removed = std::move(*found);
+  channels_.erase(found);
+  std::erase(news_, channel);
+  return removed;
+}
+
+bool UploadConnection::forget_idle_channel(std::optional<Serial> gone) {
   std::shared_ptr<UploadChannel> forgotten;
   const MutexLock lock(upload_.mutex);
-  if (upload_.receiver->state() != UploadState::kIdle || !channel_) return false;
-  if (gone && channel_->serial() != *gone) return false;
-  forgotten.swap(channel_);
-  adopted_ = false;
+  if (upload_.receiver->state() != UploadState::kIdle || channels_.empty()) return false;
+  const auto& first = channels_.front();
+  if (!gone && first->version() != WireVersion::kV1) return false;
+  forgotten = remove(gone.value_or(first->serial()));
+  if (!forgotten) return false;
   GST_INFO_ID(upload_.name.c_str(), "channel %s let go before its first chunk: %s",
               quote(forgotten->label()).c_str(),
               gone ? "its peer has gone" : "another peer may have its place");
   return true;
 }
 
-bool UploadConnection::is_current(Inbox::Serial channel) const {
+bool UploadConnection::is_current(Serial channel) const {
+  if (this->channel(channel)) return true;
   const MutexLock lock(upload_.mutex);
-  return serial_ == channel && (channel_ || upload_.receiver->state() != UploadState::kIdle);
+  return version_ == WireVersion::kV1 && serial_ == channel &&
+         upload_.receiver->state() != UploadState::kIdle;
+}
+
+std::shared_ptr<UploadChannel> UploadConnection::channel(Serial channel) const {
+  const MutexLock lock(upload_.mutex);
+  const auto has_serial = [channel](const auto& taken) { return taken->serial() == channel; };
+  const auto found = std::ranges::find_if(channels_, has_serial);
+  return found == channels_.end() ? nullptr : *found;
 }
 
 std::shared_ptr<UploadChannel> UploadConnection::channel() const {
   const MutexLock lock(upload_.mutex);
-  return channel_;
+  return channels_.empty() ? nullptr : channels_.front();
 }
 
-GstPtr<GstElement> UploadConnection::webrtcbin() const {
+bool UploadConnection::has(const void* channel) const {
   const MutexLock lock(upload_.mutex);
-  return ref_gst(webrtcbin_.get());
+  return std::ranges::any_of(channels_,
+                             [channel](const auto& taken) { return taken->is(channel); });
 }
 
-std::function<void()> UploadConnection::plumbing(bool is_open) {
-  auto taken = channel();
-  if (!taken) return nullptr;
-  if (plumbed_.lock() != taken) {
-    plumbed_ = taken;
-    holds_back_ = watches_connection_ = has_sockets_ = false;
-  }
-  // The channel may have opened before it was adopted, which then brings us here again. And amid
-  // the negotiation there is a decoder, but no socket yet.
-  const bool wants_sockets = settings_.socket_buffer_size > 0 && !has_sockets_;
-  if (holds_back_ && !wants_sockets) return nullptr;
-  std::shared_ptr<GstElement> webrtcbin(this->webrtcbin());
-  if (!webrtcbin) {
-    if (is_open && settings_.holds_back) {
-      GST_WARNING_ID(upload_.name.c_str(),
-                     "no webrtcbin is known for this data channel: its peer cannot be held back");
-    }
-    return nullptr;
-  }
-  return [=, this, taken = std::move(taken), webrtcbin = std::move(webrtcbin)] {
-    plumb(*taken, webrtcbin.get(), is_open, wants_sockets);
-  };
+bool UploadConnection::has_a_chunk() const {
+  const MutexLock lock(upload_.mutex);
+  return std::ranges::any_of(channels_,
+                             [](const auto& taken) { return taken->has_brought_a_chunk(); });
 }
 
-bool UploadConnection::is_unchecked() const {
-  const auto taken = channel();
-  return taken && settings_.check_certificate && !taken->is_peer_trusted();
-}
-
-PeerTrust UploadConnection::check_peer() {
-  const auto taken = channel();
-  return taken ? taken->look_at_peer(webrtcbin().get()) : PeerTrust::kTrusted;
-}
-
-// All of this reads properties of webrtcbin.
-void UploadConnection::plumb(UploadChannel& taken, GstElement* webrtcbin, bool is_open,
-                             bool wants_sockets) {
-  const bool wants_gate = settings_.holds_back && !holds_back_;
-  auto gate = wants_gate ? ReceiveGate::find(webrtcbin) : nullptr;
-  if (gate) {
-    holds_back_ = true;
-    GST_DEBUG_ID(upload_.name.c_str(), "the peer of %s can be held back",
-                 GST_OBJECT_NAME(webrtcbin));
-    upload_.inbox->hold_back_with(std::move(gate));
-  } else if (wants_gate && is_open) {
-    GST_WARNING_ID(upload_.name.c_str(),
-                   "%" GST_PTR_FORMAT " has no sctpdec: its peer cannot be held back",
-                   static_cast<void*>(webrtcbin));
-  }
-  if (!std::exchange(watches_connection_, true)) taken.watch_connection(webrtcbin);
-  if (wants_sockets) {
-    const auto granted = grow_receive_buffers(webrtcbin, settings_.socket_buffer_size);
-    GST_INFO_ID(upload_.name.c_str(), "receive buffers: %d bytes asked for, %d granted",
-                settings_.socket_buffer_size, granted.value_or(0));
-    has_sockets_ = granted.has_value();
-    const MutexLock lock(upload_.mutex);
-    socket_buffer_granted_ = granted.value_or(0);
-  }
+UploadConnection::Channels UploadConnection::release_closing(const SharedUpload& held) {
+  upload_.assert_same_mutex(held);
+  return take_closing([](const Closing&) { return true; });
 }
 
 }  // namespace webrtcupload

@@ -1,17 +1,24 @@
 // SPDX-License-Identifier: LGPL-2.1-or-later
 //
-// Where an upload comes from: the data channel that it has taken or will take, and what is done
-// about the connection below it (holding the peer back, noticing its end, sockets).
+// Where an upload comes from: the data channels that it has taken or will take, and what is done
+// about the connections below them (holding a peer back, noticing its end, sockets). An upload in
+// wire format v1 has one channel, and ends with it. Those of one in v2 come and go. In two files:
+// upload_connection.cpp takes channels and lets go of them; upload_connection_work.cpp has what the
+// worker does over them.
 
 #pragma once
 
 #include <gst/gst.h>
 
 #include <functional>
+#include <map>
 #include <memory>
 #include <optional>
 #include <string>
+#include <utility>
+#include <vector>
 
+#include "core/v2_receiver.h"
 #include "glib/glib_ptr.h"
 #include "upload/shared_upload.h"
 #include "upload/upload_channel.h"
@@ -20,6 +27,9 @@ namespace webrtcupload {
 
 class UploadConnection {
  public:
+  using Serial = Inbox::Serial;
+  using Channels = std::vector<std::shared_ptr<UploadChannel>>;
+
   struct Settings {
     std::string channel_label;
     // Of webrtcbin's sockets, in bytes; 0 leaves them alone.
@@ -29,6 +39,10 @@ class UploadConnection {
     bool holds_back = true;
     // Of a peer whose certificate is not the one that its description announced nothing is taken.
     bool check_certificate = true;
+    // See speaks().
+    unsigned versions = kAllVersions;
+    // Channels of an upload in v2 that may be open at the same time.
+    std::size_t max_channels = 8 + kMaxStrangers;
   };
 
   // `webrtcbin` may be null: there is no back-pressure then.
@@ -36,79 +50,134 @@ class UploadConnection {
 
   // Of any thread.
 
-  // A channel that this upload could take: it does if it has none, the label fits, nobody else has
-  // it, and `webrtcbin`, which announces it, is still the one whose channels are wanted. May be
+  // A channel that this upload could take: it does if it may have one more, the label fits, nobody
+  // else has it, and `webrtcbin`, which announces it, is one whose channels are wanted. May be
   // called under the PC lock.
-  void offer(GstWebRTCDataChannel* channel, const GstElement* webrtcbin) EXCLUDES(upload_.mutex);
+  void offer(GstWebRTCDataChannel* channel, GstElement* webrtcbin) EXCLUDES(upload_.mutex);
   // Of any webrtcbin, if that is not given.
-  void adopt(std::shared_ptr<UploadChannel> channel, const GstElement* webrtcbin = nullptr)
+  void adopt(std::shared_ptr<UploadChannel> channel, GstElement* webrtcbin = nullptr)
       EXCLUDES(upload_.mutex);
-  // From now on the peer is one of this webrtcbin, whose channels are to be offered. False, and
-  // nothing is done, when the upload has begun.
+  // From now on channels of this webrtcbin are wanted, and are to be offered. Of v1 only those of
+  // the webrtcbin that was attached last are; of v2 also others', until they are detached. False,
+  // and nothing is done, when the upload has begun and is one of v1.
   [[nodiscard]] bool attach(GstElement* webrtcbin) EXCLUDES(upload_.mutex);
-  // The peer of this webrtcbin has left, and the webrtcbin has stopped: nothing of it is kept. An
-  // upload that is not complete fails, after all that has come of it.
+  // The peer of this webrtcbin has left, and the webrtcbin has stopped: nothing of it is kept. Its
+  // channels end after all that has come of them.
   void detach(const GstElement* webrtcbin) EXCLUDES(upload_.mutex);
-  // Lets go of the channel if no upload has begun over it. With `gone` only if it is that one.
-  bool forget_idle_channel(std::optional<Inbox::Serial> gone = std::nullopt)
+  // Lets go of a channel if no upload has begun: with `gone` of that one, otherwise of one of v1.
+  bool forget_idle_channel(std::optional<Serial> gone = std::nullopt) EXCLUDES(upload_.mutex);
+  // Whether the channel is one of the upload's, or before that one that an upload may come over.
+  // What others have left in the inbox is nobody's.
+  [[nodiscard]] bool is_current(Serial channel) const EXCLUDES(upload_.mutex);
+  // Null if it is no longer, or was never, one of the upload's.
+  [[nodiscard]] std::shared_ptr<UploadChannel> channel(Serial channel) const
       EXCLUDES(upload_.mutex);
-  // Where peers may come and go: whether the channel is the one of the upload, or before that the
-  // one that an upload may come over. What others have left in the inbox is nobody's.
-  [[nodiscard]] bool is_current(Inbox::Serial channel) const EXCLUDES(upload_.mutex);
+  // The first one, which for v1 is the only one. Null: there is none.
   [[nodiscard]] std::shared_ptr<UploadChannel> channel() const EXCLUDES(upload_.mutex);
-  [[nodiscard]] GstPtr<GstElement> webrtcbin() const EXCLUDES(upload_.mutex);
+  // Whether `channel`, which is never dereferenced, is one of the upload's.
+  [[nodiscard]] bool has(const void* channel) const EXCLUDES(upload_.mutex);
+  // Whether one has brought a chunk, see UploadChannel.
+  [[nodiscard]] bool has_a_chunk() const EXCLUDES(upload_.mutex);
+
+  // Over one of the upload's channels.
+  void say(Serial channel, const ControlMessage& message) EXCLUDES(upload_.mutex);
 
   // Under the upload's mutex.
 
-  [[nodiscard]] const std::shared_ptr<UploadChannel>& current_channel(
-      const SharedUpload& held) const REQUIRES(held.mutex) {
+  [[nodiscard]] const Channels& channels(const SharedUpload& held) const REQUIRES(held.mutex) {
     upload_.assert_same_mutex(held);
-    return channel_;
+    return channels_;
   }
-  // Nobody has it then.
-  [[nodiscard]] std::shared_ptr<UploadChannel> release_channel(const SharedUpload& held)
-      REQUIRES(held.mutex) {
+  // Nobody has them then.
+  [[nodiscard]] Channels release_channels(const SharedUpload& held) REQUIRES(held.mutex) {
     upload_.assert_same_mutex(held);
-    return std::move(channel_);
+    return std::exchange(channels_, {});
   }
-  // Whether the channel is new since the last call.
-  [[nodiscard]] bool take_news(const SharedUpload& held) REQUIRES(held.mutex) {
+  // Channels that have sent their last word already: to be closed.
+  [[nodiscard]] Channels release_closing(const SharedUpload& held) REQUIRES(held.mutex);
+  // The channels that are new since the last call.
+  [[nodiscard]] std::vector<Serial> take_news(const SharedUpload& held) REQUIRES(held.mutex) {
     upload_.assert_same_mutex(held);
-    return std::exchange(adopted_, false);
+    return std::exchange(news_, {});
   }
   [[nodiscard]] int socket_buffer_granted(const SharedUpload& held) const REQUIRES(held.mutex) {
     upload_.assert_same_mutex(held);
     return socket_buffer_granted_;
   }
+  // Which version the upload has.
+  void speak(WireVersion version, const SharedUpload& held) REQUIRES(held.mutex) {
+    upload_.assert_same_mutex(held);
+    version_ = version;
+  }
 
-  // Of the worker: what can be done about the connection as soon as it is there, which for a
-  // channel that was made before the negotiation is when the channel opens. Empty if nothing is to
-  // be done; otherwise it waits for webrtcbin's PC lock.
-  [[nodiscard]] std::function<void()> plumbing(bool is_open) EXCLUDES(upload_.mutex);
-  // Of the worker, before the first byte of a channel counts: whether the peer has still to be
-  // checked, which waits for webrtcbin's PC lock, and whether it is who it should be.
-  [[nodiscard]] bool is_unchecked() const EXCLUDES(upload_.mutex);
-  [[nodiscard]] PeerTrust check_peer() EXCLUDES(upload_.mutex);
+  // Of the worker.
+
+  // What can be done about the connection as soon as it is there, which for a channel that was made
+  // before the negotiation is when the channel opens. Empty if nothing is to be done; otherwise it
+  // waits for webrtcbin's PC lock.
+  [[nodiscard]] std::function<void()> plumbing(Serial channel, bool is_open)
+      EXCLUDES(upload_.mutex);
+  // Before the first byte of a channel counts: whether the peer has still to be checked, which
+  // waits for webrtcbin's PC lock, and whether it is who it should be.
+  [[nodiscard]] bool is_unchecked(Serial channel) const EXCLUDES(upload_.mutex);
+  [[nodiscard]] PeerTrust check_peer(Serial channel) EXCLUDES(upload_.mutex);
+
+  // The upload is done with the channel, which has some time to be read and closed by its peer.
+  void close(Serial channel) EXCLUDES(upload_.mutex);
+  // The channel is gone.
+  void leave(Serial channel) EXCLUDES(upload_.mutex);
+  // The upload has failed: no channel stays open.
+  void close_all() EXCLUDES(upload_.mutex);
+  // Closes those whose time to be read is over.
+  void close_due(TimePoint now) EXCLUDES(upload_.mutex);
+  [[nodiscard]] std::optional<TimePoint> next_close() const EXCLUDES(upload_.mutex);
 
  private:
+  // What has been done about the connection of a channel.
+  struct Plumbed {
+    bool watches_connection = false;
+    bool has_sockets = false;
+    bool holds_back = false;
+    // Never dereferenced.
+    const void* webrtcbin = nullptr;
+  };
+  // One that its peer may read, and should close.
+  struct Closing {
+    std::shared_ptr<UploadChannel> channel;
+    TimePoint due{};
+  };
+
+  // Why one more channel is not taken; null: it is.
+  [[nodiscard]] const char* why_not(WireVersion version, const GstElement* webrtcbin) const
+      REQUIRES(upload_.mutex);
+  [[nodiscard]] std::shared_ptr<UploadChannel> remove(Serial channel) REQUIRES(upload_.mutex);
+  [[nodiscard]] Channels take_closing(const std::function<bool(const Closing&)>& wanted)
+      REQUIRES(upload_.mutex);
+  [[nodiscard]] GstPtr<GstElement> webrtcbin_of(const UploadChannel& channel) const
+      EXCLUDES(upload_.mutex);
   void plumb(UploadChannel& taken, GstElement* webrtcbin, bool is_open, bool wants_sockets)
       EXCLUDES(upload_.mutex);
+  void hold_back(const UploadChannel& taken, GstElement* webrtcbin, bool is_open);
+  // The channel is done with: the gate of its connection goes with the last one.
+  void release_gate(Serial channel);
 
   SharedUpload& upload_;
   const Settings settings_;
 
-  // Of the worker only: what has been done about the channel's connection, and for which channel.
-  bool watches_connection_ = false;
-  bool has_sockets_ = false;
-  bool holds_back_ = false;
-  std::weak_ptr<UploadChannel> plumbed_;
+  // Of the worker only.
+  std::map<Serial, Plumbed> plumbed_;
 
+  // The last one attached.
   GstPtr<GstElement> webrtcbin_ GUARDED_BY(upload_.mutex);
-  std::shared_ptr<UploadChannel> channel_ GUARDED_BY(upload_.mutex);
-  // The channel's, also when it has been let go of.
-  Inbox::Serial serial_ GUARDED_BY(upload_.mutex) = 0;
-  // The channel is new, and the worker has not seen to its connection yet.
-  bool adopted_ GUARDED_BY(upload_.mutex) = false;
+  // All that are, never dereferenced.
+  std::vector<const GstElement*> attached_ GUARDED_BY(upload_.mutex);
+  WireVersion version_ GUARDED_BY(upload_.mutex) = WireVersion::kV1;
+  Channels channels_ GUARDED_BY(upload_.mutex);
+  std::vector<Closing> closing_ GUARDED_BY(upload_.mutex);
+  // The channel taken last, also when it has been let go of.
+  Serial serial_ GUARDED_BY(upload_.mutex) = 0;
+  // Channels whose connections the worker has not seen to yet.
+  std::vector<Serial> news_ GUARDED_BY(upload_.mutex);
   int socket_buffer_granted_ GUARDED_BY(upload_.mutex) = 0;
 };
 

@@ -38,7 +38,7 @@ UploadReader::Availability UploadReader::wait_for(std::uint64_t offset) {
   {
     MutexLock lock(upload_.mutex);
     const auto available = [this]() REQUIRES(upload_.mutex) {
-      return upload_.finished() || progressive_ ? upload_.receiver->chunks().contiguous_bytes() : 0;
+      return upload_.finished() || progressive_ ? upload_.receiver->contiguous_bytes() : 0;
     };
     upload_.changed.wait(upload_.mutex, [&]() REQUIRES(upload_.mutex) {
       return upload_.flushing || upload_.receiver->error() || upload_.finished() ||
@@ -70,7 +70,7 @@ std::optional<Error> UploadReader::look(std::uint64_t offset, std::span<std::uin
     std::optional<Extent> extent;
     {
       const MutexLock lock(upload_.mutex);
-      extent = upload_.receiver->chunks().locate(offset);
+      extent = upload_.receiver->locate(offset);
     }
     if (!extent) {
       return Error{ErrorCode::kStorageFailed, "nothing is stored at " + std::to_string(offset)};

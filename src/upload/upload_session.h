@@ -1,8 +1,10 @@
 // SPDX-License-Identifier: LGPL-2.1-or-later
 //
 // One run of the webrtcupload element: its state, and the worker thread that drives it. Where the
-// upload comes from is UploadConnection's part, and the side of whoever reads is UploadReader's. In
-// two files: upload_session.cpp runs the upload; upload_session_news.cpp tells the observer of it.
+// upload comes from is UploadConnection's part, what differs between versions of the wire format
+// UploadProtocol's, and the side of whoever reads is UploadReader's. In three files:
+// upload_session.cpp starts, runs and stops it; upload_session_work.cpp handles what comes over its
+// channels; upload_session_news.cpp tells the observer of it.
 
 #pragma once
 
@@ -11,18 +13,20 @@
 #include <cstdint>
 #include <memory>
 #include <optional>
+#include <set>
 #include <string>
+#include <vector>
 
 #include "core/film_limits.h"
 #include "core/progress_sequence.h"
 #include "core/progress_throttle.h"
-#include "core/receiver.h"
 #include "core/storage.h"
 #include "glib/glib_ptr.h"
 #include "upload/inbox.h"
 #include "upload/shared_upload.h"
 #include "upload/upload_channel.h"
 #include "upload/upload_connection.h"
+#include "upload/upload_protocol.h"
 #include "upload/upload_reader.h"
 #include "upload/upload_worker.h"
 
@@ -78,6 +82,8 @@ class UploadSession : public std::enable_shared_from_this<UploadSession> {
     std::string name;
     // A peer that leaves before its first chunk is no failure: another one may come, see attach().
     bool outlives_idle_peers = false;
+    // Of the inbox, for an upload in v1. Those for v2 follow from its window.
+    Inbox::Marks marks;
     // The state that the observer knows of, from an upload before this one.
     UploadState known_state = UploadState::kIdle;
   };
@@ -85,11 +91,13 @@ class UploadSession : public std::enable_shared_from_this<UploadSession> {
   // What a run begins with, and what it may leave for the next one.
   struct Upload {
     std::shared_ptr<Inbox> inbox;
-    // Null: none is taken yet.
-    std::shared_ptr<UploadChannel> channel;
-    // Null, all of these, as long as no run has had the upload.
+    // As long as none is taken there is none; of v1 there is one at most.
+    UploadConnection::Channels channels;
+    // Null, both of these, as long as no run has had the upload.
     std::unique_ptr<Storage> storage;
-    std::unique_ptr<Receiver> receiver;
+    std::unique_ptr<UploadLife> receiver;
+    // The receiver's.
+    WireVersion version = WireVersion::kV1;
     bool completion_told = false;
     // How far the one before it came in telling, if there is no receiver.
     ProgressSequence progress;
@@ -109,18 +117,19 @@ class UploadSession : public std::enable_shared_from_this<UploadSession> {
   [[nodiscard]] std::optional<Upload> stop(bool keep, bool tells);
   // What has been told. Underway after stop(): nobody could be told of the end.
   [[nodiscard]] ProgressSequence progress() const;
-  // Which channel it has; never to be dereferenced.
-  [[nodiscard]] bool has_channel(const void* wanted) const;
-  // Whether the peer that is there has sent a chunk, whatever has come of it.
-  [[nodiscard]] bool has_a_chunk() const;
+  // Whether it has this channel; never to be dereferenced.
+  [[nodiscard]] bool has_channel(const void* wanted) const { return connection_.has(wanted); }
+  // Whether a peer that is there has sent a chunk, whatever has come of it.
+  [[nodiscard]] bool has_a_chunk() const { return connection_.has_a_chunk(); }
 
   // See UploadConnection.
-  void offer(GstWebRTCDataChannel* channel, const GstElement* webrtcbin) {
+  void offer(GstWebRTCDataChannel* channel, GstElement* webrtcbin) {
     connection_.offer(channel, webrtcbin);
   }
   [[nodiscard]] bool attach(GstElement* webrtcbin) { return connection_.attach(webrtcbin); }
-  // Whether attach() is for it.
-  [[nodiscard]] bool waits_for_peer() const { return settings_.outlives_idle_peers; }
+  // Whether attach() is for it: it waits for a peer, or is an upload that further channels may
+  // join.
+  [[nodiscard]] bool may_attach() const EXCLUDES(shared_.mutex);
   void detach(const GstElement* webrtcbin) { connection_.detach(webrtcbin); }
   // The upload fails with code `cancelled`, soon.
   void cancel();
@@ -146,24 +155,42 @@ class UploadSession : public std::enable_shared_from_this<UploadSession> {
                 UploadObserver* observer);
   // Of stop(), when the worker has ended.
   [[nodiscard]] std::optional<Upload> give_back() EXCLUDES(shared_.mutex);
+  // Of stop(): those who go on sending are told that it is for nobody.
+  void dismiss_channels(bool is_unfinished) EXCLUDES(shared_.mutex);
 
   // Of the worker thread.
   void run() EXCLUDES(shared_.mutex);
   // False: stop() has begun, and the item has to be handled by whoever goes on.
   [[nodiscard]] bool handle(const Inbox::Item& item) EXCLUDES(shared_.mutex);
   [[nodiscard]] bool handle_gone(const Inbox::Gone& gone) EXCLUDES(shared_.mutex);
-  void look_at_untold_end() EXCLUDES(shared_.mutex);
-  void plumb_connection(bool is_open) EXCLUDES(shared_.mutex);
+  void look_at_untold_ends() EXCLUDES(shared_.mutex);
+  void plumb_connection(Inbox::Serial channel, bool is_open) EXCLUDES(shared_.mutex);
+  // A channel has been taken.
+  void meet(Inbox::Serial channel) EXCLUDES(shared_.mutex);
+  // It is open: the receiver is told of it, and is one of its version if no upload has begun.
+  void introduce(Inbox::Serial channel) EXCLUDES(shared_.mutex);
+  void speak(WireVersion version) EXCLUDES(shared_.mutex);
   [[nodiscard]] bool handle_message(const Inbox::Received& received) EXCLUDES(shared_.mutex);
   void leave_untrusted(Inbox::Serial channel, PeerTrust trust) EXCLUDES(shared_.mutex);
   // Of a channel that has been let go of, where peers may come and go.
   [[nodiscard]] bool is_of_former_peer(const Inbox::Item& item) const;
-  [[nodiscard]] std::unique_ptr<Receiver> make_receiver() const;
+  [[nodiscard]] bool is_nobodys(const Inbox::Gone& gone) const;
+  [[nodiscard]] WireVersion version() const EXCLUDES(shared_.mutex);
+  // A new receiver in place of the one that there is.
+  [[nodiscard]] std::optional<Error> renew_receiver(WireVersion version) EXCLUDES(shared_.mutex);
+  [[nodiscard]] Inbox::Marks marks_of(WireVersion version) const;
+  [[nodiscard]] TimeBegins time_begins() const;
+  // Carries out the action and those that follow from it, and sends what is then to be sent.
+  void perform(Action action) EXCLUDES(shared_.mutex);
+  void put_out() EXCLUDES(shared_.mutex);
   // Does what the receiver wants and gives its answer to how that went.
   Action carry_out(const Action& action) EXCLUDES(shared_.mutex);
   Action carry_out(const action::Store& store) EXCLUDES(shared_.mutex);
   Action carry_out(const action::Compare& compare) EXCLUDES(shared_.mutex);
   Action carry_out(const action::Authorize& authorize) EXCLUDES(shared_.mutex);
+  Action carry_out(const action::ReadControl& control) EXCLUDES(shared_.mutex);
+  Action carry_out(const action::Hash& hash) EXCLUDES(shared_.mutex);
+  void carry_out(const action::Fail& failure) EXCLUDES(shared_.mutex);
   Action forget_request() EXCLUDES(shared_.mutex);
   Action fail(Error error) EXCLUDES(shared_.mutex);
   void carry_out_rejection(const Error& error) EXCLUDES(shared_.mutex);
@@ -193,16 +220,21 @@ class UploadSession : public std::enable_shared_from_this<UploadSession> {
   bool unanswered_ = false;
   // The sequence is that of an upload before this one.
   bool owes_end_ = false;
-  // The peer left while the pipeline was on its way down: of no matter, unless the upload is kept
+  // Peers that left while the pipeline was on its way down: of no matter, unless the upload is kept
   // or the pipeline does not get down.
-  std::optional<Inbox::Gone> untold_end_;
-  TimePoint next_look_at_end_;
+  std::vector<Inbox::Gone> untold_ends_;
+  bool goes_down_ = false;
+  TimePoint next_look_at_ends_;
+  // Channels that the receiver knows of.
+  std::set<Inbox::Serial> introduced_;
 
   // Its mutex protects what follows as well.
   SharedUpload shared_;
   UploadConnection connection_;
   UploadWorker worker_;
   UploadReader reader_;
+  // Of the receiver that there is.
+  std::unique_ptr<UploadProtocol> protocol_ GUARDED_BY(shared_.mutex) PT_GUARDED_BY(shared_.mutex);
   ProgressSequence progress_ GUARDED_BY(shared_.mutex);
   // stop() wants a last word.
   bool tells_stop_ GUARDED_BY(shared_.mutex) = false;

@@ -22,10 +22,12 @@ void UploadSession::tell_refusal() {
   GST_INFO_ID(shared_.name.c_str(), "refused: %s: %s", to_string(refusal->code).data(),
               refusal->message.c_str());
   // The error is on the bus already.
-  if (const auto taken = connection_.channel()) taken->close();
+  put_out();
+  connection_.close_all();
   tell_state();
   tell_end(*refusal);
 }
+
 void UploadSession::report_progress() {
   tell_state();
   bool begins;
@@ -34,7 +36,7 @@ void UploadSession::report_progress() {
   int percent;
   {
     const MutexLock lock(shared_.mutex);
-    const Receiver& receiver = *shared_.receiver;
+    const UploadLife& receiver = *shared_.receiver;
     begins = receiver.statistics().first_chunk_at && !progress_.has_begun();
     is_complete = receiver.complete();
     is_underway = receiver.state() == UploadState::kUploading;
@@ -97,7 +99,7 @@ void UploadSession::tell_completion() {
   }
   // Before anybody can read it, unless bytes go out as they come.
   if (auto error = reader_.check_film(settings_.film)) {
-    carry_out(fail(std::move(*error)));
+    perform(fail(std::move(*error)));
     return;
   }
   if (!tell_progress(ProgressEvent::kComplete)) return;

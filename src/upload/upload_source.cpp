@@ -20,13 +20,6 @@
 namespace webrtcupload {
 namespace {
 
-// The handler runs on webrtcbin's pc thread with the PC lock held. Weak: the session owns the
-// worker, the worker must not be kept by a signal connection.
-void on_data_channel(GstElement* webrtcbin, GstWebRTCDataChannel* channel,
-                     std::weak_ptr<UploadSession>* session) {
-  if (const auto target = session->lock()) target->offer(channel, webrtcbin);
-}
-
 GQuark source_quark() {
   static const GQuark quark = g_quark_from_static_string("webrtcupload-source");
   return quark;
@@ -56,61 +49,6 @@ UploadSource::~UploadSource() {
   // An element that never got to PAUSED, though its pad did. There is nobody left to tell.
   end_session(false);
   drop(std::move(waiting_));
-}
-
-void UploadSource::set_data_channel(GstWebRTCDataChannel* channel) {
-  Upload dropped;  // Let go after the lock.
-  {
-    const MutexLock lock(settings_mutex_);
-    // What came over it is here already.
-    if (channel && waiting_.channel && waiting_.channel->is(channel)) return;
-    ++settings_.revision;
-    settings_.data_channel = ref_gobject(channel);
-    dropped = std::exchange(waiting_, {});
-    waiting_.progress = dropped.progress;
-    if (channel) {
-      waiting_.inbox = std::make_shared<Inbox>(settings_.marks);
-      waiting_.channel = UploadChannel::take(channel, waiting_.inbox);
-    }
-  }
-  if (dropped.channel) {
-    GST_DEBUG_OBJECT(element_, "data-channel is set anew: \"%s\" and what came over it is let go",
-                     dropped.channel->label().c_str());
-  }
-  drop(std::move(dropped));
-}
-
-void UploadSource::drop(Upload upload) {
-  const bool unfinished = upload.receiver && upload.receiver->state() == UploadState::kUploading;
-  const auto webrtcbin = upload.channel && unfinished ? upload.channel->webrtcbin() : nullptr;
-  if (!webrtcbin) return;
-  // As a session does that is stopped. Not on this thread, which may be in on-data-channel and hold
-  // the PC lock.
-  using Channel = std::shared_ptr<UploadChannel>;
-  gst_element_call_async(
-      webrtcbin.get(),
-      [](GstElement*, gpointer channel) { (*static_cast<Channel*>(channel))->close(); },
-      new Channel(std::move(upload.channel)),
-      [](gpointer channel) { delete static_cast<Channel*>(channel); });
-}
-
-bool UploadSource::take_data_channel(Upload& upload) {
-  bool refused = false;
-  {
-    const MutexLock lock(settings_mutex_);
-    upload = std::exchange(waiting_, {});
-    if (!upload.inbox) upload.inbox = std::make_shared<Inbox>(settings_.marks);
-    upload.inbox->set_marks(settings_.marks);
-    if (settings_.data_channel && !upload.channel) {
-      upload.channel = UploadChannel::take(settings_.data_channel.get(), upload.inbox);
-      refused = !upload.channel;
-    }
-  }
-  if (refused) {
-    GST_ELEMENT_ERROR(element_, RESOURCE, BUSY, ("Another element uses this data channel already."),
-                      (nullptr));
-  }
-  return !refused;
 }
 
 bool UploadSource::find_source(GstPtr<GstElement>& webrtcbin) {
@@ -172,16 +110,20 @@ bool UploadSource::start() {
   bool keeps;
   {
     const MutexLock lock(settings_mutex_);
-    session_settings = {.limits = settings_.limits,
-                        .film = settings_.film,
-                        .connection = {.channel_label = settings_.channel_label,
-                                       .socket_buffer_size = settings_.socket_buffer_size,
-                                       .holds_back = settings_.holds_back,
-                                       .check_certificate = settings_.check_certificate},
-                        .quota_interval = settings_.quota_interval,
-                        .progressive = settings_.progressive,
-                        .name = name.get(),
-                        .outlives_idle_peers = settings_.waits_for_peer};
+    session_settings = {
+        .limits = settings_.limits,
+        .film = settings_.film,
+        .connection = {.channel_label = settings_.channel_label,
+                       .socket_buffer_size = settings_.socket_buffer_size,
+                       .holds_back = settings_.holds_back,
+                       .check_certificate = settings_.check_certificate,
+                       .versions = settings_.versions,
+                       .max_channels = settings_.limits.max_connections + kMaxStrangers},
+        .quota_interval = settings_.quota_interval,
+        .progressive = settings_.progressive,
+        .name = name.get(),
+        .outlives_idle_peers = settings_.waits_for_peer,
+        .marks = settings_.marks};
     spool_directory =
         settings_.spool_directory.empty() ? Spool::default_directory() : settings_.spool_directory;
     spool_fd = settings_.spool_fd;
@@ -233,52 +175,13 @@ bool UploadSource::start() {
                                       ref_gst(webrtcbin.get()), this);
   if (listens) {
     const MutexLock lock(attach_mutex_);
-    on_data_channel_ =
-        SignalConnection(webrtcbin.get(), "on-data-channel", G_CALLBACK(on_data_channel),
-                         std::weak_ptr<UploadSession>(session));
+    listen(webrtcbin.get(), session);
   }
   const MutexLock lock(session_mutex_);
   session_ = std::move(session);
   session_revision_ = revision;
   webrtcbin_ = std::move(webrtcbin);
   return true;
-}
-
-bool UploadSource::attach(GstElement* webrtcbin) {
-  if (!webrtcbin || !is_webrtcbin(webrtcbin)) return false;
-  GstPtr<GstElement> replaced;  // Let go after the locks.
-  const MutexLock attach_lock(attach_mutex_);
-  const auto running = session();
-  if (!running || !running->waits_for_peer()) return false;
-  keep_channels(webrtcbin);
-  // Of its channels none is to come amid the change.
-  on_data_channel_.disconnect();
-  const bool attached = running->attach(webrtcbin);
-  {
-    const MutexLock lock(session_mutex_);
-    replaced = ref_gst(attached ? webrtcbin : webrtcbin_.get());
-    webrtcbin_.swap(replaced);
-  }
-  GstElement* current = attached ? webrtcbin : replaced.get();
-  if (current) {
-    on_data_channel_ = SignalConnection(current, "on-data-channel", G_CALLBACK(on_data_channel),
-                                        std::weak_ptr<UploadSession>(running));
-  }
-  return attached;
-}
-
-void UploadSource::detach(const GstElement* webrtcbin) {
-  const MutexLock attach_lock(attach_mutex_);
-  GstPtr<GstElement> left;
-  std::shared_ptr<UploadSession> running;
-  {
-    const MutexLock lock(session_mutex_);
-    if (webrtcbin_.get() != webrtcbin) return;
-    left.swap(webrtcbin_);
-    running = session_;
-  }
-  on_data_channel_.disconnect();
-  if (running) running->detach(webrtcbin);
 }
 
 bool UploadSource::may_change_settings() const {
@@ -302,7 +205,7 @@ void UploadSource::end_session(bool tells) {
   film_watch_.reset();
   {
     const MutexLock lock(attach_mutex_);
-    on_data_channel_.disconnect();
+    on_data_channel_.clear();
   }
   const auto running = session();
   if (!running) return;
@@ -313,7 +216,7 @@ void UploadSource::end_session(bool tells) {
   GstStructurePtr stats = running->stats();
   {
     const MutexLock lock(settings_mutex_);
-    if (kept && kept->channel->is(settings_.data_channel.get())) std::swap(waiting_, *kept);
+    if (kept && has(*kept, settings_.data_channel.get())) std::swap(waiting_, *kept);
     waiting_.progress = running->progress();
   }
   const MutexLock lock(session_mutex_);

@@ -1,8 +1,9 @@
 // SPDX-License-Identifier: LGPL-2.1-or-later
 //
 // What GstWebrtcUpload is inside: settings, the session while there is one, and how the session's
-// news become signals and messages. GstBaseSrc's virtual methods are one call each to this. In two
-// files: upload_source.cpp starts, stops and is read; upload_source_news.cpp tells the application.
+// news become signals and messages. GstBaseSrc's virtual methods are one call each to this. In
+// three files: upload_source.cpp starts, stops and is read; upload_source_channels.cpp has the
+// channels; upload_source_news.cpp tells the application.
 
 #pragma once
 
@@ -11,6 +12,7 @@
 
 #include <atomic>
 #include <cstdint>
+#include <map>
 #include <memory>
 #include <string>
 #include <thread>
@@ -46,6 +48,8 @@ class UploadSource final : public UploadObserver {
     bool holds_back = true;
     int socket_buffer_size = 4 * 1024 * 1024;
     bool check_certificate = true;
+    // See speaks().
+    unsigned versions = kAllVersions;
     // Names of factories, with commas between.
     std::string allow_elements;
     std::string deny_elements;
@@ -100,8 +104,8 @@ class UploadSource final : public UploadObserver {
 
   // For whoever makes the connections, and may have to make another while nothing is uploaded: with
   // `waits_for_peer` the element starts without a webrtcbin, and gets one, and then others, here.
-  // False, and nothing is done: it has not started, does not wait for a peer, or an upload has
-  // begun.
+  // Also for further connections of an upload in v2 that has begun. False, and nothing is done: it
+  // has not started, does not wait for a peer, or an upload in v1 has begun.
   [[nodiscard]] bool attach(GstElement* webrtcbin);
   // That one's peer has left, and it has stopped: nothing of it is kept.
   void detach(const GstElement* webrtcbin);
@@ -137,6 +141,11 @@ class UploadSource final : public UploadObserver {
   // Where the channel comes from, as the settings say. False: posted why not.
   [[nodiscard]] bool find_source(GstPtr<GstElement>& webrtcbin);
   [[nodiscard]] bool take_data_channel(Upload& upload);
+  // `channel` is never dereferenced.
+  [[nodiscard]] static bool has(const Upload& upload, const void* channel);
+  // From now on channels of `webrtcbin` are offered to the session.
+  void listen(GstElement* webrtcbin, const std::shared_ptr<UploadSession>& session)
+      REQUIRES(attach_mutex_);
   // Lets go of an upload that nobody will go on with.
   void drop(Upload upload);
   // A warning on the bus, once for each directory.
@@ -179,7 +188,8 @@ class UploadSource final : public UploadObserver {
   // Of start(), end() and attach(). The first two never run at once: the pad is not active any more
   // when the element has left PAUSED.
   Mutex attach_mutex_ ACQUIRED_BEFORE(settings_mutex_, session_mutex_);
-  SignalConnection on_data_channel_ GUARDED_BY(attach_mutex_);
+  // By webrtcbin, which is never dereferenced.
+  std::map<const void*, SignalConnection> on_data_channel_ GUARDED_BY(attach_mutex_);
 
   // A leaf: held only to copy or replace what follows.
   mutable Mutex session_mutex_;

@@ -31,6 +31,9 @@ static_assert(static_cast<int>(ErrorCode::kTooMuchMetadata) ==
 static_assert(static_cast<int>(ErrorCode::kNotAVideo) == GST_WEBRTC_UPLOAD_ERROR_NOT_A_VIDEO);
 static_assert(static_cast<int>(ErrorCode::kUntrustedPeer) ==
               GST_WEBRTC_UPLOAD_ERROR_UNTRUSTED_PEER);
+static_assert(static_cast<int>(ErrorCode::kCreditExceeded) ==
+              GST_WEBRTC_UPLOAD_ERROR_CREDIT_EXCEEDED);
+static_assert(static_cast<int>(ErrorCode::kSizeMismatch) == GST_WEBRTC_UPLOAD_ERROR_SIZE_MISMATCH);
 
 // As near as GStreamer's own domains come to it.
 int resource_error(ErrorCode code) {
@@ -76,6 +79,17 @@ bool UploadSource::authorize(const UploadRequest& request, const std::string& ch
       "channel-protocol", G_TYPE_STRING, channel_protocol.c_str(), "chunks-announced", G_TYPE_UINT,
       request.total_chunks, "first-chunk-size", G_TYPE_UINT, request.first_chunk_size,
       "estimated-size", G_TYPE_UINT64, request.estimated_size, nullptr));
+  if (version_of(channel_protocol) == WireVersion::kV2) {
+    gst_structure_set(description.get(), "name", G_TYPE_STRING, request.name.c_str(),
+                      "content-type", G_TYPE_STRING, request.content_type.c_str(), nullptr);
+    if (request.size) {
+      gst_structure_set(description.get(), "size", G_TYPE_UINT64, *request.size, nullptr);
+    }
+    if (request.sha256) {
+      gst_structure_set(description.get(), "sha256", G_TYPE_STRING, to_hex(*request.sha256).c_str(),
+                        nullptr);
+    }
+  }
   gboolean allowed = TRUE;
   g_signal_emit(element_, signals_.authorize, 0, description.get(), &allowed);
   return allowed;
@@ -92,6 +106,8 @@ void UploadSource::progressed(const UploadProgress& progress) {
   std::string text;
   const ReceiverStatistics& statistics = progress.statistics;
   const std::string bytes = std::to_string(statistics.bytes) + " bytes";
+  // v2 counts bytes only.
+  const bool has_chunks = statistics.chunks_announced > 0;
   const std::string chunks = std::to_string(statistics.chunks);
   switch (progress.message) {
     case ProgressMessage::kStart:
@@ -100,12 +116,16 @@ void UploadSource::progressed(const UploadProgress& progress) {
       break;
     case ProgressMessage::kContinue:
       type = GST_PROGRESS_TYPE_CONTINUE;
-      text = std::to_string(progress.percent) + " %: " + chunks + " of " +
-             std::to_string(statistics.chunks_announced) + " chunks, " + bytes;
+      text = std::to_string(progress.percent) + " %: ";
+      if (has_chunks) {
+        text += chunks + " of " + std::to_string(statistics.chunks_announced) + " chunks, ";
+      }
+      text += bytes;
       break;
     case ProgressMessage::kComplete:
       type = GST_PROGRESS_TYPE_COMPLETE;
-      text = "Upload complete: " + bytes + " in " + chunks + " chunks";
+      text = "Upload complete: " + bytes;
+      if (has_chunks) text += " in " + chunks + " chunks";
       break;
     case ProgressMessage::kError:
     case ProgressMessage::kCanceled:

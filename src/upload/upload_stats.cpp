@@ -17,9 +17,9 @@ guint64 span(std::optional<TimePoint> since, std::optional<TimePoint> until) {
 
 }  // namespace
 
-GstStructurePtr make_upload_stats(const Receiver& receiver, Inbox::Backlog backlog,
-                                  UploadReader::Times processing, int socket_buffer_size,
-                                  const std::optional<Error>& error) {
+GstStructurePtr make_upload_stats(const UploadLife& receiver, const std::optional<V2Facts>& facts,
+                                  Inbox::Backlog backlog, UploadReader::Times processing,
+                                  int socket_buffer_size, const std::optional<Error>& error) {
   const ReceiverStatistics& statistics = receiver.statistics();
   const guint64 transfer = span(statistics.first_chunk_at, statistics.completed_at);
   const double throughput =
@@ -37,6 +37,15 @@ GstStructurePtr make_upload_stats(const Receiver& receiver, Inbox::Backlog backl
       span(statistics.opened_at, statistics.first_chunk_at), "transfer-time", G_TYPE_UINT64,
       transfer, "processing-time", G_TYPE_UINT64, span(processing.began_at, processing.ended_at),
       nullptr));
+  const V2Facts none;
+  const V2Facts& said = facts ? *facts : none;
+  const std::string sum = said.sha256 ? to_hex(*said.sha256) : "";
+  gst_structure_set(stats.get(), "protocol", G_TYPE_STRING,
+                    to_string(facts ? WireVersion::kV2 : WireVersion::kV1), "connections",
+                    G_TYPE_UINT, guint{said.connections}, "interrupted", G_TYPE_BOOLEAN,
+                    gboolean{receiver.interrupted()}, "name", G_TYPE_STRING, said.name.c_str(),
+                    "content-type", G_TYPE_STRING, said.content_type.c_str(), "sha256",
+                    G_TYPE_STRING, sum.c_str(), nullptr);
   if (error) add_error(stats.get(), *error);
   return stats;
 }

@@ -98,9 +98,9 @@ struct V2Outcome {
 
 class V2Driver {
  public:
-  explicit V2Driver(const Limits& limits = {})
+  explicit V2Driver(const Limits& limits = {}, TimeBegins time_begins = TimeBegins::kWithTheChannel)
       : receiver_(limits, test_id(), std::make_unique<V2Parser>(),
-                  std::move(Sha256::create().value())) {}
+                  std::move(Sha256::create().value()), time_begins) {}
 
   static UploadId test_id() { return *UploadId::parse("0123456789abcdef0123456789abcdef"); }
   static UploadId other_id() { return *UploadId::parse("1123456789abcdef0123456789abcdef"); }

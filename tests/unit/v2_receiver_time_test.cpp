@@ -294,12 +294,45 @@ TEST(V2Time, WhatWaitsIsBoundedForAllChannelsTogether) {
   upload.driver.join(kSecond);
   EXPECT_FALSE(upload.waiting(kFirst, 500).failure);
   EXPECT_FALSE(upload.waiting(kSecond, 300).failure);
-  // What is handed in waits no longer: 16 bytes of header, and 84 of the film.
-  upload.piece(kFirst, 0, 84);
+  // What is handed in waits no longer. Its header never counted.
+  upload.piece(kFirst, 0, 100);
   EXPECT_FALSE(upload.waiting(kSecond, 400).failure);
   const V2Outcome outcome = upload.waiting(kSecond, 401);
   EXPECT_TRUE(outcome.failed_with(ErrorCode::kCreditExceeded));
   EXPECT_THAT(outcome.failure->message, HasSubstr("801 bytes"));
+}
+
+// As the credit counts: of blocks of one byte each, a peer that keeps to its credit may have as
+// many under way as it has bytes.
+TEST(V2Time, OfBlocksThatWaitThePayloadCounts) {
+  Limits limits = patient();
+  limits.window = 400;
+  limits.max_chunk_size = 1;
+  FilmUpload upload(limits);
+  const std::uint64_t credit = upload.driver.join(kSecond).sent<control::Ready>(kSecond)->credit;
+  std::uint64_t waiting = 0;
+  for (std::uint64_t offset = 0; offset < credit; ++offset) {
+    waiting += counted_bytes(binary(v2_block(offset, ByteView(film()).subspan(offset, 1))));
+  }
+  EXPECT_EQ(waiting, credit);
+  EXPECT_FALSE(upload.waiting(kSecond, waiting).failure);
+  // And of other messages all.
+  const Bytes header(16, 1);
+  EXPECT_EQ(counted_bytes(binary(header)), 16U);
+  EXPECT_EQ(counted_bytes(text_message(Bytes(100, 'x'))), 100U);
+}
+
+TEST(V2Time, WhatIsHandedInIsTakenOffAsItWasCounted) {
+  Limits limits = patient();
+  limits.window = 400;
+  limits.max_chunk_size = 100;
+  FilmUpload upload(limits);
+  upload.waiting(kFirst, 800);
+  for (std::uint64_t at = 0; at < 100; ++at) upload.piece(kFirst, at, at + 1);
+  upload.driver.join(kSecond);
+  // 700 of the first channel are left.
+  EXPECT_FALSE(upload.waiting(kSecond, 100).failure);
+  EXPECT_TRUE(upload.waiting(kSecond, 101).failed_with(ErrorCode::kCreditExceeded));
 }
 
 TEST(V2Time, WhatALostChannelKeptWaitingIsForgotten) {
@@ -311,6 +344,33 @@ TEST(V2Time, WhatALostChannelKeptWaitingIsForgotten) {
   upload.waiting(kFirst, 500);
   upload.driver.close(kFirst);
   EXPECT_FALSE(upload.waiting(kSecond, 800).failure);
+}
+
+// Where peers may come and go.
+TEST(V2Time, WithAHelloTimeBeginsAndWhoLeavesBeforeIsNoFailure) {
+  Limits limits = patient();
+  limits.upload_timeout = 10s;
+  limits.idle_timeout = 5s;
+  V2Driver driver(limits, TimeBegins::kWithAChunk);
+  driver.open(kFirst);
+  driver.now += 100s;
+  EXPECT_FALSE(driver.tick().failure);
+  EXPECT_FALSE(driver.close(kFirst).failure);
+  driver.hello(kSecond, hello_of_film());
+  EXPECT_EQ(driver.receiver().state(), UploadState::kUploading);
+  driver.now += 5s;
+  EXPECT_TRUE(driver.tick().failed_with(ErrorCode::kIdleTimeout));
+}
+
+TEST(V2Time, AReceiverThatStopsDismissesAllChannels) {
+  FilmUpload upload;
+  upload.driver.open(kSecond);
+  upload.driver.receiver().dismiss_channels({ErrorCode::kCancelled, "it stops"});
+  const V2Outcome outcome = upload.driver.tick();
+  EXPECT_TRUE(outcome.ended_with(kFirst, ErrorCode::kCancelled, false));
+  EXPECT_TRUE(outcome.closed(kSecond));
+  EXPECT_FALSE(outcome.sent<control::Failure>(kSecond)) << "a stranger";
+  EXPECT_EQ(upload.state(), UploadState::kUploading);
 }
 
 TEST(V2Time, AStrangerMayKeepOneControlMessageWaiting) {

@@ -9,6 +9,7 @@
 #include <string>
 #include <utility>
 
+#include "core/receiver.h"
 #include "core/wire_v1.h"
 #include "support/log.h"
 #include "upload/upload_connection.h"

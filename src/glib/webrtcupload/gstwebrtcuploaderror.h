@@ -54,6 +54,20 @@ GQuark gst_webrtc_upload_error_quark(void);
  * `allow-elements`
  * @GST_WEBRTC_UPLOAD_ERROR_UNTRUSTED_PEER: the peer's certificate is not the one its session
  * description announced, see `check-certificate`
+ * @GST_WEBRTC_UPLOAD_ERROR_CORRUPT_CHUNK: with v2, a block's checksum is wrong
+ * @GST_WEBRTC_UPLOAD_ERROR_HASH_MISMATCH: with v2, the file's SHA-256 is not the one that the
+ * client named, or it named two
+ * @GST_WEBRTC_UPLOAD_ERROR_TOO_FRAGMENTED: with v2, what has arrived has more than 4,096 gaps
+ * @GST_WEBRTC_UPLOAD_ERROR_CREDIT_EXCEEDED: with v2, the client has sent more than twice `window`
+ * ahead of what is stored
+ * @GST_WEBRTC_UPLOAD_ERROR_UNKNOWN_UPLOAD: with v2, the client wants to join an upload that is not
+ * this one
+ * @GST_WEBRTC_UPLOAD_ERROR_UNEXPECTED_MESSAGE: with v2, a message that may not come at this point
+ * @GST_WEBRTC_UPLOAD_ERROR_TOO_MANY_CHANNELS: with v2, more channels than `max-connections`
+ * @GST_WEBRTC_UPLOAD_ERROR_EMPTY_UPLOAD: of senders alone: there is not a byte to send
+ * @GST_WEBRTC_UPLOAD_ERROR_UNKNOWN_SIZE: of senders alone: the number of chunks is not known
+ * @GST_WEBRTC_UPLOAD_ERROR_SIZE_MISMATCH: with v2, the file has other bytes than the client said;
+ * of senders, the source delivers more or less than it announced
  *
  * Why an upload failed. GError's message says it with the numbers. A code's nick in the registered
  * type is the `error-code` of error messages and statistics: "too-large".
@@ -84,6 +98,16 @@ typedef enum {
   GST_WEBRTC_UPLOAD_ERROR_TOO_MUCH_METADATA,
   GST_WEBRTC_UPLOAD_ERROR_NOT_A_VIDEO,
   GST_WEBRTC_UPLOAD_ERROR_UNTRUSTED_PEER,
+  GST_WEBRTC_UPLOAD_ERROR_CORRUPT_CHUNK,
+  GST_WEBRTC_UPLOAD_ERROR_HASH_MISMATCH,
+  GST_WEBRTC_UPLOAD_ERROR_TOO_FRAGMENTED,
+  GST_WEBRTC_UPLOAD_ERROR_CREDIT_EXCEEDED,
+  GST_WEBRTC_UPLOAD_ERROR_UNKNOWN_UPLOAD,
+  GST_WEBRTC_UPLOAD_ERROR_UNEXPECTED_MESSAGE,
+  GST_WEBRTC_UPLOAD_ERROR_TOO_MANY_CHANNELS,
+  GST_WEBRTC_UPLOAD_ERROR_EMPTY_UPLOAD,
+  GST_WEBRTC_UPLOAD_ERROR_UNKNOWN_SIZE,
+  GST_WEBRTC_UPLOAD_ERROR_SIZE_MISMATCH,
 } GstWebrtcUploadError;
 
 #define GST_TYPE_WEBRTC_UPLOAD_ERROR (gst_webrtc_upload_error_get_type())

@@ -1,0 +1,151 @@
+// SPDX-License-Identifier: LGPL-2.1-or-later
+//
+// The element is stopped while an upload in wire format v2 is in this state or that.
+
+#include <gtest/gtest.h>
+
+#include <future>
+#include <memory>
+
+#include "support/log.h"
+#include "webrtc/v2_fixture.h"
+
+namespace webrtcupload::test {
+namespace {
+
+class V2Stop : public V2Upload {
+ protected:
+  void stop() { stop_promptly(receiver_->pipeline()); }
+  // What goes on with a fresh start.
+  void expect_next_upload_works() {
+    receiver_.reset();
+    expect_upload_works(pair_);
+  }
+};
+
+TEST_F(V2Stop, BeforeAHello) {
+  const Log log;
+  connect();
+  ASSERT_TRUE(log.says({"channel \"video_upload\" taken"}));
+  stop();
+  EXPECT_EQ(receiver_->state(), "idle");
+  expect_next_upload_works();
+}
+
+TEST_F(V2Stop, WhileAuthorizeThinks) {
+  start();
+  Blocker blocker;
+  const auto handler = on_authorize(upload(), [&](const GstStructure*) {
+    blocker.block();
+    return true;
+  });
+  channel_ = connect_v2(pair_);
+  ASSERT_TRUE(say(channel(), hello_of(file_)));
+  ASSERT_TRUE(blocker.wait_blocked());
+  stop();
+  blocker.release();
+  EXPECT_FALSE(wait_for<control::Ready>(*channel_.observer, std::chrono::milliseconds(0)));
+  expect_next_upload_works();
+}
+
+TEST_F(V2Stop, AmidTheFileTheClientIsToldThatItIsForNobody) {
+  begin();
+  ASSERT_TRUE(send_block(channel(), file_, 0, 50'000));
+  ASSERT_TRUE(wait_for<control::Ack>(*channel_.observer));
+  stop();
+  EXPECT_EQ(receiver_->state(), "uploading");
+  EXPECT_TRUE(channel_.observer->wait_closed());
+  expect_next_upload_works();
+}
+
+TEST_F(V2Stop, WhileTheDiskStandsStill) {
+  const auto storage = stop_storage();
+  begin();
+  ASSERT_TRUE(send_block(channel(), file_, 0, 50'000));
+  ASSERT_TRUE(storage->wait_blocked());
+  const auto releasing = std::async(std::launch::async, [&] {
+    EXPECT_TRUE(channel_.observer->wait_closed());
+    storage->release();
+  });
+  gst_element_set_state(receiver_->pipeline(), GST_STATE_NULL);
+  releasing.wait();
+  expect_next_upload_works();
+}
+
+TEST_F(V2Stop, WhileItIsInterrupted) {
+  begin();
+  ASSERT_TRUE(send_block(channel(), file_, 0, 50'000));
+  ASSERT_TRUE(wait_for<control::Ack>(*channel_.observer));
+  gst_webrtc_data_channel_close(channel());
+  ASSERT_TRUE(eventually([&] { return interrupted(); }));
+  stop();
+  EXPECT_EQ(receiver_->bus().count(GST_MESSAGE_ERROR), 0U);
+  expect_next_upload_works();
+}
+
+TEST_F(V2Stop, WhenItIsComplete) {
+  connect();
+  V2Client client(file_);
+  client.add(channel_);
+  ASSERT_TRUE(client.run_to_end());
+  ASSERT_TRUE(witness_->wait_complete());
+  stop();
+  expect_next_upload_works();
+}
+
+TEST_F(V2Stop, WhenItHasFailed) {
+  begin();
+  ASSERT_TRUE(say(channel(), control::Cancel{}));
+  ASSERT_TRUE(witness_->wait_failed());
+  stop();
+  EXPECT_EQ(receiver_->state(), "error");
+  EXPECT_TRUE(channel_.observer->wait_closed());
+  expect_next_upload_works();
+}
+
+// The application has the channel, and nothing of the file has left: the next start goes on with
+// it.
+TEST_F(V2Stop, OverTheDataChannelOfTheApplicationItGoesOnWithTheNextStart) {
+  receiver_ = std::make_unique<ReceivingPipeline>(nullptr);
+  witness_ = std::make_unique<UploadWitness>(upload());
+  const SignalConnection connection(
+      pair_.answerer(), "on-data-channel",
+      G_CALLBACK(+[](GstElement*, GstWebRTCDataChannel* object, GstElement** element) {
+        g_object_set(*element, "data-channel", object, nullptr);
+      }),
+      upload());
+  channel_ = connect_v2(pair_);
+  ASSERT_TRUE(eventually([&] {
+    GstWebRTCDataChannel* given = nullptr;
+    g_object_get(upload(), "data-channel", &given, nullptr);
+    return GObjectPtr<GstWebRTCDataChannel>(given) != nullptr;
+  }));
+  receiver_->play();
+  V2Client client(file_, {.first = 100'000});
+  client.add(channel_);
+  ASSERT_TRUE(client.run_until_stored(100'000));
+  gst_element_set_state(receiver_->pipeline(), GST_STATE_READY);
+  EXPECT_EQ(receiver_->state(), "uploading");
+  client.send_all();
+  receiver_->play();
+  ASSERT_TRUE(client.run_to_end());
+  EXPECT_EQ(client.sender().sent_bytes(), file_.size()) << "sent again what was stored";
+  expect_file();
+}
+
+TEST_F(V2Stop, AndStartedAgainAnotherUploadComes) {
+  begin();
+  ASSERT_TRUE(send_block(channel(), file_, 0, 50'000));
+  ASSERT_TRUE(wait_for<control::Ack>(*channel_.observer));
+  stop();
+  EXPECT_TRUE(channel_.observer->wait_closed());
+  receiver_->play();
+  EXPECT_EQ(receiver_->state(), "idle");
+  V2Client client(file_);
+  client.add(open_v2(pair_));
+  ASSERT_TRUE(client.run_to_end());
+  expect_file();
+}
+
+}  // namespace
+}  // namespace webrtcupload::test
