@@ -120,7 +120,7 @@ class V2Format final : public SendingFormat {
   void begin_message();
   // Says what is to be said; an error when the upload has failed.
   [[nodiscard]] GstFlowReturn look(Host& host);
-  // Until the peer has failed or `condition` holds, which is called with the peer's mutex held.
+  // Until the peer has failed or `condition` holds, which is called without the peer's mutex.
   template <typename Condition>
   [[nodiscard]] GstFlowReturn wait(Host& host, Condition condition,
                                    std::optional<std::chrono::nanoseconds> timeout = std::nullopt,
@@ -177,7 +177,8 @@ GstFlowReturn V2Format::opened(Host& host) {
     const MutexLock lock(peer_->mutex);
     if (!std::exchange(peer_->greeted, true)) peer_->sender->channel_opened(kChannel);
   }
-  const auto answered = [this]() REQUIRES(peer_->mutex) {
+  const auto answered = [this] {
+    const MutexLock lock(peer_->mutex);
     return peer_->sender->connections() > 0 || peer_->sender->ended();
   };
   if (const GstFlowReturn flow = wait(host, answered); flow != GST_FLOW_OK) return flow;
@@ -245,7 +246,10 @@ GstFlowReturn V2Format::send_pending(Host& host) {
       if (!channel.send(message_of(*range), problem)) return host.peer_gone(problem);
       ++blocks_;
     } else {
-      const auto has_news = [&]() REQUIRES(peer_->mutex) { return peer_->news != seen; };
+      const auto has_news = [&] {
+        const MutexLock news_lock(peer_->mutex);
+        return peer_->news != seen;
+      };
       if (const GstFlowReturn waited = wait(host, has_news); waited != GST_FLOW_OK) return waited;
     }
     host.note_progress();
@@ -297,7 +301,10 @@ GstFlowReturn V2Format::complete(Host& host) {
   }
   for (bool done = false; !done;) {
     bool timed_out = false;
-    const auto progressed = [&]() REQUIRES(peer_->mutex) { return is_done() || stored() > before; };
+    const auto progressed = [&] {
+      const MutexLock lock(peer_->mutex);
+      return is_done() || stored() > before;
+    };
     const GstFlowReturn flow = wait(host, progressed, settings_.confirm_timeout, &timed_out);
     if (flow != GST_FLOW_OK) return flow;
     {
@@ -321,8 +328,10 @@ GstFlowReturn V2Format::wait(Host& host, Condition condition,
                              std::optional<std::chrono::nanoseconds> timeout, bool* timed_out) {
   if (const GstFlowReturn flow = look(host); flow != GST_FLOW_OK) return flow;
   const auto holds = [&] {
-    const MutexLock lock(peer_->mutex);
-    return peer_->has_failed() || condition();
+    MutexLock lock(peer_->mutex);
+    if (peer_->has_failed()) return true;
+    lock.unlock();
+    return condition();
   };
   const GstFlowReturn flow = host.until_done(
       [&] {
