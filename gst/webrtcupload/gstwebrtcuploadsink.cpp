@@ -6,9 +6,10 @@
  * @short_description: uploads a file over a WebRTC data channel
  * @see_also: webrtcupload, webrtcbin
  *
- * Sends the bytes it is given over a data channel of a #webrtcbin, cut into numbered chunks (wire
- * format v1, see docs/protocol.md). At the other end `webrtcupload`, or any receiver of that
- * format, puts the file together again.
+ * Sends the bytes it is given over a data channel of a #webrtcbin, in wire format v1 (numbered
+ * chunks) or v2 (blocks with checksums, which the receiver answers); #webrtcuploadsink:protocol and
+ * docs/protocol.md have the two. At the other end `webrtcupload`, or any receiver of that format,
+ * puts the file together again.
  *
  * The channel is either made by the application and handed over (#webrtcuploadsink:data-channel),
  * or made by this element on the webrtcbin it is given (#webrtcuploadsink:webrtcbin) or finds by
@@ -20,20 +21,26 @@
  *
  * Sending begins in PLAYING as soon as the channel is open. What the channel buffers stays within
  * #webrtcuploadsink:buffer-limit; PAUSED interrupts the upload and PLAYING continues it.
- * The size of the upload has to be known from the start, as it is with filesrc. With sources that
- * do not know it (a pipe, a live stream), set #webrtcuploadsink:size.
+ * With v1 the size of the upload has to be known from the start, as it is with filesrc. With
+ * sources that do not know it (a pipe, a live stream), set #webrtcuploadsink:size. v2 sends streams
+ * of unknown size as well, and empty files.
  *
  * On the bus:
  *
  * * `GST_MESSAGE_PROGRESS` with code "upload": start, continue (at most once per whole percent and
  *   ten times a second), then one of complete, error and canceled.
  * * `GST_MESSAGE_EOS` after complete: everything was handed over, the channel has drained and,
- *   unless #webrtcuploadsink:confirm is off, the peer has confirmed that it has everything.
+ *   unless #webrtcuploadsink:confirm is off, the peer has confirmed that it has everything. With v2
+ *   the peer has said that it has stored a file with the same size and SHA-256.
  * * `GST_MESSAGE_ERROR` when the upload fails. Its details hold the string `error-code`:
  *   `peer-gone` (the channel or the connection closed early, or refused a message), `empty-upload`
  *   (a file of 0 bytes), `unknown-size`, `size-mismatch` (the source brought more or fewer bytes
  *   than announced), `too-many-chunks`, `untrusted-peer` (see #webrtcuploadsink:check-certificate).
- *   The channel is then closed, so that the receiver notices.
+ *   With v2 also what the receiver says, any code of docs/protocol.md, and then the fields
+ *   `resumable` (gboolean) and, if it says so, `retry-after` (guint64, seconds);
+ * `malformed-message` (it has said something that is not understood), `hash-mismatch` (it has
+ * another file, or the file is not the one of #webrtcuploadsink:sha256), `idle-timeout` (see
+ *   #webrtcuploadsink:confirm-timeout). The channel is then closed, so that the receiver notices.
  *
  * ## Example launch line
  * |[
@@ -52,14 +59,20 @@
 #include <utility>
 
 #include "core/channel_labels.h"
-#include "core/chunk_sender.h"
+#include "core/hex.h"
+#include "core/sha256.h"
+#include "core/wire_v1.h"
+#include "core/wire_v2.h"
 #include "glib/debug.h"
 #include "glib/glib_ptr.h"
 #include "glib/settings_properties.h"
 #include "gst/webrtcupload/channel_properties.h"
 #include "gst/webrtcupload/prepare_stop_action.h"
+#include "gst/webrtcupload/sink_protocol.h"
 #include "sending/sender_channel.h"
 #include "sending/sender_session.h"
+#include "sending/sender_settings.h"
+#include "sending/sending_format.h"
 #include "webrtc/channel_getters.h"
 #include "webrtc/channel_owner.h"
 #include "webrtc/find_webrtcbin.h"
@@ -77,6 +90,7 @@ using webrtcupload::kReadyFlags;
 using webrtcupload::SenderChannel;
 using webrtcupload::SenderSession;
 using webrtcupload::SenderSettings;
+using webrtcupload::SinkProtocol;
 using SettingsProperties = webrtcupload::SettingsProperties<SenderSettings>;
 
 // What the usual clients send.
@@ -88,6 +102,8 @@ constexpr guint64 kDefaultConfirmTimeout = 30 * GST_SECOND;
 
 enum Property : guint {
   PROP_STATS = webrtcupload::PROP_AFTER_CHANNEL,
+  PROP_PROTOCOL,
+  PROP_SHA256,
   // And from here on those that `settings_properties` has.
   PROP_FIRST_SETTING,
 };
@@ -99,6 +115,9 @@ struct SinkState {
   ChannelSettings channel{.channel_label = webrtcupload::kUploadLabel};
   SenderSettings settings{kDefaultChunkSize, kDefaultBufferLimit, 0, kDefaultConfirm,
                           std::chrono::nanoseconds(kDefaultConfirmTimeout)};
+  SinkProtocol protocol = SinkProtocol::kAuto;
+  // Of the last file that was sent, if it was computed; until the application sets one.
+  std::string last_sha256;
   // From READY->PAUSED to PAUSED->READY.
   std::shared_ptr<SenderSession> session;
 };
@@ -145,36 +164,57 @@ bool start_session(GstWebrtcUploadSink* self) {
   GST_OBJECT_LOCK(self);
   auto channel = webrtcupload::ref_gst(self->state->channel.data_channel.get());
   const std::string label = self->state->channel.channel_label;
+  const SinkProtocol wanted = self->state->protocol;
   const SenderSettings settings = self->state->settings;
   GST_OBJECT_UNLOCK(self);
 
+  std::string problem;
   const bool is_ours = !channel;
+  const bool is_v2 =
+      is_ours ? webrtcupload::speaks_v2(wanted)
+              : webrtcupload::speaks_v2(wanted, webrtcupload::protocol_of(channel.get()), problem);
+  if (is_ours && !webrtcbin) {
+    problem =
+        "There is nothing to send over: set one of the properties \"data-channel\", \"webrtcbin\" "
+        "and \"webrtcbin-name\".";
+  } else if (!settings.sha256.empty() && !webrtcupload::parse_sha256(settings.sha256)) {
+    problem = "The property \"sha256\" is not 64 hexadecimal digits.";
+  }
+  if (!problem.empty()) {
+    GST_ELEMENT_ERROR(self, RESOURCE, SETTINGS, ("%s", problem.c_str()), (nullptr));
+    return false;
+  }
   if (is_ours) {
-    if (!webrtcbin) {
-      GST_ELEMENT_ERROR(self, RESOURCE, SETTINGS,
-                        ("There is nothing to send over: set one of the properties "
-                         "\"data-channel\", \"webrtcbin\" and \"webrtcbin-name\"."),
-                        (nullptr));
-      return false;
-    }
-    std::string problem;
-    channel = SenderChannel::create(webrtcbin.get(), label.c_str(), problem);
+    channel = SenderChannel::create(webrtcbin.get(), label.c_str(),
+                                    is_v2 ? webrtcupload::kV2Protocol : nullptr, problem);
     if (!channel) {
       GST_ELEMENT_ERROR(self, RESOURCE, OPEN_WRITE, ("%s", problem.c_str()), (nullptr));
       return false;
     }
   }
 
-  GST_INFO_OBJECT(self, "%s channel %s",
+  GST_INFO_OBJECT(self, "%s channel %s%s",
                   is_ours ? "sends over a new" : "sends over the application's",
-                  webrtcupload::debug::quote(webrtcupload::label_of(channel.get())).c_str());
+                  webrtcupload::debug::quote(webrtcupload::label_of(channel.get())).c_str(),
+                  is_v2 ? ", wire format v2" : "");
+  auto format =
+      is_v2 ? webrtcupload::make_v2_format(settings) : webrtcupload::make_v1_format(settings);
+  auto listener = format->listener();
   auto session = std::make_shared<SenderSession>(
-      GST_BASE_SINK(self), settings,
-      std::make_unique<SenderChannel>(std::move(channel), std::move(webrtcbin)), is_ours);
+      GST_BASE_SINK(self), settings, std::move(format),
+      std::make_unique<SenderChannel>(std::move(channel), std::move(webrtcbin),
+                                      std::move(listener)),
+      is_ours);
   GST_OBJECT_LOCK(self);
+  self->state->last_sha256.clear();
   self->state->session = std::move(session);
   GST_OBJECT_UNLOCK(self);
   return true;
+}
+
+std::string computed_sha256(const SenderSession& session) {
+  const auto sum = session.sha256();
+  return sum ? webrtcupload::to_hex(*sum) : "";
 }
 
 // PAUSED->READY, after the streaming thread has left.
@@ -182,7 +222,24 @@ void stop_session(GstWebrtcUploadSink* self) {
   GST_OBJECT_LOCK(self);
   const auto session = std::exchange(self->state->session, nullptr);
   GST_OBJECT_UNLOCK(self);
-  if (session) session->stop();
+  if (!session) return;
+  session->stop();
+  const std::string sha256 = computed_sha256(*session);
+  GST_OBJECT_LOCK(self);
+  self->state->last_sha256 = sha256;
+  GST_OBJECT_UNLOCK(self);
+}
+
+// What the file has, or else what the application says that it has.
+std::string sha256_of(GstWebrtcUploadSink* self) {
+  const auto session = current_session(self);
+  const std::string computed = session ? computed_sha256(*session) : "";
+  if (!computed.empty()) return computed;
+  GST_OBJECT_LOCK(self);
+  const SinkState& state = *self->state;
+  std::string text = state.last_sha256.empty() ? state.settings.sha256 : state.last_sha256;
+  GST_OBJECT_UNLOCK(self);
+  return text;
 }
 
 }  // namespace
@@ -213,7 +270,7 @@ static GstFlowReturn gst_webrtc_upload_sink_render(GstBaseSink* sink, GstBuffer*
 
 static gboolean gst_webrtc_upload_sink_event(GstBaseSink* sink, GstEvent* event) {
   const auto session = current_session(GST_WEBRTC_UPLOAD_SINK(sink));
-  if (session && GST_EVENT_TYPE(event) == GST_EVENT_EOS && !session->end_of_stream()) {
+  if (session && GST_EVENT_TYPE(event) == GST_EVENT_EOS && !session->end_of_stream(event)) {
     gst_event_unref(event);
     return FALSE;
   }
@@ -240,6 +297,11 @@ static void gst_webrtc_upload_sink_set_property(GObject* object, guint id, const
   GST_OBJECT_LOCK(self);
   if (id < webrtcupload::PROP_AFTER_CHANNEL) {
     channel_change.apply(state.channel);
+  } else if (id == PROP_PROTOCOL) {
+    state.protocol = static_cast<SinkProtocol>(g_value_get_enum(value));
+  } else if (id == PROP_SHA256) {
+    webrtcupload::store_value(value, pspec, state.settings.sha256);
+    state.last_sha256.clear();
   } else {
     is_known = settings_properties->set(state.settings, id, value, pspec);
   }
@@ -258,11 +320,18 @@ static void gst_webrtc_upload_sink_get_property(GObject* object, guint id, GValu
     g_value_take_boxed(value, stats);
     return;
   }
+  if (id == PROP_SHA256) {
+    const std::string sha256 = sha256_of(self);
+    g_value_set_string(value, sha256.empty() ? nullptr : sha256.c_str());
+    return;
+  }
   const SinkState& state = *self->state;
   bool is_known = true;
   GST_OBJECT_LOCK(self);
   if (id < webrtcupload::PROP_AFTER_CHANNEL) {
     webrtcupload::get_channel_property(state.channel, id, value);
+  } else if (id == PROP_PROTOCOL) {
+    g_value_set_enum(value, static_cast<int>(state.protocol));
   } else {
     is_known = settings_properties->get(state.settings, id, value);
   }
@@ -294,7 +363,8 @@ static void install_properties(GObjectClass* object_class) {
   properties.add(
       g_param_spec_uint("chunk-size", "Chunk size",
                         "Bytes of the file in each message; the last one may be shorter. Each also "
-                        "has a header of 8 bytes, and a message has at most 65536",
+                        "has a header of 8 bytes, with v2 of 16, and a message has at most 65536. "
+                        "With v2 it is less if the receiver wants that",
                         1, webrtcupload::kMaxChunkPayload, kDefaultChunkSize, kReadyFlags),
       [](auto& s) -> auto& { return s.chunk_size; });
   properties.add(
@@ -316,19 +386,38 @@ static void install_properties(GObjectClass* object_class) {
           "Whether EOS waits until the peer has everything: after the last chunk a "
           "keepalive of one byte is sent, which receivers echo. Otherwise EOS "
           "means that SCTP has taken everything, and closing the connection at "
-          "once can still lose the end of the file",
+          "once can still lose the end of the file. v2 always waits for the receiver's word",
           kDefaultConfirm, kReadyFlags),
       [](auto& s) -> auto& { return s.confirm; });
   properties.add(
       g_param_spec_uint64("confirm-timeout", "Confirm timeout",
                           "How long \"confirm\" waits, in nanoseconds, before a warning is posted "
-                          "and EOS follows without confirmation",
+                          "and EOS follows without confirmation. With v2: how long the receiver "
+                          "may store nothing more, after the last byte, before the upload fails",
                           0, G_MAXINT64 / 2, kDefaultConfirmTimeout, kReadyFlags),
       [](auto& s) -> auto& { return s.confirm_timeout; });
   properties.add(
       g_param_spec_boolean("check-certificate", "Check the certificate",
                            webrtcupload::kCheckCertificateOfSink, TRUE, kReadyFlags),
       [](auto& s) -> auto& { return s.check_certificate; });
+  g_object_class_install_property(
+      object_class, PROP_PROTOCOL,
+      g_param_spec_enum("protocol", "Protocol",
+                        "Wire format. auto: what the protocol field of the \"data-channel\" says, "
+                        "v2 for \"webrtcupload.v2\" and v1 for any other; over a channel that the "
+                        "element makes, v1 for now. With v2 it makes one whose protocol field says "
+                        "so. A \"data-channel\" whose field contradicts is an error",
+                        webrtcupload::sink_protocol_type(), static_cast<int>(SinkProtocol::kAuto),
+                        kReadyFlags));
+  g_object_class_install_property(
+      object_class, PROP_SHA256,
+      g_param_spec_string(
+          "sha256", "SHA-256",
+          "What sha256sum prints of the file, if it is known beforehand: the upload "
+          "fails when the file has another one. After an upload with wire format "
+          "v2, the file's, which the receiver has confirmed, until another one is "
+          "set or the next upload begins. v1 ignores it",
+          nullptr, kReadyFlags));
   g_object_class_install_property(
       object_class, PROP_STATS,
       g_param_spec_boxed("stats", "Statistics",

@@ -146,6 +146,7 @@ std::optional<Range> V2Sender::next(ChannelId channel) {
   const auto entry = channels_.find(channel);
   if (entry == channels_.end() || !entry->second.joined || ended()) return std::nullopt;
   Channel& to = entry->second;
+  if (to.under_way.size() >= kMaxUnderWay) return std::nullopt;
   auto range = handed_out_.first_missing({0, available_});
   if (!range) return std::nullopt;
   const std::uint64_t most =

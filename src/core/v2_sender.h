@@ -14,6 +14,7 @@
 
 #pragma once
 
+#include <cstddef>
 #include <cstdint>
 #include <deque>
 #include <map>
@@ -30,6 +31,10 @@ namespace webrtcupload {
 
 class V2Sender {
  public:
+  // Blocks on a channel that the server has not said to have received. One that says nothing of
+  // them, and grants credit all the same, gets no more: they take memory here.
+  static constexpr std::size_t kMaxUnderWay = 65536;
+
   // `hello` has what is known at first; with an id, the upload of that id goes on. Its nonce is
   // drawn by the caller. Without one, an upload whose first answer is lost cannot go on. Blocks
   // have `block_size` bytes, or what the server accepts if that is less.
@@ -43,6 +48,8 @@ class V2Sender {
   // What is to be said besides: the size, if the hello had none, and the hash if there is one. Of a
   // hello that had both, nothing is.
   void end(std::uint64_t size, const std::optional<Sha256Sum>& sum);
+  // All that is available is stored or under way, over any channel.
+  [[nodiscard]] bool all_handed_out() const { return !handed_out_.first_missing({0, available_}); }
   // No byte before this will be asked for again: a source that comes once may forget them.
   [[nodiscard]] std::uint64_t needed_from() const;
 

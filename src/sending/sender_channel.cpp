@@ -3,6 +3,7 @@
 #include "sending/sender_channel.h"
 
 #include <algorithm>
+#include <string_view>
 #include <utility>
 
 #include "core/chunk_sender.h"
@@ -22,6 +23,7 @@ struct SenderChannel::State {
   // A leaf: nothing else is locked or called under it.
   mutable Mutex mutex;
   ConditionVariable changed;
+  Listener listener;
   // Counts what happened on the channel, so that a wait can look at the channel without holding
   // the mutex and still miss nothing.
   std::uint64_t events GUARDED_BY(mutex) = 0;
@@ -31,6 +33,11 @@ struct SenderChannel::State {
   bool awaits_echo GUARDED_BY(mutex) = false;
   bool echoed GUARDED_BY(mutex) = false;
 
+  void tell(Message::Kind kind, ByteView bytes) EXCLUDES(mutex) {
+    listener({kind, bytes});
+    something_happened();
+  }
+
   void something_happened() EXCLUDES(mutex) {
     const MutexLock lock(mutex);
     ++events;
@@ -38,7 +45,8 @@ struct SenderChannel::State {
   }
 };
 
-SenderChannel::SenderChannel(GstPtr<GstWebRTCDataChannel> channel, GstPtr<GstElement> webrtcbin)
+SenderChannel::SenderChannel(GstPtr<GstWebRTCDataChannel> channel, GstPtr<GstElement> webrtcbin,
+                             Listener listener)
     : channel_(std::move(channel)),
       webrtcbin_(std::move(webrtcbin)),
       state_(std::make_shared<State>()),
@@ -46,6 +54,7 @@ SenderChannel::SenderChannel(GstPtr<GstWebRTCDataChannel> channel, GstPtr<GstEle
         const MutexLock lock(state->mutex);
         state->gone = true;
         state->why_gone = why;
+        ++state->events;
         state->changed.notify_all();
       }) {
   using Closure = std::shared_ptr<State>;
@@ -66,7 +75,7 @@ SenderChannel::SenderChannel(GstPtr<GstWebRTCDataChannel> channel, GstPtr<GstEle
                               (*state)->something_happened();
                             }),
                             state_);
-  // On the pc thread, with the PC lock held. Nothing but echoes is expected on this channel.
+  // On the pc thread, with the PC lock held; so are the two of the listener.
   connections_.emplace_back(channel_.get(), "on-message-data",
                             G_CALLBACK(+[](GstWebRTCDataChannel*, GBytes* data, Closure* state) {
                               if (data && g_bytes_get_size(data) > kV1MaxKeepaliveSize) return;
@@ -75,6 +84,26 @@ SenderChannel::SenderChannel(GstPtr<GstWebRTCDataChannel> channel, GstPtr<GstEle
                               (*state)->changed.notify_all();
                             }),
                             state_);
+  if (listener) {
+    state_->listener = std::move(listener);
+    connections_.emplace_back(channel_.get(), "on-message-data",
+                              G_CALLBACK(+[](GstWebRTCDataChannel*, GBytes* data, Closure* state) {
+                                gsize size = 0;
+                                const auto* bytes = data ? g_bytes_get_data(data, &size) : nullptr;
+                                (*state)->tell(
+                                    Message::Kind::kBinary,
+                                    ByteView(static_cast<const std::uint8_t*>(bytes), size));
+                              }),
+                              state_);
+    connections_.emplace_back(
+        channel_.get(), "on-message-string",
+        G_CALLBACK(+[](GstWebRTCDataChannel*, const char* text, Closure* state) {
+          const std::string_view view = text ? text : "";
+          (*state)->tell(Message::Kind::kText,
+                         ByteView(reinterpret_cast<const std::uint8_t*>(view.data()), view.size()));
+        }),
+        state_);
+  }
   peer_watch_.watch_channel(channel_.get());
   if (webrtcbin_) peer_watch_.watch_connection(webrtcbin_.get());
 }
@@ -82,7 +111,7 @@ SenderChannel::SenderChannel(GstPtr<GstWebRTCDataChannel> channel, GstPtr<GstEle
 SenderChannel::~SenderChannel() = default;
 
 GstPtr<GstWebRTCDataChannel> SenderChannel::create(GstElement* webrtcbin, const char* label,
-                                                   std::string& problem) {
+                                                   const char* protocol, std::string& problem) {
   GstState current = GST_STATE_NULL;
   gst_element_get_state(webrtcbin, &current, nullptr, 0);
   if (current < GST_STATE_READY) {
@@ -91,8 +120,11 @@ GstPtr<GstWebRTCDataChannel> SenderChannel::create(GstElement* webrtcbin, const 
               "its pipeline) to READY first.";
     return nullptr;
   }
+  const GstStructurePtr options(protocol ? gst_structure_new("application/data-channel", "protocol",
+                                                             G_TYPE_STRING, protocol, nullptr)
+                                         : nullptr);
   GstWebRTCDataChannel* channel = nullptr;
-  g_signal_emit_by_name(webrtcbin, "create-data-channel", label, nullptr, &channel);
+  g_signal_emit_by_name(webrtcbin, "create-data-channel", label, options.get(), &channel);
   if (!channel) {
     problem = std::string("\"") + GST_OBJECT_NAME(webrtcbin) +
               "\" did not create a data channel; GST_DEBUG=webrtcbin:5 says why (are the sctp "
@@ -183,12 +215,44 @@ SenderChannel::Outcome SenderChannel::wait_interrupted(std::chrono::milliseconds
   return is_interrupted ? Outcome::kInterrupted : Outcome::kTimedOut;
 }
 
+SenderChannel::Outcome SenderChannel::wait_told(const std::function<bool()>& condition,
+                                                std::optional<std::chrono::nanoseconds> timeout) {
+  const auto deadline =
+      timeout ? Deadline(std::chrono::steady_clock::now() +
+                         std::chrono::duration_cast<std::chrono::steady_clock::duration>(*timeout))
+              : std::nullopt;
+  return wait(condition, true, deadline);
+}
+
+template <typename Condition>
+bool SenderChannel::wait_until(Condition condition, std::chrono::steady_clock::time_point until) {
+  MutexLock lock(state_->mutex);
+  for (;;) {
+    const std::uint64_t seen = state_->events;
+    lock.unlock();
+    const bool holds = condition();
+    lock.lock();
+    if (holds) return true;
+    if (!state_->changed.wait_until(
+            state_->mutex, until, [&]() REQUIRES(state_->mutex) { return state_->events != seen; }))
+      return false;
+  }
+}
+
+bool SenderChannel::wait_despite_all(const std::function<bool()>& condition) {
+  return wait_until(condition, std::chrono::steady_clock::now() + kPatience);
+}
+
 PeerTrust SenderChannel::peer_trust() const {
   return webrtcupload::peer_trust(channel_.get(), webrtcbin_.get());
 }
 
 bool SenderChannel::send(std::vector<std::uint8_t> message, std::string& problem) {
   return send_on(channel_.get(), std::move(message), &problem);
+}
+
+bool SenderChannel::send_text(const std::string& text, std::string& problem) {
+  return send_text_on(channel_.get(), text, &problem);
 }
 
 void SenderChannel::interrupt() {
@@ -204,32 +268,29 @@ void SenderChannel::calm() {
 
 void SenderChannel::close() { close_channel(channel_.get()); }
 
-void SenderChannel::abandon() {
+bool SenderChannel::is_gone() const {
+  const MutexLock lock(state_->mutex);
+  return state_->gone;
+}
+
+void SenderChannel::abandon(const std::optional<std::string>& last_words) {
+  const auto drained = [this] { return buffered_amount() == 0; };
+  std::string problem;
+  if (last_words && !is_gone() && send_text(*last_words, problem)) {
+    // Until the peer closes the channel. Closed from here, a channel may lose what has left it and
+    // was not handed on at the other end.
+    wait_despite_all([this] { return is_gone(); });
+  }
   const int id = id_of(channel_.get());
   // Without an id it has never been connected. Without a webrtcbin there is no more to be done than
   // to close the channel, which waits for the peer to take what is queued.
   const bool is_connected = webrtcbin_ && id >= 0;
   if (is_connected) drop_outgoing(webrtcbin_.get(), id);
-  MutexLock lock(state_->mutex);
   // Nothing drains any more when the peer is gone. (Closing makes it look gone, so this is first.)
-  const auto patience = state_->gone ? std::chrono::milliseconds(0) : kPatience;
-  lock.unlock();
+  const auto patience = is_gone() ? std::chrono::milliseconds(0) : kPatience;
   close();
   if (!is_connected) return;
-
-  const auto until = std::chrono::steady_clock::now() + patience;
-  lock.lock();
-  for (;;) {
-    const std::uint64_t seen = state_->events;
-    lock.unlock();
-    const bool drained = buffered_amount() == 0;
-    lock.lock();
-    if (drained) return;
-    if (!state_->changed.wait_until(
-            state_->mutex, until, [&]() REQUIRES(state_->mutex) { return state_->events != seen; }))
-      break;
-  }
-  lock.unlock();
+  if (wait_until(drained, std::chrono::steady_clock::now() + patience)) return;
   abandon_outgoing(webrtcbin_.get(), id);
 }
 

@@ -10,11 +10,13 @@
 
 #include <chrono>
 #include <cstdint>
+#include <functional>
 #include <memory>
 #include <optional>
 #include <string>
 #include <vector>
 
+#include "core/message.h"
 #include "glib/glib_ptr.h"
 #include "glib/signal_connection.h"
 #include "webrtc/dtls_check.h"
@@ -28,18 +30,24 @@ class SenderChannel {
   // abandoned. If it does, the peer sees the channel close.
   static constexpr std::chrono::milliseconds kPatience{500};
 
+  using Listener = std::function<void(const Message&)>;
+
   enum class Outcome { kDone, kInterrupted, kGone, kTimedOut };
 
   // `webrtcbin` is the one `channel` belongs to, or null when that is not known; then only the
   // channel itself can show that the peer is gone. Not under the PC lock, unless it is null.
-  SenderChannel(GstPtr<GstWebRTCDataChannel> channel, GstPtr<GstElement> webrtcbin);
+  // `listener`, if any, is called with each message that arrives, on webrtcbin's pc thread with the
+  // PC lock held; it may still run when the channel object is gone.
+  SenderChannel(GstPtr<GstWebRTCDataChannel> channel, GstPtr<GstElement> webrtcbin,
+                Listener listener = nullptr);
   ~SenderChannel();
   SenderChannel(const SenderChannel&) = delete;
   SenderChannel& operator=(const SenderChannel&) = delete;
 
-  // Makes a new channel on `webrtcbin`; null, with the reason in `problem`, when that fails. Not
-  // under the PC lock.
+  // Makes a new channel on `webrtcbin`, whose protocol field is empty if `protocol` is null. Null,
+  // with the reason in `problem`, when that fails. Not under the PC lock.
   [[nodiscard]] static GstPtr<GstWebRTCDataChannel> create(GstElement* webrtcbin, const char* label,
+                                                           const char* protocol,
                                                            std::string& problem);
 
   // The waits, for one thread at a time.
@@ -51,6 +59,11 @@ class SenderChannel {
   // Until the peer has answered a keepalive sent after everything else, which proves that all of it
   // arrived: the channel is reliable and ordered. The time counts from the first call.
   [[nodiscard]] Outcome wait_confirmed(std::chrono::nanoseconds timeout);
+  // Until `condition`, which is looked at after each message; the time counts from now.
+  [[nodiscard]] Outcome wait_told(const std::function<bool()>& condition,
+                                  std::optional<std::chrono::nanoseconds> timeout = std::nullopt);
+  // Likewise, for kPatience at most, whatever becomes of the channel meanwhile: whether it holds.
+  bool wait_despite_all(const std::function<bool()>& condition);
 
   // Whatever becomes of the channel.
   [[nodiscard]] Outcome wait_interrupted(std::chrono::milliseconds timeout);
@@ -59,6 +72,7 @@ class SenderChannel {
   [[nodiscard]] PeerTrust peer_trust() const;
   // False, with the reason in `problem`, when the channel takes no message (any more).
   [[nodiscard]] bool send(std::vector<std::uint8_t> message, std::string& problem);
+  [[nodiscard]] bool send_text(const std::string& text, std::string& problem);
 
   // Makes the wait under way, or else the next one, return kInterrupted; so does every other one
   // until calm(). Any thread.
@@ -67,8 +81,10 @@ class SenderChannel {
   // Closes the channel once everything queued has left. Any thread.
   void close();
   // Closes the channel without sending what is queued, and so that webrtcbin can be stopped
-  // afterwards. Waits at most kPatience. Any thread but one that holds the PC lock.
-  void abandon();
+  // afterwards. Waits at most kPatience. With `last_words`, which are sent as a text after what is
+  // queued, the peer has as long before that to close the channel itself. Any thread but one that
+  // holds the PC lock.
+  void abandon(const std::optional<std::string>& last_words = std::nullopt);
 
   [[nodiscard]] std::uint64_t buffered_amount() const;
   // Why a wait returned kGone.
@@ -83,6 +99,10 @@ class SenderChannel {
 
   // A webrtcbin that is finalised tells nobody.
   void look_at_owner();
+  // Until `condition` or `until`, whatever becomes of the channel.
+  template <typename Condition>
+  bool wait_until(Condition condition, std::chrono::steady_clock::time_point until);
+  [[nodiscard]] bool is_gone() const;
   template <typename Condition>
   Outcome wait(Condition condition, bool condition_first, Deadline deadline = std::nullopt);
 

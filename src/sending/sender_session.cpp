@@ -39,20 +39,47 @@ std::pair<GQuark, int> domain_and_code(ErrorCode code) {
   }
 }
 
+constexpr const char* kStopped = "the sender was stopped";
+
+Error flushed_in_the_middle() {
+  return {ErrorCode::kSizeMismatch,
+          "the source was flushed or sought in the middle of the upload, and what comes then does "
+          "not follow what was sent"};
+}
+
+// Bytes of the file that have left: that the peer has, where it says so. (What the channel buffers
+// counts headers too, so this is low by a few bytes for each message in it.)
+std::uint64_t bytes_across(const SendingFormat::Figures& figures, std::uint64_t buffered) {
+  return figures.stored.value_or(figures.bytes - std::min(figures.bytes, buffered));
+}
+
+int percent_of(const SendingFormat::Figures& figures, std::uint64_t buffered) {
+  const std::uint64_t size = figures.size.value_or(0);
+  if (size == 0) return figures.confirmed ? 100 : 0;
+  // No overflow: no format can say a size of 2^53 and more.
+  return static_cast<int>(std::min(bytes_across(figures, buffered), size) * 100 / size);
+}
+
+std::string amount_of(const SendingFormat::Figures& figures, std::uint64_t buffered) {
+  const std::string of = figures.size ? " of " + std::to_string(*figures.size) : "";
+  return std::to_string(bytes_across(figures, buffered)) + of + " bytes";
+}
+
 }  // namespace
 
 SenderSession::SenderSession(GstBaseSink* sink, const SenderSettings& settings,
+                             std::unique_ptr<SendingFormat> format,
                              std::unique_ptr<SenderChannel> channel, bool close_at_end)
-    : sink_(sink), settings_(settings), channel_(std::move(channel)), close_at_end_(close_at_end) {}
+    : sink_(sink),
+      settings_(settings),
+      format_(std::move(format)),
+      channel_(std::move(channel)),
+      close_at_end_(close_at_end) {}
 
 GstFlowReturn SenderSession::render(GstBuffer* buffer) {
   if (failed_) return GST_FLOW_ERROR;
-  if (flushed_) {
-    return fail({ErrorCode::kSizeMismatch,
-                 "the source was flushed or sought in the middle of the upload, which wire format "
-                 "v1 cannot express"});
-  }
-  current_ = buffer;
+  if (flushed_) return fail(flushed_in_the_middle());
+  current_ = GST_MINI_OBJECT_CAST(buffer);
   if (const GstFlowReturn flow = begin(); flow != GST_FLOW_OK) return flow;
   // One memory after the other, since mapping a buffer of several would copy them together.
   for (guint i = 0; i < gst_buffer_n_memory(buffer); ++i) {
@@ -61,74 +88,94 @@ GstFlowReturn SenderSession::render(GstBuffer* buffer) {
     if (!gst_memory_map(memory, &map, GST_MAP_READ)) {
       return fail({ErrorCode::kSizeMismatch, "a buffer from upstream cannot be read"});
     }
-    const GstFlowReturn flow = send_all(ByteView(map.data, map.size));
+    const GstFlowReturn flow = format_->send(*this, ByteView(map.data, map.size));
     gst_memory_unmap(memory, &map);
     if (flow != GST_FLOW_OK) return flow;
   }
-  return sender_->finished() ? complete() : GST_FLOW_OK;
+  return format_->finished() ? complete() : GST_FLOW_OK;
 }
 
-bool SenderSession::end_of_stream() {
+bool SenderSession::end_of_stream(GstEvent* eos) {
   if (complete_) return true;
   // The source's own error, or ours, is on the bus already.
   if (failed_) return false;
-  if (!sender_) {
-    // Not a single byte came. Only an upload of known, wrong size gets this far.
-    const auto size = total_size();
-    const auto sender =
-        size ? ChunkSender::create(size.value(), settings_.chunk_size) : size.error();
-    fail(sender ? *sender.value().end() : sender.error());
-  } else if (const auto error = sender_->end()) {
+  current_ = GST_MINI_OBJECT_CAST(eos);
+  auto error = prepare();
+  const bool was_finished = !error && started_ && format_->finished();
+  if (!error) error = format_->end();
+  if (error) {
     fail(*error);
-  } else {
+  } else if (was_finished) {
     // A flush or a state change cut render() short after it had taken the last byte.
     fail({ErrorCode::kCancelled, "the upload was interrupted before the channel had drained"});
+  } else if (flushed_) {
+    fail(flushed_in_the_middle());
+  } else {
+    return finish() == GST_FLOW_OK;
   }
   return false;
 }
 
+GstFlowReturn SenderSession::finish() {
+  // GstBaseSink does this for buffers: nothing is sent unless the sink plays.
+  GstFlowReturn flow = gst_base_sink_do_preroll(sink_, current_);
+  if (flow == GST_FLOW_OK) flow = begin();
+  return flow == GST_FLOW_OK ? complete() : flow;
+}
+
 void SenderSession::flushed() {
-  if (sender_ && !complete_) flushed_ = true;
+  if (started_ && !complete_) flushed_ = true;
 }
 
 void SenderSession::prepare_stop() {
-  if (!complete_) channel_->abandon();
+  if (!complete_) give_up(kStopped);
 }
 
 void SenderSession::stop() {
   GST_INFO_OBJECT(sink_, "stops: %s",
-                  complete_  ? "everything was sent"
-                  : failed_  ? "the upload has failed"
-                  : !sender_ ? "nothing was sent"
-                             : ("the upload is cancelled after " + amount_text()).c_str());
-  if (sender_ && !complete_ && !failed_) {
+                  complete_   ? "everything was sent"
+                  : failed_   ? "the upload has failed"
+                  : !started_ ? "nothing was sent"
+                              : ("the upload is cancelled after " + amount_text()).c_str());
+  if (started_ && !complete_ && !failed_) {
     post_progress(GST_PROGRESS_TYPE_CANCELED, "The upload was cancelled after " + amount_text());
   }
   if (!complete_) {
-    channel_->abandon();
+    give_up(kStopped);
   } else if (close_at_end_) {
     channel_->close();
   }
 }
 
+void SenderSession::give_up(const std::string& reason) {
+  channel_->abandon(format_->farewell(reason));
+}
+
+std::optional<Error> SenderSession::prepare() {
+  if (prepared_) return std::nullopt;
+  if (auto error = format_->begin(total_size())) return error;
+  prepared_ = true;
+  return std::nullopt;
+}
+
 GstFlowReturn SenderSession::begin() {
-  if (!sender_) {
-    const auto size = total_size();
-    if (!size) return fail(size.error());
-    auto sender = ChunkSender::create(size.value(), settings_.chunk_size);
-    if (!sender) return fail(sender.error());
-    sender_ = sender.value();
+  if (const auto error = prepare()) return fail(*error);
+  if (!started_) {
+    started_ = true;
+    const auto figures = format_->figures();
     {
       const MutexLock lock(stats_mutex_);
-      stats_.size = sender_->size();
-      stats_.total_chunks = sender_->total_chunks();
+      stats_.figures = figures;
     }
-    GST_INFO_OBJECT(sink_, "uploading %" G_GUINT64_FORMAT " bytes in %u chunks",
-                    guint64{sender_->size()}, sender_->total_chunks());
+    const std::string what = figures.size ? std::to_string(*figures.size) + " bytes"
+                                          : std::string("a stream of unknown size");
+    GST_INFO_OBJECT(sink_, "uploading %s%s", what.c_str(),
+                    figures.total_chunks == 0
+                        ? ""
+                        : (" in " + std::to_string(figures.total_chunks) + " chunks").c_str());
     GST_DEBUG_OBJECT(sink_, "at most %" G_GUINT64_FORMAT " bytes wait in the channel; confirm: %s",
                      guint64{settings_.buffer_limit}, settings_.confirm ? "yes" : "no");
-    post_progress(GST_PROGRESS_TYPE_START,
-                  "Uploading " + std::to_string(sender_->size()) + " bytes");
+    post_progress(GST_PROGRESS_TYPE_START, "Uploading " + what);
   }
   if (!open_) {
     const GstFlowReturn flow = until_done([this] { return channel_->wait_open(); });
@@ -143,73 +190,42 @@ GstFlowReturn SenderSession::begin() {
     }
     open_ = true;
   }
-  return GST_FLOW_OK;
+  return format_->opened(*this);
 }
 
-Result<std::uint64_t> SenderSession::total_size() const {
+std::optional<std::uint64_t> SenderSession::total_size() const {
   if (settings_.size != 0) return settings_.size;
   gint64 size = -1;
   if (gst_pad_peer_query_duration(GST_BASE_SINK_PAD(sink_), GST_FORMAT_BYTES, &size) && size >= 0) {
     return static_cast<std::uint64_t>(size);
   }
-  return Error{ErrorCode::kUnknownSize,
-               "upstream does not know how many bytes it will deliver, and the receiver has to be "
-               "told with the first chunk: send from a file (filesrc), or set the property "
-               "\"size\""};
-}
-
-GstFlowReturn SenderSession::send_all(ByteView data) {
-  while (!data.empty()) {
-    const auto taken = sender_->feed(data);
-    if (!taken) return fail(taken.error());
-    data = data.subspan(taken.value());
-    if (!sender_->message_ready()) continue;
-
-    const std::uint64_t message_size = sender_->message_size();
-    const GstFlowReturn flow =
-        until_done([&] { return channel_->wait_room(message_size, settings_.buffer_limit); });
-    if (flow != GST_FLOW_OK) return flow;
-    std::string problem;
-    if (!channel_->send(sender_->take_message(), problem)) return peer_gone(problem);
-    note_sent();
-  }
-  return GST_FLOW_OK;
+  return std::nullopt;
 }
 
 GstFlowReturn SenderSession::complete() {
   if (complete_) return GST_FLOW_OK;
-  if (const GstFlowReturn flow = until_done([this] { return channel_->wait_drained(); });
-      flow != GST_FLOW_OK) {
-    return flow;
-  }
-  GST_DEBUG_OBJECT(sink_, "the data channel has drained");
-  bool timed_out = false;
-  if (settings_.confirm) {
-    GST_DEBUG_OBJECT(sink_, "the peer has %.3g s to confirm",
-                     std::chrono::duration<double>(settings_.confirm_timeout).count());
-    const GstFlowReturn flow = until_done(
-        [this] { return channel_->wait_confirmed(settings_.confirm_timeout); }, &timed_out);
-    if (flow != GST_FLOW_OK) return flow;
-    if (timed_out) {
-      GST_ELEMENT_WARNING(
-          sink_, RESOURCE, WRITE,
-          ("All bytes were sent, but the peer has not confirmed within %.1f s that it has them.",
-           std::chrono::duration<double>(settings_.confirm_timeout).count()),
-          ("a receiver that does not echo keepalives never does; see the property \"confirm\""));
-    }
+  if (const GstFlowReturn flow = format_->complete(*this); flow != GST_FLOW_OK) return flow;
+  const auto figures = format_->figures();
+  if (settings_.confirm && !figures.confirmed) {
+    GST_ELEMENT_WARNING(
+        sink_, RESOURCE, WRITE,
+        ("All bytes were sent, but the peer has not confirmed within %.1f s that it has them.",
+         std::chrono::duration<double>(settings_.confirm_timeout).count()),
+        ("a receiver that does not echo keepalives never does; see the property \"confirm\""));
   }
   complete_ = true;
-  const bool confirmed = settings_.confirm && !timed_out;
   {
     const MutexLock lock(stats_mutex_);
-    stats_.confirmed = confirmed;
+    stats_.figures = figures;
+    stats_.sha256 = format_->sha256();
   }
-  GST_INFO_OBJECT(sink_, "complete: %" G_GUINT64_FORMAT " bytes, %s", guint64{sender_->size()},
-                  confirmed           ? "which the peer has confirmed"
+  GST_INFO_OBJECT(sink_, "complete: %" G_GUINT64_FORMAT " bytes, %s", guint64{figures.bytes},
+                  figures.confirmed   ? "which the peer has confirmed"
                   : settings_.confirm ? "which the peer has not confirmed in time"
                                       : "which the peer was not asked to confirm");
-  post_progress(GST_PROGRESS_TYPE_COMPLETE, (confirmed ? "The peer has all " : "Sent all ") +
-                                                std::to_string(sender_->size()) + " bytes");
+  post_progress(GST_PROGRESS_TYPE_COMPLETE,
+                (figures.confirmed ? "The peer has all " : "Sent all ") +
+                    std::to_string(figures.bytes) + " bytes");
   post_eos_for_webrtcbin(GST_ELEMENT(sink_), channel_->webrtcbin());
   return GST_FLOW_OK;
 }
@@ -233,8 +249,7 @@ GstFlowReturn SenderSession::until_done(const std::function<Outcome()>& wait, bo
         GST_DEBUG_OBJECT(sink_, "a wait for the channel is interrupted");
         // Set before anyone who makes the pad flush takes the lock.
         if (GST_PAD_IS_FLUSHING(GST_BASE_SINK_PAD(sink_))) return GST_FLOW_FLUSHING;
-        if (const GstFlowReturn flow =
-                gst_base_sink_do_preroll(sink_, GST_MINI_OBJECT_CAST(current_));
+        if (const GstFlowReturn flow = gst_base_sink_do_preroll(sink_, current_);
             flow != GST_FLOW_OK) {
           return flow;
         }
@@ -250,6 +265,7 @@ GstFlowReturn SenderSession::peer_gone(const std::string& why) {
         until_done([this] { return channel_->wait_interrupted(kShutdownInterval); });
     if (flow != GST_FLOW_OK) return flow;
   }
+  if (const auto said = format_->last_words(*channel_)) return refused(*said);
   // What the channel itself says ("the data channel is not open") is less than what the watch found
   // out.
   const std::string found = channel_->why_gone();
@@ -258,22 +274,40 @@ GstFlowReturn SenderSession::peer_gone(const std::string& why) {
 }
 
 GstFlowReturn SenderSession::fail(const Error& error) {
+  const ErrorText text = error_text(error);
+  post_failure(text, domain_and_code(error.code), error_details(text));
+  // v1 cannot say "I give up" but by closing the channel, whoever made it.
+  give_up(error.message);
+  return GST_FLOW_ERROR;
+}
+
+GstFlowReturn SenderSession::refused(const control::Failure& failure) {
+  const ErrorText error{.code = failure.code, .message = "the receiver says: " + failure.message};
+  GstStructure* details = error_details(error);
+  gst_structure_set(details, "resumable", G_TYPE_BOOLEAN, gboolean{failure.resumable}, nullptr);
+  if (failure.retry_after) {
+    gst_structure_set(details, "retry-after", G_TYPE_UINT64, guint64{*failure.retry_after},
+                      nullptr);
+  }
+  post_failure(error, domain_and_code(ErrorCode::kPeerGone), details);
+  channel_->abandon();
+  return GST_FLOW_ERROR;
+}
+
+void SenderSession::post_failure(const ErrorText& error, std::pair<GQuark, int> domain_and_code,
+                                 GstStructure* details) {
   failed_ = true;
   {
     const MutexLock lock(stats_mutex_);
     stats_.error = error;
   }
-  GST_INFO_OBJECT(sink_, "failed: %s: %s", to_string(error.code).data(), error.message.c_str());
+  GST_INFO_OBJECT(sink_, "failed: %s: %s", error.code.c_str(), error.message.c_str());
   draw_failure(GST_ELEMENT(sink_), channel_->webrtcbin());
   const std::string text = "The upload failed: " + error.message + ".";
   post_progress(GST_PROGRESS_TYPE_ERROR, text);
-  const auto [domain, code] = domain_and_code(error.code);
-  gst_element_message_full_with_details(GST_ELEMENT(sink_), GST_MESSAGE_ERROR, domain, code,
-                                        g_strdup(text.c_str()), nullptr, __FILE__, GST_FUNCTION,
-                                        __LINE__, error_details(error));
-  // v1 cannot say "I give up" but by closing the channel, whoever made it.
-  channel_->abandon();
-  return GST_FLOW_ERROR;
+  gst_element_message_full_with_details(
+      GST_ELEMENT(sink_), GST_MESSAGE_ERROR, domain_and_code.first, domain_and_code.second,
+      g_strdup(text.c_str()), nullptr, __FILE__, GST_FUNCTION, __LINE__, details);
 }
 
 void SenderSession::post_progress(GstProgressType type, const std::string& text) {
@@ -281,46 +315,54 @@ void SenderSession::post_progress(GstProgressType type, const std::string& text)
                                                                         "upload", text.c_str()));
 }
 
-void SenderSession::note_sent() {
+void SenderSession::note_progress() {
   const std::uint64_t buffered = channel_->buffered_amount();
-  GST_LOG_OBJECT(sink_, "chunk %u of %u is sent; %" G_GUINT64_FORMAT " bytes wait in the channel",
-                 guint{sender_->taken_chunks()}, guint{sender_->total_chunks()}, guint64{buffered});
-  {
+  const auto figures = format_->figures();
+  const bool sent_more = [&] {
     const MutexLock lock(stats_mutex_);
-    stats_.bytes = sender_->taken_bytes();
-    stats_.chunks = sender_->taken_chunks();
+    const bool more = figures.chunks != stats_.figures.chunks;
+    stats_.figures = figures;
     stats_.buffered_peak = std::max(stats_.buffered_peak, buffered);
+    return more;
+  }();
+  if (sent_more) {
+    const std::string of =
+        figures.total_chunks == 0 ? "" : " of " + std::to_string(figures.total_chunks);
+    GST_LOG_OBJECT(sink_, "chunk %u%s is sent; %" G_GUINT64_FORMAT " bytes wait in the channel",
+                   guint{figures.chunks}, of.c_str(), guint64{buffered});
   }
-  const int percent = sender_->percent(buffered);
+  const int percent = percent_of(figures, buffered);
   if (throttle_.due(percent, now())) {
-    post_progress(GST_PROGRESS_TYPE_CONTINUE, "Sent " + std::to_string(percent) + " % (" +
-                                                  std::to_string(sender_->sent_bytes(buffered)) +
-                                                  " of " + std::to_string(sender_->size()) +
-                                                  " bytes)");
+    post_progress(GST_PROGRESS_TYPE_CONTINUE, (figures.stored ? "Stored " : "Sent ") +
+                                                  std::to_string(percent) + " % (" +
+                                                  amount_of(figures, buffered) + ")");
   }
 }
 
 std::string SenderSession::amount_text() const {
-  if (!sender_) return "0 bytes";
-  return std::to_string(sender_->sent_bytes(channel_->buffered_amount())) + " of " +
-         std::to_string(sender_->size()) + " bytes";
+  if (!started_) return "0 bytes";
+  return amount_of(format_->figures(), channel_->buffered_amount());
+}
+
+std::optional<Sha256Sum> SenderSession::sha256() const {
+  const MutexLock lock(stats_mutex_);
+  return stats_.sha256;
 }
 
 GstStructure* SenderSession::stats() const {
   const std::uint64_t buffered = channel_->buffered_amount();
   const MutexLock lock(stats_mutex_);
-  const std::uint64_t sent = stats_.bytes - std::min(stats_.bytes, buffered);
-  const auto percent = stats_.size == 0 ? 0 : static_cast<gint>(sent * 100 / stats_.size);
+  const auto& figures = stats_.figures;
   GstStructure* stats =
-      gst_structure_new("application/x-webrtcuploadsink-stats",                       //
-                        "size", G_TYPE_UINT64, guint64{stats_.size},                  //
-                        "bytes", G_TYPE_UINT64, guint64{sent},                        //
-                        "percent", G_TYPE_INT, percent,                               //
-                        "chunks-sent", G_TYPE_UINT, guint{stats_.chunks},             //
-                        "chunks-announced", G_TYPE_UINT, guint{stats_.total_chunks},  //
-                        "buffered", G_TYPE_UINT64, guint64{buffered},                 //
-                        "buffered-peak", G_TYPE_UINT64, guint64{stats_.buffered_peak}, "confirmed",
-                        G_TYPE_BOOLEAN, gboolean{stats_.confirmed}, nullptr);
+      gst_structure_new("application/x-webrtcuploadsink-stats",                            //
+                        "size", G_TYPE_UINT64, guint64{figures.size.value_or(0)},          //
+                        "bytes", G_TYPE_UINT64, guint64{bytes_across(figures, buffered)},  //
+                        "percent", G_TYPE_INT, gint{percent_of(figures, buffered)},        //
+                        "chunks-sent", G_TYPE_UINT, guint{figures.chunks},                 //
+                        "chunks-announced", G_TYPE_UINT, guint{figures.total_chunks},      //
+                        "buffered", G_TYPE_UINT64, guint64{buffered},                      //
+                        "buffered-peak", G_TYPE_UINT64, guint64{stats_.buffered_peak},     //
+                        "confirmed", G_TYPE_BOOLEAN, gboolean{figures.confirmed}, nullptr);
   if (stats_.error) add_error(stats, *stats_.error);
   return stats;
 }

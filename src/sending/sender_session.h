@@ -1,52 +1,49 @@
 // SPDX-License-Identifier: LGPL-2.1-or-later
 //
-// One upload of a webrtcuploadsink, from READY->PAUSED to PAUSED->READY: cuts what the streaming
-// thread brings into messages, sends them as the channel has room, and tells the application how it
-// goes.
+// One upload of a webrtcuploadsink, from READY->PAUSED to PAUSED->READY: hands what the streaming
+// thread brings to the wire format, which sends it, waits for it as GstBaseSink wants it, and tells
+// the application how it goes.
 
 #pragma once
 
 #include <gst/base/gstbasesink.h>
 
 #include <atomic>
-#include <chrono>
 #include <cstdint>
 #include <functional>
 #include <memory>
 #include <optional>
+#include <string>
+#include <utility>
 
-#include "core/chunk_sender.h"
+#include "core/control.h"
 #include "core/error.h"
 #include "core/mutex.h"
 #include "core/progress_throttle.h"
+#include "core/sha256.h"
+#include "glib/error_details.h"
 #include "glib/glib_ptr.h"
 #include "sending/sender_channel.h"
+#include "sending/sender_settings.h"
+#include "sending/sending_format.h"
 
 namespace webrtcupload {
 
-struct SenderSettings {
-  std::uint32_t chunk_size = 0;
-  std::uint64_t buffer_limit = 0;
-  // 0: ask upstream.
-  std::uint64_t size = 0;
-  bool confirm = false;
-  std::chrono::nanoseconds confirm_timeout{0};
-  // A peer whose certificate is not the one that its description announced is sent nothing.
-  bool check_certificate = true;
-};
-
-class SenderSession {
+class SenderSession final : private SendingFormat::Host {
  public:
   // `sink` owns the session. `close_at_end`: the channel is ours, so nobody else closes it.
   SenderSession(GstBaseSink* sink, const SenderSettings& settings,
-                std::unique_ptr<SenderChannel> channel, bool close_at_end);
+                std::unique_ptr<SendingFormat> format, std::unique_ptr<SenderChannel> channel,
+                bool close_at_end);
+  ~SenderSession() = default;
 
-  // The streaming thread, with the preroll lock held. Returns after the last byte only when the
-  // channel has drained (and the peer has confirmed, if that is wanted).
+  // The streaming thread, with the preroll lock held. Returns after the last byte of an upload
+  // whose size is known only when the peer has everything, as far as the format tells.
   [[nodiscard]] GstFlowReturn render(GstBuffer* buffer);
-  // The streaming thread, at EOS: whether the upload is complete and EOS may be told. If it is not,
-  // an error has been posted.
-  [[nodiscard]] bool end_of_stream();
+  // The streaming thread, at EOS, with the preroll lock held: whether the upload is complete and
+  // EOS may be told; waits for that. If it is not, an error has been posted, or the sink is
+  // flushing.
+  [[nodiscard]] bool end_of_stream(GstEvent* eos);
   // The streaming thread, after a flush: what comes next does not follow what came before.
   void flushed();
 
@@ -60,49 +57,60 @@ class SenderSession {
 
   // Any thread.
   [[nodiscard]] GstStructure* stats() const;
+  // Of the file, once it has been sent and where the format has it computed.
+  [[nodiscard]] std::optional<Sha256Sum> sha256() const;
 
  private:
+  [[nodiscard]] std::optional<Error> prepare();
   [[nodiscard]] GstFlowReturn begin();
-  [[nodiscard]] Result<std::uint64_t> total_size() const;
-  [[nodiscard]] GstFlowReturn send_all(ByteView data);
+  [[nodiscard]] std::optional<std::uint64_t> total_size() const;
   [[nodiscard]] GstFlowReturn complete();
-  // Waits without the preroll lock, so that no state change has to wait for the network; while the
-  // sink is paused, for the sink to play again.
+  // The rest of an upload whose size nobody knew, at EOS.
+  [[nodiscard]] GstFlowReturn finish();
+
+  // As a format's host.
+  [[nodiscard]] GstElement* element() override { return GST_ELEMENT(sink_); }
+  [[nodiscard]] SenderChannel& channel() override { return *channel_; }
   [[nodiscard]] GstFlowReturn until_done(const std::function<SenderChannel::Outcome()>& wait,
-                                         bool* timed_out = nullptr);
-  GstFlowReturn fail(const Error& error);
+                                         bool* timed_out = nullptr) override;
+  GstFlowReturn fail(const Error& error) override;
+  GstFlowReturn refused(const control::Failure& failure) override;
   // While the pipeline goes down it waits for how that ends: for the sink to flush, or to be left
   // where it is, when this is a failure.
-  GstFlowReturn peer_gone(const std::string& why);
+  GstFlowReturn peer_gone(const std::string& why) override;
+  void note_progress() override;
+
+  // Posts the error; `details` are given away.
+  void post_failure(const ErrorText& error, std::pair<GQuark, int> domain_and_code,
+                    GstStructure* details);
   void post_progress(GstProgressType type, const std::string& text);
-  void note_sent();
+  void give_up(const std::string& reason);
   [[nodiscard]] std::string amount_text() const;
 
   GstBaseSink* const sink_;
   const SenderSettings settings_;
+  const std::unique_ptr<SendingFormat> format_;
   const std::unique_ptr<SenderChannel> channel_;
   const bool close_at_end_;
 
-  // The streaming thread's.
-  GstBuffer* current_ = nullptr;
-  std::optional<ChunkSender> sender_;
+  // The streaming thread's. What it waits with: a buffer, or the EOS.
+  GstMiniObject* current_ = nullptr;
   ProgressThrottle throttle_;
+  bool prepared_ = false;
+  bool started_ = false;
   bool open_ = false;
   bool failed_ = false;
   bool flushed_ = false;
 
   std::atomic<bool> complete_{false};
 
-  // Read by stats().
+  // Read by stats() and sha256().
   mutable Mutex stats_mutex_;
   struct {
-    std::uint64_t size = 0;
-    std::uint64_t bytes = 0;
-    std::uint32_t chunks = 0;
-    std::uint32_t total_chunks = 0;
+    SendingFormat::Figures figures;
     std::uint64_t buffered_peak = 0;
-    bool confirmed = false;
-    std::optional<Error> error;
+    std::optional<ErrorText> error;
+    std::optional<Sha256Sum> sha256;
   } stats_ GUARDED_BY(stats_mutex_);
 };
 

@@ -89,6 +89,25 @@ TEST(Sink, PropertiesKeepWhatTheyAreGiven) {
   EXPECT_EQ(raw_name, nullptr);
 }
 
+TEST(Sink, SpeaksWhatTheChannelSaysUnlessToldOtherwise) {
+  const auto sink = make_sink();
+  gint protocol = -1;
+  char* raw = nullptr;
+  g_object_get(sink.get(), "protocol", &protocol, "sha256", &raw, nullptr);
+  EXPECT_EQ(protocol, 0);
+  EXPECT_EQ(raw, nullptr);
+  int value = 0;
+  for (const char* name : {"auto", "v1", "v2"}) {
+    gst_util_set_object_arg(G_OBJECT(sink.get()), "protocol", name);
+    g_object_get(sink.get(), "protocol", &protocol, nullptr);
+    EXPECT_EQ(protocol, value++) << name;
+  }
+  g_object_set(sink.get(), "sha256", "abc", nullptr);
+  g_object_get(sink.get(), "sha256", &raw, nullptr);
+  const GCharPtr sha256(raw);
+  EXPECT_STREQ(sha256.get(), "abc");
+}
+
 TEST(Sink, ChunkSizesFillAtMostOneMessage) {
   const auto sink = make_sink();
   const auto* spec =
@@ -132,7 +151,7 @@ TEST(Sink, DescribesItself) {
     }
   }
   g_free(specs);
-  EXPECT_EQ(own, 12);
+  EXPECT_EQ(own, 14);
 }
 
 TEST(Sink, NeedsSomethingToSendOver) {

@@ -91,6 +91,31 @@ TEST(V2Sender, BlocksAreAsSmallAsTheServerWants) {
   EXPECT_THAT(all(sender, kFirst), ElementsAre(Range{0, 100}, Range{100, 200}, Range{200, 250}));
 }
 
+TEST(V2Sender, BlocksThatAreNeverReceivedAreBounded) {
+  V2Sender sender({.size = 1'000'000}, 1);
+  sender.available(1'000'000);
+  sender.channel_opened(kFirst);
+  sender.received(kFirst, ready(1'000'000));
+  EXPECT_THAT(all(sender, kFirst), SizeIs(V2Sender::kMaxUnderWay));
+  sender.received(kFirst, control::Ack{.stored = 10, .received = 10, .credit = 1'000'000});
+  EXPECT_THAT(all(sender, kFirst), SizeIs(10));
+}
+
+TEST(V2Sender, KnowsWhetherAllThatIsAvailableIsHandedOut) {
+  V2Sender sender({}, 100);
+  EXPECT_TRUE(sender.all_handed_out());
+  sender.channel_opened(kFirst);
+  sender.received(kFirst, ready(1000, {{0, 50}}));
+  sender.available(50);
+  EXPECT_TRUE(sender.all_handed_out()) << "the server has it";
+  sender.available(200);
+  EXPECT_FALSE(sender.all_handed_out());
+  EXPECT_THAT(all(sender, kFirst), ElementsAre(Range{50, 150}, Range{150, 200}));
+  EXPECT_TRUE(sender.all_handed_out());
+  sender.channel_lost(kFirst);
+  EXPECT_FALSE(sender.all_handed_out());
+}
+
 TEST(V2Sender, OtherChannelsJoinOnceTheIdIsKnown) {
   V2Sender sender = known_file();
   sender.channel_opened(kFirst);
