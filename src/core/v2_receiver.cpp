@@ -52,6 +52,7 @@ std::uint32_t V2Receiver::max_payload() const {
 void V2Receiver::channel_opened(ChannelId channel, TimePoint now) {
   now_ = now;
   if (time_begins_ == TimeBegins::kWithTheChannel) opened(now);
+  if (channels_.contains(channel)) return;
   if (channels_.size() - connections() >= kMaxStrangers) {
     const Error error{ErrorCode::kTooManyChannels,
                       text(kMaxStrangers) + " other channels have said nothing yet"};
@@ -71,9 +72,12 @@ Action V2Receiver::channel_left(const Error& why) {
   if (!running()) return action::Nothing{};
   if (state() == UploadState::kIdle) {
     // Nobody has begun: another channel may still do so, if there is one, or may come.
-    const bool may_come = time_begins_ == TimeBegins::kWithAChunk;
-    if (!channels_.empty() || may_come) return action::Nothing{};
-    return fail(why);
+    if (time_begins_ == TimeBegins::kWithTheChannel) {
+      return channels_.empty() ? fail(why) : action::Nothing{};
+    }
+    const auto has_spoken = [](const auto& entry) { return entry.second.has_spoken; };
+    if (std::ranges::none_of(channels_, has_spoken)) closed_again();
+    return action::Nothing{};
   }
   if (connections() > 0) return action::Nothing{};
   if (limits_.resume_timeout == Duration::zero()) return fail(why);

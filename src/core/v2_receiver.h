@@ -106,6 +106,8 @@ class V2Receiver final : public UploadLife {
   struct Channel {
     TimePoint opened_at{};
     bool joined = false;
+    // It has brought a message that is no keepalive.
+    bool has_spoken = false;
     // When its peer has sent something for the last time.
     TimePoint heard_at{};
     // Of its messages that are not handed in yet, see waiting().
