@@ -15,7 +15,9 @@ void CreditWindow::received(ChannelId channel, std::uint64_t bytes) {
 }
 
 bool CreditWindow::allows(std::uint64_t waiting) const {
-  return waiting <= std::max(2 * window_, most() + channels_.size() * least_);
+  std::uint64_t granted = 0;
+  for (const auto& [id, channel] : channels_) granted += outstanding(channel);
+  return waiting <= std::max(2 * window_, std::max(most(), granted) + channels_.size() * least_);
 }
 
 void CreditWindow::resize(std::uint64_t window, std::uint64_t least) {

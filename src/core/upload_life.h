@@ -52,8 +52,8 @@ class UploadLife {
   // of the whole upload.
   void resume(const Limits& limits, TimePoint now);
   // The peer's messages were kept waiting for so long, by the storage or the application: the
-  // minute that its rate is measured over becomes longer by that, and so does its time without new
-  // bytes, which may be among them.
+  // minute that its rate is measured over becomes longer by that, and so do its time without new
+  // bytes, which may be among them, and its time to come back.
   void kept_waiting(Duration duration);
 
   // The upload fails for a reason found elsewhere (storage, quota, peer gone, cancelled). Nothing

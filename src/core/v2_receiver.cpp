@@ -139,6 +139,7 @@ void V2Receiver::send_ready(ChannelId channel) {
   credit_.add(channel);
   const std::uint64_t credit = credit_.credit(channel);
   credit_.told(channel, credit);
+  told_payload_ = std::max(told_payload_, max_payload());
   send(channel, control::Ready{.upload = id_,
                                .have = ranges_.list(control::most_ranges(ranges_.end())),
                                .credit = credit,
@@ -182,7 +183,14 @@ Action V2Receiver::tick(TimePoint now) {
   if (!std::holds_alternative<action::Nothing>(action)) return action;
   if (running()) send_acks();
   if (state() != UploadState::kIdle) end_silent_channels();
-  return action;
+  if (!is_cut_off()) return action;
+  pending_.emplace();
+  return settle();
+}
+
+bool V2Receiver::is_cut_off() const {
+  return state() == UploadState::kUploading && !pending_ && knows_all() &&
+         ranges_.contiguous_bytes() == *size_;
 }
 
 // Strangers to the upload, which say nothing. After its end, too: they would keep out who comes to
@@ -201,6 +209,7 @@ void V2Receiver::end_silent_channels() {
 }
 
 std::optional<TimePoint> V2Receiver::deadline() const {
+  if (is_cut_off()) return now_;
   std::optional<TimePoint> first = running() ? next_time() : std::nullopt;
   for (const auto& [channel, state] : channels_) {
     if (state.ack_due && running()) first = earlier(first, state.ack_due);

@@ -250,10 +250,11 @@ std::optional<Error> V2Receiver::check_block(const Block& block) {
   if (!channels_.at(pending_->channel).joined) {
     return unexpected("a block came before the channel's hello");
   }
-  if (length > max_payload()) {
+  const std::uint32_t most = std::max(told_payload_, max_payload());
+  if (length > most) {
     return Error{ErrorCode::kChunkTooLarge, "the block from byte " + text(block.offset) +
                                                 " on has " + text(length) + " bytes, at most " +
-                                                text(max_payload()) + " are accepted"};
+                                                text(most) + " are accepted"};
   }
   if (block.offset > max_size() || length > max_size() - block.offset) {
     const std::uint64_t end = block.offset + length;
