@@ -199,10 +199,7 @@ bool UploadConnection::has_a_chunk() const {
 
 UploadConnection::Channels UploadConnection::release_closing(const SharedUpload& held) {
   upload_.assert_same_mutex(held);
-  Channels released;
-  for (Closing& closing : closing_) released.push_back(std::move(closing.channel));
-  closing_.clear();
-  return released;
+  return take_closing([](const Closing&) { return true; });
 }
 
 }  // namespace webrtcupload

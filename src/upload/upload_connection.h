@@ -151,6 +151,8 @@ class UploadConnection {
   [[nodiscard]] const char* why_not(WireVersion version, const GstElement* webrtcbin) const
       REQUIRES(upload_.mutex);
   [[nodiscard]] std::shared_ptr<UploadChannel> remove(Serial channel) REQUIRES(upload_.mutex);
+  [[nodiscard]] Channels take_closing(const std::function<bool(const Closing&)>& wanted)
+      REQUIRES(upload_.mutex);
   [[nodiscard]] GstPtr<GstElement> webrtcbin_of(const UploadChannel& channel) const
       EXCLUDES(upload_.mutex);
   void plumb(UploadChannel& taken, GstElement* webrtcbin, bool is_open, bool wants_sockets)

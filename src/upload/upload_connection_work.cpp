@@ -109,16 +109,22 @@ void UploadConnection::close(Serial serial) {
   }
 }
 
+UploadConnection::Channels UploadConnection::take_closing(
+    const std::function<bool(const Closing&)>& wanted) {
+  Channels taken;
+  const auto those = std::partition(closing_.begin(), closing_.end(), std::not_fn(wanted));
+  for (auto at = those; at != closing_.end(); ++at) taken.push_back(std::move(at->channel));
+  closing_.erase(those, closing_.end());
+  return taken;
+}
+
 void UploadConnection::leave(Serial serial) {
   std::shared_ptr<UploadChannel> left;
-  std::vector<Closing> closed;
+  Channels closed;
   {
     const MutexLock lock(upload_.mutex);
     left = remove(serial);
-    const auto is_other = [serial](const Closing& c) { return c.channel->serial() != serial; };
-    const auto those = std::ranges::partition(closing_, is_other);
-    std::ranges::move(those, std::back_inserter(closed));
-    closing_.erase(those.begin(), those.end());
+    closed = take_closing([serial](const Closing& c) { return c.channel->serial() == serial; });
   }
   release_gate(serial);
 }
@@ -145,10 +151,7 @@ void UploadConnection::close_due(TimePoint now) {
   Channels due;
   {
     const MutexLock lock(upload_.mutex);
-    const auto is_early = [now](const Closing& closing) { return closing.due > now; };
-    const auto those = std::ranges::partition(closing_, is_early);
-    for (Closing& closing : those) due.push_back(std::move(closing.channel));
-    closing_.erase(those.begin(), those.end());
+    due = take_closing([now](const Closing& closing) { return closing.due <= now; });
   }
   for (const auto& channel : due) channel->close();
 }

@@ -173,13 +173,38 @@ TEST(UploadElement, ElementsAreHeldAndLetGo) {
   EXPECT_EQ(GST_OBJECT_REFCOUNT_VALUE(peer.get()), 1);
 }
 
+TEST(UploadElement, SettingsOfV2ReadBackAsSet) {
+  const auto upload = make_upload();
+  guint protocols = 0;
+  guint64 window = 0;
+  guint64 resume_timeout = 0;
+  guint max_connections = 0;
+  const auto get = [&] {
+    g_object_get(upload.get(), "protocols", &protocols, "window", &window, "resume-timeout",
+                 &resume_timeout, "max-connections", &max_connections, nullptr);
+  };
+  get();
+  EXPECT_EQ(protocols, 3U);
+  EXPECT_EQ(window, 8U * 1024 * 1024);
+  EXPECT_EQ(resume_timeout, 60 * GST_SECOND);
+  EXPECT_EQ(max_connections, 8U);
+  gst_util_set_object_arg(G_OBJECT(upload.get()), "protocols", "v2");
+  g_object_set(upload.get(), "window", guint64{65536}, "resume-timeout", guint64{0},
+               "max-connections", 3U, nullptr);
+  get();
+  EXPECT_EQ(protocols, 2U);
+  EXPECT_EQ(window, 65536U);
+  EXPECT_EQ(resume_timeout, 0U);
+  EXPECT_EQ(max_connections, 3U);
+}
+
 // -------------------------------------------------------------------------------------------------
 // what gst-inspect-1.0 shows
 
 TEST(UploadElement, PropertiesAreDescribed) {
   const auto upload = make_upload();
   const auto properties = own_properties(upload.get());
-  EXPECT_EQ(properties.size(), 29U);
+  EXPECT_EQ(properties.size(), 33U);
   for (GParamSpec* spec : properties) {
     EXPECT_TRUE(is_sentence(g_param_spec_get_blurb(spec))) << spec->name;
     EXPECT_TRUE(g_param_spec_get_nick(spec) && *g_param_spec_get_nick(spec)) << spec->name;

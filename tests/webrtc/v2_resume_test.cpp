@@ -137,6 +137,34 @@ TEST_F(V2Resume, AStrangerDoesNotGetIn) {
   expect_file();
 }
 
+// Of another certificate.
+std::string forged(const std::string& sdp) {
+  std::string changed = sdp;
+  const std::size_t at = changed.find("a=fingerprint:sha-256 ") + 22;
+  changed[at] = changed[at] == '0' ? '1' : '0';
+  return changed;
+}
+
+// It knows the id, and is not who its description says all the same.
+TEST_F(V2Resume, AnUntrustedConnectionCostsTheUploadNothing) {
+  guint major = 0, minor = 0, micro = 0, nano = 0;
+  gst_version(&major, &minor, &micro, &nano);
+  if (minor > 28 || (minor == 28 && micro >= 5)) GTEST_SKIP() << "webrtcbin itself looks at it";
+  send_half();
+  PeerPair second({.observe_incoming = false, .rewrite_offer = forged, .rewrite_answer = nullptr});
+  ASSERT_TRUE(attach(second.answerer()));
+  const auto strange = connect_v2(second);
+  control::Hello hello = hello_of(file_);
+  hello.upload = client_->sender().id();
+  ASSERT_TRUE(say(strange.channel.get(), hello));
+  EXPECT_TRUE(strange.observer->wait_closed());
+  EXPECT_EQ(strange.observer->message_count(), 0U);
+  EXPECT_EQ(receiver_->stat_uint("connections"), 1U);
+  client_->send_all();
+  ASSERT_TRUE(client_->run_to_end());
+  expect_file();
+}
+
 TEST_F(V2Resume, TwoConnectionsCarryOneUpload) {
   file_ = random_bytes(4'000'000);
   connect("window=262144");

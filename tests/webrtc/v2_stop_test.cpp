@@ -7,6 +7,7 @@
 #include <future>
 #include <memory>
 
+#include "support/log.h"
 #include "webrtc/v2_fixture.h"
 
 namespace webrtcupload::test {
@@ -23,7 +24,9 @@ class V2Stop : public V2Upload {
 };
 
 TEST_F(V2Stop, BeforeAHello) {
+  const Log log;
   connect();
+  ASSERT_TRUE(log.says({"channel \"video_upload\" taken"}));
   stop();
   EXPECT_EQ(receiver_->state(), "idle");
   expect_next_upload_works();
@@ -98,6 +101,36 @@ TEST_F(V2Stop, WhenItHasFailed) {
   EXPECT_EQ(receiver_->state(), "error");
   EXPECT_TRUE(channel_.observer->wait_closed());
   expect_next_upload_works();
+}
+
+// The application has the channel, and nothing of the file has left: the next start goes on with
+// it.
+TEST_F(V2Stop, OverTheDataChannelOfTheApplicationItGoesOnWithTheNextStart) {
+  receiver_ = std::make_unique<ReceivingPipeline>(nullptr);
+  witness_ = std::make_unique<UploadWitness>(upload());
+  const SignalConnection connection(
+      pair_.answerer(), "on-data-channel",
+      G_CALLBACK(+[](GstElement*, GstWebRTCDataChannel* object, GstElement** element) {
+        g_object_set(*element, "data-channel", object, nullptr);
+      }),
+      upload());
+  channel_ = connect_v2(pair_);
+  ASSERT_TRUE(eventually([&] {
+    GstWebRTCDataChannel* given = nullptr;
+    g_object_get(upload(), "data-channel", &given, nullptr);
+    return GObjectPtr<GstWebRTCDataChannel>(given) != nullptr;
+  }));
+  receiver_->play();
+  V2Client client(file_, {.first = 100'000});
+  client.add(channel_);
+  ASSERT_TRUE(client.run_until_stored(100'000));
+  gst_element_set_state(receiver_->pipeline(), GST_STATE_READY);
+  EXPECT_EQ(receiver_->state(), "uploading");
+  client.send_all();
+  receiver_->play();
+  ASSERT_TRUE(client.run_to_end());
+  EXPECT_EQ(client.sender().sent_bytes(), file_.size()) << "sent again what was stored";
+  expect_file();
 }
 
 TEST_F(V2Stop, AndStartedAgainAnotherUploadComes) {
