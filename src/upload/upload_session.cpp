@@ -96,7 +96,10 @@ std::optional<UploadSession::Upload> UploadSession::stop(bool keep, bool tells) 
   return std::nullopt;
 }
 
+// There is no time to wait until a peer has read its last word, and a channel that is closed may
+// lose it. So one that has been told is left to its peer to close.
 void UploadSession::dismiss_channels(bool is_unfinished) {
+  std::set<Inbox::Serial> told;
   if (is_unfinished) {
     std::vector<Output> outputs;
     {
@@ -105,7 +108,9 @@ void UploadSession::dismiss_channels(bool is_unfinished) {
       outputs = protocol_->take_outputs();
     }
     for (const Output& output : outputs) {
-      if (output.message) connection_.say(output.channel, *output.message);
+      if (!output.message) continue;
+      connection_.say(output.channel, *output.message);
+      told.insert(output.channel);
     }
   }
   UploadConnection::Channels open;
@@ -119,7 +124,9 @@ void UploadSession::dismiss_channels(bool is_unfinished) {
   for (const auto& channel : closing) channel->close();
   // So that the sender does not go on for nobody.
   if (!is_unfinished) return;
-  for (const auto& channel : open) channel->close();
+  for (const auto& channel : open) {
+    if (!told.contains(channel->serial())) channel->close();
+  }
 }
 
 std::optional<UploadSession::Upload> UploadSession::give_back() {

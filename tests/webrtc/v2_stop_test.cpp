@@ -54,7 +54,10 @@ TEST_F(V2Stop, AmidTheFileTheClientIsToldThatItIsForNobody) {
   ASSERT_TRUE(wait_for<control::Ack>(*channel_.observer));
   stop();
   EXPECT_EQ(receiver_->state(), "uploading");
-  EXPECT_TRUE(channel_.observer->wait_closed());
+  const auto told = wait_for<control::Failure>(*channel_.observer);
+  ASSERT_TRUE(told);
+  EXPECT_EQ(told->code, "cancelled");
+  EXPECT_FALSE(told->resumable);
   expect_next_upload_works();
 }
 
@@ -64,7 +67,7 @@ TEST_F(V2Stop, WhileTheDiskStandsStill) {
   ASSERT_TRUE(send_block(channel(), file_, 0, 50'000));
   ASSERT_TRUE(storage->wait_blocked());
   const auto releasing = std::async(std::launch::async, [&] {
-    EXPECT_TRUE(channel_.observer->wait_closed());
+    EXPECT_TRUE(wait_for<control::Failure>(*channel_.observer));
     storage->release();
   });
   gst_element_set_state(receiver_->pipeline(), GST_STATE_NULL);
@@ -138,7 +141,8 @@ TEST_F(V2Stop, AndStartedAgainAnotherUploadComes) {
   ASSERT_TRUE(send_block(channel(), file_, 0, 50'000));
   ASSERT_TRUE(wait_for<control::Ack>(*channel_.observer));
   stop();
-  EXPECT_TRUE(channel_.observer->wait_closed());
+  ASSERT_TRUE(wait_for<control::Failure>(*channel_.observer));
+  gst_webrtc_data_channel_close(channel());
   receiver_->play();
   EXPECT_EQ(receiver_->state(), "idle");
   V2Client client(file_);
