@@ -126,7 +126,10 @@ class UploadSession : public std::enable_shared_from_this<UploadSession> {
   void offer(GstWebRTCDataChannel* channel, GstElement* webrtcbin) {
     connection_.offer(channel, webrtcbin);
   }
-  [[nodiscard]] bool attach(GstElement* webrtcbin) { return connection_.attach(webrtcbin); }
+  [[nodiscard]] UploadConnection::Attached attach(GstElement* webrtcbin) {
+    return connection_.attach(webrtcbin);
+  }
+  void forget(const void* webrtcbin) { connection_.forget(webrtcbin); }
   // Whether attach() is for it: it waits for a peer, or is an upload that further channels may
   // join.
   [[nodiscard]] bool may_attach() const EXCLUDES(shared_.mutex);

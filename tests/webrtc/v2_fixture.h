@@ -33,6 +33,23 @@ class V2Upload : public testing::Test {
     channel_ = connect_v2(pair_);
     ASSERT_TRUE(channel_.channel);
   }
+  // The element has the channel from the application, and has not started.
+  void connect_over_the_applications_channel(const std::string& properties = "") {
+    receiver_ = std::make_unique<ReceivingPipeline>(nullptr, properties);
+    witness_ = std::make_unique<UploadWitness>(upload());
+    const SignalConnection connection(
+        pair_.answerer(), "on-data-channel",
+        G_CALLBACK(+[](GstElement*, GstWebRTCDataChannel* object, GstElement** element) {
+          g_object_set(*element, "data-channel", object, nullptr);
+        }),
+        upload());
+    channel_ = connect_v2(pair_);
+    ASSERT_TRUE(eventually([&] {
+      GstWebRTCDataChannel* given = nullptr;
+      g_object_get(upload(), "data-channel", &given, nullptr);
+      return GObjectPtr<GstWebRTCDataChannel>(given) != nullptr;
+    }));
+  }
   // And is let in with a hello.
   void begin(const std::string& properties = "") {
     connect(properties);
