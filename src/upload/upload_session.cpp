@@ -42,6 +42,7 @@ UploadSession::UploadSession(Settings settings, Upload upload, GstPtr<GstElement
       worker_(shared_, [observer] { return observer->hold(); }),
       reader_(shared_, settings_.progressive, [this] { tell_state(); }),
       progress_(upload.progress) {
+  shared_.inbox->set_marks(marks_of(upload.version));
   const MutexLock lock(shared_.mutex);
   if (shared_.receiver) {
     shared_.receiver->resume(settings_.limits, now());
@@ -118,7 +119,9 @@ void UploadSession::dismiss_channels(bool is_unfinished) {
     closing = connection_.release_closing(shared_);
   }
   shared_.inbox->close();
-  for (const auto& channel : closing) channel->close();
+  for (const auto& channel : closing) {
+    if (!channel->was_told()) channel->close();
+  }
   // So that the sender does not go on for nobody.
   if (!is_unfinished) return;
   for (const auto& channel : open) {
@@ -134,7 +137,8 @@ std::optional<UploadSession::Upload> UploadSession::give_back() {
     shared_.inbox->put_back(std::move(untold_ends_.back()));
     untold_ends_.pop_back();
   }
-  UploadConnection::Channels closing;
+  // Those that have been told their last word go with this run.
+  connection_.close_due(TimePoint::max());
   const MutexLock lock(shared_.mutex);
   if (shared_.receiver->state() == UploadState::kError || shared_.requested_failure) {
     return std::nullopt;
