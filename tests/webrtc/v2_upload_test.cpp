@@ -116,20 +116,7 @@ TEST_F(V2Upload, AsLongAsAuthorizeThinksNothingIsSent) {
 
 // Before the element starts an application has the channel, and what came over it.
 TEST_F(V2Upload, OverTheDataChannelOfTheApplication) {
-  receiver_ = std::make_unique<ReceivingPipeline>(nullptr);
-  witness_ = std::make_unique<UploadWitness>(upload());
-  const SignalConnection connection(
-      pair_.answerer(), "on-data-channel",
-      G_CALLBACK(+[](GstElement*, GstWebRTCDataChannel* object, GstElement** element) {
-        g_object_set(*element, "data-channel", object, nullptr);
-      }),
-      upload());
-  channel_ = connect_v2(pair_);
-  ASSERT_TRUE(eventually([&] {
-    GstWebRTCDataChannel* given = nullptr;
-    g_object_get(upload(), "data-channel", &given, nullptr);
-    return GObjectPtr<GstWebRTCDataChannel>(given) != nullptr;
-  }));
+  connect_over_the_applications_channel();
   V2Client client(file_);
   client.add(channel_);
   ASSERT_TRUE(client.run([&] { return channel_.observer->buffered_amount() == 0; }));
@@ -202,7 +189,9 @@ TEST(V2SlowDisk, HoldsUpNoOtherChannel) {
   ASSERT_TRUE(send_text(other.channel.get(), "how far"));
   EXPECT_TRUE(arrived->wait_messages(1));
   EXPECT_FALSE(is_held_back(pair.answerer()));
-  EXPECT_LE(client.sender().sent_bytes(), kMiB) << "beyond its credit";
+  const auto ready = wait_for<control::Ready>(*channel.observer);
+  ASSERT_TRUE(ready);
+  EXPECT_EQ(ready->credit, kMiB);
   storage->release();
   ASSERT_TRUE(client.run_to_end());
   EXPECT_EQ(client.done_sha256(), sha256_of(file));
