@@ -438,7 +438,9 @@ static void gst_webrtc_upload_server_init(GstWebrtcUploadServer* self) {
     return;
   }
   gst_object_ref_sink(self->upload);
-  g_object_set(self->upload, "wait-for-peer", TRUE, nullptr);
+  // Nobody can come back: while an upload is there no other connection is made.
+  g_object_set(self->upload, "wait-for-peer", TRUE, "resume-timeout", G_GUINT64_CONSTANT(0),
+               nullptr);
   gst_bin_add(GST_BIN(self), self->upload);
   const GstPtr<GstPad> inner(gst_element_get_static_pad(self->upload, "src"));
   gst_element_add_pad(GST_ELEMENT(self),

@@ -15,7 +15,12 @@ void CreditWindow::received(ChannelId channel, std::uint64_t bytes) {
 }
 
 bool CreditWindow::allows(std::uint64_t waiting) const {
-  return waiting <= std::max(2 * window_, most() + channels_.size() * least_);
+  const std::uint64_t blocks = channels_.size() * least_;
+  const std::uint64_t usual = std::max(2 * window_, most() + blocks);
+  std::uint64_t granted = 0;
+  for (const auto& [id, channel] : channels_) granted += outstanding(channel);
+  // The window was larger before. A block for each channel is room for what is not counted in it.
+  return waiting <= (granted > usual ? granted + blocks : usual);
 }
 
 void CreditWindow::resize(std::uint64_t window, std::uint64_t least) {

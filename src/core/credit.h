@@ -27,7 +27,8 @@ class CreditWindow {
   // `bytes` came over `channel`, and are stored.
   void received(ChannelId channel, std::uint64_t bytes);
   // Whether so many bytes may wait, over all channels together: twice the window, or all that peers
-  // may have been told of where blocks are large for it. More is of a peer that pays no attention.
+  // may have been told of where blocks are large for it, or the window was larger before. More is
+  // of a peer that pays no attention.
   [[nodiscard]] bool allows(std::uint64_t waiting) const;
 
   // All that was received over it.

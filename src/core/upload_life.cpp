@@ -46,10 +46,13 @@ void UploadLife::resume(const Limits& limits, TimePoint now) {
 }
 
 void UploadLife::kept_waiting(Duration duration) {
-  const TimePoint latest = std::max(minute_begins_, progressed_at_);
+  const TimePoint latest =
+      std::max({minute_begins_, progressed_at_, interrupted_at_.value_or(TimePoint{})});
   if (duration <= Duration::zero() || latest > TimePoint::max() - duration) return;
   minute_begins_ += duration;
   progressed_at_ += duration;
+  // Whoever comes back may be among those that had to wait.
+  if (interrupted_at_) *interrupted_at_ += duration;
 }
 
 void UploadLife::progressed(std::uint64_t bytes, TimePoint now) {

@@ -38,7 +38,7 @@ struct ReceiverStatistics {
 
 // From when on an upload may take its time: from the opening of its channel or the first message,
 // whatever that says; or, where peers may come and go before, from the first message that is no
-// keepalive, and with v2 from the hello that is let in.
+// keepalive.
 enum class TimeBegins { kWithTheChannel, kWithAChunk };
 
 class UploadLife {
@@ -52,8 +52,8 @@ class UploadLife {
   // of the whole upload.
   void resume(const Limits& limits, TimePoint now);
   // The peer's messages were kept waiting for so long, by the storage or the application: the
-  // minute that its rate is measured over becomes longer by that, and so does its time without new
-  // bytes, which may be among them.
+  // minute that its rate is measured over becomes longer by that, and so do its time without new
+  // bytes, which may be among them, and its time to come back.
   void kept_waiting(Duration duration);
 
   // The upload fails for a reason found elsewhere (storage, quota, peer gone, cancelled). Nothing
@@ -100,6 +100,8 @@ class UploadLife {
   void apply(UploadEvent event);
   // A message broke a rule.
   [[nodiscard]] Action reject(Error error);
+  // Nobody is there any more whom the time was for: it begins with the next call of opened().
+  void closed_again() { statistics_.opened_at.reset(); }
   // Its peer has been let in, and may send the first bytes: the idle time-out begins anew.
   void begun(TimePoint now);
   // `bytes` new ones are stored.

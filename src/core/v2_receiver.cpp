@@ -52,6 +52,7 @@ std::uint32_t V2Receiver::max_payload() const {
 void V2Receiver::channel_opened(ChannelId channel, TimePoint now) {
   now_ = now;
   if (time_begins_ == TimeBegins::kWithTheChannel) opened(now);
+  if (channels_.contains(channel)) return;
   if (channels_.size() - connections() >= kMaxStrangers) {
     const Error error{ErrorCode::kTooManyChannels,
                       text(kMaxStrangers) + " other channels have said nothing yet"};
@@ -71,9 +72,12 @@ Action V2Receiver::channel_left(const Error& why) {
   if (!running()) return action::Nothing{};
   if (state() == UploadState::kIdle) {
     // Nobody has begun: another channel may still do so, if there is one, or may come.
-    const bool may_come = time_begins_ == TimeBegins::kWithAChunk;
-    if (!channels_.empty() || may_come) return action::Nothing{};
-    return fail(why);
+    if (time_begins_ == TimeBegins::kWithTheChannel) {
+      return channels_.empty() ? fail(why) : action::Nothing{};
+    }
+    const auto has_spoken = [](const auto& entry) { return entry.second.has_spoken; };
+    if (std::ranges::none_of(channels_, has_spoken)) closed_again();
+    return action::Nothing{};
   }
   if (connections() > 0) return action::Nothing{};
   if (limits_.resume_timeout == Duration::zero()) return fail(why);
@@ -135,6 +139,7 @@ void V2Receiver::send_ready(ChannelId channel) {
   credit_.add(channel);
   const std::uint64_t credit = credit_.credit(channel);
   credit_.told(channel, credit);
+  told_payload_ = std::max(told_payload_, max_payload());
   send(channel, control::Ready{.upload = id_,
                                .have = ranges_.list(control::most_ranges(ranges_.end())),
                                .credit = credit,
@@ -178,7 +183,14 @@ Action V2Receiver::tick(TimePoint now) {
   if (!std::holds_alternative<action::Nothing>(action)) return action;
   if (running()) send_acks();
   if (state() != UploadState::kIdle) end_silent_channels();
-  return action;
+  if (!is_cut_off()) return action;
+  pending_.emplace();
+  return settle();
+}
+
+bool V2Receiver::is_cut_off() const {
+  return state() == UploadState::kUploading && !pending_ && knows_all() &&
+         ranges_.contiguous_bytes() == *size_;
 }
 
 // Strangers to the upload, which say nothing. After its end, too: they would keep out who comes to
@@ -197,6 +209,7 @@ void V2Receiver::end_silent_channels() {
 }
 
 std::optional<TimePoint> V2Receiver::deadline() const {
+  if (is_cut_off()) return now_;
   std::optional<TimePoint> first = running() ? next_time() : std::nullopt;
   for (const auto& [channel, state] : channels_) {
     if (state.ack_due && running()) first = earlier(first, state.ack_due);

@@ -106,6 +106,8 @@ class V2Receiver final : public UploadLife {
   struct Channel {
     TimePoint opened_at{};
     bool joined = false;
+    // It has brought a message that is no keepalive.
+    bool has_spoken = false;
     // When its peer has sent something for the last time.
     TimePoint heard_at{};
     // Of its messages that are not handed in yet, see waiting().
@@ -136,6 +138,8 @@ class V2Receiver final : public UploadLife {
   // What is to be done next, now that nothing of the message itself is left.
   [[nodiscard]] Action settle();
   [[nodiscard]] Action try_to_complete();
+  // All bytes are stored, and what follows from that did not get to its end before resume().
+  [[nodiscard]] bool is_cut_off() const;
 
   [[nodiscard]] Action receive_control(const control::Hello& hello);
   [[nodiscard]] Action receive_control(const control::End& end);
@@ -199,6 +203,8 @@ class V2Receiver final : public UploadLife {
   // It has said what the size and the hash are, or that it will not say the hash.
   bool said_all_ = false;
 
+  // The largest `max_payload` that a peer knows of.
+  std::uint32_t told_payload_ = 0;
   StoredRanges ranges_;
   // What Store has asked to make room for so far.
   std::uint64_t reserved_ = 0;

@@ -66,6 +66,9 @@ Action V2Receiver::receive(ChannelId channel, const Message& message, TimePoint 
   // At the end of an upload a client may still ask how it ended.
   const bool may_ask = std::holds_alternative<ControlText>(parsed);
   if (!channels_.contains(channel) || (!running() && !may_ask)) return ignore();
+  // Whatever it is: whoever speaks takes up the upload's time.
+  opened(now);
+  channels_.at(channel).has_spoken = true;
   pending_ = Pending{.channel = channel};
   // Before what it says: this may be a piece of a message, see kMaxMessageSize.
   if (message.bytes.size() > kMaxMessageSize) {
@@ -131,7 +134,6 @@ Action V2Receiver::authorized(bool allowed, TimePoint now) {
   nonce_ = hello.nonce;
   has_begun_ = true;
   now_ = now;
-  opened(now);
   begun(now);
   // They wait with their hello until they know what to join.
   for (auto& [channel, state] : channels_) state.opened_at = now;
@@ -248,10 +250,11 @@ std::optional<Error> V2Receiver::check_block(const Block& block) {
   if (!channels_.at(pending_->channel).joined) {
     return unexpected("a block came before the channel's hello");
   }
-  if (length > max_payload()) {
+  const std::uint32_t most = std::max(told_payload_, max_payload());
+  if (length > most) {
     return Error{ErrorCode::kChunkTooLarge, "the block from byte " + text(block.offset) +
                                                 " on has " + text(length) + " bytes, at most " +
-                                                text(max_payload()) + " are accepted"};
+                                                text(most) + " are accepted"};
   }
   if (block.offset > max_size() || length > max_size() - block.offset) {
     const std::uint64_t end = block.offset + length;

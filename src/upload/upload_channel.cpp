@@ -135,7 +135,7 @@ bool UploadChannel::send(const std::string& text) {
   // Its end is on its way.
   if (!webrtcbin) return true;
   if (buffered_amount(channel_.get()) > kMaxAnswerBacklog) return false;
-  std::ignore = send_text_on(channel_.get(), text);
+  if (send_text_on(channel_.get(), text)) told_ = true;
   return true;
 }
 
@@ -143,6 +143,11 @@ void UploadChannel::handled(const Message& message) { *waiting_ -= counted_bytes
 
 bool UploadChannel::is_open() const {
   return ready_state(channel_.get()) == GST_WEBRTC_DATA_CHANNEL_STATE_OPEN;
+}
+
+void UploadChannel::stop_taking() {
+  on_data_.disconnect();
+  on_string_.disconnect();
 }
 
 void UploadChannel::close() {

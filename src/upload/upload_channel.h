@@ -45,6 +45,10 @@ class UploadChannel {
   // Sends a text message. False: so much waits already that the peer does not read what it asked
   // for.
   [[nodiscard]] bool send(const std::string& text);
+  // Whether a text message has been sent.
+  [[nodiscard]] bool was_told() const { return told_; }
+  // From now on nothing that it brings goes to the inbox, but its end.
+  void stop_taking();
   // So that the sender notices. What was queued before is still delivered.
   void close();
 
@@ -86,6 +90,7 @@ class UploadChannel {
       std::make_shared<std::atomic<std::uint64_t>>(0);
   mutable GWeakRef given_webrtcbin_{};
   std::atomic<bool> trusted_ = false;
+  std::atomic<bool> told_ = false;
   std::string label_;
   std::string protocol_;
   PeerWatch peer_watch_;

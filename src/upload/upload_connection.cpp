@@ -99,25 +99,40 @@ void UploadConnection::adopt(std::shared_ptr<UploadChannel> late, GstElement* we
   upload_.inbox->wake();
 }
 
-bool UploadConnection::attach(GstElement* webrtcbin) {
-  forget_idle_channel();
+UploadConnection::Attached UploadConnection::attach(GstElement* webrtcbin) {
   GstPtr<GstElement> replaced = ref_gst(webrtcbin);
-  const MutexLock lock(upload_.mutex);
-  const bool has_begun = upload_.receiver->state() != UploadState::kIdle;
-  const bool is_v1 = has_begun
-                         ? version_ == WireVersion::kV1
-                         : !channels_.empty() && channels_.front()->version() == WireVersion::kV1;
-  if (is_v1) {
-    GST_DEBUG_ID(upload_.name.c_str(), "another peer is not attached: an upload has begun");
-    return false;
+  Channels forgotten;
+  bool has_begun;
+  {
+    const MutexLock lock(upload_.mutex);
+    has_begun = upload_.receiver->state() != UploadState::kIdle;
+    if (has_begun && version_ == WireVersion::kV1) {
+      GST_DEBUG_ID(upload_.name.c_str(), "another peer is not attached: an upload has begun");
+      return Attached::kNot;
+    }
+    if (!has_begun) {
+      attached_.clear();
+      news_.clear();
+      forgotten.swap(channels_);
+    }
+    std::erase(attached_, webrtcbin);
+    attached_.push_back(webrtcbin);
+    webrtcbin_.swap(replaced);
   }
-  if (!speaks(settings_.versions, WireVersion::kV2)) attached_.clear();
-  std::erase(attached_, webrtcbin);
-  attached_.push_back(webrtcbin);
-  webrtcbin_.swap(replaced);
   GST_INFO_ID(upload_.name.c_str(), has_begun ? "further channels may come of one more webrtcbin"
                                               : "waits for a channel of another peer");
-  return true;
+  for (const auto& channel : forgotten) {
+    GST_INFO_ID(upload_.name.c_str(),
+                "channel %s let go before its first chunk: another peer may have its place",
+                quote(channel->label()).c_str());
+    upload_.inbox->push(Inbox::Gone{"another peer has its place", channel->serial()});
+  }
+  return has_begun ? Attached::kBeside : Attached::kInPlace;
+}
+
+void UploadConnection::forget(const void* webrtcbin) {
+  const MutexLock lock(upload_.mutex);
+  std::erase(attached_, webrtcbin);
 }
 
 void UploadConnection::detach(const GstElement* webrtcbin) {
@@ -152,17 +167,14 @@ std::shared_ptr<UploadChannel> UploadConnection::remove(Serial channel) {
   return removed;
 }
 
-bool UploadConnection::forget_idle_channel(std::optional<Serial> gone) {
+bool UploadConnection::forget_idle_channel(Serial gone) {
   std::shared_ptr<UploadChannel> forgotten;
   const MutexLock lock(upload_.mutex);
-  if (upload_.receiver->state() != UploadState::kIdle || channels_.empty()) return false;
-  const auto& first = channels_.front();
-  if (!gone && first->version() != WireVersion::kV1) return false;
-  forgotten = remove(gone.value_or(first->serial()));
+  if (upload_.receiver->state() != UploadState::kIdle) return false;
+  forgotten = remove(gone);
   if (!forgotten) return false;
-  GST_INFO_ID(upload_.name.c_str(), "channel %s let go before its first chunk: %s",
-              quote(forgotten->label()).c_str(),
-              gone ? "its peer has gone" : "another peer may have its place");
+  GST_INFO_ID(upload_.name.c_str(), "channel %s let go before its first chunk: its peer has gone",
+              quote(forgotten->label()).c_str());
   return true;
 }
 

@@ -57,15 +57,18 @@ class UploadConnection {
   // Of any webrtcbin, if that is not given.
   void adopt(std::shared_ptr<UploadChannel> channel, GstElement* webrtcbin = nullptr)
       EXCLUDES(upload_.mutex);
-  // From now on channels of this webrtcbin are wanted, and are to be offered. Of v1 only those of
-  // the webrtcbin that was attached last are; of v2 also others', until they are detached. False,
-  // and nothing is done, when the upload has begun and is one of v1.
-  [[nodiscard]] bool attach(GstElement* webrtcbin) EXCLUDES(upload_.mutex);
+  // From now on channels of this webrtcbin are wanted, and are to be offered: before an upload has
+  // begun in place of all others' channels, which are let go of, and once one in v2 has begun
+  // beside them, until they are detached. kNot, and nothing is done, when one in v1 has begun.
+  enum class Attached { kNot, kInPlace, kBeside };
+  [[nodiscard]] Attached attach(GstElement* webrtcbin) EXCLUDES(upload_.mutex);
   // The peer of this webrtcbin has left, and the webrtcbin has stopped: nothing of it is kept. Its
   // channels end after all that has come of them.
   void detach(const GstElement* webrtcbin) EXCLUDES(upload_.mutex);
-  // Lets go of a channel if no upload has begun: with `gone` of that one, otherwise of one of v1.
-  bool forget_idle_channel(std::optional<Serial> gone = std::nullopt) EXCLUDES(upload_.mutex);
+  // This webrtcbin has gone.
+  void forget(const void* webrtcbin) EXCLUDES(upload_.mutex);
+  // Lets go of a channel, whose peer has gone, if no upload has begun.
+  bool forget_idle_channel(Serial gone) EXCLUDES(upload_.mutex);
   // Whether the channel is one of the upload's, or before that one that an upload may come over.
   // What others have left in the inbox is nobody's.
   [[nodiscard]] bool is_current(Serial channel) const EXCLUDES(upload_.mutex);
@@ -160,6 +163,7 @@ class UploadConnection {
   void hold_back(const UploadChannel& taken, GstElement* webrtcbin, bool is_open);
   // The channel is done with: the gate of its connection goes with the last one.
   void release_gate(Serial channel);
+  void forget_plumbing();
 
   SharedUpload& upload_;
   const Settings settings_;
@@ -170,7 +174,7 @@ class UploadConnection {
   // The last one attached.
   GstPtr<GstElement> webrtcbin_ GUARDED_BY(upload_.mutex);
   // All that are, never dereferenced.
-  std::vector<const GstElement*> attached_ GUARDED_BY(upload_.mutex);
+  std::vector<const void*> attached_ GUARDED_BY(upload_.mutex);
   WireVersion version_ GUARDED_BY(upload_.mutex) = WireVersion::kV1;
   Channels channels_ GUARDED_BY(upload_.mutex);
   std::vector<Closing> closing_ GUARDED_BY(upload_.mutex);

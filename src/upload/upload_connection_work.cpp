@@ -33,6 +33,7 @@ GstPtr<GstElement> UploadConnection::webrtcbin_of(const UploadChannel& channel) 
 std::function<void()> UploadConnection::plumbing(Serial serial, bool is_open) {
   auto taken = channel(serial);
   if (!taken) return nullptr;
+  if (!plumbed_.contains(serial)) forget_plumbing();
   const Plumbed& done = plumbed_[serial];
   // The channel may have opened before it was adopted, which then brings us here again. And amid
   // the negotiation there is a decoder, but no socket yet.
@@ -98,15 +99,27 @@ void UploadConnection::hold_back(const UploadChannel& taken, GstElement* webrtcb
 void UploadConnection::say(Serial serial, const ControlMessage& message) {
   const auto to = channel(serial);
   if (!to || to->send(write_control(message))) return;
+  to->close();
   upload_.inbox->push(Inbox::Gone{"the peer does not read what it is told", serial});
 }
 
 void UploadConnection::close(Serial serial) {
   release_gate(serial);
-  const MutexLock lock(upload_.mutex);
-  if (auto closing = remove(serial)) {
-    closing_.push_back({std::move(closing), now() + kLastWordTime});
+  std::shared_ptr<UploadChannel> closing;
+  std::shared_ptr<UploadChannel> one_too_many;
+  {
+    const MutexLock lock(upload_.mutex);
+    closing = remove(serial);
+    if (!closing) return;
+    closing_.push_back({closing, now() + kLastWordTime});
+    if (closing_.size() > settings_.max_channels) {
+      one_too_many = std::move(closing_.front().channel);
+      closing_.erase(closing_.begin());
+    }
   }
+  // Nothing holds its peer back any more.
+  closing->stop_taking();
+  if (one_too_many) one_too_many->close();
 }
 
 UploadConnection::Channels UploadConnection::take_closing(
@@ -127,6 +140,15 @@ void UploadConnection::leave(Serial serial) {
     closed = take_closing([serial](const Closing& c) { return c.channel->serial() == serial; });
   }
   release_gate(serial);
+}
+
+// Of v1's channels nobody is told that they have been let go of.
+void UploadConnection::forget_plumbing() {
+  std::vector<Serial> gone;
+  for (const auto& [serial, done] : plumbed_) {
+    if (!channel(serial)) gone.push_back(serial);
+  }
+  for (const Serial serial : gone) release_gate(serial);
 }
 
 void UploadConnection::release_gate(Serial serial) {

@@ -66,6 +66,7 @@ class V2Protocol final : public UploadProtocol {
 
   WireVersion version() const override { return WireVersion::kV2; }
   std::unique_ptr<UploadLife> hand_over() override {
+    handed_over_ = facts();
     return std::make_unique<V2Receiver>(std::move(receiver_));
   }
 
@@ -98,6 +99,7 @@ class V2Protocol final : public UploadProtocol {
   std::vector<Output> take_outputs() override { return receiver_.take_outputs(); }
 
   std::optional<V2Facts> facts() const override {
+    if (handed_over_) return handed_over_;
     const UploadRequest& request = receiver_.request();
     return V2Facts{.name = request.name,
                    .content_type = request.content_type,
@@ -107,6 +109,8 @@ class V2Protocol final : public UploadProtocol {
 
  private:
   V2Receiver& receiver_;
+  // What the facts were when another one got them.
+  std::optional<V2Facts> handed_over_;
 };
 
 Result<UploadId> draw_id() {

@@ -12,11 +12,8 @@
 #define GST_CAT_DEFAULT webrtcupload::debug::session()
 
 namespace webrtcupload {
-namespace {
 
-Error over_quota() { return {ErrorCode::kQuotaExceeded, "the quota is used up"}; }
-
-}  // namespace
+Error UploadSession::over_quota() { return {ErrorCode::kQuotaExceeded, "the quota is used up"}; }
 
 std::shared_ptr<UploadSession> UploadSession::start(Settings settings, Upload upload,
                                                     GstPtr<GstElement> webrtcbin,
@@ -45,6 +42,7 @@ UploadSession::UploadSession(Settings settings, Upload upload, GstPtr<GstElement
       worker_(shared_, [observer] { return observer->hold(); }),
       reader_(shared_, settings_.progressive, [this] { tell_state(); }),
       progress_(upload.progress) {
+  shared_.inbox->set_marks(marks_of(upload.version));
   const MutexLock lock(shared_.mutex);
   if (shared_.receiver) {
     shared_.receiver->resume(settings_.limits, now());
@@ -121,7 +119,9 @@ void UploadSession::dismiss_channels(bool is_unfinished) {
     closing = connection_.release_closing(shared_);
   }
   shared_.inbox->close();
-  for (const auto& channel : closing) channel->close();
+  for (const auto& channel : closing) {
+    if (!channel->was_told()) channel->close();
+  }
   // So that the sender does not go on for nobody.
   if (!is_unfinished) return;
   for (const auto& channel : open) {
@@ -267,11 +267,17 @@ void UploadSession::check_quota(TimePoint moment) {
   if (moment < *next_quota_check_) return;
   bool within_quota = true;
   worker_.call_out([&] { within_quota = observer_->check_quota(); });
+  kept_waiting(moment);
   next_quota_check_ = now() + settings_.quota_interval;
   log_quota(shared_.name, within_quota, settings_.quota_interval);
   if (!within_quota) {
     perform(fail(over_quota()));
   }
+}
+
+void UploadSession::kept_waiting(TimePoint since) {
+  const MutexLock lock(shared_.mutex);
+  shared_.receiver->kept_waiting(now() - since);
 }
 
 std::optional<TimePoint> UploadSession::next_wake_up() const {

@@ -126,7 +126,10 @@ class UploadSession : public std::enable_shared_from_this<UploadSession> {
   void offer(GstWebRTCDataChannel* channel, GstElement* webrtcbin) {
     connection_.offer(channel, webrtcbin);
   }
-  [[nodiscard]] bool attach(GstElement* webrtcbin) { return connection_.attach(webrtcbin); }
+  [[nodiscard]] UploadConnection::Attached attach(GstElement* webrtcbin) {
+    return connection_.attach(webrtcbin);
+  }
+  void forget(const void* webrtcbin) { connection_.forget(webrtcbin); }
   // Whether attach() is for it: it waits for a peer, or is an upload that further channels may
   // join.
   [[nodiscard]] bool may_attach() const EXCLUDES(shared_.mutex);
@@ -197,6 +200,9 @@ class UploadSession : public std::enable_shared_from_this<UploadSession> {
   void tell_refusal() EXCLUDES(shared_.mutex);
   void check_timers() EXCLUDES(shared_.mutex);
   void check_quota(TimePoint now) EXCLUDES(shared_.mutex);
+  [[nodiscard]] static Error over_quota();
+  // The worker was with others since then, and what is in the inbox had to wait.
+  void kept_waiting(TimePoint since) EXCLUDES(shared_.mutex);
   void report_progress() EXCLUDES(shared_.mutex);
   // What `event` owes of the progress. False: stop() has begun.
   bool tell_progress(ProgressEvent event, const std::optional<Error>& error = std::nullopt,

@@ -17,12 +17,6 @@
 #define GST_CAT_DEFAULT webrtcupload::debug::session()
 
 namespace webrtcupload {
-namespace {
-
-Error over_quota() { return {ErrorCode::kQuotaExceeded, "the quota is used up"}; }
-
-}  // namespace
-
 // -------------------------------------------------------------------------------------------------
 // versions
 
@@ -72,6 +66,7 @@ void UploadSession::speak(WireVersion version) {
 }
 
 void UploadSession::meet(Inbox::Serial serial) {
+  std::erase_if(introduced_, [this](Inbox::Serial known) { return !connection_.channel(known); });
   plumb_connection(serial, false);
   const auto channel = connection_.channel(serial);
   if (channel && channel->is_open()) introduce(serial);
@@ -110,7 +105,9 @@ bool UploadSession::handle(const Inbox::Item& item) {
     introduce(channel);
     if (connection_.is_unchecked(channel) && state() != UploadState::kError) {
       PeerTrust trust = PeerTrust::kTrusted;
+      const TimePoint begin = now();
       if (!worker_.call_out([&] { trust = connection_.check_peer(channel); })) return false;
+      kept_waiting(begin);
       // Another peer may have taken its place meanwhile, which then is who was looked at.
       if (is_of_former_peer(item)) return true;
       if (trust != PeerTrust::kTrusted) {
@@ -176,13 +173,18 @@ void UploadSession::look_at_untold_ends() {
 }
 
 void UploadSession::plumb_connection(Inbox::Serial channel, bool is_open) {
-  if (const auto work = connection_.plumbing(channel, is_open)) worker_.call_out(work);
+  const auto work = connection_.plumbing(channel, is_open);
+  if (!work) return;
+  const TimePoint begin = now();
+  worker_.call_out(work);
+  kept_waiting(begin);
 }
 
 // What has come of it is forgotten. Where others are there, or may come, they may still upload.
 void UploadSession::leave_untrusted(Inbox::Serial serial, PeerTrust trust) {
   const auto channel = connection_.channel(serial);
-  if (version() == WireVersion::kV2 && state() != UploadState::kIdle) {
+  const bool others_may_come = state() != UploadState::kIdle || settings_.outlives_idle_peers;
+  if (version() == WireVersion::kV2 && others_may_come) {
     GST_WARNING_ID(shared_.name.c_str(), "a channel is closed: %s", to_string(trust));
     connection_.leave(serial);
     if (channel) channel->close();
@@ -356,7 +358,10 @@ Action UploadSession::forget_request() {
       return action::Nothing{};
     }
   }
+  const auto known = introduced_;
   if (auto error = renew_receiver(version())) return fail(std::move(*error));
+  // Others have opened their channels meanwhile, and need not have said anything yet.
+  for (const Inbox::Serial channel : known) introduce(channel);
   return action::Nothing{};
 }
 

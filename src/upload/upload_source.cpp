@@ -55,16 +55,23 @@ bool UploadSource::find_source(GstPtr<GstElement>& webrtcbin) {
   std::string name;
   bool has_channel;
   bool waits_for_peer;
+  unsigned versions;
   {
     const MutexLock lock(settings_mutex_);
     waits_for_peer = settings_.waits_for_peer;
     has_channel = settings_.data_channel != nullptr;
     webrtcbin = ref_gst(settings_.webrtcbin.get());
     name = settings_.webrtcbin_name;
+    versions = settings_.versions;
   }
   // With a channel in hand the name only serves the back-pressure, but a wrong one is still a
   // mistake to be told.
   if (!resolve_webrtcbin(GST_ELEMENT(element_), name, webrtcbin)) return false;
+  if (versions == 0) {
+    GST_ELEMENT_ERROR(element_, RESOURCE, SETTINGS,
+                      ("The property \"protocols\" names no wire format."), (nullptr));
+    return false;
+  }
   if (!webrtcbin && !has_channel && !waits_for_peer) {
     GST_ELEMENT_ERROR(element_, RESOURCE, SETTINGS,
                       ("Nothing to receive from: set one of the properties \"webrtcbin-name\", "
@@ -99,7 +106,7 @@ bool UploadSource::start() {
   end_session(true);
 
   GstPtr<GstElement> webrtcbin;
-  if (!find_source(webrtcbin)) return false;
+  if (!find_source(webrtcbin) || !check_data_channel(webrtcbin != nullptr)) return false;
   if (webrtcbin) keep_channels(webrtcbin.get());
 
   const GCharPtr name(gst_object_get_name(GST_OBJECT(element_)));
@@ -173,10 +180,9 @@ bool UploadSource::start() {
                                             [this](const Error& error) { film_exceeds(error); });
   auto session = UploadSession::start(std::move(session_settings), std::move(upload),
                                       ref_gst(webrtcbin.get()), this);
-  if (listens) {
-    const MutexLock lock(attach_mutex_);
-    listen(webrtcbin.get(), session);
-  }
+  const MutexLock attach_lock(attach_mutex_);
+  if (listens) listen(webrtcbin.get(), session);
+  if (webrtcbin) know(webrtcbin.get(), true);
   const MutexLock lock(session_mutex_);
   session_ = std::move(session);
   session_revision_ = revision;
@@ -205,7 +211,7 @@ void UploadSource::end_session(bool tells) {
   film_watch_.reset();
   {
     const MutexLock lock(attach_mutex_);
-    on_data_channel_.clear();
+    listened_.clear();
   }
   const auto running = session();
   if (!running) return;
@@ -224,6 +230,7 @@ void UploadSource::end_session(bool tells) {
   last_stats_ = std::move(stats);
   session_.reset();
   webrtcbin_.reset();
+  webrtcbins_.clear();
 }
 
 // --------------------------------------------------------------------------------------------------------------
@@ -359,12 +366,9 @@ void UploadSource::let_pipeline_end() {
       reached != UploadState::kDone) {
     return;
   }
-  GstPtr<GstElement> webrtcbin;
-  {
-    const MutexLock lock(session_mutex_);
-    webrtcbin = ref_gst(webrtcbin_.get());
+  for (const auto& webrtcbin : webrtcbins()) {
+    post_eos_for_webrtcbin(GST_ELEMENT(element_), webrtcbin.get());
   }
-  post_eos_for_webrtcbin(GST_ELEMENT(element_), webrtcbin.get());
 }
 
 void UploadSource::cancel() {

@@ -16,6 +16,7 @@
 #include <memory>
 #include <string>
 #include <thread>
+#include <vector>
 
 #include "core/channel_labels.h"
 #include "core/film_limits.h"
@@ -24,6 +25,7 @@
 #include "downstream/film_watch.h"
 #include "glib/glib_ptr.h"
 #include "glib/signal_connection.h"
+#include "glib/weak_ref.h"
 #include "upload/upload_session.h"
 #include "webrtc/channel_settings.h"
 
@@ -140,12 +142,20 @@ class UploadSource final : public UploadObserver {
   [[nodiscard]] bool pull_mode() const;
   // Where the channel comes from, as the settings say. False: posted why not.
   [[nodiscard]] bool find_source(GstPtr<GstElement>& webrtcbin);
+  // Whether the settings suit the channel that they have, if they have one. False: posted why not.
+  [[nodiscard]] bool check_data_channel(bool has_webrtcbin);
   [[nodiscard]] bool take_data_channel(Upload& upload);
   // `channel` is never dereferenced.
   [[nodiscard]] static bool has(const Upload& upload, const void* channel);
   // From now on channels of `webrtcbin` are offered to the session.
   void listen(GstElement* webrtcbin, const std::shared_ptr<UploadSession>& session)
       REQUIRES(attach_mutex_);
+  // Beside those that are known, or in place of them.
+  void know(GstElement* webrtcbin, bool in_place) REQUIRES(attach_mutex_) EXCLUDES(session_mutex_);
+  // Of those that are known.
+  [[nodiscard]] std::vector<WeakRef> others_than(const GstElement* webrtcbin) const
+      EXCLUDES(session_mutex_);
+  [[nodiscard]] std::vector<GstPtr<GstElement>> webrtcbins() const EXCLUDES(session_mutex_);
   // Lets go of an upload that nobody will go on with.
   void drop(Upload upload);
   // A warning on the bus, once for each directory.
@@ -188,15 +198,21 @@ class UploadSource final : public UploadObserver {
   // Of start(), end() and attach(). The first two never run at once: the pad is not active any more
   // when the element has left PAUSED.
   Mutex attach_mutex_ ACQUIRED_BEFORE(settings_mutex_, session_mutex_);
+  struct Listened {
+    WeakRef webrtcbin;
+    SignalConnection on_data_channel;
+  };
   // By webrtcbin, which is never dereferenced.
-  std::map<const void*, SignalConnection> on_data_channel_ GUARDED_BY(attach_mutex_);
+  std::map<const void*, Listened> listened_ GUARDED_BY(attach_mutex_);
 
   // A leaf: held only to copy or replace what follows.
   mutable Mutex session_mutex_;
   std::shared_ptr<UploadSession> session_ GUARDED_BY(session_mutex_);
   // Of the settings that it began with.
   unsigned session_revision_ GUARDED_BY(session_mutex_) = 0;
+  // The last one that channels may come of, and all of them.
   GstPtr<GstElement> webrtcbin_ GUARDED_BY(session_mutex_);
+  std::vector<WeakRef> webrtcbins_ GUARDED_BY(session_mutex_);
   // What the last session came to, once it is over.
   UploadState last_state_ GUARDED_BY(session_mutex_) = UploadState::kIdle;
   GstStructurePtr last_stats_ GUARDED_BY(session_mutex_);

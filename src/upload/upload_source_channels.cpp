@@ -3,10 +3,16 @@
 // Which channels an upload may come over: one that the application has, and those of webrtcbins.
 
 #include <algorithm>
+#include <memory>
+#include <string>
 #include <utility>
+#include <vector>
 
 #include "glib/debug.h"
+#include "json/control_writer.h"
 #include "upload/upload_source.h"
+#include "webrtc/channel_getters.h"
+#include "webrtc/channel_owner.h"
 #include "webrtc/channels.h"
 #include "webrtc/find_webrtcbin.h"
 
@@ -20,6 +26,20 @@ namespace {
 void on_data_channel(GstElement* webrtcbin, GstWebRTCDataChannel* channel,
                      std::weak_ptr<UploadSession>* session) {
   if (const auto target = session->lock()) target->offer(channel, webrtcbin);
+}
+
+// What a peer is told when nobody goes on with its upload.
+struct Farewell {
+  std::shared_ptr<UploadChannel> channel;
+  std::vector<std::string> words;
+};
+
+void say_farewell(GstElement*, gpointer data) {
+  const auto* farewell = static_cast<Farewell*>(data);
+  bool is_told = false;
+  for (const std::string& word : farewell->words) is_told = farewell->channel->send(word);
+  // A channel that is closed may lose what its peer has not read: whoever has been told closes it.
+  if (!is_told) farewell->channel->close();
 }
 
 }  // namespace
@@ -56,23 +76,57 @@ void UploadSource::set_data_channel(GstWebRTCDataChannel* channel) {
 void UploadSource::drop(Upload upload) {
   const bool unfinished = upload.receiver && upload.receiver->state() == UploadState::kUploading;
   if (!unfinished) return;
-  using Channel = std::shared_ptr<UploadChannel>;
-  for (Channel& dropped : upload.channels) {
+  // As a session does that is stopped.
+  const auto protocol = make_protocol(upload.version, *upload.receiver);
+  protocol->dismiss({ErrorCode::kCancelled, "the receiver has stopped"});
+  const std::vector<Output> outputs = protocol->take_outputs();
+  for (auto& dropped : upload.channels) {
     const auto webrtcbin = dropped->webrtcbin();
     if (!webrtcbin) continue;
-    // As a session does that is stopped. Not on this thread, which may be in on-data-channel and
-    // hold the PC lock.
-    gst_element_call_async(
-        webrtcbin.get(),
-        [](GstElement*, gpointer channel) { (*static_cast<Channel*>(channel))->close(); },
-        new Channel(std::move(dropped)),
-        [](gpointer channel) { delete static_cast<Channel*>(channel); });
+    auto farewell = std::make_unique<Farewell>();
+    for (const Output& output : outputs) {
+      if (output.channel != dropped->serial() || !output.message) continue;
+      farewell->words.push_back(write_control(*output.message));
+    }
+    farewell->channel = std::move(dropped);
+    // Not on this thread, which may be in on-data-channel and hold the PC lock.
+    gst_element_call_async(webrtcbin.get(), say_farewell, farewell.release(),
+                           [](gpointer said) { delete static_cast<Farewell*>(said); });
   }
+}
+
+// Before anything is taken, so that what has come already waits for a start with other settings.
+bool UploadSource::check_data_channel(bool has_webrtcbin) {
+  GObjectPtr<GstWebRTCDataChannel> channel;
+  unsigned versions;
+  {
+    const MutexLock lock(settings_mutex_);
+    channel = ref_gobject(settings_.data_channel.get());
+    versions = settings_.versions;
+  }
+  if (!channel) return true;
+  const WireVersion wanted = version_of(protocol_of(channel.get()));
+  if (!speaks(versions, wanted)) {
+    GST_ELEMENT_ERROR(element_, RESOURCE, SETTINGS,
+                      ("The data channel is for wire format %s, which the property \"protocols\" "
+                       "lacks.",
+                       to_string(wanted)),
+                      (nullptr));
+    return false;
+  }
+  if (wanted == WireVersion::kV2 && !has_webrtcbin && !owner_of(channel.get()).is_known) {
+    GST_ELEMENT_ERROR(element_, RESOURCE, SETTINGS,
+                      ("The data channel is for wire format v2, which needs answers, and its "
+                       "webrtcbin is not known, over which they go: set the property "
+                       "\"webrtcbin\"."),
+                      (nullptr));
+    return false;
+  }
+  return true;
 }
 
 bool UploadSource::take_data_channel(Upload& upload) {
   bool refused = false;
-  std::optional<WireVersion> unspoken;
   {
     const MutexLock lock(settings_mutex_);
     upload = std::exchange(waiting_, {});
@@ -81,20 +135,9 @@ bool UploadSource::take_data_channel(Upload& upload) {
     if (settings_.data_channel && upload.channels.empty()) {
       auto taken = UploadChannel::take(settings_.data_channel.get(), upload.inbox);
       refused = !taken;
+      if (refused) waiting_.progress = upload.progress;
       if (taken) upload.channels.push_back(std::move(taken));
     }
-    if (!upload.channels.empty()) {
-      const WireVersion wanted = upload.channels.front()->version();
-      if (!speaks(settings_.versions, wanted)) unspoken = wanted;
-    }
-  }
-  if (unspoken) {
-    GST_ELEMENT_ERROR(element_, RESOURCE, SETTINGS,
-                      ("The data channel is for wire format %s, which the property \"protocols\" "
-                       "lacks.",
-                       to_string(*unspoken)),
-                      (nullptr));
-    return false;
   }
   if (refused) {
     GST_ELEMENT_ERROR(element_, RESOURCE, BUSY, ("Another element uses this data channel already."),
@@ -104,9 +147,10 @@ bool UploadSource::take_data_channel(Upload& upload) {
 }
 
 void UploadSource::listen(GstElement* webrtcbin, const std::shared_ptr<UploadSession>& session) {
-  on_data_channel_[webrtcbin] =
+  listened_[webrtcbin] = {
+      WeakRef(webrtcbin),
       SignalConnection(webrtcbin, "on-data-channel", G_CALLBACK(on_data_channel),
-                       std::weak_ptr<UploadSession>(session));
+                       std::weak_ptr<UploadSession>(session))};
 }
 
 bool UploadSource::attach(GstElement* webrtcbin) {
@@ -116,23 +160,66 @@ bool UploadSource::attach(GstElement* webrtcbin) {
   const auto running = session();
   if (!running || !running->may_attach()) return false;
   keep_channels(webrtcbin);
-  if (!running->attach(webrtcbin)) return false;
+  // Another one may have its address.
+  std::erase_if(listened_, [&running](const auto& each) {
+    const bool has_gone = !each.second.webrtcbin.lock();
+    if (has_gone) running->forget(each.first);
+    return has_gone;
+  });
+  const auto attached = running->attach(webrtcbin);
+  if (attached == UploadConnection::Attached::kNot) return false;
+  const bool in_place = attached == UploadConnection::Attached::kInPlace;
+  if (in_place) listened_.clear();
   listen(webrtcbin, running);
+  know(webrtcbin, in_place);
   const MutexLock lock(session_mutex_);
   webrtcbin_.swap(replaced);
   return true;
+}
+
+void UploadSource::know(GstElement* webrtcbin, bool in_place) {
+  std::vector<WeakRef> known;
+  if (!in_place) known = others_than(webrtcbin);
+  known.emplace_back(webrtcbin);
+  const MutexLock lock(session_mutex_);
+  known.swap(webrtcbins_);
+}
+
+// Not under the lock: what is looked at may have been let go of by everybody else meanwhile.
+std::vector<WeakRef> UploadSource::others_than(const GstElement* webrtcbin) const {
+  std::vector<WeakRef> known;
+  {
+    const MutexLock lock(session_mutex_);
+    known = webrtcbins_;
+  }
+  std::erase_if(known, [webrtcbin](const WeakRef& each) {
+    const auto object = each.lock();
+    return !object || static_cast<const void*>(object.get()) == webrtcbin;
+  });
+  return known;
+}
+
+std::vector<GstPtr<GstElement>> UploadSource::webrtcbins() const {
+  std::vector<GstPtr<GstElement>> found;
+  const MutexLock lock(session_mutex_);
+  for (const WeakRef& known : webrtcbins_) {
+    if (auto object = known.lock()) found.emplace_back(GST_ELEMENT(object.release()));
+  }
+  return found;
 }
 
 void UploadSource::detach(const GstElement* webrtcbin) {
   const MutexLock attach_lock(attach_mutex_);
   GstPtr<GstElement> left;
   std::shared_ptr<UploadSession> running;
+  auto others = others_than(webrtcbin);
   {
     const MutexLock lock(session_mutex_);
+    others.swap(webrtcbins_);
     if (webrtcbin_.get() == webrtcbin) left.swap(webrtcbin_);
     running = session_;
   }
-  if (on_data_channel_.erase(webrtcbin) > 0 && running) running->detach(webrtcbin);
+  if (listened_.erase(webrtcbin) > 0 && running) running->detach(webrtcbin);
 }
 
 }  // namespace webrtcupload

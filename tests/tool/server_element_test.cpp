@@ -130,6 +130,14 @@ TEST_F(ServerElement, IsSetUpThroughItsChild) {
   EXPECT_THAT(results[0].text, HasSubstr("at most 1000 "));
 }
 
+// It makes no other connection while an upload is there.
+TEST_F(ServerElement, WaitsForNobodyWhoseConnectionIsLost) {
+  make("", "fakesink");
+  guint64 timeout = 1;
+  gst_child_proxy_get(GST_CHILD_PROXY(server_.get()), "upload::resume-timeout", &timeout, nullptr);
+  EXPECT_EQ(timeout, 0U);
+}
+
 // The picture is one of 64x48.
 TEST_F(ServerElement, KeepsFilmsWithinTheLimitsOfItsChild) {
   const std::string video = write_video();

@@ -16,6 +16,7 @@
 #include "upload/upload_connection.h"
 #include "webrtc/channel_alone.h"
 #include "webrtc/dtls_check.h"
+#include "webrtc/receive_gate.h"
 #include "webrtc/upload_witness.h"
 
 namespace webrtcupload::test {
@@ -199,7 +200,7 @@ TEST(AttachedConnection, TakesNoChannelOfAPeerThatHasBeenReplaced) {
   const ChannelAlone latter("video_upload");
   UploadConnection connection(upload, {.channel_label = "video_upload"},
                               ref_gst(former.webrtcbin()));
-  ASSERT_TRUE(connection.attach(latter.webrtcbin()));
+  ASSERT_EQ(connection.attach(latter.webrtcbin()), UploadConnection::Attached::kInPlace);
   connection.offer(former.get(), former.webrtcbin());
   EXPECT_FALSE(connection.channel());
   connection.offer(latter.get(), latter.webrtcbin());
@@ -234,6 +235,41 @@ TEST(AttachedConnection, KeepsItsChannelWhenThatOfAFormerPeerHasGone) {
   EXPECT_EQ(connection.channel(), taken);
   EXPECT_TRUE(connection.forget_idle_channel(taken->serial()));
   EXPECT_FALSE(connection.channel());
+}
+
+// What it is told does not get out of SCTP.
+TEST(AttachedConnection, AChannelWhosePeerDoesNotReadIsClosed) {
+  SharedUpload upload = make_upload();
+  PeerPair pair({.observe_incoming = false});
+  UploadConnection connection(upload, {.channel_label = "video_upload"}, ref_gst(pair.answerer()));
+  const SignalConnection on_channel(
+      pair.answerer(), "on-data-channel",
+      G_CALLBACK(+[](GstElement* webrtcbin, GstWebRTCDataChannel* channel,
+                     UploadConnection** offered) { (*offered)->offer(channel, webrtcbin); }),
+      &connection);
+  const auto channel = pair.connect();
+  ASSERT_TRUE(channel.channel);
+  ASSERT_TRUE(eventually([&] {
+    const auto taken = connection.channel();
+    return taken && taken->is_open();
+  }));
+  const auto taken = connection.channel();
+  const auto gate = ReceiveGate::find(pair.offerer());
+  ASSERT_TRUE(gate);
+  gate->close();
+  control::Ready word{.upload = *UploadId::parse("00112233445566778899aabbccddeeff")};
+  for (std::uint64_t at = 1'000'000'000; word.have.size() < 500; at += 2) {
+    word.have.push_back({at, at + 1});
+  }
+  bool is_gone = false;
+  for (int i = 0; i < 1000 && !is_gone; ++i) {
+    connection.say(taken->serial(), word);
+    while (auto item = upload.inbox->pop(TimePoint{})) {
+      is_gone = is_gone || std::holds_alternative<Inbox::Gone>(*item);
+    }
+  }
+  EXPECT_TRUE(is_gone);
+  EXPECT_FALSE(taken->is_open());
 }
 
 // Its peer has left, and the place is free; but what has come of the upload stays what it is.

@@ -13,6 +13,7 @@
 
 #include "support/peer_pair.h"
 #include "webrtc/dtls_check.h"
+#include "webrtc/forged_certificate.h"
 #include "webrtc/receiving_pipeline.h"
 #include "webrtc/result_client.h"
 #include "webrtc/result_pipeline.h"
@@ -25,27 +26,14 @@ namespace {
 
 using test::Bytes;
 using test::eventually;
+using test::forged;
 using test::PeerPair;
 using test::ReceivingPipeline;
 using test::ResultClient;
 using test::ResultPipeline;
 using test::Upload;
+using test::webrtcbin_checks;
 using Side = PeerPair::Side;
-
-// Of another certificate.
-std::string forged(const std::string& sdp) {
-  std::string changed = sdp;
-  const std::size_t at = changed.find("a=fingerprint:sha-256 ") + 22;
-  changed[at] = changed[at] == '0' ? '1' : '0';
-  return changed;
-}
-
-// From there on webrtcbin itself lets nothing through, and the element has nothing to look at.
-bool webrtcbin_checks() {
-  guint major = 0, minor = 0, micro = 0, nano = 0;
-  gst_version(&major, &minor, &micro, &nano);
-  return major > 1 || minor > 28 || (minor == 28 && micro >= 5);
-}
 
 class Certificate : public ::testing::Test {
  protected:

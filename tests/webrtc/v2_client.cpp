@@ -19,9 +19,9 @@ GstStructure* v2_options() {
   return gst_structure_new("options", "protocol", G_TYPE_STRING, kV2Protocol, nullptr);
 }
 
-PeerPair::Channel make_channel(PeerPair& pair) {
+PeerPair::Channel make_channel(PeerPair& pair, const char* label) {
   PeerPair::Channel made;
-  made.channel = pair.create_channel("video_upload", PeerPair::Side::kOfferer, v2_options());
+  made.channel = pair.create_channel(label, PeerPair::Side::kOfferer, v2_options());
   if (made.channel) made.observer = std::make_shared<ChannelObserver>(made.channel.get());
   return made;
 }
@@ -40,15 +40,15 @@ control::Hello first_hello(const Bytes& file, const V2Client::Options& options) 
 
 PeerPair::Channel connect_v2(PeerPair& pair) {
   EXPECT_TRUE(pair.start());
-  auto made = make_channel(pair);
+  auto made = make_channel(pair, "video_upload");
   if (!made.channel) return {};
   EXPECT_TRUE(pair.negotiate());
   EXPECT_TRUE(made.observer->wait_open());
   return made;
 }
 
-PeerPair::Channel open_v2(PeerPair& pair) {
-  auto made = make_channel(pair);
+PeerPair::Channel open_v2(PeerPair& pair, const char* label) {
+  auto made = make_channel(pair, label);
   if (!made.channel) return {};
   EXPECT_TRUE(made.observer->wait_open());
   return made;

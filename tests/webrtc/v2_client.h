@@ -16,6 +16,7 @@
 #include <optional>
 #include <string>
 #include <variant>
+#include <vector>
 
 #include "core/control.h"
 #include "core/v2_sender.h"
@@ -26,7 +27,7 @@ namespace webrtcupload::test {
 
 // A channel for v2 over a pair that is not connected yet, and over one that is. Open on return.
 PeerPair::Channel connect_v2(PeerPair& pair);
-PeerPair::Channel open_v2(PeerPair& pair);
+PeerPair::Channel open_v2(PeerPair& pair, const char* label = "video_upload");
 
 // As `sha256sum` prints it; not computed by the code that is tested.
 std::string sha256_of(const Bytes& file);
@@ -38,25 +39,37 @@ std::string sha256_of(const Bytes& file);
                               std::uint64_t end);
 control::Hello hello_of(const Bytes& file);
 
-// The first message of that kind that has come over the channel, waited for.
+// The messages of that kind that have come over the channel.
+template <typename Kind>
+std::vector<Kind> all_of(const ChannelObserver& observer) {
+  std::vector<Kind> found;
+  for (const ChannelObserver::Message& message : observer.messages()) {
+    if (!message.is_text) continue;
+    const auto read =
+        read_control({reinterpret_cast<const char*>(message.bytes.data()), message.bytes.size()});
+    if (!read || !read.value()) continue;
+    if (const auto* kind = std::get_if<Kind>(&*read.value())) found.push_back(*kind);
+  }
+  return found;
+}
+// The first of them, waited for.
 template <typename Kind>
 std::optional<Kind> wait_for(const ChannelObserver& observer,
                              std::chrono::milliseconds deadline = kDeadline) {
-  std::optional<Kind> found;
+  std::vector<Kind> found;
   static_cast<void>(eventually(
       [&] {
-        for (const ChannelObserver::Message& message : observer.messages()) {
-          if (!message.is_text) continue;
-          const auto read = read_control(
-              {reinterpret_cast<const char*>(message.bytes.data()), message.bytes.size()});
-          if (!read || !read.value()) continue;
-          if (const auto* kind = std::get_if<Kind>(&*read.value())) found = *kind;
-          if (found) return true;
-        }
-        return false;
+        found = all_of<Kind>(observer);
+        return !found.empty();
       },
       deadline));
-  return found;
+  return found.empty() ? std::nullopt : std::optional(found.front());
+}
+// The last of those that have come so far.
+template <typename Kind>
+std::optional<Kind> last_of(const ChannelObserver& observer) {
+  const auto found = all_of<Kind>(observer);
+  return found.empty() ? std::nullopt : std::optional(found.back());
 }
 
 // Runs on the test's thread, whenever that waits.

@@ -217,6 +217,8 @@ TEST_F(V2Upload, ACancelAfterTheEndChangesNothing) {
   ASSERT_TRUE(done);
   EXPECT_EQ(to_hex(done->sha256), sha256_of(file_));
   ASSERT_TRUE(say(again.channel.get(), control::Cancel{}));
+  ASSERT_TRUE(send_text(again.channel.get(), "."));
+  ASSERT_TRUE(again.observer->wait_messages(3)) << "ready, done and what came back";
   expect_file();
   EXPECT_TRUE(witness_->failures().empty());
 }
@@ -240,15 +242,16 @@ TEST_F(V2Upload, WhoSendsTwiceTheWindowAheadFails) {
   file_ = random_bytes(6 * 1024 * 1024);
   const auto storage = stop_storage();
   begin("window=65536 idle-timeout=0");
-  const auto beyond = [&] { return receiver_->stat_u64("backlog") > 400'000; };
   std::uint64_t at = 0;
   ASSERT_TRUE(eventually([&] {
     while (at < file_.size() && channel_.observer->buffered_amount() < 256'000) {
       EXPECT_TRUE(send_block(channel(), file_, at, at + 50'000));
       at += 50'000;
     }
-    return beyond();
+    return is_held_back(pair_.answerer());
   }));
+  EXPECT_GT(receiver_->stat_u64("backlog"), 2 * 512 * 1024U);
+  EXPECT_LT(receiver_->stat_u64("backlog"), 4 * 1024 * 1024U);
   storage->release();
   expect_failure("credit-exceeded", *channel_.observer);
 }

@@ -34,8 +34,8 @@ class V2Upload : public testing::Test {
     ASSERT_TRUE(channel_.channel);
   }
   // The element has the channel from the application, and has not started.
-  void connect_over_the_applications_channel() {
-    receiver_ = std::make_unique<ReceivingPipeline>(nullptr);
+  void connect_over_the_applications_channel(const std::string& properties = "") {
+    receiver_ = std::make_unique<ReceivingPipeline>(nullptr, properties);
     witness_ = std::make_unique<UploadWitness>(upload());
     const SignalConnection connection(
         pair_.answerer(), "on-data-channel",
