@@ -4,8 +4,8 @@
 # Three SDP libraries on npm keep one certificate fingerprint of several, the last, whichever hash that is.
 #
 # RFC 8122, section 5.1: an endpoint may give several `a=fingerprint` lines, for more than one hash function or more than
-# one certificate, and the other side chooses. A server that rewrites an offer by these libraries hands on SHA-1
-# alone if that comes last.
+# one certificate, and the other side chooses. Behind a server that rewrites an offer by these libraries, a peer that
+# needs one of the other lines does not connect.
 #
 # Seen with @webex/ts-sdp 1.8.2: parse() and toString() keep the last line only.
 # Seen with semantic-sdp 3.31.1: SDPInfo.parse() keeps the last one only; its model has a place for one.
