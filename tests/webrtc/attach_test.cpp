@@ -223,7 +223,7 @@ TEST(AttachedConnection, KeepsItsChannelWhenThatOfAFormerPeerHasGone) {
   connection.offer(former.get(), former.webrtcbin());
   const auto let_go = connection.channel();
   ASSERT_TRUE(let_go);
-  ASSERT_TRUE(connection.attach(latter.webrtcbin()));
+  ASSERT_EQ(connection.attach(latter.webrtcbin()), UploadConnection::Attached::kInPlace);
   connection.offer(latter.get(), latter.webrtcbin());
   const auto taken = connection.channel();
   ASSERT_TRUE(taken);
@@ -297,8 +297,9 @@ TEST(AttachedConnection, TakesNoPeerOnceThereWasAnUpload) {
   ASSERT_TRUE(std::holds_alternative<Inbox::Gone>(*told));
   EXPECT_EQ(std::get<Inbox::Gone>(*told).channel, serial);
   EXPECT_FALSE(connection.channel());
-  EXPECT_FALSE(connection.attach(latter.webrtcbin()));
-  EXPECT_FALSE(connection.webrtcbin());
+  EXPECT_EQ(connection.attach(latter.webrtcbin()), UploadConnection::Attached::kNot);
+  connection.offer(latter.get(), latter.webrtcbin());
+  EXPECT_FALSE(connection.channel());
 }
 
 // The worker has the message in its hands already.
