@@ -322,7 +322,7 @@ void install_signals(GObjectClass* object_class) {
    * @webrtcbin: the peer's webrtcbin, before its answer (or, if it offers, its offer) is made
    *
    * Action: with #webrtcupload:wait-for-peer, the element takes the first fitting channel of this
-   * webrtcbin from now on, and no longer one of v1 of a webrtcbin attached before. Once an upload
+   * webrtcbin from now on, and no longer one of a webrtcbin attached before. Once an upload
    * in v2 has begun, with that property or without: channels of this webrtcbin may join the upload,
    * as may those of the webrtcbins before. May be emitted in PAUSED and PLAYING, from any thread
    * but a handler of webrtcbin's on-data-channel, and any number of times.

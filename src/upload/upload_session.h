@@ -170,6 +170,7 @@ class UploadSession : public std::enable_shared_from_this<UploadSession> {
   void plumb_connection(Inbox::Serial channel, bool is_open) EXCLUDES(shared_.mutex);
   // A channel has been taken.
   void meet(Inbox::Serial channel) EXCLUDES(shared_.mutex);
+  void forget_left_channels() EXCLUDES(shared_.mutex);
   // It is open: the receiver is told of it, and is one of its version if no upload has begun.
   void introduce(Inbox::Serial channel) EXCLUDES(shared_.mutex);
   void speak(WireVersion version) EXCLUDES(shared_.mutex);

@@ -66,10 +66,28 @@ void UploadSession::speak(WireVersion version) {
 }
 
 void UploadSession::meet(Inbox::Serial serial) {
-  std::erase_if(introduced_, [this](Inbox::Serial known) { return !connection_.channel(known); });
+  forget_left_channels();
   plumb_connection(serial, false);
   const auto channel = connection_.channel(serial);
   if (channel && channel->is_open()) introduce(serial);
+}
+
+// Before another one is taken for one too many: that these are gone may still be in the inbox.
+void UploadSession::forget_left_channels() {
+  std::set<Inbox::Serial> left;
+  for (const Inbox::Serial known : introduced_) {
+    if (!connection_.channel(known)) left.insert(known);
+  }
+  for (const Inbox::Serial channel : left) {
+    introduced_.erase(channel);
+    if (version() == WireVersion::kV1) continue;
+    Action action;
+    {
+      const MutexLock lock(shared_.mutex);
+      action = protocol_->channel_closed(channel, "the peer has left", now());
+    }
+    perform(std::move(action));
+  }
 }
 
 void UploadSession::introduce(Inbox::Serial serial) {

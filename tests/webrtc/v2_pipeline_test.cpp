@@ -8,6 +8,7 @@
 #include <string>
 
 #include "upload/upload_source.h"
+#include "webrtc/stoppable_disk.h"
 #include "webrtc/v2_fixture.h"
 
 namespace webrtcupload::test {
@@ -99,7 +100,32 @@ TEST_F(V2Upload, AWebrtcbinThatIsDetachedInterrupts) {
   EXPECT_EQ(late.observer->message_count(), 0U);
 }
 
-// The worker notices; nobody is failed for what it could not do.
+// Nothing holds it back any more, and nothing that it sends is kept.
+TEST_F(V2Upload, AStrangerThatIsSentAwayFillsNoMemory) {
+  StoppableDisk disk;
+  connect("window=65536 idle-timeout=0");
+  V2Client client(file_, {.first = 100'000});
+  client.add(channel_);
+  ASSERT_TRUE(client.run_until_stored(100'000));
+  const auto stranger = open_v2(pair_);
+  ASSERT_TRUE(say(stranger.channel.get(), hello_of(file_)));
+  ASSERT_TRUE(wait_for<control::Failure>(*stranger.observer));
+  disk.stop();
+  client.send_all();
+  ASSERT_TRUE(client.run([&] { return disk.is_waited_for(); }));
+  const Bytes message = random_bytes(50'000);
+  for (std::size_t sent = 0; sent < Inbox::kOverloadFloor + 1024 * 1024; sent += message.size()) {
+    ASSERT_TRUE(eventually([&] { return stranger.observer->buffered_amount() < 256'000; }));
+    ASSERT_TRUE(send_bytes(stranger.channel.get(), message));
+  }
+  ASSERT_TRUE(eventually([&] { return stranger.observer->buffered_amount() == 0; }));
+  EXPECT_LT(receiver_->stat_u64("backlog-peak"), 1024 * 1024U);
+  disk.release();
+  ASSERT_TRUE(client.run_to_end());
+  expect_file();
+}
+
+// Whoever keeps to the credit does not fill it.
 TEST_F(V2Upload, WithFailWhenFullASlowDiskFailsNobodyWhoKeepsToTheCredit) {
   const auto storage = stop_storage();
   file_ = random_bytes(3 * 1024 * 1024);

@@ -5,10 +5,10 @@
 
 #include <gtest/gtest.h>
 
-#include <atomic>
 #include <memory>
 #include <string>
 
+#include "webrtc/stoppable_disk.h"
 #include "webrtc/v2_fixture.h"
 
 namespace webrtcupload::test {
@@ -50,20 +50,15 @@ TEST_F(V2Ready, BetweenItsRunsWhatTheClientHasSaidIsToldToo) {
 
 // A client that keeps to its credit is not held back, however low the marks for v1 are.
 TEST_F(V2Ready, ASlowDiskHoldsNobodyBackAfterIt) {
-  const auto disk = std::make_shared<Blocker>();
-  const auto stands_still = std::make_shared<std::atomic<bool>>(false);
-  intercept_storage([=](const Access& access) -> std::optional<Error> {
-    if (access.is_write && *stands_still) disk->block();
-    return std::nullopt;
-  });
+  StoppableDisk disk;
   file_ = random_bytes(2 * kMiB);
   begin_and_stop("window=1048576 backlog-high=65536 backlog-low=0 idle-timeout=0");
-  *stands_still = true;
+  disk.stop();
   receiver_->play();
   client_->send_all();
   EXPECT_TRUE(client_->run([&] { return receiver_->stat_u64("backlog") >= kMiB / 2; }));
   EXPECT_FALSE(is_held_back(pair_.answerer()));
-  disk->release();
+  disk.release();
   ASSERT_TRUE(client_->run_to_end());
   expect_file();
 }
