@@ -135,7 +135,8 @@ std::unique_ptr<SessionPipeline> SessionPipeline::create(GMainContext* context,
   const auto nanoseconds = [](std::chrono::milliseconds time) {
     return static_cast<guint64>(time.count()) * GST_MSECOND;
   };
-  g_object_set(upload, "webrtcbin", webrtcbin, nullptr);
+  // Nobody can come back: a session has one connection.
+  g_object_set(upload, "webrtcbin", webrtcbin, "resume-timeout", guint64{0}, nullptr);
   if (config.max_size) g_object_set(upload, "max-size", guint64{*config.max_size}, nullptr);
   if (config.max_chunks) g_object_set(upload, "max-chunks", guint{*config.max_chunks}, nullptr);
   if (config.min_rate) g_object_set(upload, "min-rate", guint64{*config.min_rate}, nullptr);
