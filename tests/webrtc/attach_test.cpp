@@ -13,6 +13,7 @@
 #include "core/wire_v1.h"
 #include "support/log.h"
 #include "upload/upload_connection.h"
+#include "webrtc/at_a_line.h"
 #include "webrtc/channel_alone.h"
 #include "webrtc/receive_gate.h"
 #include "webrtc/upload_witness.h"
@@ -239,29 +240,6 @@ TEST(AttachedConnection, AChannelWhosePeerDoesNotReadIsClosed) {
   EXPECT_TRUE(is_gone);
   EXPECT_FALSE(taken->is_open());
 }
-
-// Does something the first time that a line with these words is logged, on the thread that logs it.
-class AtALine {
- public:
-  AtALine(std::string words, std::function<void()> work)
-      : words_(std::move(words)), work_(std::move(work)) {
-    (gst_debug_add_log_function)(on_line, this, nullptr);
-  }
-  ~AtALine() { gst_debug_remove_log_function_by_data(this); }
-  AtALine(const AtALine&) = delete;
-  AtALine& operator=(const AtALine&) = delete;
-
- private:
-  static void on_line(GstDebugCategory*, GstDebugLevel, const char*, const char*, int, GObject*,
-                      GstDebugMessage* message, gpointer data) {
-    auto* self = static_cast<AtALine*>(data);
-    if (!self->work_ || self->words_ != gst_debug_message_get(message)) return;
-    std::exchange(self->work_, nullptr)();
-  }
-
-  const std::string words_;
-  std::function<void()> work_;
-};
 
 // The worker has the message in its hands already.
 TEST_F(Attach, AMessageOfAPeerThatIsBeingReplacedDoesNotBeginAnothersUpload) {
