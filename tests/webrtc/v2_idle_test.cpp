@@ -4,6 +4,7 @@
 
 #include <gtest/gtest.h>
 
+#include <algorithm>
 #include <memory>
 #include <string>
 #include <vector>
@@ -107,6 +108,12 @@ TEST_F(V2Idle, NorDoTheChannelsOfOneThatIsBeingReplacedKeepOutTheNext) {
   ASSERT_TRUE(attach(second.answerer()));
   V2Client client(file_);
   client.add(connect_v2(second));
+  const auto taken = [&] {
+    return std::ranges::count_if(log.lines(), [](const std::string& line) {
+      return line.ends_with("channel \"video_upload\" taken");
+    });
+  };
+  ASSERT_TRUE(eventually([&] { return taken() > static_cast<int>(kMaxStrangers); }));
   blocker.release();
   ASSERT_TRUE(client.run_to_end());
   expect_file();
