@@ -267,17 +267,11 @@ void UploadSession::check_quota(TimePoint moment) {
   if (moment < *next_quota_check_) return;
   bool within_quota = true;
   worker_.call_out([&] { within_quota = observer_->check_quota(); });
-  kept_waiting(moment);
   next_quota_check_ = now() + settings_.quota_interval;
   log_quota(shared_.name, within_quota, settings_.quota_interval);
   if (!within_quota) {
     perform(fail(over_quota()));
   }
-}
-
-void UploadSession::kept_waiting(TimePoint since) {
-  const MutexLock lock(shared_.mutex);
-  shared_.receiver->kept_waiting(now() - since);
 }
 
 std::optional<TimePoint> UploadSession::next_wake_up() const {

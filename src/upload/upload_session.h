@@ -202,8 +202,6 @@ class UploadSession : public std::enable_shared_from_this<UploadSession> {
   void check_timers() EXCLUDES(shared_.mutex);
   void check_quota(TimePoint now) EXCLUDES(shared_.mutex);
   [[nodiscard]] static Error over_quota();
-  // The worker was with others since then, and what is in the inbox had to wait.
-  void kept_waiting(TimePoint since) EXCLUDES(shared_.mutex);
   void report_progress() EXCLUDES(shared_.mutex);
   // What `event` owes of the progress. False: stop() has begun.
   bool tell_progress(ProgressEvent event, const std::optional<Error>& error = std::nullopt,

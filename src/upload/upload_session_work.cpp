@@ -123,9 +123,7 @@ bool UploadSession::handle(const Inbox::Item& item) {
     introduce(channel);
     if (connection_.is_unchecked(channel) && state() != UploadState::kError) {
       PeerTrust trust = PeerTrust::kTrusted;
-      const TimePoint begin = now();
       if (!worker_.call_out([&] { trust = connection_.check_peer(channel); })) return false;
-      kept_waiting(begin);
       // Another peer may have taken its place meanwhile, which then is who was looked at.
       if (is_of_former_peer(item)) return true;
       if (trust != PeerTrust::kTrusted) {
@@ -191,11 +189,7 @@ void UploadSession::look_at_untold_ends() {
 }
 
 void UploadSession::plumb_connection(Inbox::Serial channel, bool is_open) {
-  const auto work = connection_.plumbing(channel, is_open);
-  if (!work) return;
-  const TimePoint begin = now();
-  worker_.call_out(work);
-  kept_waiting(begin);
+  if (const auto work = connection_.plumbing(channel, is_open)) worker_.call_out(work);
 }
 
 // What has come of it is forgotten. Where others are there, or may come, they may still upload.

@@ -4,11 +4,13 @@
 
 #include <gtest/gtest.h>
 
+#include <algorithm>
 #include <memory>
 #include <string>
 #include <vector>
 
 #include "core/v2_receiver.h"
+#include "support/log.h"
 #include "webrtc/forged_certificate.h"
 #include "webrtc/v2_fixture.h"
 
@@ -21,6 +23,17 @@ class V2Idle : public V2Upload {
     receiver_ = std::make_unique<ReceivingPipeline>(nullptr, "wait-for-peer=true " + properties);
     witness_ = std::make_unique<UploadWitness>(upload());
     receiver_->play();
+  }
+  // Silent channels, as many as there may be. The element has them all.
+  std::vector<PeerPair::Channel> connect_all(PeerPair& pair) {
+    std::vector<PeerPair::Channel> silent;
+    silent.push_back(connect_v2(pair));
+    while (silent.size() < kMaxStrangers) silent.push_back(open_v2(pair));
+    for (const auto& each : silent) {
+      EXPECT_TRUE(send_text(each.channel.get(), "."));
+      EXPECT_TRUE(each.observer->wait_messages(1));
+    }
+    return silent;
   }
   void expect_upload_over(PeerPair& pair) {
     ASSERT_TRUE(attach(pair.answerer()));
@@ -68,22 +81,41 @@ TEST_F(V2Idle, ManyUntrustedPeersLockNobodyOut) {
   expect_upload_over(pair_);
 }
 
-// Silent channels, as many as there may be.
 TEST_F(V2Idle, APeerThatIsReplacedHasNothingMoreToSay) {
   wait_for_peers();
   ASSERT_TRUE(attach(pair_.answerer()));
-  std::vector<PeerPair::Channel> silent;
-  silent.push_back(connect_v2(pair_));
-  while (silent.size() < kMaxStrangers) silent.push_back(open_v2(pair_));
-  for (const auto& each : silent) {
-    ASSERT_TRUE(send_text(each.channel.get(), "."));
-    ASSERT_TRUE(each.observer->wait_messages(1)) << "the element has it";
-  }
+  const auto silent = connect_all(pair_);
   PeerPair second({.observe_incoming = false});
   ASSERT_TRUE(attach(second.answerer()));
   ASSERT_TRUE(say(silent[0].channel.get(), hello_of(file_)));
   expect_upload_over(second);
   EXPECT_EQ(silent[0].observer->message_count(), 1U);
+}
+
+// The worker is busy, and finds the next peer's channel open before it hears that the former one's
+// have gone.
+TEST_F(V2Idle, NorDoTheChannelsOfOneThatIsBeingReplacedKeepOutTheNext) {
+  const Log log(6);
+  Blocker blocker;
+  wait_for_peers();
+  ASSERT_TRUE(attach(pair_.answerer()));
+  const auto silent = connect_all(pair_);
+  const AtALine busy("text message of 1 bytes", [&] { blocker.block(); });
+  ASSERT_TRUE(send_text(silent[0].channel.get(), "."));
+  ASSERT_TRUE(blocker.wait_blocked());
+  PeerPair second({.observe_incoming = false});
+  ASSERT_TRUE(attach(second.answerer()));
+  V2Client client(file_);
+  client.add(connect_v2(second));
+  const auto taken = [&] {
+    return std::ranges::count_if(log.lines(), [](const std::string& line) {
+      return line.ends_with("channel \"video_upload\" taken");
+    });
+  };
+  ASSERT_TRUE(eventually([&] { return taken() > static_cast<int>(kMaxStrangers); }));
+  blocker.release();
+  ASSERT_TRUE(client.run_to_end());
+  expect_file();
 }
 
 TEST_F(V2Idle, NorDoesItKeepOutOneThatSpeaksV1) {
