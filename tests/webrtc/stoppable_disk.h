@@ -5,6 +5,7 @@
 #pragma once
 
 #include <atomic>
+#include <chrono>
 #include <memory>
 #include <optional>
 
@@ -21,6 +22,11 @@ class StoppableDisk {
       return std::nullopt;
     });
   }
+
+  // No upload waits for it longer than its test.
+  ~StoppableDisk() { release(); }
+  StoppableDisk(const StoppableDisk&) = delete;
+  StoppableDisk& operator=(const StoppableDisk&) = delete;
 
   // From the next write on.
   void stop() { state_->stands_still = true; }

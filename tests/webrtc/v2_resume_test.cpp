@@ -136,9 +136,8 @@ TEST_F(V2Resume, WhoComesBackWhileTheApplicationIsAskedIsNotGivenUp) {
   thinks = true;
   ASSERT_TRUE(blocker.wait_blocked());
   client_->add(open_v2(pair_));
-  ASSERT_TRUE(client_->run([&] {
-    return std::chrono::steady_clock::now() - begin > std::chrono::milliseconds(1200);
-  }));
+  ASSERT_TRUE(client_->run(
+      [&] { return std::chrono::steady_clock::now() - begin > std::chrono::milliseconds(1200); }));
   blocker.release();
   client_->send_all();
   ASSERT_TRUE(client_->run_to_end());
