@@ -129,7 +129,7 @@ TEST_F(V2Upload, AStrangerThatIsSentAwayFillsNoMemory) {
 TEST_F(V2Upload, WithFailWhenFullASlowDiskFailsNobodyWhoKeepsToTheCredit) {
   const auto storage = stop_storage();
   file_ = random_bytes(3 * 1024 * 1024);
-  connect("when-full=fail window=1048576 backlog-high=1 backlog-low=0 idle-timeout=0");
+  connect("when-full=fail window=1048576 backlog-high=65536 backlog-low=0 idle-timeout=0");
   V2Client client(file_);
   client.add(channel_);
   ASSERT_TRUE(client.run([&] { return receiver_->stat_u64("backlog") >= 800'000; }));
