@@ -177,7 +177,7 @@ bool start_session(GstWebrtcUploadSink* self) {
     problem =
         "There is nothing to send over: set one of the properties \"data-channel\", \"webrtcbin\" "
         "and \"webrtcbin-name\".";
-  } else if (!settings.sha256.empty() && !webrtcupload::parse_sha256(settings.sha256)) {
+  } else if (is_v2 && !settings.sha256.empty() && !webrtcupload::parse_sha256(settings.sha256)) {
     problem = "The property \"sha256\" is not 64 hexadecimal digits.";
   }
   if (!problem.empty()) {

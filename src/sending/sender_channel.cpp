@@ -239,8 +239,9 @@ bool SenderChannel::wait_until(Condition condition, std::chrono::steady_clock::t
   }
 }
 
-bool SenderChannel::wait_despite_all(const std::function<bool()>& condition) {
-  return wait_until(condition, std::chrono::steady_clock::now() + kPatience);
+bool SenderChannel::wait_despite_all(const std::function<bool()>& condition,
+                                     std::chrono::steady_clock::time_point until) {
+  return wait_until(condition, until);
 }
 
 PeerTrust SenderChannel::peer_trust() const {
@@ -279,7 +280,7 @@ void SenderChannel::abandon(const std::optional<std::string>& last_words) {
   if (last_words && !is_gone() && send_text(*last_words, problem)) {
     // Until the peer closes the channel. Closed from here, a channel may lose what has left it and
     // was not handed on at the other end.
-    wait_despite_all([this] { return is_gone(); });
+    wait_until([this] { return is_gone(); }, std::chrono::steady_clock::now() + kPatience);
   }
   const int id = id_of(channel_.get());
   // Without an id it has never been connected. Without a webrtcbin there is no more to be done than

@@ -62,8 +62,9 @@ class SenderChannel {
   // Until `condition`, which is looked at after each message; the time counts from now.
   [[nodiscard]] Outcome wait_told(const std::function<bool()>& condition,
                                   std::optional<std::chrono::nanoseconds> timeout = std::nullopt);
-  // Likewise, for kPatience at most, whatever becomes of the channel meanwhile: whether it holds.
-  bool wait_despite_all(const std::function<bool()>& condition);
+  // Likewise, until a moment, whatever becomes of the channel meanwhile: whether it holds.
+  bool wait_despite_all(const std::function<bool()>& condition,
+                        std::chrono::steady_clock::time_point until);
 
   // Whatever becomes of the channel.
   [[nodiscard]] Outcome wait_interrupted(std::chrono::milliseconds timeout);

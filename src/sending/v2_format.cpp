@@ -52,11 +52,13 @@ struct Peer {
   // Counts the messages that may have changed something.
   std::uint64_t news GUARDED_BY(mutex) = 0;
   // The first message that the peer must not send, and its word that the upload has failed; nothing
-  // counts after either.
+  // counts after either, nor after its word that all is done.
   std::optional<Error> fault GUARDED_BY(mutex);
   std::optional<control::Failure> told GUARDED_BY(mutex);
 
-  [[nodiscard]] bool listens() const REQUIRES(mutex) { return greeted && !fault && !told; }
+  [[nodiscard]] bool listens() const REQUIRES(mutex) {
+    return greeted && !fault && !told && !sender->ended();
+  }
   [[nodiscard]] bool has_failed() const REQUIRES(mutex) {
     return fault || told || sender->failure();
   }
@@ -152,7 +154,8 @@ class V2Format final : public SendingFormat {
   std::size_t block_size_ = 0;
   std::uint32_t blocks_ = 0;
   bool joined_ = false;
-  bool heard_last_ = false;
+  // The peer has gone, and until then its last messages are waited for.
+  std::optional<std::chrono::steady_clock::time_point> last_chance_;
   bool confirmed_ = false;
 };
 
@@ -183,8 +186,9 @@ GstFlowReturn V2Format::opened(Host& host) {
   };
   if (const GstFlowReturn flow = wait(host, answered); flow != GST_FLOW_OK) return flow;
   joined_ = true;
-  const MutexLock lock(peer_->mutex);
-  const auto& server = *peer_->sender->server();
+  MutexLock lock(peer_->mutex);
+  const auto server = *peer_->sender->server();
+  lock.unlock();
   GST_DEBUG_OBJECT(host.element(),
                    "the receiver takes blocks of %" G_GUINT64_FORMAT
                    " bytes and a file of %" G_GUINT64_FORMAT,
@@ -375,10 +379,11 @@ SendingFormat::Figures V2Format::figures() const {
           .confirmed = confirmed_};
 }
 
-// What says that the peer has gone may overtake its last message.
+// What says that the peer has gone may overtake its last messages.
 template <typename Condition>
 bool V2Format::hear_last(SenderChannel& channel, Condition condition) {
-  return std::exchange(heard_last_, true) ? condition() : channel.wait_despite_all(condition);
+  if (!last_chance_) last_chance_ = std::chrono::steady_clock::now() + SenderChannel::kPatience;
+  return channel.wait_despite_all(condition, *last_chance_);
 }
 
 std::optional<control::Failure> V2Format::last_words(SenderChannel& channel) {

@@ -69,6 +69,7 @@ const ERRORS = {
     'A firewall may be in the way: try another network, or try again.',
     true,
   ],
+  'corrupt-chunk': ['A part of the video was damaged on its way.', AGAIN, true],
   crashed: [
     'The server could not cope with this video.',
     'Try again once; if it stops at the same place, choose another video.',
@@ -80,6 +81,11 @@ const ERRORS = {
     'It was changed, moved or removed. Choose it again.',
   ],
   forbidden: ['You may not upload here.', 'Ask the people who run this server for access.'],
+  'hash-mismatch': [
+    'What arrived is not the file that was chosen.',
+    `It may have been changed meanwhile. ${AGAIN}`,
+    true,
+  ],
   'idle-timeout': ['Nothing arrived at the server for too long.', NETWORK, true],
   'network-failed': ['The server cannot be reached.', NETWORK, true],
   'not-found': ['There is no upload at this address.', 'Check the address of this page.'],
@@ -103,12 +109,18 @@ const ERRORS = {
   ],
   'server-gone': ['The server is gone.', `It was stopped or restarted. ${LATER}`, true],
   stalled: ['The analysis came to a halt.', AGAIN, true],
+  'size-mismatch': [
+    'The video has not the size that was announced.',
+    `It may have been changed meanwhile. ${AGAIN}`,
+    true,
+  ],
   'storage-failed': ['The server has no room for this video.', `${LATER} ${OPERATOR}`, true],
   timeout_reached: [
     'The time for the analysis is over.',
     'What was found until then is kept below. A shorter video would get to its end.',
   ],
   'too-large': TOO_LARGE,
+  'too-many-channels': ['The server takes no more connections for this upload.', LATER, true],
   'too-many-chunks': TOO_LARGE,
   'too-slow': [
     'The connection is too slow for this server.',
@@ -137,6 +149,7 @@ const ERRORS = {
     'Save the video again without cover pictures, attachments and other extras.',
   ],
   'too-many-sessions': ['The server is busy.', LATER, true],
+  'unknown-upload': ['The server does not know this upload any more.', AGAIN, true],
   'untrusted-peer': [
     'The server does not trust this connection.',
     'Something between this browser and the server may be tampering with it. Try another network.',

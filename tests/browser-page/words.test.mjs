@@ -60,7 +60,17 @@ test('every error of the protocol has words of its own', () => {
     'unsupported',
   ];
   // A sender that breaks the protocol is no person's business.
-  const internal = ['malformed-message', 'total-changed', 'bad-index', 'conflicting-chunk'];
+  const internal = [
+    'bad-index',
+    'conflicting-chunk',
+    'credit-exceeded',
+    'malformed-message',
+    'too-fragmented',
+    'total-changed',
+    'unexpected-message',
+    // Of another sender, for its own side.
+    'unknown-size',
+  ];
   const codes = [...protocol.matchAll(/^\| `([a-z-]+)` \|/gm)]
     .map(([, code]) => code)
     .filter((code) => code.includes('-') && !code.startsWith('max-') && !internal.includes(code));
