@@ -13,6 +13,7 @@
 #include "json/control_reader.h"
 #include "json/control_writer.h"
 #include "webrtc/sink_fixture.h"
+#include "webrtc/v2_client.h"
 #include "webrtc/v2_peer.h"
 
 namespace webrtcupload::test {
@@ -50,9 +51,7 @@ class SinkSpeaksV2 : public SinkOverAChannel {
   void next_v2_channel() {
     static std::atomic<int> number{0};
     const std::string label = "v2_upload" + std::to_string(++number);
-    const GstStructurePtr options(
-        gst_structure_new("options", "protocol", G_TYPE_STRING, kV2Protocol, nullptr));
-    near_.channel = pair_.create_channel(label.c_str(), PeerPair::Side::kOfferer, options.get());
+    near_.channel = create_v2(pair_, label.c_str());
     near_.observer = std::make_shared<ChannelObserver>(near_.channel.get());
     far_ = pair_.incoming(PeerPair::Side::kAnswerer, label);
     ASSERT_TRUE(far_);

@@ -10,18 +10,21 @@
 #include "json/control_writer.h"
 
 namespace webrtcupload::test {
+
+GstPtr<GstWebRTCDataChannel> create_v2(PeerPair& pair, const char* label) {
+  const GstStructurePtr options(
+      gst_structure_new("options", "protocol", G_TYPE_STRING, kV2Protocol, nullptr));
+  return pair.create_channel(label, PeerPair::Side::kOfferer, options.get());
+}
+
 namespace {
 
 // Waits in the channel at most.
 constexpr std::uint64_t kBuffered = 256 * 1024;
 
-GstStructure* v2_options() {
-  return gst_structure_new("options", "protocol", G_TYPE_STRING, kV2Protocol, nullptr);
-}
-
 PeerPair::Channel make_channel(PeerPair& pair, const char* label) {
   PeerPair::Channel made;
-  made.channel = pair.create_channel(label, PeerPair::Side::kOfferer, v2_options());
+  made.channel = create_v2(pair, label);
   if (made.channel) made.observer = std::make_shared<ChannelObserver>(made.channel.get());
   return made;
 }

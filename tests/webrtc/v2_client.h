@@ -25,7 +25,10 @@
 
 namespace webrtcupload::test {
 
-// A channel for v2 over a pair that is not connected yet, and over one that is. Open on return.
+// A channel for v2, as the pair makes them.
+GstPtr<GstWebRTCDataChannel> create_v2(PeerPair& pair, const char* label);
+
+// Over a pair that is not connected yet, and over one that is. Open on return.
 PeerPair::Channel connect_v2(PeerPair& pair);
 PeerPair::Channel open_v2(PeerPair& pair, const char* label = "video_upload");
 

@@ -13,9 +13,7 @@ namespace {
 
 TEST_F(V2Upload, WithoutAWayForItsAnswersDoesNotStart) {
   ASSERT_TRUE(pair_.start());
-  const auto made = pair_.create_channel(
-      "any", Side::kOfferer,
-      gst_structure_new("options", "protocol", G_TYPE_STRING, kV2Protocol, nullptr));
+  const auto made = create_v2(pair_, "any");
   ASSERT_TRUE(made);
   receiver_ = std::make_unique<ReceivingPipeline>(nullptr);
   g_object_set(upload(), "data-channel", made.get(), nullptr);

@@ -157,9 +157,7 @@ TEST_F(V2Upload, NorIsV1SpokenWithoutIt) {
 TEST_F(V2Upload, AnotherChannelOfTheApplicationsIsAnError) {
   receiver_ = std::make_unique<ReceivingPipeline>(nullptr, "protocols=v1");
   ASSERT_TRUE(pair_.start());
-  const auto made = pair_.create_channel(
-      "any", Side::kOfferer,
-      gst_structure_new("options", "protocol", G_TYPE_STRING, kV2Protocol, nullptr));
+  const auto made = create_v2(pair_, "any");
   g_object_set(upload(), "data-channel", made.get(), nullptr);
   gst_element_set_state(receiver_->pipeline(), GST_STATE_PLAYING);
   EXPECT_NE(receiver_->wait_error().message.find("\"protocols\" lacks"), std::string::npos);
