@@ -213,13 +213,13 @@ TEST_F(SinkSpeaksV2InVain, TheFileIsNotTheOneThatWasNamed) {
   const V2Peer peer(far_->channel());
   const Bytes data = random_bytes(2 * kChunk);
   Upload upload(near_);
-  g_object_set(upload.sink(), "sha256", to_hex(sha256_of(Bytes{1})).c_str(), nullptr);
+  g_object_set(upload.sink(), "sha256", to_hex(sum_of(Bytes{1})).c_str(), nullptr);
   upload.play();
   upload.push(data);
   upload.end();
   const ErrorText error = upload.error();
   EXPECT_EQ(error.code, "hash-mismatch");
-  EXPECT_NE(error.message.find(to_hex(sha256_of(data))), std::string::npos) << error.message;
+  EXPECT_NE(error.message.find(to_hex(sum_of(data))), std::string::npos) << error.message;
   EXPECT_TRUE(far_->wait_closed());
   EXPECT_EQ(upload.bus().count(GST_MESSAGE_EOS), 0U);
 }
@@ -237,11 +237,11 @@ TEST_F(SinkSpeaksV2InVain, TheReceiverHasAnotherFile) {
       upload.end();
       ASSERT_TRUE(far_->wait_messages(3));
     }
-    say(control::Done{data.size(), sha256_of(Bytes{1})});
+    say(control::Done{data.size(), sum_of(Bytes{1})});
     if (early) upload.end();
     const ErrorText error = upload.error();
     EXPECT_EQ(error.code, "hash-mismatch");
-    EXPECT_NE(error.message.find(to_hex(sha256_of(Bytes{1}))), std::string::npos) << error.message;
+    EXPECT_NE(error.message.find(to_hex(sum_of(Bytes{1}))), std::string::npos) << error.message;
     stop_promptly(upload.pipeline());
     EXPECT_EQ(upload.bus().count(GST_MESSAGE_EOS), 0U);
     next_v2_channel();
@@ -251,7 +251,7 @@ TEST_F(SinkSpeaksV2InVain, TheReceiverHasAnotherFile) {
 // The named hash is known to the receiver, so that it can say anything.
 TEST_F(SinkSpeaksV2InVain, TheReceiverConfirmsAHashThatTheFileHasNot) {
   const Bytes data = random_bytes(1000);
-  const Sha256Sum named = sha256_of(Bytes{1});
+  const Sha256Sum named = sum_of(Bytes{1});
   Upload upload(near_);
   g_object_set(upload.sink(), "sha256", to_hex(named).c_str(), nullptr);
   upload.announce(data.size());
@@ -314,7 +314,7 @@ TEST_F(SinkSpeaksV2InVain, WhatComesBeforeTheHelloDoesNotCount) {
   ASSERT_TRUE(far_->wait_messages(2));
   say(ready_of(10));
   ASSERT_TRUE(far_->wait_messages(4));
-  say(control::Done{3, sha256_of(Bytes{1, 2, 3})});
+  say(control::Done{3, sum_of(Bytes{1, 2, 3})});
   EXPECT_EQ(upload.outcome(), "");
 }
 

@@ -13,12 +13,11 @@
 #include "json/control_reader.h"
 #include "json/control_writer.h"
 #include "webrtc/sink_fixture.h"
-#include "webrtc/v2_client.h"
 #include "webrtc/v2_peer.h"
 
 namespace webrtcupload::test {
 
-inline Sha256Sum sha256_of(const Bytes& file) {
+inline Sha256Sum sum_of(const Bytes& file) {
   Sha256 hash = std::move(Sha256::create().value());
   hash.update(file);
   return hash.sum();
@@ -51,7 +50,9 @@ class SinkSpeaksV2 : public SinkOverAChannel {
   void next_v2_channel() {
     static std::atomic<int> number{0};
     const std::string label = "v2_upload" + std::to_string(++number);
-    near_.channel = create_v2(pair_, label.c_str());
+    const GstStructurePtr options(
+        gst_structure_new("options", "protocol", G_TYPE_STRING, kV2Protocol, nullptr));
+    near_.channel = pair_.create_channel(label.c_str(), PeerPair::Side::kOfferer, options.get());
     near_.observer = std::make_shared<ChannelObserver>(near_.channel.get());
     far_ = pair_.incoming(PeerPair::Side::kAnswerer, label);
     ASSERT_TRUE(far_);

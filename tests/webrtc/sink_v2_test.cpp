@@ -23,9 +23,9 @@ void expect_file(Upload& upload, const V2Peer& peer, const Bytes& data) {
   ASSERT_EQ(upload.outcome(), "");
   EXPECT_FALSE(peer.error()) << peer.error()->message;
   EXPECT_TRUE(peer.file() == data) << "the bytes differ";
-  EXPECT_EQ(peer.sha256(), sha256_of(data));
+  EXPECT_EQ(peer.sha256(), sum_of(data));
   EXPECT_FALSE(peer.was_overrun());
-  EXPECT_EQ(text_property(upload.sink(), "sha256"), to_hex(sha256_of(data)));
+  EXPECT_EQ(text_property(upload.sink(), "sha256"), to_hex(sum_of(data)));
   EXPECT_TRUE(confirmed(upload.sink()));
   EXPECT_EQ(stat(upload.sink(), "bytes"), data.size());
   EXPECT_EQ(progress_types(upload.bus()).back(), GST_PROGRESS_TYPE_COMPLETE);
@@ -51,7 +51,7 @@ TEST_F(SinkSpeaksV2, SendsAFileOfKnownSize) {
     EXPECT_TRUE(hellos[0].nonce);
     const auto ends = peer.said_of<control::End>();
     ASSERT_EQ(ends.size(), 1U);
-    EXPECT_EQ(ends[0], (control::End{size, sha256_of(data)}));
+    EXPECT_EQ(ends[0], (control::End{size, sum_of(data)}));
     EXPECT_TRUE(peer.said_of<control::Cancel>().empty());
     next_v2_channel();
   }
@@ -68,7 +68,7 @@ TEST_F(SinkSpeaksV2, SendsAStreamOfUnknownSize) {
     upload.end();
     expect_file(upload, peer, data);
     EXPECT_FALSE(peer.said_of<control::Hello>().at(0).size);
-    EXPECT_EQ(peer.said_of<control::End>().at(0), (control::End{size, sha256_of(data)}));
+    EXPECT_EQ(peer.said_of<control::End>().at(0), (control::End{size, sum_of(data)}));
     next_v2_channel();
   }
 }
@@ -87,10 +87,10 @@ TEST_F(SinkSpeaksV2, SendsAnEmptyFile) {
   const auto message = bus.wait(static_cast<GstMessageType>(GST_MESSAGE_EOS | GST_MESSAGE_ERROR));
   EXPECT_TRUE(message && GST_MESSAGE_TYPE(message.get()) == GST_MESSAGE_EOS)
       << describe(message.get());
-  EXPECT_EQ(peer.sha256(), sha256_of({}));
+  EXPECT_EQ(peer.sha256(), sum_of({}));
   EXPECT_EQ(peer.said_of<control::Hello>().at(0).size, 0U);
   stop_promptly(pipeline.get());
-  EXPECT_EQ(text_property(sink.get(), "sha256"), to_hex(sha256_of({}))) << "kept in READY";
+  EXPECT_EQ(text_property(sink.get(), "sha256"), to_hex(sum_of({}))) << "kept in READY";
 }
 
 TEST_F(SinkSpeaksV2, SendsAnEmptyStream) {
@@ -106,12 +106,12 @@ TEST_F(SinkSpeaksV2, NamesTheHashThatTheApplicationKnows) {
   const Bytes data = random_bytes(100'000);
   Upload upload(near_);
   upload.announce(data.size());
-  g_object_set(upload.sink(), "sha256", to_hex(sha256_of(data)).c_str(), nullptr);
+  g_object_set(upload.sink(), "sha256", to_hex(sum_of(data)).c_str(), nullptr);
   upload.play();
   upload.push(data);
   upload.end();
   expect_file(upload, peer, data);
-  EXPECT_EQ(peer.said_of<control::Hello>().at(0).sha256, sha256_of(data));
+  EXPECT_EQ(peer.said_of<control::Hello>().at(0).sha256, sum_of(data));
   EXPECT_TRUE(peer.said_of<control::End>().empty()) << "the hello has said all";
 }
 
@@ -200,7 +200,7 @@ TEST_F(SinkSpeaksV2, BlocksHaveAByteAtLeastAndFitAMessage) {
     const std::size_t blocks = most == 0 ? 3 : 2;
     ASSERT_TRUE(far_->wait_messages(blocks + 2));
     EXPECT_EQ(far_->messages()[1].bytes.size(), most == 0 ? kV2HeaderSize + 1 : kMaxMessageSize);
-    say(control::Done{data.size(), sha256_of(data)});
+    say(control::Done{data.size(), sum_of(data)});
     EXPECT_EQ(upload.outcome(), "");
     next_v2_channel();
   }
@@ -222,7 +222,7 @@ TEST_F(SinkSpeaksV2, WhatTheReceiverHasIsNotSent) {
   const auto messages = far_->messages();
   EXPECT_EQ(messages[1].bytes.size(), kV2HeaderSize + 100);
   EXPECT_EQ(messages[2].bytes.size(), kV2HeaderSize + kChunk);
-  say(control::Done{data.size(), sha256_of(data)});
+  say(control::Done{data.size(), sum_of(data)});
   EXPECT_EQ(upload.outcome(), "");
 }
 
@@ -300,7 +300,7 @@ TEST_F(SinkSpeaksV2, AFloodOfAnswersChangesNothing) {
   upload.end();
   ASSERT_TRUE(far_->wait_messages(4));
   EXPECT_EQ(upload.bus().count(GST_MESSAGE_ERROR), 0U);
-  say(control::Done{data.size(), sha256_of(data)});
+  say(control::Done{data.size(), sum_of(data)});
   EXPECT_EQ(upload.outcome(), "");
 }
 

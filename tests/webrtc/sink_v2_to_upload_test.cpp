@@ -43,7 +43,7 @@ TEST_F(SinkV2ToUpload, AFileOfKnownSize) {
   EXPECT_EQ(upload_.outcome(), "");
   ASSERT_TRUE(receiver_->wait_eos());
   EXPECT_TRUE(receiver_->bytes() == data);
-  EXPECT_EQ(text_property(upload_.sink(), "sha256"), to_hex(sha256_of(data)));
+  EXPECT_EQ(text_property(upload_.sink(), "sha256"), to_hex(sum_of(data)));
 }
 
 TEST_F(SinkV2ToUpload, AStreamOfUnknownSizeWithASmallWindow) {
