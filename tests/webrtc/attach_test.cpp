@@ -4,6 +4,7 @@
 
 #include <gtest/gtest.h>
 
+#include <atomic>
 #include <memory>
 #include <optional>
 #include <string>
@@ -310,9 +311,15 @@ TEST_F(Attach, AMessageOfAPeerThatIsBeingReplacedDoesNotBeginAnothersUpload) {
   announce(former);
   {
     const Log log(6);
-    const AtALine replace("binary message of 9 bytes", [&] { announce(latter); });
+    std::atomic<bool> replaced = false;
+    const AtALine replace("binary message of 9 bytes", [&] {
+      announce(latter);
+      replaced = true;
+    });
     former.receive({0, 0, 0, 0, 1, 0, 0, 0, 'x'});
     ASSERT_TRUE(log.says({"\"video_upload\" let go before its first chunk"}));
+    // Its channel is taken.
+    ASSERT_TRUE(eventually([&] { return replaced.load(); }));
     latter.receive({0, 0, 0, 0, 1, 0, 0, 0, 'y'});
     ASSERT_TRUE(receiver_->wait_eos());
   }
@@ -330,9 +337,14 @@ TEST_F(Attach, APeerThatCannotBeTrustedAndIsBeingReplacedDoesNotFailAnothersUplo
   receiver_->play();
   {
     const Log log;
-    const AtALine replace(to_string(PeerTrust::kWebrtcbinHasGone), [&] { announce(latter); });
+    std::atomic<bool> replaced = false;
+    const AtALine replace(to_string(PeerTrust::kWebrtcbinHasGone), [&] {
+      announce(latter);
+      replaced = true;
+    });
     former.receive({0, 0, 0, 0, 1, 0, 0, 0, 'x'});
     ASSERT_TRUE(log.says({"\"video_upload\" let go before its first chunk"}));
+    ASSERT_TRUE(eventually([&] { return replaced.load(); }));
     latter.receive({0, 0, 0, 0, 1, 0, 0, 0, 'y'});
     ASSERT_TRUE(receiver_->wait_eos());
   }
