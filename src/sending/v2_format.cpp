@@ -127,7 +127,7 @@ class V2Format final : public SendingFormat {
   [[nodiscard]] GstFlowReturn wait(Host& host, Condition condition,
                                    std::optional<std::chrono::nanoseconds> timeout = std::nullopt,
                                    bool* timed_out = nullptr);
-  // The channel is gone: waits a moment, once, for `condition`.
+  // The channel is gone: waits for `condition`, until the last chance is over.
   template <typename Condition>
   bool hear_last(SenderChannel& channel, Condition condition);
   // What is in the message under way.
