@@ -45,6 +45,23 @@ class Attach : public testing::Test {
     channel.open();
   }
 
+  // A message of the former peer comes, and the latter peer has the place from the moment at which
+  // the worker logs `words` of it. The upload is the latter's.
+  void replace_at(const std::string& words, ChannelAlone& former, ChannelAlone& latter) {
+    const Log log(6);
+    std::atomic<bool> replaced = false;
+    const AtALine replace(words, [&] {
+      announce(latter);
+      replaced = true;
+    });
+    former.receive({0, 0, 0, 0, 1, 0, 0, 0, 'x'});
+    ASSERT_TRUE(eventually([&] { return replaced.load(); }));
+    EXPECT_TRUE(log.says({"\"video_upload\" let go before its first chunk"}));
+    latter.receive({0, 0, 0, 0, 1, 0, 0, 0, 'y'});
+    ASSERT_TRUE(receiver_->wait_eos());
+    EXPECT_EQ(receiver_->bytes(), Bytes{'y'});
+  }
+
   std::unique_ptr<ReceivingPipeline> receiver_;
   std::unique_ptr<UploadWitness> witness_;
 };
@@ -309,21 +326,7 @@ TEST_F(Attach, AMessageOfAPeerThatIsBeingReplacedDoesNotBeginAnothersUpload) {
   ChannelAlone latter("video_upload");
   start();
   announce(former);
-  {
-    const Log log(6);
-    std::atomic<bool> replaced = false;
-    const AtALine replace("binary message of 9 bytes", [&] {
-      announce(latter);
-      replaced = true;
-    });
-    former.receive({0, 0, 0, 0, 1, 0, 0, 0, 'x'});
-    ASSERT_TRUE(log.says({"\"video_upload\" let go before its first chunk"}));
-    // Its channel is taken.
-    ASSERT_TRUE(eventually([&] { return replaced.load(); }));
-    latter.receive({0, 0, 0, 0, 1, 0, 0, 0, 'y'});
-    ASSERT_TRUE(receiver_->wait_eos());
-  }
-  EXPECT_EQ(receiver_->bytes(), Bytes{'y'});
+  replace_at("binary message of 9 bytes", former, latter);
   EXPECT_EQ(witness_->completions(), 1);
 }
 
@@ -335,20 +338,7 @@ TEST_F(Attach, APeerThatCannotBeTrustedAndIsBeingReplacedDoesNotFailAnothersUplo
   former.give_to(receiver_->upload());
   former.drop_webrtcbin();
   receiver_->play();
-  {
-    const Log log;
-    std::atomic<bool> replaced = false;
-    const AtALine replace(to_string(PeerTrust::kWebrtcbinHasGone), [&] {
-      announce(latter);
-      replaced = true;
-    });
-    former.receive({0, 0, 0, 0, 1, 0, 0, 0, 'x'});
-    ASSERT_TRUE(log.says({"\"video_upload\" let go before its first chunk"}));
-    ASSERT_TRUE(eventually([&] { return replaced.load(); }));
-    latter.receive({0, 0, 0, 0, 1, 0, 0, 0, 'y'});
-    ASSERT_TRUE(receiver_->wait_eos());
-  }
-  EXPECT_EQ(receiver_->bytes(), Bytes{'y'});
+  replace_at(to_string(PeerTrust::kWebrtcbinHasGone), former, latter);
   EXPECT_EQ(receiver_->bus().count(GST_MESSAGE_ERROR), 0U);
 }
 

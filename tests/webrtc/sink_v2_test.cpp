@@ -281,6 +281,29 @@ TEST_F(SinkSpeaksV2, PauseWhileItWaitsForTheReceiversWord) {
   expect_file(upload, peer, data);
 }
 
+// The sink reads it while it is paused, and looks at all of it when it plays again.
+TEST_F(SinkSpeaksV2, WhatComesAfterTheDoneDoesNotCount) {
+  const Bytes data = random_bytes(1000);
+  Upload upload(near_);
+  upload.announce(data.size());
+  upload.play();
+  upload.push(data);
+  upload.end();
+  ASSERT_TRUE(far_->wait_messages(1));
+  say(ready_of(kChunk));
+  // The block, and the end.
+  ASSERT_TRUE(far_->wait_messages(3));
+  ASSERT_EQ(set_state(upload.pipeline(), GST_STATE_PAUSED), GST_STATE_CHANGE_SUCCESS);
+  say(control::Done{.size = data.size(), .sha256 = sum_of(data)});
+  say(control::Failure{.code = "storage-failed", .message = "too late"});
+  ASSERT_TRUE(send_text(far_->channel(), "no JSON"));
+  // When this one has come, the sink has read those before it.
+  say(control::Ack{});
+  ASSERT_TRUE(near_.observer->wait_messages(5));
+  upload.play();
+  EXPECT_EQ(upload.outcome(), "");
+}
+
 // More than could be kept, while nobody looks at any.
 TEST_F(SinkSpeaksV2, AFloodOfAnswersChangesNothing) {
   const Bytes data = random_bytes(2 * kChunk);
