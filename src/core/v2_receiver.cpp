@@ -184,7 +184,7 @@ Action V2Receiver::tick(TimePoint now) {
   if (running()) send_acks();
   if (state() != UploadState::kIdle) end_silent_channels();
   if (!is_cut_off()) return action;
-  pending_.emplace();
+  pending_ = Pending{};
   return settle();
 }
 

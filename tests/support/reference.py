@@ -9,6 +9,7 @@ introspection knows them. The version since when each exists is in the document 
 Finds the plugins by GST_PLUGIN_PATH and the library's names by GI_TYPELIB_PATH, as `meson devenv` sets them.
 """
 
+import ctypes
 import difflib
 import re
 import sys
@@ -45,6 +46,24 @@ def settable(spec):
     return 'up to ' + next((name for flag, name in MUTABLE.items() if int(spec.flags) & flag), 'any state')
 
 
+class FlagsClass(ctypes.Structure):
+    _fields_ = [('g_type', ctypes.c_size_t), ('mask', ctypes.c_uint), ('n_values', ctypes.c_uint),
+                ('values', ctypes.c_void_p)]
+
+
+class FlagsValue(ctypes.Structure):
+    _fields_ = [('value', ctypes.c_uint), ('name', ctypes.c_char_p), ('nick', ctypes.c_char_p)]
+
+
+def flag_nicks(gtype, number):
+    """As gst-launch-1.0 takes them. Introspection cannot read the nicks of a type that has no typelib."""
+    ref = ctypes.CDLL('libgobject-2.0.so.0').g_type_class_ref
+    ref.argtypes, ref.restype = [ctypes.c_size_t], ctypes.POINTER(FlagsClass)
+    flags = ref(hash(gtype)).contents
+    values = (FlagsValue * flags.n_values).from_address(flags.values)
+    return '+'.join(value.nick.decode() for value in values if value.value & number)
+
+
 def default_of(spec):
     if not spec.flags & GObject.ParamFlags.WRITABLE or spec.value_type.is_a(GObject.TYPE_OBJECT):
         return ''
@@ -53,11 +72,13 @@ def default_of(spec):
         return ''
     if isinstance(value, bool):
         return str(value).lower()
+    # PyGObject gives a plain number for these two from 3.50 on.
     if spec.value_type.is_a(GObject.TYPE_ENUM):
-        # PyGObject gives a plain number from 3.50 on.
         boxed = GObject.Value(spec.value_type)
         boxed.set_enum(int(value))
         return Gst.value_serialize(boxed)
+    if spec.value_type.is_a(GObject.TYPE_FLAGS):
+        return flag_nicks(spec.value_type, int(value))
     return f'{value:g}' if isinstance(value, float) else str(value)
 
 
