@@ -118,11 +118,20 @@ class Teardown : public testing::Test {
       ASSERT_TRUE(send_chunk(channel(), i, total, chunks[i]));
       if (i + 1 == kEarly) {
         ASSERT_TRUE(disk_->wait_blocked());
-        ASSERT_TRUE(eventually([&] { return receiver_->stat_u64("backlog") > kHighMark; }));
+        ASSERT_TRUE(eventually([&] { return receiver_->stat_u64("backlog") > kHighMark; }))
+            << where_it_stands();
       }
     }
     ASSERT_TRUE(eventually([&] { return is_held_back(pair_->answerer()); }));
     disk_->release();
+  }
+
+  // Where the bytes are that should have arrived.
+  [[nodiscard]] std::string where_it_stands() const {
+    const GCharPtr stats(gst_structure_to_string(receiver_->stats().get()));
+    return std::string(stats.get()) + "; the sender's buffered-amount: " +
+           std::to_string(channel_.observer->buffered_amount()) + "; the gate is " +
+           (is_held_back(pair_->answerer()) ? "closed" : "open");
   }
 
   // To NULL, and nobody was told anything.
