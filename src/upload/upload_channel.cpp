@@ -25,7 +25,7 @@ namespace {
 // Echoes waiting to be sent, in bytes, above which no more are made.
 constexpr guint64 kMaxEchoBacklog = 1024;
 // Answers waiting to be sent, in bytes: thousands of acknowledgements, or minutes of them.
-constexpr guint64 kMaxAnswerBacklog = 256 * 1024;
+constexpr guint64 kMaxAnswerBacklog = guint64{256} * 1024;
 
 // Where what a channel brings goes.
 struct Target {

@@ -35,8 +35,8 @@ TimeBegins UploadSession::time_begins() const {
 // bytes, would fill the memory.
 Inbox::Marks UploadSession::marks_of(WireVersion version) const {
   if (version == WireVersion::kV1) return settings_.marks;
-  const std::uint64_t window =
-      std::clamp<std::uint64_t>(settings_.limits.window, 512 * 1024, std::uint64_t{1} << 40);
+  const std::uint64_t window = std::clamp<std::uint64_t>(
+      settings_.limits.window, std::uint64_t{512} * 1024, std::uint64_t{1} << 40);
   return {.high = 2 * window + window / 2, .low = window, .overload_factor = 4};
 }
 
