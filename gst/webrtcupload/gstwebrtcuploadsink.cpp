@@ -233,7 +233,7 @@ void stop_session(GstWebrtcUploadSink* self) {
 // What the file has, or else what the application says that it has.
 std::string sha256_of(GstWebrtcUploadSink* self) {
   const auto session = current_session(self);
-  const std::string computed = session ? computed_sha256(*session) : "";
+  std::string computed = session ? computed_sha256(*session) : "";
   if (!computed.empty()) return computed;
   GST_OBJECT_LOCK(self);
   const SinkState& state = *self->state;

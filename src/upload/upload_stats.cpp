@@ -22,8 +22,9 @@ GstStructurePtr make_upload_stats(const UploadLife& receiver, const std::optiona
                                   int socket_buffer_size, const std::optional<Error>& error) {
   const ReceiverStatistics& statistics = receiver.statistics();
   const guint64 transfer = span(statistics.first_chunk_at, statistics.completed_at);
-  const double throughput =
-      transfer > 0 ? static_cast<double>(statistics.bytes) * GST_SECOND / transfer : 0;
+  const double throughput = transfer > 0 ? static_cast<double>(statistics.bytes) * GST_SECOND /
+                                               static_cast<double>(transfer)
+                                         : 0;
   const std::string state(to_string(receiver.state()));
   GstStructurePtr stats(gst_structure_new(
       "application/x-webrtcupload-stats", "state", G_TYPE_STRING, state.c_str(), "bytes",
