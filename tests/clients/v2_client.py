@@ -91,6 +91,9 @@ class Channel:
         self._channel.on("message", self._on_message)
         for event in ("open", "close", "bufferedamountlow"):
             self._channel.on(event, self.wake)
+        # aiortc leaves a channel open whose connection the other side has ended.
+        self._transport = pc.sctp.transport
+        self._transport.on("statechange", self.wake)
 
     def is_open(self):
         return self._channel.readyState == "open"
@@ -129,8 +132,12 @@ class Channel:
             self._look_whether_it_has_ended()
             await asyncio.wait([self._news])
 
+    def has_lost_connection(self):
+        return self._transport.state in ("closed", "failed")
+
     async def until_closed(self):
-        while self._channel.readyState != "closed":
+        """By the server, or with the connection."""
+        while self._channel.readyState != "closed" and not self.has_lost_connection():
             await asyncio.wait([self._news])
 
     def wake(self):
@@ -141,7 +148,7 @@ class Channel:
     def _look_whether_it_has_ended(self):
         if self.error:
             raise UploadError(self.error)
-        if self._channel.readyState in ("closing", "closed"):
+        if self._channel.readyState in ("closing", "closed") or self.has_lost_connection():
             raise ChannelLost()
 
     def _on_message(self, message):

@@ -6,6 +6,7 @@
 import asyncio
 import random
 import sys
+import time
 
 import network
 import tap
@@ -145,6 +146,7 @@ async def _():
         ("a size below what has come", "size-mismatch", open_end + [whole, end(size=5)]),
         ("two ends", "size-mismatch", open_end + [end(size=6), end(size=5)]),
         ("a size above the limit", "too-large", [hello(size=MAX_SIZE + 1)]),
+        ("an end's size above the limit", "too-large", open_end + [end(size=MAX_SIZE + 1)]),
         ("bytes above the limit", "too-large", open_end + [block(MAX_SIZE - 1, b"ab")]),
         ("bytes behind the last that there are", "too-large", open_end + [block(2**64 - 1, b"ab")]),
         ("a block before the hello", "unexpected-message", [whole]),
@@ -185,6 +187,17 @@ async def _():
                 assert done["sha256"] == sha256(data), done
             assert first.sent + second.sent == len(data) and first.sent and second.sent, (first.sent, second.sent)
             assert (await session.end())["bytes"] == len(data)
+
+
+# The server lets the whole session go.
+@tap.test("who does not close a channel after the error has two seconds until the connection ends")
+async def _():
+    async with serving("fakesink", OPTIONS) as server, connection_to(Session(server).signal) as connection:
+        channel = await connection.open_channel()
+        asked = time.monotonic()
+        check_fault("", await failure_of(carry_out(channel, [b"12345"])), "malformed-message")
+        await channel.until_closed()
+        assert 2 <= time.monotonic() - asked < 20, time.monotonic() - asked
 
 
 def main():
