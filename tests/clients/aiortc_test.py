@@ -7,26 +7,21 @@
 import asyncio
 import contextlib
 import functools
-import json
 import os
-import signal
 import subprocess
 import sys
 import tempfile
-import threading
-import time
-import uuid
 
 import network
+import programs
 import tap
+from programs import DEADLINE, KEY
 
 try:
     from upload_client import CHUNK_SIZE, Refused, UploadClient, call
 except ImportError as missing:
     tap.skip_all("aiortc is not there: %s" % missing)
 
-KEY = "a-key-of-tests"
-DEADLINE = 60
 ANALYSE = "decodebin ! videoconvert ! zbar ! testboxdetector ! fakesink sync=false"
 # Two seconds a frame: does not end while a test looks at it.
 ANALYSE_SLOWLY = ANALYSE.replace("! fakesink", "! identity sleep-time=2000000 ! fakesink")
@@ -45,105 +40,7 @@ def draw_film(*options):
             return film.read()
 
 
-class Server:
-    """`webrtc-upload serve` at the other end of the cable. Its lines are read on a thread."""
-
-    def __init__(self, pipeline, options):
-        self.mark = str(uuid.uuid4())
-        self.spool = tempfile.TemporaryDirectory()
-        self.errors = tempfile.TemporaryFile()
-        self.events = []
-        self.changed = threading.Condition()
-        self.process = network.start_server(
-            [os.environ["WEBRTC_UPLOAD"], "serve", "--port", "0", "--address", network.SERVER_ADDRESS,
-             "--spool-directory", self.spool.name, "--pipeline", pipeline] + options,
-            stderr=self.errors, env=dict(os.environ, WEBRTC_UPLOAD_TEST=self.mark))
-        self.reader = threading.Thread(target=self.read)
-        self.reader.start()
-        try:
-            self.url = self.wait(lambda event: event["event"] == "listening")["url"]
-        except AssertionError:
-            self.clean()
-            raise
-
-    def read(self):
-        for line in self.process.stdout:
-            with self.changed:
-                self.events.append(json.loads(line))
-                self.changed.notify_all()
-        with self.changed:
-            self.events.append({"event": "exit"})
-            self.changed.notify_all()
-
-    def wait(self, predicate, deadline=DEADLINE):
-        def find():
-            return next((event for event in self.events if predicate(event)), None) or (
-                self.events and self.events[-1]["event"] == "exit" and self.events[-1])
-
-        with self.changed:
-            event = self.changed.wait_for(find, deadline)
-        assert event and event["event"] != "exit", "not said by the server: %s %s" % (
-            self.events[-3:], self.error_text())
-        return event
-
-    async def end(self):
-        """How its only session ended."""
-        return await asyncio.get_running_loop().run_in_executor(
-            None, self.wait, lambda event: event["event"] == "end")
-
-    def error_text(self):
-        self.errors.seek(0)
-        return self.errors.read().decode(errors="replace")
-
-    def processes(self):
-        found = []
-        for pid in filter(str.isdigit, os.listdir("/proc")):
-            try:
-                with open("/proc/%s/environ" % pid, "rb") as environment:
-                    if self.mark.encode() in environment.read():
-                        found.append(int(pid))
-            except OSError:
-                pass  # Not ours, or just gone.
-        return found
-
-    async def idle(self):
-        """Waits until no session is left of it."""
-        end = time.monotonic() + DEADLINE
-        while self.processes() != [self.process.pid]:
-            assert self.process.poll() is None, "the server has ended: %d %s" % (self.process.poll(), self.error_text())
-            assert time.monotonic() < end, "processes of sessions are left"
-            await asyncio.sleep(0.02)
-        assert os.listdir(self.spool.name) == []
-
-    def stop(self):
-        self.process.send_signal(signal.SIGTERM)
-        status = self.process.wait(DEADLINE)
-        assert status == 0, "%d: %s" % (status, self.error_text())
-        assert self.processes() == []
-        assert os.listdir(self.spool.name) == []
-
-    def clean(self):
-        if self.process.poll() is None:
-            self.process.kill()
-            self.process.wait()
-        self.reader.join()
-        self.process.stdin.close()
-        self.process.stdout.close()
-        self.errors.close()
-        self.spool.cleanup()
-        network.disconnect(self.process)
-
-
-@contextlib.asynccontextmanager
-async def serving(pipeline=ANALYSE, options=("--api-key", KEY)):
-    """A server; nothing of a session may be left of it in the end."""
-    server = Server(pipeline, list(options))
-    try:
-        yield server
-        await server.idle()
-        server.stop()
-    finally:
-        server.clean()
+serving = functools.partial(programs.serving, ANALYSE)
 
 
 @contextlib.asynccontextmanager
@@ -307,7 +204,7 @@ async def _():
     film = draw_film("500")
     # So slowly that aiortc, in Python, loses no packets of a picture, and with every frame: which of them are too late in
     # real time depends on the machine. It takes 100 s, and is left when there is enough to see.
-    async with serving(ANALYSE.replace("! fakesink", "! identity sleep-time=200000 ! fakesink")) as server:
+    async with programs.serving(ANALYSE.replace("! fakesink", "! identity sleep-time=200000 ! fakesink")) as server:
         async with client_of(server, film, stream_output="image") as client:
             await client.video_frames_came(10)
             pictures = list(client.video_frames)
@@ -342,7 +239,7 @@ async def _():
 @tap.test("a client that closes its connection ends its session")
 async def _():
     film = draw_film(str(FRAMES))
-    async with serving(ANALYSE_SLOWLY) as server:
+    async with programs.serving(ANALYSE_SLOWLY) as server:
         async with client_of(server, film) as client:
             await client.results_came(1)
         end = await server.end()
@@ -352,7 +249,7 @@ async def _():
 @tap.test("a session is deleted by whoever has its address and the key")
 async def _():
     film = draw_film(str(FRAMES))
-    async with serving(ANALYSE_SLOWLY) as server, client_of(server, film) as client:
+    async with programs.serving(ANALYSE_SLOWLY) as server, client_of(server, film) as client:
         await client.results_came(1)
         address = server.url + client.reply_headers["Location"]
         delete = functools.partial(asyncio.get_running_loop().run_in_executor, None, call)

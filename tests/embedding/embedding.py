@@ -113,7 +113,7 @@ class Analysis:
 # ---------------------------------------------------------------------------------------- 2. the peers
 
 
-def make_peer(name):
+def make_peer(name, address='127.0.0.1'):
     pipeline = Gst.Pipeline.new(name)
     webrtcbin = Gst.ElementFactory.make('webrtcbin', 'pc')
     if not webrtcbin:
@@ -121,20 +121,20 @@ def make_peer(name):
     # Browsers that offer an unused m=video reach "connected" only with this one.
     webrtcbin.set_property('bundle-policy', GstWebRTC.WebRTCBundlePolicy.MAX_BUNDLE)
     pipeline.add(webrtcbin)
-    stay_on_this_machine(webrtcbin)
+    stay_at(webrtcbin, address)
     pipeline.set_state(Gst.State.PLAYING)
     return pipeline, webrtcbin
 
 
-def stay_on_this_machine(webrtcbin):
+def stay_at(webrtcbin, address):
     """An application leaves this out, or sets `stun-server`."""
     ice = webrtcbin.get_property('ice-agent')
     # GStreamer 1.22's webrtcbin hands out a floating reference. Python takes that for its own, and would free the agent that
     # webrtcbin still uses: a reference is missing.
     if ice.__grefcount__ == 1:
         ctypes.CDLL('libgobject-2.0.so.0').g_object_ref(ctypes.c_void_p(hash(ice)))
-    if not ice.emit('add-local-ip-address', '127.0.0.1'):
-        sys.exit('embedding: cannot restrict ICE to 127.0.0.1')
+    if not ice.emit('add-local-ip-address', address):
+        sys.exit(f'embedding: cannot restrict ICE to {address}')
     # libnice asks the routers around to open ports, unless told not to.
     ice.get_property('agent').set_property('upnp', False)
 
