@@ -170,7 +170,7 @@ async function run() {
       },
     });
     const uploading = client.upload(file, { onProgress: showUpload });
-    uploading.then(() => showAnalysis(null)).catch(() => {}); // Told by the results' end.
+    uploading.then(showUploaded).catch(() => {}); // Told by the results' end.
     const pace = new Pace();
     for await (const result of client.results) {
       list.add(findings.add(result));
@@ -198,6 +198,11 @@ function showUpload({ sent, total, fraction, bytesPerSecond, secondsLeft }) {
     numbers: [`${bytes(sent)} of ${bytes(total)}`, speed, timeLeft(secondsLeft)],
   });
   sayProgress('Uploading', fraction);
+}
+
+function showUploaded({ verified }) {
+  if (verified) $('size').textContent = `${bytes(file.size)} · verified`;
+  showAnalysis(null);
 }
 
 // Frames a second of the analysis, over the last moments.

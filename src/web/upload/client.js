@@ -3,20 +3,26 @@
 // The client: one session from the offer to its end. What ends it, and what everybody is told then.
 
 import { cancelled, gone, textOf, unexpected, UploadError } from './errors.js';
+import { getLimits } from './http.js';
 import { ProgressMeter } from './progress.js';
 import { ResultsChannel } from './results_channel.js';
 import { SessionEnd } from './session_end.js';
 import { SessionWatch } from './session_watch.js';
-import { whip } from './signalling.js';
+import { dropIn, whip } from './signalling.js';
 import { UploadChannel } from './upload_channel.js';
+import { V2Upload } from './v2_upload.js';
+import { V2_PROTOCOL } from './v2_wire.js';
 
 // When the server ends a channel, the reason is on its way on another one.
 const REASON_GRACE_MS = 5000;
 const PROGRESS_INTERVAL_MS = 200;
+// The connection stays so long for a last word to get out.
+const LAST_WORD_MS = 1000;
 
 const DEFAULTS = {
   realtime: false,
   dataOutput: ['*'],
+  protocol: 'auto',
   signalling: whip,
   connectTimeout: 30000,
   gatherTimeout: 3000,
@@ -31,9 +37,9 @@ const DEFAULTS = {
 export class UploadClient {
   #options;
   #connection;
-  #channels; // Of results, and of the upload.
+  #channels; // Of results; then of the upload, once it is known what the server speaks.
   #resultsChannel;
-  #uploadChannel;
+  #uploadChannel = null;
   #end = new SessionEnd();
   #abort = new AbortController();
   #endSession = null;
@@ -61,19 +67,13 @@ export class UploadClient {
     const connection = new RTCPeerConnection({ iceServers: options.iceServers ?? [] });
     this.#connection = connection;
     const results = connection.createDataChannel(options.resultsLabel);
-    const upload = connection.createDataChannel(options.uploadLabel);
-    this.#channels = [results, upload];
+    this.#channels = [results];
     this.#resultsChannel = new ResultsChannel(results, options, {
       onComplete: (result) => this.#complete(result),
       onError: (error) => this.#fail(error),
     });
-    this.#uploadChannel = new UploadChannel(upload, this.#end, (cause) => {
-      const error = () => (this.#uploadChannel.open ? unexpected(cause) : gone());
-      this.#startTimer('reason', REASON_GRACE_MS, error);
-    });
     connection.addEventListener('connectionstatechange', () => this.#onConnectionState());
     results.addEventListener('close', () => this.#lose(gone()));
-    upload.addEventListener('close', () => this.#onUploadClosed());
     this.#stopListening = onAbort(options.signal, () => this.#fail(cancelled()));
   }
 
@@ -126,10 +126,11 @@ export class UploadClient {
   }
 
   /**
-   * Uploads a file; once per client. Resolves when the server has all of it.
+   * Uploads a file; once per client. Resolves when the server has all of it: verified, if it has
+   * computed the same SHA-256.
    * @param {Blob} file read in slices, never as a whole
    * @param {import('../upload.js').UploadOptions} [options]
-   * @returns {Promise<void>}
+   * @returns {Promise<import('../upload.js').Uploaded>}
    */
   upload(file, options = {}) {
     const uploading = this.#send(file, options);
@@ -152,9 +153,10 @@ export class UploadClient {
     const stopListening = onAbort(signal, () => this.#fail(cancelled()));
     try {
       report(0);
-      await this.#uploadChannel.send(file);
+      const uploaded = await this.#uploadChannel.send(file);
       this.#delivered = true;
       report(file.size);
+      return uploaded;
     } catch (error) {
       this.#fail(error instanceof UploadError ? error : unexpected(error));
       throw this.#end.failure;
@@ -169,6 +171,36 @@ export class UploadClient {
     this.#fail(cancelled());
   }
 
+  // What the upload's channel speaks. Of a server that is reached in a way of the application's,
+  // only the application knows.
+  async #protocolOf(url) {
+    const { protocol, signalling } = this.#options;
+    if (protocol !== 'auto') return protocol;
+    if (![whip, dropIn].includes(signalling)) return 'v1';
+    // If there is an error in that, the offer has it as well, and tells of it.
+    const limits = await getLimits(url, { signal: this.#abort.signal }).catch(() => null);
+    return limits?.protocols.includes('v2') ? 'v2' : 'v1';
+  }
+
+  #openUploadChannel(protocol) {
+    const { uploadLabel } = this.#options;
+    const v2 = protocol === 'v2';
+    const channel = this.#connection.createDataChannel(
+      uploadLabel,
+      ...(v2 ? [{ protocol: V2_PROTOCOL }] : []),
+    );
+    channel.addEventListener('close', () => this.#onUploadClosed());
+    this.#channels.push(channel);
+    if (v2) {
+      this.#uploadChannel = new V2Upload(channel, this.#end, () => this.#onUploadClosed());
+      return;
+    }
+    this.#uploadChannel = new UploadChannel(channel, this.#end, (cause) => {
+      const error = () => (this.#uploadChannel.open ? unexpected(cause) : gone());
+      this.#startTimer('reason', REASON_GRACE_MS, error);
+    });
+  }
+
   async #negotiate(url) {
     const { signalling, connectTimeout, gatherTimeout, key, ...wishes } = this.#options;
     const connection = this.#connection;
@@ -177,7 +209,11 @@ export class UploadClient {
       const sentence = `No connection within ${connectTimeout / 1000} seconds.`;
       return new UploadError('connect-timeout', sentence);
     });
+    const asking = this.#protocolOf(url);
     const offer = async (iceServers) => {
+      const protocol = await asking;
+      if (this.#end.failure) throw this.#end.failure;
+      this.#openUploadChannel(protocol);
       if (iceServers?.length) connection.setConfiguration({ iceServers });
       await connection.setLocalDescription(await connection.createOffer());
       const end = performance.now() + gatherTimeout;
@@ -216,8 +252,7 @@ export class UploadClient {
   }
 
   #watchSession(status) {
-    // What the buffer holds changes while the server takes anything.
-    const signOfLife = () => `${this.#uploadChannel.buffered} ${this.#resultsChannel.messages}`;
+    const signOfLife = () => `${this.#uploadChannel?.signOfLife} ${this.#resultsChannel.messages}`;
     this.#watch = new SessionWatch(status, signOfLife, (error) => this.#over(error));
   }
 
@@ -264,8 +299,20 @@ export class UploadClient {
     this.#abort.abort(this.#end.failure);
     this.#stopListening();
     this.#watch?.stop();
-    this.#connection.close();
+    this.#closeConnection();
     this.#setState('ended');
+  }
+
+  // With it goes what waits in its channels.
+  async #closeConnection() {
+    const connection = this.#connection;
+    if (this.#end.failure?.code === 'cancelled' && this.#uploadChannel?.cancel) {
+      const late = new Promise((resolve) => {
+        setTimeout(resolve, LAST_WORD_MS);
+      });
+      await Promise.race([this.#uploadChannel.cancel(), late]);
+    }
+    connection.close();
   }
 
   #onConnectionState() {
