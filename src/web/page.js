@@ -5,7 +5,16 @@
 import { Stage } from './overlay.js';
 import { Findings, ResultList } from './results.js';
 import { connect, getLimits, UploadError } from './upload.js';
-import { bytes, clock, count, explain, formatName, matchesFormat, timeLeft } from './words.js';
+import {
+  bytes,
+  clock,
+  count,
+  explain,
+  formatName,
+  matchesFormat,
+  timeLeft,
+  tryingFor,
+} from './words.js';
 
 const server = new URL('.', location.href);
 const KEY_WANTED = 'The server asks for an access key.';
@@ -159,15 +168,8 @@ async function run() {
       key,
       signal: controller.signal,
       dataOutput: ['*'],
-      onState: (state) => {
-        // When all is told, the connection is no matter any more.
-        if (!session) return;
-        if (state === 'connected') showAnalysis(null);
-        if (state !== 'interrupted') return;
-        lastSaid = '';
-        showPhase('Connection interrupted', { numbers: ['waiting for it to come back'] });
-        say('The connection is interrupted. Waiting for it to come back.');
-      },
+      onState: showState,
+      onInterruption: ({ secondsLeft }) => showInterruption(tryingFor(secondsLeft)),
     });
     const uploading = client.upload(file, { onProgress: showUpload });
     uploading.then(showUploaded).catch(() => {}); // Told by the results' end.
@@ -188,10 +190,30 @@ async function run() {
 }
 
 let uploaded = false;
+let interrupted = false;
+
+function showState(state) {
+  // When all is told, the connection is no matter any more.
+  if (!session) return;
+  if (state === 'connected') {
+    if (interrupted) say('The connection is back.');
+    interrupted = false;
+    showAnalysis(null);
+  } else if (state === 'interrupted' && !interrupted) {
+    interrupted = true;
+    lastSaid = '';
+    showInterruption('waiting for it to come back');
+    say('The connection is interrupted. Waiting for it to come back.');
+  }
+}
+
+function showInterruption(words) {
+  if (session && interrupted) showPhase('Connection interrupted', { numbers: [words] });
+}
 
 function showUpload({ sent, total, fraction, bytesPerSecond, secondsLeft }) {
   uploaded = sent === total;
-  if (uploaded || !session) return;
+  if (uploaded || interrupted || !session) return;
   const speed = bytesPerSecond ? `${bytes(bytesPerSecond)}/s` : '';
   showPhase('Uploading', {
     fraction,
@@ -240,6 +262,7 @@ function showAnalysis(pace) {
 function end(complete) {
   session = null;
   uploaded = false;
+  interrupted = false;
   list.flush();
   stage.finish(complete);
   $('download').hidden = findings.frames === 0;

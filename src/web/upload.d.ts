@@ -167,6 +167,14 @@ export type Signalling = (exchange: {
    * "network-failed" where nobody answers.
    */
   status?: (signal: AbortSignal) => Promise<SessionStatus>;
+  /**
+   * Gets the offer of a further connection to the session, for an upload in wire v2 that has lost the one before. Without
+   * it such an upload ends. `end` tells the server that nothing comes of this connection.
+   */
+  further?: (exchange: {
+    offer: () => Promise<string>;
+    signal: AbortSignal;
+  }) => Promise<{ answer: string | undefined; end?: () => unknown }>;
 }>;
 
 /** POST of an SDP offer to `upload`, as in WHIP (RFC 9725). The default. */
@@ -188,6 +196,11 @@ export interface ConnectOptions extends Partial<Wishes> {
    */
   protocol?: 'auto' | 'v1' | 'v2';
   onState?: (state: ClientState) => void;
+  /**
+   * About once a second while an upload in wire v2 has lost its connection and tries to get another one: how long it will
+   * go on trying.
+   */
+  onInterruption?: (interruption: { secondsLeft: number }) => void;
   /** Milliseconds until `connect-timeout`; 30,000. */
   connectTimeout?: number;
   /** Milliseconds to wait for this side's ICE candidates; 3,000. */

@@ -37,6 +37,7 @@ export async function countPeople(file: File, signal: AbortSignal): Promise<numb
     realtime: false,
     dataOutput: ['predictions'],
     onState: (state) => console.log(state === 'interrupted'),
+    onInterruption: ({ secondsLeft }) => console.log(secondsLeft),
   });
   const uploading = client.upload(file, {
     onProgress: ({ fraction, secondsLeft }: Progress) => console.log(fraction, secondsLeft ?? '?'),

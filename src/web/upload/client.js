@@ -4,20 +4,25 @@
 
 import { cancelled, gone, textOf, unexpected, UploadError } from './errors.js';
 import { getLimits } from './http.js';
+import { connectFurther, makeOffer, onAbort, takeAnswer } from './negotiation.js';
+import { persist } from './persistence.js';
 import { ProgressMeter } from './progress.js';
 import { ResultsChannel } from './results_channel.js';
 import { SessionEnd } from './session_end.js';
-import { SessionWatch } from './session_watch.js';
+import { errorFromStatus, SessionWatch } from './session_watch.js';
 import { dropIn, whip } from './signalling.js';
 import { UploadChannel } from './upload_channel.js';
 import { V2Upload } from './v2_upload.js';
 import { V2_PROTOCOL } from './v2_wire.js';
+import { WakeLock } from './wake_lock.js';
 
 // When the server ends a channel, the reason is on its way on another one.
 const REASON_GRACE_MS = 5000;
 const PROGRESS_INTERVAL_MS = 200;
 // The connection stays so long for a last word to get out.
 const LAST_WORD_MS = 1000;
+// An upload that can go on over a further connection waits no longer for the one it had.
+const IMPATIENCE_MS = 3000;
 
 const DEFAULTS = {
   realtime: false,
@@ -43,6 +48,8 @@ export class UploadClient {
   #end = new SessionEnd();
   #abort = new AbortController();
   #endSession = null;
+  #askStatus = null;
+  #further = null; // How to get a further connection to the session, if there is a way.
   #watch = null;
   #losing = false;
   #state = 'connecting';
@@ -65,15 +72,13 @@ export class UploadClient {
     this.#completion.catch(() => {}); // Whoever wants to know looks at it.
 
     const connection = new RTCPeerConnection({ iceServers: options.iceServers ?? [] });
-    this.#connection = connection;
     const results = connection.createDataChannel(options.resultsLabel);
     this.#channels = [results];
     this.#resultsChannel = new ResultsChannel(results, options, {
       onComplete: (result) => this.#complete(result),
       onError: (error) => this.#fail(error),
     });
-    connection.addEventListener('connectionstatechange', () => this.#onConnectionState());
-    results.addEventListener('close', () => this.#lose(gone()));
+    this.#adopt(connection, results);
     this.#stopListening = onAbort(options.signal, () => this.#fail(cancelled()));
   }
 
@@ -151,6 +156,7 @@ export class UploadClient {
     const report = (sent) => tell(onProgress, meter.update(performance.now(), sent));
     const timer = setInterval(() => report(this.#uploadChannel.sent), PROGRESS_INTERVAL_MS);
     const stopListening = onAbort(signal, () => this.#fail(cancelled()));
+    const wakeLock = new WakeLock();
     try {
       report(0);
       const uploaded = await this.#uploadChannel.send(file);
@@ -163,6 +169,7 @@ export class UploadClient {
     } finally {
       clearInterval(timer);
       stopListening();
+      wakeLock.release();
     }
   }
 
@@ -182,6 +189,20 @@ export class UploadClient {
     return limits?.protocols.includes('v2') ? 'v2' : 'v1';
   }
 
+  #adopt(connection, results) {
+    this.#connection = connection;
+    // Of one that was replaced nothing matters.
+    const ifCurrent = (action) => () => connection === this.#connection && action();
+    connection.addEventListener(
+      'connectionstatechange',
+      ifCurrent(() => this.#onConnectionState()),
+    );
+    results.addEventListener(
+      'close',
+      ifCurrent(() => this.#lose(gone())),
+    );
+  }
+
   #openUploadChannel(protocol) {
     const { uploadLabel } = this.#options;
     const v2 = protocol === 'v2';
@@ -192,7 +213,7 @@ export class UploadClient {
     channel.addEventListener('close', () => this.#onUploadClosed());
     this.#channels.push(channel);
     if (v2) {
-      this.#uploadChannel = new V2Upload(channel, this.#end, () => this.#onUploadClosed());
+      this.#uploadChannel = new V2Upload(channel, this.#end, (...lost) => this.#resume(...lost));
       return;
     }
     this.#uploadChannel = new UploadChannel(channel, this.#end, (cause) => {
@@ -214,46 +235,83 @@ export class UploadClient {
       const protocol = await asking;
       if (this.#end.failure) throw this.#end.failure;
       this.#openUploadChannel(protocol);
-      if (iceServers?.length) connection.setConfiguration({ iceServers });
-      await connection.setLocalDescription(await connection.createOffer());
-      const end = performance.now() + gatherTimeout;
-      while (connection.iceGatheringState !== 'complete' && performance.now() < end) {
-        await this.#end.next(connection, 'icegatheringstatechange', end - performance.now());
+      if (iceServers?.length) {
+        this.#options.iceServers = iceServers; // For further connections as well.
+        connection.setConfiguration({ iceServers });
       }
-      return connection.localDescription.sdp;
+      return makeOffer(connection, this.#end, gatherTimeout);
     };
 
     const { signal } = this.#abort;
     const exchange = async () => {
-      const { answer, end, status } = await signalling({ url, offer, wishes, key, signal });
+      const session = await signalling({ url, offer, wishes, key, signal });
+      const { answer, end, status, further } = session;
       this.#endSession = end;
+      this.#askStatus = status;
+      this.#further = further;
       // Somebody has given up in the meantime, and the server should know.
       if (this.#end.failure) this.#tellServer();
-      else if (status) this.#watchSession(status);
+      else this.#watchSession();
       return answer;
     };
     const answer = await Promise.race([exchange(), this.#end.reached()]);
-    if (typeof answer !== 'string' || !answer.startsWith('v=')) {
-      throw new UploadError('bad-answer', 'The server replied with something that is no answer.');
-    }
-    try {
-      await connection.setRemoteDescription({ type: 'answer', sdp: answer });
-    } catch (cause) {
-      if (this.#end.failure) throw this.#end.failure;
-      throw new UploadError('bad-answer', "The server's answer was not understood.", { cause });
-    }
-    for (const channel of this.#channels) {
-      if (channel.readyState === 'connecting') await this.#end.next(channel, 'open');
-    }
-    // Ended meanwhile, which closes the channels as well.
-    if (this.#end.failure) throw this.#end.failure;
+    await takeAnswer(connection, answer, this.#channels, this.#end);
     this.#stopTimer('connect');
     this.#setState('connected');
   }
 
-  #watchSession(status) {
+  #watchSession() {
+    if (!this.#askStatus) return;
     const signOfLife = () => `${this.#uploadChannel?.signOfLife} ${this.#resultsChannel.messages}`;
-    this.#watch = new SessionWatch(status, signOfLife, (error) => this.#over(error));
+    this.#watch = new SessionWatch(this.#askStatus, signOfLife, (error) => this.#over(error));
+  }
+
+  // --- going on after a loss
+
+  get #resumable() {
+    const sending = this.#uploading && !this.#delivered && !this.#end.over;
+    return sending && this.#uploadChannel?.resumable === true && Boolean(this.#further);
+  }
+
+  // The upload's channel of a further connection, when the one before is lost.
+  async #resume(lost, seconds) {
+    if (!this.#resumable || seconds === 0) {
+      if (lost.remote) throw lost;
+      this.#onUploadClosed();
+      await this.#end.reached();
+      throw lost;
+    }
+    this.#watch?.stop();
+    for (const name of ['interruption', 'reason']) this.#stopTimer(name);
+    this.#connection.close();
+    this.#setState('interrupted');
+    const { signal } = this.#abort;
+    const { onInterruption } = this.#options;
+    try {
+      const attempt = () => connectFurther(this.#further, this.#options, signal);
+      const onWait = (secondsLeft) => tell(onInterruption, { secondsLeft });
+      const made = await persist(attempt, { seconds, retryAfter: lost.retryAfter, signal, onWait });
+      if (this.#end.over) made.connection.close();
+      else this.#goOnWith(made);
+      return made.upload;
+    } catch (error) {
+      throw await this.#reasonOf(error);
+    }
+  }
+
+  #goOnWith({ connection, results }) {
+    this.#losing = false;
+    this.#adopt(connection, results);
+    this.#resultsChannel.attach(results);
+    this.#watchSession();
+    this.#setState('connected');
+  }
+
+  // The server may know why the session is gone, which it has just said by its status.
+  async #reasonOf(error) {
+    if (error.code !== 'not-found' || !this.#askStatus) return error;
+    const said = await this.#askStatus(this.#abort.signal).catch(() => null);
+    return said?.state === 'ended' ? errorFromStatus(said) : gone();
   }
 
   // --- ends
@@ -327,8 +385,10 @@ export class UploadClient {
       this.#setState('connected');
       if (this.#watch) this.#watch.interrupted = false;
     } else if (connectionState === 'disconnected') {
+      const { disconnectTimeout } = this.#options;
       this.#setState('interrupted');
-      this.#startTimer('interruption', this.#options.disconnectTimeout, gone);
+      const patience = this.#resumable ? IMPATIENCE_MS : Infinity;
+      this.#startTimer('interruption', Math.min(disconnectTimeout, patience), gone);
       if (this.#watch) this.#watch.interrupted = true;
     } else if (connectionState === 'failed') {
       this.#lose(gone());
@@ -339,18 +399,21 @@ export class UploadClient {
   async #lose(error) {
     if (this.#losing) return;
     this.#losing = true;
-    const told = this.#end.over ? null : await this.#watch?.lost();
+    const told = this.#end.over || this.#resumable ? null : await this.#watch?.lost();
     this.#over(told ?? error);
   }
 
   #onUploadClosed() {
+    if (this.#resumable) return; // The upload has noticed by itself.
     // After the upload that is normal; before, the reason is about to come.
     if (!this.#end.over && !this.#delivered) this.#startTimer('reason', REASON_GRACE_MS, gone);
   }
 
   // The connection is over: with success if the server had said so before.
   #over(error) {
+    const lost = ['peer-gone', 'server-gone'].includes(error?.code);
     if (this.#end.over) this.#shutDown();
+    else if (lost && this.#resumable) this.#uploadChannel.lose();
     else this.#fail(error);
   }
 
@@ -400,11 +463,4 @@ function tell(handler, news) {
       });
     }
   }
-}
-
-// Calls `abort` now or later; the function that is returned takes that back.
-function onAbort(signal, abort) {
-  if (signal?.aborted) abort();
-  signal?.addEventListener('abort', abort, { once: true });
-  return () => signal?.removeEventListener('abort', abort);
 }

@@ -10,24 +10,34 @@ import { Interruption, V2Channel } from './v2_channel.js';
 import { missingRanges, newNonce, wireName } from './v2_wire.js';
 import { CHUNK_BYTES } from './wire.js';
 
+// How long to try for a connection again before the server has said how long it waits.
+const FIRST_PATIENCE_S = 30;
+// So often in a row the same thing may go wrong.
+const MAX_FRUITLESS = 5;
+
 export class V2Upload {
   #end;
-  #onLost;
+  #reconnect;
   #channel;
   #source = null;
   #hash = null;
   #sha256; // undefined until everything has been read; null if nobody knows it.
   #position = 0; // Everything before it has been sent at least once, and hashed.
   #stored = 0;
+  #id = null; // The server's name of the upload.
+  #patience = FIRST_PATIENCE_S;
+  #storedAtLoss = -1;
+  #fruitless = 0; // So often the channel was lost, and nothing new had been stored since the time before.
 
   /**
    * @param {RTCDataChannel} channel
    * @param {import('./session_end.js').SessionEnd} end
-   * @param {() => void} onLost the channel has ended, and the server has not said why
+   * @param {(lost: UploadError, seconds: number) => Promise<RTCDataChannel>} reconnect makes another channel within
+   *     that time. Rejects if it cannot
    */
-  constructor(channel, end, onLost) {
+  constructor(channel, end, reconnect) {
     this.#end = end;
-    this.#onLost = onLost;
+    this.#reconnect = reconnect;
     this.#channel = this.#wrap(channel);
   }
 
@@ -58,6 +68,16 @@ export class V2Upload {
     }
   }
 
+  /** Whether it can go on over another channel. */
+  get resumable() {
+    return this.#patience > 0;
+  }
+
+  /** The channel is of no use any more. */
+  lose() {
+    this.#channel.lose();
+  }
+
   /** Tells the server that nothing more comes, if it can: resolves when the server has closed the channel. */
   async cancel() {
     if (this.#channel.cancel()) await this.#channel.closed();
@@ -73,26 +93,39 @@ export class V2Upload {
     this.#source = new FileSource(file);
     this.#hash = await FileHash.start();
     if (this.#end.over) this.#hash.stop();
-    try {
-      return await this.#sendOver(this.#channel, {
-        size: this.#source.size,
-        sha256: null,
-        name: wireName(file.name),
-        content_type: wireName(file.type),
-        upload: null,
-        nonce: newNonce(),
-      });
-    } catch (error) {
-      if (!(error instanceof Interruption)) throw error;
-      if (error.error.remote) throw error.error;
-      this.#onLost();
-      return this.#end.reached();
+    const hello = {
+      size: this.#source.size,
+      sha256: null,
+      name: wireName(file.name),
+      content_type: wireName(file.type),
+      nonce: newNonce(),
+    };
+    for (;;) {
+      try {
+        return await this.#sendOver(this.#channel, { ...hello, upload: this.#id });
+      } catch (error) {
+        await this.#recover(error);
+      }
     }
+  }
+
+  // Another channel, if the one before was lost.
+  async #recover(error) {
+    if (!(error instanceof Interruption)) throw error;
+    this.#channel.close();
+    const lost = error.error;
+    this.#fruitless = this.#stored > this.#storedAtLoss ? 0 : this.#fruitless + 1;
+    this.#storedAtLoss = this.#stored;
+    if (this.#fruitless > MAX_FRUITLESS) throw lost;
+    this.#channel = this.#wrap(await this.#reconnect(lost, this.#patience));
+    if (this.#end.over) this.#channel.close();
   }
 
   // Everything that is missing, over one channel.
   async #sendOver(channel, hello) {
     const ready = await channel.hello(hello);
+    this.#id = ready.upload;
+    this.#patience = ready.resume_timeout;
     const largest = Math.min(CHUNK_BYTES, ready.max_payload);
     for (const [begin, end] of missingRanges(ready.have, this.#position)) {
       await this.#sendRange(channel, begin, end, largest);

@@ -72,7 +72,13 @@ const isHash = (value) => isText(value) && /^[0-9a-fA-F]{64}$/.test(value);
 const isId = (value) => isText(value) && /^[0-9a-fA-F]{32}$/.test(value);
 const isFlag = (value) => typeof value === 'boolean';
 const CONTROL_FIELDS = {
-  ready: { upload: isId, have: isRanges, credit: isNumber, max_payload: isNumber },
+  ready: {
+    upload: isId,
+    have: isRanges,
+    credit: isNumber,
+    max_payload: isNumber,
+    resume_timeout: isNumber,
+  },
   ack: { stored: isNumber, received: isNumber, credit: isNumber },
   done: { size: isNumber, sha256: isHash },
   error: { code: isText, message: isText, resumable: isFlag },
