@@ -3,6 +3,7 @@
 #include "gst/webrtcupload/upload_settings.h"
 
 #include "core/spool.h"
+#include "upload/v2_properties.h"
 
 namespace webrtcupload {
 namespace {
@@ -27,26 +28,11 @@ GType when_full_get_type() {
   return type;
 }
 
-GType protocols_get_type() {
-  static const GFlagsValue values[] = {
-      {1, "Numbered chunks; channels with an empty protocol field", "v1"},
-      {2, "Checksums, resuming, several connections; \"webrtcupload.v2\"", "v2"},
-      {0, nullptr, nullptr},
-  };
-  static const GType type = g_flags_register_static("GstWebrtcUploadProtocols", values);
-  return type;
-}
-
 void add_v2_settings(SettingsProperties<UploadSource::Settings>& properties) {
   using Settings = UploadSource::Settings;
   const Settings defaults;
-  gst_type_mark_as_plugin_api(protocols_get_type(), GstPluginAPIFlags(0));
   properties.add(
-      g_param_spec_flags("protocols", "Wire formats",
-                         "Which versions of the wire format are spoken. A channel chooses one by "
-                         "its protocol field; one that is not spoken is left alone, and a "
-                         "data-channel of it is an error",
-                         protocols_get_type(), defaults.versions, kReadyFlags),
+      protocols_spec(),
       [](Settings& settings, const GValue* value, GParamSpec*) {
         settings.versions = g_value_get_flags(value);
       },
@@ -61,20 +47,9 @@ void add_v2_settings(SettingsProperties<UploadSource::Settings>& properties) {
           1, G_MAXINT64, defaults.limits.window, kReadyFlags),
       [](auto& s) -> auto& { return s.limits.window; });
   properties.add(
-      g_param_spec_uint64(
-          "resume-timeout", "Resume time-out",
-          "With v2, how long an upload that has lost all its channels waits for the "
-          "client to come back, in nanoseconds (error peer-gone; 0 = not at all)",
-          0, kMaxTime, nanoseconds(defaults.limits.resume_timeout), kReadyFlags),
-      [](auto& s) -> auto& { return s.limits.resume_timeout; });
+      resume_timeout_spec(), [](auto& s) -> auto& { return s.limits.resume_timeout; });
   properties.add(
-      g_param_spec_uint(
-          "max-connections", "Maximum number of connections",
-          "With v2, channels that one upload may come over at the same time. When one "
-          "more joins, the one that has been quiet longest is closed (error "
-          "too-many-channels on that channel)",
-          1, 1024, defaults.limits.max_connections, kReadyFlags),
-      [](auto& s) -> auto& { return s.limits.max_connections; });
+      max_connections_spec(), [](auto& s) -> auto& { return s.limits.max_connections; });
 }
 
 }  // namespace

@@ -46,6 +46,7 @@
 #include "gst/webrtcuploadserver/server_settings.h"
 #include "signalling/upload_server.h"
 #include "upload/upload_source.h"
+#include "upload/v2_properties.h"
 #include "webrtcupload/gstwebrtcuploadsignaller.h"
 
 #define GST_CAT_DEFAULT webrtcupload::debug::server()
@@ -80,9 +81,15 @@ enum Property : guint {
   PROP_PORT,
   PROP_URL,
   PROP_SIGNALLER,
+  // Of the upload inside.
+  PROP_PROTOCOLS,
+  PROP_RESUME_TIMEOUT,
+  PROP_MAX_CONNECTIONS,
   // And from here on those that `settings_properties` has.
   PROP_FIRST_SETTING,
 };
+
+bool is_of_upload(guint id) { return id >= PROP_PROTOCOLS && id <= PROP_MAX_CONNECTIONS; }
 
 SettingsProperties* settings_properties;
 
@@ -132,6 +139,10 @@ UploadServer::Events events_of(GstWebrtcUploadServer* self) {
   UploadServer::Events events;
   events.hold = [self] { return webrtcupload::ref_gobject(G_OBJECT(self)); };
   events.attach = [upload](GstElement* webrtcbin) { static_cast<void>(upload->attach(webrtcbin)); };
+  events.may_be_joined = [upload] { return upload->may_be_joined(); };
+  events.join = [upload](GstElement* webrtcbin) {
+    return upload->may_be_joined() && upload->attach(webrtcbin);
+  };
   events.detach = [upload](GstElement* webrtcbin) { upload->detach(webrtcbin); };
   events.peer_added = [self](GstElement* webrtcbin) {
     g_signal_emit(self, signals[SIGNAL_PEER_ADDED], 0, webrtcbin);
@@ -148,9 +159,14 @@ UploadServer::Events events_of(GstWebrtcUploadServer* self) {
   };
   events.upload_begun = [upload] { return upload->state() != UploadState::kIdle; };
   events.has_a_chunk = [upload] { return upload->has_a_chunk(); };
-  events.max_size = [upload] {
-    return upload->with_settings(
-        [](const auto& settings) { return webrtcupload::reachable_size(settings.limits); });
+  events.limits = [upload] {
+    return upload->with_settings([](const auto& settings) {
+      return webrtcupload::LimitsForClients{
+          .max_size = webrtcupload::reachable_size(settings.limits),
+          .protocols = settings.versions,
+          .max_connections = settings.limits.max_connections,
+          .resume_timeout = settings.limits.resume_timeout};
+    });
   };
   events.outcome = [upload] { return upload_outcome(*upload); };
   events.give_up = [upload] { upload->cancel(); };
@@ -314,6 +330,10 @@ static GstStateChangeReturn gst_webrtc_upload_server_change_state(GstElement* el
 static void gst_webrtc_upload_server_set_property(GObject* object, guint id, const GValue* value,
                                                   GParamSpec* pspec) {
   auto* self = GST_WEBRTC_UPLOAD_SERVER(object);
+  if (is_of_upload(id)) {
+    if (self->upload) g_object_set_property(G_OBJECT(self->upload), pspec->name, value);
+    return;
+  }
   ServerProperties& properties = self->state->properties;
   bool is_known = true;
   // The last reference is not given up under the lock.
@@ -334,6 +354,10 @@ static void gst_webrtc_upload_server_set_property(GObject* object, guint id, con
 static void gst_webrtc_upload_server_get_property(GObject* object, guint id, GValue* value,
                                                   GParamSpec* pspec) {
   auto* self = GST_WEBRTC_UPLOAD_SERVER(object);
+  if (is_of_upload(id)) {
+    if (self->upload) g_object_get_property(G_OBJECT(self->upload), pspec->name, value);
+    return;
+  }
   const ServerState& state = *self->state;
   bool is_known = true;
   GST_OBJECT_LOCK(self);
@@ -377,6 +401,11 @@ static void install_properties(GObjectClass* object_class) {
           "may upload. None: HTTP. Address then only says where the WebRTC connection listens, and "
           "port, api-key and allowed-origins are of no use",
           GST_TYPE_WEBRTC_UPLOAD_SIGNALLER, webrtcupload::kReadyFlags));
+  g_object_class_install_property(object_class, PROP_PROTOCOLS, webrtcupload::protocols_spec());
+  g_object_class_install_property(object_class, PROP_RESUME_TIMEOUT,
+                                  webrtcupload::resume_timeout_spec());
+  g_object_class_install_property(object_class, PROP_MAX_CONNECTIONS,
+                                  webrtcupload::max_connections_spec());
   settings_properties = new SettingsProperties(object_class, PROP_FIRST_SETTING);
   webrtcupload::add_server_settings(*settings_properties);
 }
@@ -438,9 +467,7 @@ static void gst_webrtc_upload_server_init(GstWebrtcUploadServer* self) {
     return;
   }
   gst_object_ref_sink(self->upload);
-  // Nobody can come back: while an upload is there no other connection is made.
-  g_object_set(self->upload, "wait-for-peer", TRUE, "resume-timeout", G_GUINT64_CONSTANT(0),
-               nullptr);
+  g_object_set(self->upload, "wait-for-peer", TRUE, nullptr);
   gst_bin_add(GST_BIN(self), self->upload);
   const GstPtr<GstPad> inner(gst_element_get_static_pad(self->upload, "src"));
   gst_element_add_pad(GST_ELEMENT(self),

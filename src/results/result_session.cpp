@@ -105,15 +105,27 @@ void ResultSession::follow(GstElement* server) {
   on_peer_added_ = SignalConnection(
       server, "peer-added",
       G_CALLBACK(+[](GstElement*, GstElement* webrtcbin, std::weak_ptr<ResultSession>* weak) {
-        if (const auto self = weak->lock()) self->sender_->attach(webrtcbin);
+        if (const auto self = weak->lock()) self->meet(webrtcbin);
       }),
       weak_from_this());
   on_peer_removed_ = SignalConnection(
       server, "peer-removed",
       G_CALLBACK(+[](GstElement*, GstElement* webrtcbin, std::weak_ptr<ResultSession>* weak) {
-        if (const auto self = weak->lock()) self->sender_->detach(webrtcbin);
+        if (const auto self = weak->lock()) self->part_from(webrtcbin);
       }),
       weak_from_this());
+}
+
+// Results go over the first of a client's connections.
+void ResultSession::meet(GstElement* webrtcbin) {
+  if (followed_) return;
+  followed_ = webrtcbin;
+  sender_->attach(webrtcbin);
+}
+
+void ResultSession::part_from(GstElement* webrtcbin) {
+  if (followed_ == webrtcbin) followed_ = nullptr;
+  sender_->detach(webrtcbin);
 }
 
 // Analysers post before they push the frame, so only in the thread that posts is it certain that

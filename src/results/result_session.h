@@ -79,6 +79,10 @@ class ResultSession : public std::enable_shared_from_this<ResultSession> {
   // A strong reference, or null when the sink is on its way out. For threads that are not its own.
   [[nodiscard]] GstPtr<GstElement> sink() const;
 
+  // A connection of the followed server's.
+  void meet(GstElement* webrtcbin);
+  void part_from(GstElement* webrtcbin);
+
   GstBaseSink* const sink_;  // Alive on the streaming thread and in state changes.
   mutable GWeakRef weak_sink_;
   const ResultSettings settings_;
@@ -89,6 +93,8 @@ class ResultSession : public std::enable_shared_from_this<ResultSession> {
   SignalConnection on_peer_added_;
   SignalConnection on_peer_removed_;
   bool follows_ = false;
+  // Of the thread of those signals: the webrtcbin that has been added; never dereferenced.
+  const void* followed_ = nullptr;
 
   // Signals of the outermost bin's bus.
   GstPtr<GstBus> bus_;

@@ -12,6 +12,8 @@ namespace webrtcupload {
 struct HttpError {
   // There is no room for a further session. (429 alone may also be a quota that is used up.)
   static constexpr const char* kTooManySessions = "TooManySessions";
+  // Nor for a further connection of this one.
+  static constexpr const char* kTooManyConnections = "TooManyConnections";
 
   // One field of the request that has the wrong shape.
   struct Detail {
@@ -27,7 +29,9 @@ struct HttpError {
   std::vector<Detail> detail;
 
   // Whether the same request may go better in a moment.
-  [[nodiscard]] bool passes() const { return status == 503 || error_type == kTooManySessions; }
+  [[nodiscard]] bool passes() const {
+    return status == 503 || error_type == kTooManySessions || error_type == kTooManyConnections;
+  }
   // A sentence, of which status 422 has several: the first.
   [[nodiscard]] const std::string& reason() const {
     return detail.empty() ? message : detail.front().message;

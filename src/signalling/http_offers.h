@@ -13,6 +13,7 @@
 #include "signalling/api_keys.h"
 #include "signalling/http_server.h"
 #include "signalling/offers.h"
+#include "signalling/whip.h"
 #include "webrtc/ice_server.h"
 
 namespace webrtcupload {
@@ -29,8 +30,8 @@ class HttpOffers : public OfferSource {
     ApiKeys keys;
     // Clients are told of them.
     std::vector<IceServer> ice_servers;
-    // The largest upload, in bytes.
-    std::function<std::uint64_t()> max_size;
+    // What it has to say of uploads; of keys it is known here.
+    std::function<LimitsForClients()> limits;
   };
 
   HttpOffers(Settings settings, std::weak_ptr<OfferTaker> taker);

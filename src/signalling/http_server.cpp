@@ -9,10 +9,12 @@
 #include <string_view>
 #include <utility>
 
+#include "core/name_list.h"
 #include "glib/debug.h"
 #include "glib/glib_ptr.h"
 #include "signalling/http_connections.h"
 #include "signalling/http_pending.h"
+#include "signalling/session_path.h"
 #include "signalling/whip.h"
 #include "web/web_file.h"
 
@@ -82,7 +84,7 @@ struct HttpServer::Impl {
       responder.fail({404, "NotFound", "There is nothing at this path.", {}});
       return;
     }
-    const std::string allowed = session ? "GET, HEAD, DELETE" : "POST";
+    const std::string allowed = session ? session_path_methods(at) : "POST";
     if (method == "OPTIONS") {
       HttpHeaders headers = preflight(request, allowed);
       if (at == kUploadPath) {
@@ -97,7 +99,8 @@ struct HttpServer::Impl {
     }
     // libsoup leaves out the body of a reply to HEAD.
     const std::string_view asked = session && method == "HEAD" ? "GET" : method;
-    if (session ? asked != "GET" && asked != "DELETE" : asked != allowed) {
+    const auto methods = list_parts(allowed);
+    if (std::ranges::find(methods, method) == methods.end()) {
       responder.fail({405, "MethodNotAllowed", "This address takes " + allowed + " only.", {}},
                      {{"Allow", allowed + ", OPTIONS"}});
       return;

@@ -88,8 +88,9 @@ class HttpResponder {
 
 class HttpServer {
  public:
-  // Called on the server's context for a POST to `kWorkerPath` or `kUploadPath`, and for a GET or a
-  // DELETE of what is below `kSessionsPath`. The page and its limits are served without it.
+  // Called on the server's context for a POST to `kWorkerPath` or `kUploadPath`, and for what
+  // session_path_methods() allows of what is below `kSessionsPath`. The page and its limits are
+  // served without it.
   using Handler = std::function<void(HttpRequest request, HttpResponder responder)>;
 
   static constexpr const char* kWorkerPath = "/initialise_webrtc_worker";

@@ -72,6 +72,12 @@ class OfferTaker {
   // `id` names the session from then on.
   virtual void take_offer(std::string id, const std::string& offer_sdp,
                           std::shared_ptr<OfferReply> reply) = 0;
+  // A further connection of that session, called `id` from then on.
+  virtual void take_further_offer(const std::string& session, std::string id,
+                                  const std::string& offer_sdp,
+                                  std::shared_ptr<OfferReply> reply) = 0;
+  // The client is done with it. False if there is none.
+  virtual bool withdraw_further(const std::string& session, const std::string& id) = 0;
   // The peer of that session has no more to do with it. False if there is none.
   virtual bool withdraw(const std::string& id) = 0;
   // Of the session that is there, or of a former one; nothing if its peer has ended it, or if there

@@ -4,6 +4,7 @@
 
 #include <utility>
 
+#include "signalling/session_path.h"
 #include "signalling/whip.h"
 
 namespace webrtcupload {
@@ -14,7 +15,8 @@ std::variant<SessionRequest, HttpError> read_session_request(const HttpRequest& 
     if (auto error = keys.check(request.bearer_token)) return std::move(*error);
   }
   SessionRequest session;
-  session.whip = request.path == HttpServer::kUploadPath;
+  session.whip = request.path == HttpServer::kUploadPath ||
+                 (request.path != HttpServer::kWorkerPath && request.content_type == kSdpType);
   auto parsed = session.whip ? parse_whip_request(request) : parse_worker_request(request.body);
   if (auto* error = std::get_if<HttpError>(&parsed)) return std::move(*error);
   session.worker = std::move(std::get<WorkerRequest>(parsed));
@@ -30,9 +32,22 @@ void reply_answer(const HttpResponder& responder, bool whip, const std::string& 
   responder.reply_json(200, worker_reply(answer_sdp), {{"Location", location}});
 }
 
-std::string session_id_of(const HttpRequest& request) {
-  constexpr std::string_view kPrefix = HttpServer::kSessionsPath;
-  return request.path.starts_with(kPrefix) ? request.path.substr(kPrefix.size()) : "";
+void reply_further_answer(const HttpResponder& responder, bool whip, const std::string& answer_sdp,
+                          const std::string& session, const std::string& connection,
+                          const std::vector<IceServer>& servers) {
+  const std::string location = connections_path(session) + "/" + connection;
+  if (whip) return reply_whip(responder, answer_sdp, location, servers);
+  responder.reply_json(201, worker_reply(answer_sdp), {{"Location", location}});
+}
+
+HttpError not_answered(const PeerError& why) {
+  if (why.busy) {
+    return {503,
+            "NoPortFree",
+            "The server cannot take another connection now: " + why.message + ".",
+            {}};
+  }
+  return {400, "InvalidOffer", "The offer could not be answered: " + why.message, {}};
 }
 
 void reply_status(const HttpResponder& responder, const SessionStatus& status) {
@@ -41,12 +56,37 @@ void reply_status(const HttpResponder& responder, const SessionStatus& status) {
 
 HttpError no_such_session() { return {404, "NotFound", "There is no such session.", {}}; }
 
+HttpError no_such_connection() {
+  return {404, "NotFound", "The session has no such connection.", {}};
+}
+
 HttpError too_many_sessions(std::size_t most) {
   const std::string what =
       most == 1 ? "The server takes one upload at a time."
                 : "The server has as many sessions as it allows (" + std::to_string(most) + ").";
   return {429, HttpError::kTooManySessions, what + " Try again later.", {}};
 }
+
+HttpError too_many_connections(unsigned most) {
+  return {429,
+          HttpError::kTooManyConnections,
+          "The session has as many connections as it may (" +
+              std::to_string(most_connections(most)) + "). Try again later.",
+          {}};
+}
+
+HttpError nothing_to_join() {
+  return {409,
+          "NothingToJoin",
+          "No upload is under way in this session that a further connection can join.",
+          {}};
+}
+
+HttpError not_your_session() {
+  return {403, "Forbidden", "This key may not use this session.", {}};
+}
+
+HttpError withdrawn() { return {503, "Withdrawn", "The offer was withdrawn.", {}}; }
 
 HttpError no_randomness() {
   return {500, "InternalError", "The system gives no random numbers.", {}};

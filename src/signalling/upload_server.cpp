@@ -11,6 +11,7 @@
 #include "glib/debug.h"
 #include "glib/main_context.h"
 #include "results/result_sender.h"
+#include "signalling/further_peers.h"
 #include "signalling/http_offers.h"
 #include "signalling/session_request.h"
 #include "signalling/session_status.h"
@@ -46,6 +47,7 @@ class UploadServer::Worker : public OfferTaker, public std::enable_shared_from_t
   Worker& operator=(const Worker&) = delete;
 
   [[nodiscard]] std::string listen() {
+    further_ = make_further_peers();
     if (settings_.signaller) {
       source_ = std::make_unique<SignallerOffers>(
           settings_.signaller.get(), context_, weak_from_this(), announcer_,
@@ -60,7 +62,7 @@ class UploadServer::Worker : public OfferTaker, public std::enable_shared_from_t
                                                             .origins = settings_.origins,
                                                             .keys = settings_.keys,
                                                             .ice_servers = settings_.ice_servers,
-                                                            .max_size = events_.max_size},
+                                                            .limits = events_.limits},
                                        weak_from_this());
     }
     return source_->start();
@@ -68,14 +70,16 @@ class UploadServer::Worker : public OfferTaker, public std::enable_shared_from_t
   [[nodiscard]] const OfferSource& source() const { return *source_; }
   void run() {
     g_main_loop_run(loop_);
-    // One whose good-bye was not waited for.
+    // Those whose good-bye was not waited for.
     drop_peer();
+    further_->abandon();
   }
 
   void stop() {
     stopping_ = true;
     source_->stop();
-    if (!peer_) return g_main_loop_quit(loop_);
+    close_further();
+    if (!peer_) return quit_when_alone();
     // When the upload has begun, its peer waits for a last word, which a webrtcresultsink has said
     // by now if there is one.
     if (!leaving_ && events_.upload_begun() && say_last_word(events_.outcome())) {
@@ -95,7 +99,8 @@ class UploadServer::Worker : public OfferTaker, public std::enable_shared_from_t
     post_to(context_, [weak = weak_from_this()] {
       const auto self = weak.lock();
       if (!self) return;
-      if (!self->peer_) return g_main_loop_quit(self->loop_);
+      self->close_further();
+      if (!self->peer_) return self->quit_when_alone();
       self->leave();
     });
   }
@@ -121,8 +126,34 @@ class UploadServer::Worker : public OfferTaker, public std::enable_shared_from_t
     announce_peer();
   }
 
+  void take_further_offer(const std::string& session, std::string id, const std::string& offer_sdp,
+                          std::shared_ptr<OfferReply> reply) override {
+    if (stopping_) return refuse(*reply, server_stops());
+    const auto status = this->status(session);
+    if (!status || status->ended) return refuse(*reply, no_such_session());
+    const unsigned most = events_.limits().max_connections;
+    if (further_->size() + (peer_ ? 1 : 0) >= most_connections(most)) {
+      return refuse(*reply, too_many_connections(most));
+    }
+    further_->connect(id, offer_sdp, [reply](const std::variant<std::string, HttpError>& result) {
+      const auto* error = std::get_if<HttpError>(&result);
+      if (error) return reply->refuse(*error);
+      reply->answer(std::get<std::string>(result));
+    });
+  }
+
+  bool withdraw_further(const std::string& session, const std::string& id) override {
+    return session == id_ && has_session() && further_->disconnect(id);
+  }
+
+  // The upload of one that has other connections, or may come back, ends with it.
   bool withdraw(const std::string& id) override {
-    if (!peer_ || id != id_) return false;
+    if (id != id_ || (!peer_ && !has_session())) return false;
+    if (events_.may_be_joined()) {
+      events_.give_up();
+    } else if (!peer_) {
+      return false;
+    }
     leave();
     return true;
   }
@@ -193,25 +224,19 @@ class UploadServer::Worker : public OfferTaker, public std::enable_shared_from_t
     const std::shared_ptr<GObject> held(events_.hold().release(), g_object_unref);
     announcer_->tell([held, what = std::move(what)] { what(); });
   }
+  static std::shared_ptr<GstElement> shared_element(GstElement* element) {
+    return {ref_gst(element).release(), gst_object_unref};
+  }
   [[nodiscard]] std::shared_ptr<GstElement> shared_webrtcbin() const {
-    return {ref_gst(peer_->webrtcbin()).release(), gst_object_unref};
+    return shared_element(peer_->webrtcbin());
   }
 
   void on_answer(const std::variant<std::string, PeerError>& result, OfferReply& reply) {
     if (const auto* error = std::get_if<PeerError>(&result)) {
       GST_INFO_ID(name(), "the peer's offer is not answered: %s", error->message.c_str());
-      if (error->busy) {
-        reply.refuse(
-            {503,
-             "NoPortFree",
-             text_for_client("The server cannot take an upload now: " + error->message + "."),
-             {}});
-      } else {
-        reply.refuse({400,
-                      "InvalidOffer",
-                      text_for_client("The offer could not be answered: " + error->message),
-                      {}});
-      }
+      HttpError refusal = not_answered(*error);
+      refusal.message = text_for_client(refusal.message);
+      reply.refuse(refusal);
       return leave();
     }
     // Being stopped, it has another use for the timer.
@@ -243,14 +268,16 @@ class UploadServer::Worker : public OfferTaker, public std::enable_shared_from_t
     };
     events.untrusted = distrust("untrusted-peer");
     events.too_many_channels = distrust("too-many-channels");
+    return Peer::create(context_, peer_options(), std::move(events), problem);
+  }
+
+  [[nodiscard]] PeerOptions peer_options() const {
     auto addresses = ice_addresses_for(settings_.address);
     const bool this_machine = only_loopback(addresses);
-    return Peer::create(context_,
-                        PeerOptions{.local_addresses = std::move(addresses),
-                                    .this_machine = this_machine,
-                                    .network = settings_.network,
-                                    .ice_servers = settings_.ice_servers},
-                        std::move(events), problem);
+    return {.local_addresses = std::move(addresses),
+            .this_machine = this_machine,
+            .network = settings_.network,
+            .ice_servers = settings_.ice_servers};
   }
 
   // Takes the peer's channel for results if no webrtcresultsink does.
@@ -286,12 +313,46 @@ class UploadServer::Worker : public OfferTaker, public std::enable_shared_from_t
         const auto self = weak.lock();
         if (!self) return;
         self->drop_peer();
-        if (self->stopping_) g_main_loop_quit(self->loop_);
+        if (self->stopping_) self->quit_when_alone();
       });
     }
-    if (stopping_ && !timer_.armed()) {
-      timer_.start(kGoodbyeTimeout, [this] { g_main_loop_quit(loop_); });
-    }
+    if (stopping_) quit_when_alone();
+  }
+
+  std::shared_ptr<FurtherPeers> make_further_peers() {
+    FurtherPeers::Events events;
+    events.attach = events_.join;
+    events.announce = [this](const std::string&, GstElement* webrtcbin,
+                             const std::function<void()>& ready) {
+      const std::shared_ptr<GMainContext> context(g_main_context_ref(context_),
+                                                  g_main_context_unref);
+      tell([added = events_.peer_added, shared = shared_element(webrtcbin), context, ready] {
+        added(shared.get());
+        post_to(context.get(), ready);
+      });
+    };
+    events.detach = [this](GstElement* webrtcbin) {
+      events_.detach(webrtcbin);
+      tell([removed = events_.peer_removed, shared = shared_element(webrtcbin)] {
+        removed(shared.get());
+      });
+    };
+    return std::make_shared<FurtherPeers>(
+        context_,
+        FurtherPeers::Settings{.peer = peer_options(),
+                               .connect_timeout = settings_.connect_timeout},
+        std::move(events));
+  }
+
+  void close_further() {
+    further_->close([weak = weak_from_this()] {
+      if (const auto self = weak.lock()) self->quit_when_alone();
+    });
+  }
+  // Of a server that stops.
+  void quit_when_alone() {
+    if (!peer_ && further_->size() == 0) return g_main_loop_quit(loop_);
+    if (!timer_.armed()) timer_.start(kGoodbyeTimeout, [this] { g_main_loop_quit(loop_); });
   }
 
   void limit_time_to_begin() {
@@ -356,6 +417,7 @@ class UploadServer::Worker : public OfferTaker, public std::enable_shared_from_t
   std::unique_ptr<OfferSource> source_;
   Timer timer_;
   std::shared_ptr<Peer> peer_;  // There is one from the offer on.
+  std::shared_ptr<FurtherPeers> further_;
   std::shared_ptr<ResultSender> results_;
   std::string id_;
   // To the peer's offer.

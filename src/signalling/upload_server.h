@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: LGPL-2.1-or-later
 //
-// What webrtcuploadserver does beside being an element: it answers offers, one peer at a time, on a
-// thread of its own, and tells the application on another. The offers come by HTTP, or by a
-// signaller of the application's.
+// What webrtcuploadserver does beside being an element: it answers offers, of one peer at a time,
+// on a thread of its own, and tells the application on another. The offers come by HTTP, or by a
+// signaller of the application's. A peer that came by HTTP may make further connections.
 
 #pragma once
 
@@ -22,6 +22,7 @@
 #include "signalling/allowed_origins.h"
 #include "signalling/api_keys.h"
 #include "signalling/offers.h"
+#include "signalling/whip.h"
 #include "webrtc/ice_network.h"
 #include "webrtc/ice_server.h"
 #include "webrtcupload/gstwebrtcuploadsignaller.h"
@@ -72,6 +73,11 @@ class UploadServer {
     std::function<GObjectPtr<GObject>()> hold;
     // Before peer_added(): for the element that takes the upload.
     std::function<void(GstElement* webrtcbin)> attach;
+    // The same for a further connection of the peer whose upload is under way. False: it is none
+    // that others may join.
+    std::function<bool(GstElement* webrtcbin)> join;
+    // Whether join() would work: the upload is under way, in wire format v2.
+    std::function<bool()> may_be_joined;
     // Before peer_removed(): that element lets go of all that it has of this webrtcbin.
     std::function<void(GstElement* webrtcbin)> detach;
     // The label of the channel that the upload comes over.
@@ -81,8 +87,8 @@ class UploadServer {
     // Whether the peer's first chunk is here. The upload begins with it, once the application has
     // said that it may.
     std::function<bool()> has_a_chunk;
-    // The largest upload, in bytes.
-    std::function<std::uint64_t()> max_size;
+    // What clients are told of uploads, but for keys.
+    std::function<LimitsForClients()> limits;
     // How the upload ended, for a peer to whom nobody else says it.
     std::function<OfferOutcome()> outcome;
     // The error that the upload has failed with, if it has; both empty otherwise.

@@ -65,7 +65,7 @@ std::string take(const std::string& name, const std::string& value,
 
 std::variant<WorkerRequest, HttpError> parse_whip_request(const HttpRequest& request,
                                                           const WorkerRequestLimits& limits) {
-  if (request.content_type != "application/sdp") {
+  if (request.content_type != kSdpType) {
     return HttpError{
         415, "UnsupportedMediaType", "The body has to be an offer, application/sdp.", {}};
   }
@@ -114,11 +114,22 @@ HttpHeaders ice_links(const std::vector<IceServer>& servers) {
   return {{"Link", value}};
 }
 
-std::string limits_json(std::uint64_t max_size, bool keys_required) {
+std::string limits_json(const LimitsForClients& limits) {
+  JsonArray* protocols = json_array_new();
+  for (const WireVersion version : {WireVersion::kV1, WireVersion::kV2}) {
+    if (!speaks(limits.protocols, version)) continue;
+    json_array_add_string_element(protocols, to_string(version));
+  }
+  JsonNodePtr list(json_node_new(JSON_NODE_ARRAY));
+  json_node_take_array(list.get(), protocols);
+  const auto seconds = std::chrono::ceil<std::chrono::seconds>(limits.resume_timeout).count();
   return JsonWriter()
-      .set("max_size", max_size)
-      .set("keys_required", keys_required)
+      .set("max_size", limits.max_size)
+      .set("keys_required", limits.keys_required)
       .set_null("formats")
+      .set("protocols", std::move(list))
+      .set("max_connections", std::uint64_t{limits.max_connections})
+      .set("resume_timeout", std::int64_t{seconds})
       .text();
 }
 
@@ -126,7 +137,7 @@ void reply_whip(const HttpResponder& responder, const std::string& answer_sdp,
                 const std::string& session, const std::vector<IceServer>& servers) {
   HttpHeaders headers = ice_links(servers);
   headers.emplace_back("Location", session);
-  responder.reply(201, "application/sdp", answer_sdp, headers);
+  responder.reply(201, kSdpType, answer_sdp, headers);
 }
 
 }  // namespace webrtcupload

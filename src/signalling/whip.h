@@ -5,6 +5,7 @@
 
 #pragma once
 
+#include <chrono>
 #include <cstdint>
 #include <string>
 #include <variant>
@@ -12,9 +13,13 @@
 
 #include "signalling/http_server.h"
 #include "signalling/worker_request.h"
+#include "upload/upload_protocol.h"
 #include "webrtc/ice_server.h"
 
 namespace webrtcupload {
+
+// What such an offer, and its answer, say that they are.
+inline constexpr const char* kSdpType = "application/sdp";
 
 // The query may hold `data_output`, more than once (absent: "*"), `realtime` ("true" or "false",
 // which is also the default), `workflow_id`, and `processing_timeout` in seconds. Unknown names are
@@ -22,10 +27,20 @@ namespace webrtcupload {
 [[nodiscard]] std::variant<WorkerRequest, HttpError> parse_whip_request(
     const HttpRequest& request, const WorkerRequestLimits& limits = {});
 
-// What is told to a page before its person chooses a file: the largest size in bytes that gets in
-// with the usual chunks, and whether a key is needed. Which formats can be decoded is not known
-// beforehand.
-[[nodiscard]] std::string limits_json(std::uint64_t max_size, bool keys_required);
+// What a client is told before it offers anything.
+struct LimitsForClients {
+  // The largest size in bytes that gets in with the usual chunks.
+  std::uint64_t max_size = 0;
+  bool keys_required = false;
+  // Of wire formats, see speaks().
+  unsigned protocols = kAllVersions;
+  // Of an upload in v2.
+  unsigned max_connections = 0;
+  std::chrono::nanoseconds resume_timeout{};
+};
+// Which formats can be decoded is not known beforehand. The time is in whole seconds, no fewer than
+// there are.
+[[nodiscard]] std::string limits_json(const LimitsForClients& limits);
 
 // 201 with the answer; `session` is the path of the session, which DELETE ends.
 void reply_whip(const HttpResponder& responder, const std::string& answer_sdp,

@@ -374,7 +374,8 @@ WorkerReply parse_worker_reply(unsigned status, std::string_view body) {
   auto parsed = parse_json_object(body);
   const auto* node = std::get_if<JsonNodePtr>(&parsed);
   JsonObject* root = node ? json_node_get_object(node->get()) : nullptr;
-  if (status == 200) {
+  // The second is of a further connection.
+  if (status == 200 || status == 201) {
     if (root) {
       if (auto sdp = json_string(root, "sdp")) return {std::move(sdp), ""};
     }

@@ -161,6 +161,12 @@ bool UploadSession::may_attach() const {
          shared_.receiver->state() != UploadState::kIdle;
 }
 
+bool UploadSession::may_be_joined() const {
+  const MutexLock lock(shared_.mutex);
+  return protocol_->version() == WireVersion::kV2 &&
+         shared_.receiver->state() == UploadState::kUploading;
+}
+
 void UploadSession::cancel() {
   shared_.request_failure({ErrorCode::kCancelled, "the application cancelled the upload"});
 }

@@ -133,6 +133,8 @@ class UploadSession : public std::enable_shared_from_this<UploadSession> {
   // Whether attach() is for it: it waits for a peer, or is an upload that further channels may
   // join.
   [[nodiscard]] bool may_attach() const EXCLUDES(shared_.mutex);
+  // One in v2 is under way: its bytes are coming, or waited for.
+  [[nodiscard]] bool may_be_joined() const EXCLUDES(shared_.mutex);
   void detach(const GstElement* webrtcbin) { connection_.detach(webrtcbin); }
   // The upload fails with code `cancelled`, soon.
   void cancel();

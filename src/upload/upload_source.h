@@ -109,6 +109,8 @@ class UploadSource final : public UploadObserver {
   // Also for further connections of an upload in v2 that has begun. False, and nothing is done: it
   // has not started, does not wait for a peer, or an upload in v1 has begun.
   [[nodiscard]] bool attach(GstElement* webrtcbin);
+  // Whether an upload in v2 is under way.
+  [[nodiscard]] bool may_be_joined() const;
   // That one's peer has left, and it has stopped: nothing of it is kept.
   void detach(const GstElement* webrtcbin);
 

@@ -177,6 +177,11 @@ bool UploadSource::attach(GstElement* webrtcbin) {
   return true;
 }
 
+bool UploadSource::may_be_joined() const {
+  const auto running = session();
+  return running && running->may_be_joined();
+}
+
 void UploadSource::know(GstElement* webrtcbin, bool in_place) {
   std::vector<WeakRef> known;
   if (!in_place) known = others_than(webrtcbin);

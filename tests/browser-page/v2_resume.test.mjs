@@ -218,16 +218,17 @@ test('a server that has no such session any more says why, or is gone', async ()
     message: 'ended by signal 9',
   };
   const running = { state: 'running' };
-  for (const [status, code] of [
-    [crashed, 'crashed'],
-    [running, 'peer-gone'],
+  for (const [status, reply, code] of [
+    [crashed, 404, 'crashed'],
+    [running, 404, 'peer-gone'],
+    [running, 409, 'peer-gone'],
   ]) {
     let said = running;
     const session = await begin({
       status: async () => said,
       further: () => {
         said = status;
-        throw new UploadError('not-found', 'x', { status: 404 });
+        throw new UploadError('bad-request', 'x', { status: reply });
       },
     });
     await sendPart(session, { credit: 100_000 });

@@ -234,8 +234,10 @@ std::string http_exchange(int port, const std::string& request) {
   return http.read_all();
 }
 
-std::string post(const std::string& body, const std::string& more_headers) {
-  return "POST /initialise_webrtc_worker HTTP/1.1\r\nHost: localhost\r\nContent-Type: "
+std::string post(const std::string& body, const std::string& more_headers,
+                 const std::string& path) {
+  return "POST " + path +
+         " HTTP/1.1\r\nHost: localhost\r\nContent-Type: "
          "application/json\r\nContent-Length: " +
          std::to_string(body.size()) + "\r\n" + more_headers + "\r\n" + body;
 }

@@ -87,7 +87,8 @@ struct RawHttp {
   int fd = -1;
 };
 [[nodiscard]] std::string http_exchange(int port, const std::string& request);
-// A complete POST of JSON to the drop-in endpoint.
-[[nodiscard]] std::string post(const std::string& body, const std::string& more_headers = "");
+// A complete POST of JSON, to the drop-in endpoint or to another path.
+[[nodiscard]] std::string post(const std::string& body, const std::string& more_headers = "",
+                               const std::string& path = "/initialise_webrtc_worker");
 
 }  // namespace webrtcupload::test

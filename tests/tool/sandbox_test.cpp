@@ -22,10 +22,12 @@
 #include <unistd.h>
 #include <vector>
 
+#include "core/wire_v2.h"
 #include "process.h"
 #include "server.h"
 #include "support/run_to_end.h"
 #include "tool/sandbox/sandbox_landlock.h"
+#include "webrtc/v2_client.h"
 #include "worker_client.h"
 
 namespace webrtcupload {
@@ -214,6 +216,36 @@ TEST_P(SandboxBreach, EndsThatSessionAndNoOther) {
   const Event good = server.wait_for_end(1);
   EXPECT_EQ(good.status, "done") << good.text;
   EXPECT_EQ(good.frames, kFrames);
+}
+
+// It may have further connections, and so new sockets, until all its bytes are there; what looks at
+// them may not.
+TEST_F(SandboxTest, AnUploadInV2EndsWithTheSameWalls) {
+  const Listener listener;
+  Server server({"--pipeline", "socket=" + prober("connect", listener.port()), "--pipeline",
+                 "file=" + prober("read", "/etc/hostname")});
+  const test::Bytes file = test::random_bytes(300'000);
+  int session = 0;
+  for (const char* pipeline : {"socket", "file"}) {
+    SCOPED_TRACE(pipeline);
+    WorkerRequest request = every_frame();
+    request.workflow_id = pipeline;
+    WorkerClient first(kV2Protocol);
+    ASSERT_EQ(first.connect(server.port(), request), 200);
+    ASSERT_TRUE(first.channel().observer->wait_open());
+    test::V2Client client(file, {.first = file.size() / 2});
+    client.add(first.channel());
+    ASSERT_TRUE(client.run_until_stored(file.size() / 2));
+    WorkerClient second(kV2Protocol);
+    ASSERT_EQ(second.join(server.port(), first.location()), 201) << second.reply();
+    ASSERT_TRUE(second.channel().observer->wait_open());
+    client.add(second.channel());
+    client.send_all();
+    ASSERT_TRUE(client.run_to_end());
+    const Event end = server.wait_for_end(++session);
+    EXPECT_EQ(end.code, "sandbox-violation") << end.text;
+  }
+  EXPECT_FALSE(listener.was_reached());
 }
 
 // These are refused, and that is all: libraries try them in good faith.

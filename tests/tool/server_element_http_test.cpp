@@ -70,8 +70,10 @@ TEST_F(ServerElement, ShowsThePageAndItsLimits) {
   start("", "fakesink");
   EXPECT_THAT(http_exchange(port(), "GET / HTTP/1.1\r\nHost: x\r\n\r\n"),
               HasSubstr("<!doctype html>"));
-  EXPECT_THAT(http_exchange(port(), "GET /limits HTTP/1.1\r\nHost: x\r\n\r\n"),
-              HasSubstr("{\"max_size\":524288000,\"keys_required\":false,\"formats\":null}"));
+  EXPECT_THAT(
+      http_exchange(port(), "GET /limits HTTP/1.1\r\nHost: x\r\n\r\n"),
+      HasSubstr("{\"max_size\":524288000,\"keys_required\":false,\"formats\":null,"
+                "\"protocols\":[\"v1\",\"v2\"],\"max_connections\":8,\"resume_timeout\":60}"));
 }
 
 TEST_F(ServerElement, TellsWhatItsChunksAllow) {

@@ -130,12 +130,23 @@ TEST_F(ServerElement, IsSetUpThroughItsChild) {
   EXPECT_THAT(results[0].text, HasSubstr("at most 1000 "));
 }
 
-// It makes no other connection while an upload is there.
-TEST_F(ServerElement, WaitsForNobodyWhoseConnectionIsLost) {
-  make("", "fakesink");
-  guint64 timeout = 1;
-  gst_child_proxy_get(GST_CHILD_PROXY(server_.get()), "upload::resume-timeout", &timeout, nullptr);
-  EXPECT_EQ(timeout, 0U);
+TEST_F(ServerElement, HasTheUploadsPropertiesOfWireFormatV2) {
+  make("protocols=v1 resume-timeout=7 max-connections=3", "fakesink");
+  guint protocols = 0;
+  guint64 timeout = 0;
+  guint connections = 0;
+  gst_child_proxy_get(GST_CHILD_PROXY(server_.get()), "upload::protocols", &protocols,
+                      "upload::resume-timeout", &timeout, "upload::max-connections", &connections,
+                      nullptr);
+  EXPECT_EQ(protocols, 1U);
+  EXPECT_EQ(timeout, 7U);
+  EXPECT_EQ(connections, 3U);
+  gst_child_proxy_set(GST_CHILD_PROXY(server_.get()), "upload::max-connections", 4U, nullptr);
+  g_object_get(server_.get(), "protocols", &protocols, "resume-timeout", &timeout,
+               "max-connections", &connections, nullptr);
+  EXPECT_EQ(protocols, 1U);
+  EXPECT_EQ(timeout, 7U);
+  EXPECT_EQ(connections, 4U);
 }
 
 // The picture is one of 64x48.

@@ -41,6 +41,11 @@ struct Taker : OfferTaker {
     offered.push_back(std::move(id));
     replies.push_back(std::move(reply));
   }
+  void take_further_offer(const std::string&, std::string, const std::string&,
+                          std::shared_ptr<OfferReply>) override {
+    ADD_FAILURE() << "a signaller knows no further offers";
+  }
+  bool withdraw_further(const std::string&, const std::string&) override { return false; }
   bool withdraw(const std::string& id) override {
     withdrawn.push_back(id);
     return true;

@@ -179,16 +179,18 @@ TEST(Page, KnowsTheLimits) {
   Server server({"--max-size", "1234", "--api-key", "sesame"});
   const std::string reply = ask(server, "GET", "/limits");
   EXPECT_THAT(reply, StartsWith("HTTP/1.1 200 "));
-  EXPECT_THAT(reply, ::testing::EndsWith(
-                         "\r\n\r\n{\"max_size\":1234,\"keys_required\":true,\"formats\":null}"));
+  EXPECT_THAT(reply,
+              HasSubstr("\r\n\r\n{\"max_size\":1234,\"keys_required\":true,\"formats\":null,"));
   // What gets in, with the usual chunks of 49,152 bytes, is what is told.
   Server film({"--max-size", "4000000000"});
   EXPECT_THAT(ask(film, "GET", "/limits"), HasSubstr("{\"max_size\":4000000000,"));
   Server few({"--max-size", "4000000000", "--max-chunks", "1000"});
   EXPECT_THAT(ask(few, "GET", "/limits"), HasSubstr("{\"max_size\":49152000,"));
   Server open;
-  EXPECT_THAT(ask(open, "GET", "/limits"),
-              HasSubstr("{\"max_size\":524288000,\"keys_required\":false,\"formats\":null}"));
+  EXPECT_THAT(
+      ask(open, "GET", "/limits"),
+      HasSubstr("{\"max_size\":524288000,\"keys_required\":false,\"formats\":null,"
+                "\"protocols\":[\"v1\",\"v2\"],\"max_connections\":8,\"resume_timeout\":60}"));
 }
 
 }  // namespace

@@ -61,14 +61,18 @@ std::string read_file(const std::string& path) {
 
 }  // namespace
 
-WorkerClient::WorkerClient() { pair_.emplace(PeerPair::Options{.observe_incoming = false}); }
+WorkerClient::WorkerClient(std::string protocol) : protocol_(std::move(protocol)) {
+  pair_.emplace(PeerPair::Options{.observe_incoming = false});
+}
 
 std::string WorkerClient::make_offer() {
   gst_element_set_state(pair_->pipeline(Side::kOfferer), GST_STATE_PLAYING);
-  for (auto [label, channel] :
-       {std::pair("inference", &results_), std::pair("video_upload", &upload_)}) {
-    channel->channel = pair_->create_channel(label);
-    channel->observer = std::make_shared<ChannelObserver>(channel->channel.get());
+  const GstStructurePtr options(
+      gst_structure_new("options", "protocol", G_TYPE_STRING, protocol_.c_str(), nullptr));
+  results_.channel = pair_->create_channel("inference");
+  upload_.channel = pair_->create_channel("video_upload", Side::kOfferer, options.get());
+  for (PeerPair::Channel* made : {&results_, &upload_}) {
+    made->observer = std::make_shared<ChannelObserver>(made->channel.get());
   }
   return offer_with_candidates(pair_->offerer());
 }
@@ -81,11 +85,20 @@ void WorkerClient::take_answer(const std::string& answer_sdp) {
 }
 
 int WorkerClient::connect(int port, WorkerRequest request, const std::string& more_headers) {
+  return post_offer(port, std::move(request), more_headers, "/initialise_webrtc_worker");
+}
+
+int WorkerClient::join(int port, const std::string& location, const std::string& more_headers) {
+  return post_offer(port, {}, more_headers, location + "/connections");
+}
+
+int WorkerClient::post_offer(int port, WorkerRequest request, const std::string& headers,
+                             const std::string& path) {
   request.offer_sdp = make_offer();
-  reply_ = http_exchange(port, post(write_worker_request(request), more_headers));
+  reply_ = http_exchange(port, post(write_worker_request(request), headers, path));
   const int status = reply_.size() > 12 ? std::atoi(reply_.c_str() + 9) : 0;
   const std::size_t body = reply_.find("\r\n\r\n");
-  if (status != 200 || body == std::string::npos) return status;
+  if ((status != 200 && status != 201) || body == std::string::npos) return status;
   const WorkerReply parsed =
       parse_worker_reply(static_cast<unsigned>(status), reply_.substr(body + 4));
   EXPECT_TRUE(parsed.answer_sdp) << parsed.problem;

@@ -7,7 +7,6 @@
 
 #include <chrono>
 #include <cstdint>
-#include <memory>
 #include <optional>
 #include <string>
 #include <vector>
@@ -20,11 +19,14 @@ namespace webrtcupload::test {
 
 class WorkerClient {
  public:
-  WorkerClient();
+  // Of the channel that it uploads over.
+  explicit WorkerClient(std::string protocol = "");
 
   // Offers, posts `request` with that offer in it, and takes the answer. The status of the reply;
   // 200 is what a test wants mostly.
   int connect(int port, WorkerRequest request = {}, const std::string& more_headers = "");
+  // The same with a further connection of the session at `location`; 201.
+  int join(int port, const std::string& location, const std::string& more_headers = "");
   // The same by other ways than HTTP: the offer, and what was said to it.
   [[nodiscard]] std::string make_offer();
   void take_answer(const std::string& answer_sdp);
@@ -59,6 +61,8 @@ class WorkerClient {
   [[nodiscard]] bool wait_stored() const {
     return test::send_bytes(upload_.channel.get(), Bytes{1}) && upload_.observer->wait_messages(1);
   }
+  // For clients of wire format v2.
+  [[nodiscard]] const PeerPair::Channel& channel() const { return upload_; }
   // For what no good client does.
   [[nodiscard]] GstWebRTCDataChannel* upload_channel() const { return upload_.channel.get(); }
   [[nodiscard]] GstWebRTCDataChannel* results_channel() const { return results_.channel.get(); }
@@ -77,12 +81,12 @@ class WorkerClient {
  private:
   // Lets the pair make channels of this one side, without its other one.
   std::optional<PeerPair> pair_;
-  struct Channel {
-    GstPtr<GstWebRTCDataChannel> channel;
-    std::shared_ptr<ChannelObserver> observer;
-  };
-  Channel results_;
-  Channel upload_;
+  int post_offer(int port, WorkerRequest request, const std::string& headers,
+                 const std::string& path);
+
+  const std::string protocol_;
+  PeerPair::Channel results_;
+  PeerPair::Channel upload_;
   std::string reply_;
 };
 

@@ -107,6 +107,26 @@ std::optional<SandboxConfig> read_sandbox(JsonObject* object) {
                        .user = std::move(*user)};
 }
 
+void set_error(JsonWriter& line, const HttpError& error) {
+  line.set("status", static_cast<int>(error.status))
+      .set("error_type", error.error_type)
+      .set("message", error.message);
+}
+
+HttpError read_error(JsonObject* object) {
+  const auto status = json_integer(object, "status").value_or(500);
+  return {status >= 400 && status <= 599 ? static_cast<unsigned>(status) : 500,
+          json_string(object, "error_type").value_or("InternalError"),
+          json_string(object, "message").value_or(""),
+          {}};
+}
+
+ConnectionNews read_connection_news(JsonObject* object) {
+  if (auto sdp = json_string(object, "sdp")) return ConnectionAnswer{std::move(*sdp)};
+  if (json_integer(object, "status")) return read_error(object);
+  return ConnectionEnded{};
+}
+
 }  // namespace
 
 const char* to_string(PolicyQuestion::Point point) {
@@ -130,6 +150,11 @@ std::string config_line(const SessionConfig& config) {
   if (config.max_pixels) line.set("max_pixels", *config.max_pixels);
   if (config.max_frames) line.set("max_frames", *config.max_frames);
   if (config.max_streams) line.set("max_streams", std::uint64_t{*config.max_streams});
+  if (config.protocols) line.set("protocols", std::uint64_t{*config.protocols});
+  if (config.max_connections) {
+    line.set("max_connections", std::uint64_t{*config.max_connections});
+  }
+  set_milliseconds(line, "resume_timeout_ms", config.resume_timeout);
   set_milliseconds(line, "max_duration_ms", config.max_duration);
   set_milliseconds(line, "idle_timeout_ms", config.idle_timeout);
   set_milliseconds(line, "upload_timeout_ms", config.upload_timeout);
@@ -201,6 +226,13 @@ std::optional<SessionConfig> parse_config_line(std::string_view line) {
   if (const auto streams = json_integer(object, "max_streams")) {
     config.max_streams = static_cast<std::uint32_t>(*streams);
   }
+  if (const auto protocols = json_integer(object, "protocols")) {
+    config.protocols = static_cast<unsigned>(*protocols);
+  }
+  if (const auto connections = json_integer(object, "max_connections")) {
+    config.max_connections = static_cast<std::uint32_t>(*connections);
+  }
+  config.resume_timeout = read_milliseconds(object, "resume_timeout_ms");
   config.max_duration = read_milliseconds(object, "max_duration_ms");
   if (const auto limit = json_integer(object, "memory_limit")) {
     config.memory_limit = static_cast<std::uint64_t>(*limit);
@@ -226,12 +258,21 @@ std::string answer_line(const std::string& sdp) {
 }
 
 std::string refused_line(const HttpError& error) {
-  return JsonWriter()
-      .set("event", "refused")
-      .set("status", static_cast<int>(error.status))
-      .set("error_type", error.error_type)
-      .set("message", error.message)
-      .text();
+  JsonWriter line;
+  line.set("event", "refused");
+  set_error(line, error);
+  return line.text();
+}
+
+std::string connection_line(const std::string& connection, const ConnectionNews& news) {
+  JsonWriter line;
+  line.set("event", "connection").set("connection", connection);
+  if (const auto* answer = std::get_if<ConnectionAnswer>(&news)) {
+    line.set("sdp", answer->sdp);
+  } else if (const auto* error = std::get_if<HttpError>(&news)) {
+    set_error(line, *error);
+  }
+  return line.text();
 }
 
 std::string end_line(const std::string& session, const SessionEnd& end) {
@@ -266,12 +307,28 @@ std::string policy_line(std::uint64_t number, const PolicyAnswer& answer) {
 
 std::string stop_line(const std::string& why) { return JsonWriter().set("stop", why).text(); }
 
+std::string connect_line(const std::string& connection, const std::string& offer_sdp) {
+  return JsonWriter().set("connect", connection).set("offer_sdp", offer_sdp).text();
+}
+
+std::string disconnect_line(const std::string& connection) {
+  return JsonWriter().set("disconnect", connection).text();
+}
+
 ParentLine parse_parent_line(std::string_view line) {
   auto parsed = parse_json_object(line);
   const auto* node = std::get_if<JsonNodePtr>(&parsed);
   if (!node) return BadLine{};
   JsonObject* object = json_node_get_object(node->get());
   if (auto why = json_string(object, "stop")) return StopLine{std::move(*why)};
+  if (auto connection = json_string(object, "disconnect")) {
+    return DisconnectLine{std::move(*connection)};
+  }
+  if (auto connection = json_string(object, "connect")) {
+    auto offer = json_string(object, "offer_sdp");
+    if (!offer) return BadLine{};
+    return ConnectLine{std::move(*connection), std::move(*offer)};
+  }
   const auto number = json_integer(object, "reply_to");
   const auto allowed = json_boolean(object, "allowed");
   if (!number || *number < 0 || !allowed) return BadLine{};
@@ -291,11 +348,11 @@ ChildLine parse_child_line(const std::string& session, std::string_view line) {
   } else if (event == "answer") {
     if (auto sdp = json_string(object, "sdp")) return AnswerLine{std::move(*sdp)};
   } else if (event == "refused") {
-    const auto status = json_integer(object, "status").value_or(500);
-    return HttpError{status >= 400 && status <= 599 ? static_cast<unsigned>(status) : 500,
-                     json_string(object, "error_type").value_or("InternalError"),
-                     json_string(object, "message").value_or(""),
-                     {}};
+    return read_error(object);
+  } else if (event == "connection") {
+    if (auto connection = json_string(object, "connection")) {
+      return ConnectionLine{std::move(*connection), read_connection_news(object)};
+    }
   } else if (event == "ask") {
     const auto number = json_integer(object, "id");
     const std::string point = json_string(object, "point").value_or("");

@@ -46,6 +46,12 @@ struct SessionConfig {
   std::optional<std::chrono::milliseconds> max_duration;
   std::optional<std::uint64_t> max_frames;
   std::optional<std::uint32_t> max_streams;
+  // Of wire formats, as the upload's property of that name: bits.
+  std::optional<unsigned> protocols;
+  // How long an upload that has lost all its connections waits for its client.
+  std::optional<std::chrono::milliseconds> resume_timeout;
+  // Channels that one upload may come over at the same time.
+  std::optional<std::uint32_t> max_connections;
   // An open file instead of one there, if the session's process has opened it. Not told to others.
   int spool_fd = -1;
   // Names of element factories, with commas between: the upload's properties of these names.
@@ -114,6 +120,16 @@ struct SessionEnd {
   std::uint64_t chunks = 0;
 };
 
+// A connection of a session's beyond the one that its first offer has made: what a parent is told
+// of it. At most one answer or refusal; the end of one that has been answered.
+struct ConnectionEnded {};
+struct ConnectionAnswer {
+  std::string sdp;
+};
+using ConnectionNews = std::variant<ConnectionEnded, ConnectionAnswer, HttpError>;
+// What the first one is called; of that, only the end is told.
+inline constexpr const char* kFirstConnection = "";
+
 // Where a session says things. `frame` comes on a streaming thread and may block, which is how a
 // slow reader slows the analysis; the others come on the session's context. First either `answered`
 // or `refused`, and nothing after `refused`; `ended` is the last.
@@ -124,11 +140,15 @@ struct SessionObserver {
   std::function<void(const HttpError&)> refused;
   std::function<void(const std::string& line)> frame;
   std::function<void(const SessionEnd&)> ended;
+  // On the context, after `answered` and before `ended`.
+  std::function<void(const std::string& connection, const ConnectionNews&)> connection;
   // The session begins to end, which takes no longer than kLongestEnding unless something in it
   // hangs. May be null.
   std::function<void()> ending;
-  // Right before the upload's first byte is stored, on the upload's worker. May be null.
-  std::function<void()> feeding;
+  // On the upload's worker. Right before its first byte is stored; `joined` is whether further
+  // connections may join it, and then: all its bytes are here, and none has been read. May be null.
+  std::function<void(bool joined)> feeding;
+  std::function<void()> fed;
   // Comes on any thread. `reply` is called once, on any thread; not any more after the end.
   std::function<void(const PolicyQuestion&, std::function<void(PolicyAnswer)> reply)> ask;
 };
@@ -141,8 +161,14 @@ struct SessionObserver {
 [[nodiscard]] std::string refused_line(const HttpError& error);
 [[nodiscard]] std::string end_line(const std::string& session, const SessionEnd& end);
 
+[[nodiscard]] std::string connection_line(const std::string& connection,
+                                          const ConnectionNews& news);
+
 // Tells a child to end, and why.
 [[nodiscard]] std::string stop_line(const std::string& why);
+// A further offer, and that the client is done with what it has made.
+[[nodiscard]] std::string connect_line(const std::string& connection, const std::string& offer_sdp);
+[[nodiscard]] std::string disconnect_line(const std::string& connection);
 
 // A question of a child, and the reply on its standard input. `number` tells them apart.
 [[nodiscard]] std::string ask_line(std::uint64_t number, const PolicyQuestion& question);
@@ -155,10 +181,15 @@ struct AskLine {
   std::uint64_t number = 0;
   PolicyQuestion question;
 };
+struct ConnectionLine {
+  std::string connection;
+  ConnectionNews news;
+};
 struct FrameLine {};
 struct BadLine {};
 // What a child said. Frame lines are only recognised: they are passed on as they are.
-using ChildLine = std::variant<BadLine, AnswerLine, HttpError, FrameLine, SessionEnd, AskLine>;
+using ChildLine =
+    std::variant<BadLine, AnswerLine, HttpError, FrameLine, SessionEnd, AskLine, ConnectionLine>;
 [[nodiscard]] ChildLine parse_child_line(const std::string& session, std::string_view line);
 
 struct PolicyLine {
@@ -168,8 +199,15 @@ struct PolicyLine {
 struct StopLine {
   std::string why;
 };
+struct ConnectLine {
+  std::string connection;
+  std::string offer_sdp;
+};
+struct DisconnectLine {
+  std::string connection;
+};
 // What a child hears after its configuration.
-using ParentLine = std::variant<BadLine, PolicyLine, StopLine>;
+using ParentLine = std::variant<BadLine, PolicyLine, StopLine, ConnectLine, DisconnectLine>;
 [[nodiscard]] ParentLine parse_parent_line(std::string_view line);
 
 }  // namespace webrtcupload

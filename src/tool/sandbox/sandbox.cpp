@@ -154,9 +154,9 @@ std::string enter_sandbox(const SessionConfig& config) {
   return problems.text();
 }
 
-std::string close_sandbox(const SandboxConfig& config) {
+std::string close_sandbox(const SandboxConfig& config, SandboxClosing what) {
   if (config.mode == SandboxMode::kOff || !seccomp_works()) return "";
-  return forbid_what_an_upload_does_not_need(config.network);
+  return forbid_what_an_upload_does_not_need(config.network, what);
 }
 
 }  // namespace webrtcupload

@@ -10,6 +10,7 @@
 
 #include "tool/common/sandbox_config.h"
 #include "tool/common/session_types.h"
+#include "tool/sandbox/sandbox_syscalls.h"
 
 namespace webrtcupload {
 
@@ -33,7 +34,9 @@ struct SandboxParts {
 // As soon as that is known, on the only thread there is. Empty, or what is wrong; what could be
 // done is done, and whether the rest matters is the caller's to decide.
 [[nodiscard]] std::string enter_sandbox(const SessionConfig& config);
-// When the upload begins: on any thread, for all of them. The same.
-[[nodiscard]] std::string close_sandbox(const SandboxConfig& config);
+// On any thread, for all of them. The same. When the upload begins: files and sockets; or, if
+// further connections may join it, files, and sockets when all its bytes are here and nothing has
+// looked at them yet.
+[[nodiscard]] std::string close_sandbox(const SandboxConfig& config, SandboxClosing what);
 
 }  // namespace webrtcupload

@@ -270,6 +270,19 @@ void forbid_other_sockets(Filter& filter) {
   }
 }
 
+// Those of other families than ICE's have been refused from the start, and libraries try them in
+// good faith: a lookup of a user, a list of addresses.
+void forbid_new_sockets(Filter& filter) {
+  for (const std::uint64_t family : {std::uint64_t{AF_INET}, std::uint64_t{AF_INET6}}) {
+    if (trap_can_answer()) {
+      filter.trap("socket", Breach::kSocket, equals(0, family));
+    } else {
+      filter.refuse("socket", EACCES, equals(0, family));
+    }
+  }
+  filter.refuse("socket", EACCES, equals(0, AF_NETLINK));
+}
+
 }  // namespace
 
 bool seccomp_works() { return prctl(PR_GET_SECCOMP, 0, 0, 0, 0) >= 0 && seccomp_api_get() >= 2; }
@@ -293,21 +306,11 @@ std::string forbid_what_no_session_needs(bool network) {
   return filter.load(Threads::kThis);
 }
 
-std::string forbid_what_an_upload_does_not_need(bool network) {
+std::string forbid_what_an_upload_does_not_need(bool network, SandboxClosing what) {
   Filter filter;
-  // Those of other families have been refused from the start, and libraries try them in good faith:
-  // a lookup of a user, a list of addresses.
-  for (const std::uint64_t family : {std::uint64_t{AF_INET}, std::uint64_t{AF_INET6}}) {
-    if (network) break;
-    if (trap_can_answer()) {
-      filter.trap("socket", Breach::kSocket, equals(0, family));
-    } else {
-      filter.refuse("socket", EACCES, equals(0, family));
-    }
-  }
-  if (!network) filter.refuse("socket", EACCES, equals(0, AF_NETLINK));
+  if (what != SandboxClosing::kFiles && !network) forbid_new_sockets(filter);
   // Not forbidden, but looked at: see reopen() in sandbox_trap.cpp.
-  if (trap_can_open()) {
+  if (what != SandboxClosing::kSockets && trap_can_open()) {
     filter.trap("open", Breach::kFile);
     filter.trap("openat", Breach::kFile);
   }
@@ -322,7 +325,9 @@ namespace webrtcupload {
 
 bool seccomp_works() { return false; }
 std::string forbid_what_no_session_needs(bool) { return "built without libseccomp"; }
-std::string forbid_what_an_upload_does_not_need(bool) { return "built without libseccomp"; }
+std::string forbid_what_an_upload_does_not_need(bool, SandboxClosing) {
+  return "built without libseccomp";
+}
 
 }  // namespace webrtcupload
 

@@ -8,6 +8,7 @@
 
 #include <csignal>
 #include <optional>
+#include <set>
 #include <utility>
 
 #include "core/redaction.h"
@@ -37,6 +38,10 @@ class ChildSession final : public SessionRunner {
   ~ChildSession() override { core_->abandon(); }
 
   void start() override { core_->start(); }
+  bool connect(const std::string& connection, const std::string& offer_sdp) override {
+    return core_->connect(connection, offer_sdp);
+  }
+  void disconnect(const std::string& connection) override { core_->disconnect(connection); }
   void stop(const std::string& why) override { core_->stop(why); }
   void kill() override { core_->kill(); }
   void resume() override { core_->resume(); }
@@ -61,6 +66,8 @@ class ChildSession final : public SessionRunner {
     std::string partial;                    // A line's begin.
     std::optional<std::uint64_t> question;  // That the child waits to hear about: one at a time.
     std::uint64_t frames = 0;
+    // Those that it may say something of.
+    std::set<std::string> connections = {kFirstConnection};
     bool answered = false;
     bool said_last = false;  // Heard `end` or `refused`.
     bool writing = false;
@@ -115,6 +122,19 @@ class ChildSession final : public SessionRunner {
       to_child += line + "\n";
       write_more();
     }
+
+    bool connect(const std::string& connection, const std::string& offer_sdp) {
+      if (is_ending()) return false;
+      connections.insert(connection);
+      tell(connect_line(connection, offer_sdp));
+      return true;
+    }
+
+    void disconnect(const std::string& connection) {
+      if (!is_ending()) tell(disconnect_line(connection));
+    }
+
+    [[nodiscard]] bool is_ending() const { return exited || said_last || close_when_written; }
 
     // One write at a time; what comes meanwhile goes with the next one. If writing fails the
     // process is ending, which is noticed anyway.
@@ -205,6 +225,11 @@ class ChildSession final : public SessionRunner {
       } else if (const auto* ask = std::get_if<AskLine>(&parsed);
                  ask && config.asks_policy && !question) {
         on_question(*ask);
+      } else if (const auto* connection = std::get_if<ConnectionLine>(&parsed);
+                 connection && answered && connections.contains(connection->connection)) {
+        const bool stays = std::holds_alternative<ConnectionAnswer>(connection->news);
+        if (!stays) connections.erase(connection->connection);
+        observer.connection(connection->connection, connection->news);
       } else if (const auto* refused = std::get_if<HttpError>(&parsed); refused && !answered) {
         said_last = true;
         await_exit();
@@ -326,6 +351,7 @@ class ChildSession final : public SessionRunner {
       observer.answered = [](const std::string&) {};
       observer.refused = [](const HttpError&) {};
       observer.ended = [](const SessionEnd&) {};
+      observer.connection = [](const std::string&, const ConnectionNews&) {};
       observer.ask = [](const PolicyQuestion&, const std::function<void(PolicyAnswer)>&) {};
       question.reset();
       timer.cancel();

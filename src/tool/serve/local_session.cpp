@@ -16,6 +16,11 @@ class LocalSession final : public SessionRunner {
       : session_(Session::create(context, std::move(config), std::move(observer))) {}
 
   void start() override { session_->start(); }
+  bool connect(const std::string& connection, const std::string& offer_sdp) override {
+    session_->connect(connection, offer_sdp);
+    return true;
+  }
+  void disconnect(const std::string& connection) override { session_->disconnect(connection); }
   void stop(const std::string& why) override { session_->stop(why); }
   void kill() override { session_.reset(); }
   void resume() override {}

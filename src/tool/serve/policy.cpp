@@ -62,6 +62,11 @@ AuthHook::Question Policy::ask_session(const SessionFacts& facts,
   return hook_->ask(describe("session", facts).text(), facts.key, std::move(reply));
 }
 
+AuthHook::Question Policy::ask_connection(const SessionFacts& facts,
+                                          std::function<void(HookVerdict)> reply) {
+  return hook_->ask(describe("connection", facts).text(), facts.key, std::move(reply));
+}
+
 AuthHook::Question Policy::ask_running(const SessionFacts& facts, const PolicyQuestion& question,
                                        std::function<void(PolicyAnswer)> reply) {
   JsonWriter json = describe(to_string(question.point), facts);

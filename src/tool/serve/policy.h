@@ -50,6 +50,9 @@ class Policy {
   // The hook's part of "may this session be", for whoever has passed keys().check().
   [[nodiscard]] AuthHook::Question ask_session(const SessionFacts& facts,
                                                std::function<void(HookVerdict)> reply);
+  // The same for a further connection of a session that is there.
+  [[nodiscard]] AuthHook::Question ask_connection(const SessionFacts& facts,
+                                                  std::function<void(HookVerdict)> reply);
   [[nodiscard]] AuthHook::Question ask_running(const SessionFacts& facts,
                                                const PolicyQuestion& question,
                                                std::function<void(PolicyAnswer)> reply);

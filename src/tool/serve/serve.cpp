@@ -20,6 +20,7 @@
 #include "glib/main_context.h"
 #include "json/json.h"
 #include "signalling/http_server.h"
+#include "signalling/session_path.h"
 #include "signalling/session_request.h"
 #include "signalling/session_status.h"
 #include "signalling/whip.h"
@@ -27,6 +28,7 @@
 #include "tool/common/event_output.h"
 #include "tool/common/options.h"
 #include "tool/sandbox/sandbox.h"
+#include "tool/serve/connection_offers.h"
 #include "tool/serve/policy.h"
 #include "tool/serve/serve_options.h"
 #include "tool/serve/session_runner.h"
@@ -112,8 +114,9 @@ class Server {
     std::optional<Proposal> proposal;
     // What the hook is being asked: one thing at a time, and nothing once this is gone.
     AuthHook::Question question;
-    std::unique_ptr<SessionRunner> runner;  // Null before it begins.
-    bool deleted = false;                   // For clients it is there no more.
+    std::unique_ptr<SessionRunner> runner;          // Null before it begins.
+    std::shared_ptr<ConnectionOffers> connections;  // Likewise.
+    bool deleted = false;                           // For clients it is there no more.
   };
 
   HttpServerOptions http_options() {
@@ -130,9 +133,19 @@ class Server {
       Limits limits;
       limits.max_size = options_.session.max_size.value_or(limits.max_size);
       limits.max_chunks = options_.session.max_chunks.value_or(limits.max_chunks);
-      return limits_json(reachable_size(limits), policy_.wants_keys());
+      return limits_json(
+          {.max_size = reachable_size(limits),
+           .keys_required = policy_.wants_keys(),
+           .protocols = options_.session.protocols.value_or(kAllVersions),
+           .max_connections = max_connections(),
+           .resume_timeout = options_.session.resume_timeout.value_or(std::chrono::milliseconds(
+               std::chrono::ceil<std::chrono::milliseconds>(limits.resume_timeout)))});
     };
     return http;
+  }
+
+  [[nodiscard]] unsigned max_connections() const {
+    return options_.session.max_connections.value_or(Limits{}.max_connections);
   }
 
   using Clock = std::chrono::steady_clock;
@@ -179,10 +192,17 @@ class Server {
 
   void on_request(const HttpRequest& request, HttpResponder responder) {
     if (request.method == "GET") return show_session(request, responder);
-    if (request.method == "DELETE") return end_session(request, responder);
+    const SessionPath path = parse_session_path(request.path);
+    if (request.method == "DELETE") {
+      return path.what == SessionPath::What::kConnection ? end_connection(path, request, responder)
+                                                         : end_session(request, responder);
+    }
     auto read = read_session_request(request, policy_.keys());
     if (const auto* error = std::get_if<HttpError>(&read)) return responder.fail(*error);
     auto& asked = std::get<SessionRequest>(read);
+    if (path.what == SessionPath::What::kConnections) {
+      return add_connection(path, request, std::move(asked), std::move(responder));
+    }
     auto& worker = asked.worker;
     SessionFacts facts;
     facts.key = std::move(asked.key);
@@ -265,7 +285,39 @@ class Server {
         options_.isolate
             ? make_child_session(context_, output_, std::move(proposal.config), std::move(observer))
             : make_local_session(context_, std::move(proposal.config), std::move(observer));
+    entry.connections = std::make_shared<ConnectionOffers>(
+        ConnectionOffers::Settings{.session = entry.facts.session,
+                                   .max_connections = max_connections(),
+                                   .ice_servers = options_.session.ice_servers},
+        policy_, *entry.runner);
     entry.runner->start();
+  }
+
+  void add_connection(const SessionPath& path, const HttpRequest& request, SessionRequest asked,
+                      HttpResponder responder) {
+    Entry* session = find_session(path.session);
+    if (!session) return responder.fail(no_such_session());
+    if (!owns(*session, asked.key)) return responder.fail(not_your_session());
+    const auto ice_servers = choose_ice_servers(asked.worker, options_.client_ice_servers, {});
+    if (const auto* error = std::get_if<HttpError>(&ice_servers)) return responder.fail(*error);
+    if (stopping_) return responder.fail(stopping_error());
+    SessionFacts facts = session->facts;
+    facts.client_address = request.client_address;
+    session->connections->take({.facts = std::move(facts),
+                                .offer_sdp = std::move(asked.worker.offer_sdp),
+                                .whip = asked.whip},
+                               std::move(responder));
+  }
+
+  void end_connection(const SessionPath& path, const HttpRequest& request,
+                      const HttpResponder& responder) {
+    if (const auto error = policy_.keys().check(request.bearer_token))
+      return responder.fail(*error);
+    Entry* session = find_session(path.session);
+    if (!session) return responder.fail(no_such_session());
+    if (!owns(*session, request.bearer_token)) return responder.fail(not_your_session());
+    if (!session->connections->end(path.connection)) return responder.fail(no_such_connection());
+    responder.reply_json(200, "");
   }
 
   SessionObserver observe(const SessionFacts& facts, HttpResponder responder, bool whip) {
@@ -304,6 +356,10 @@ class Server {
       remember(id, end);
       remove(id);
     };
+    observer.connection = [this, id](const std::string& connection, const ConnectionNews& news) {
+      const auto found = sessions_.find(id);
+      if (found != sessions_.end()) found->second.connections->on_news(connection, news);
+    };
     observer.ask = [this, id](const PolicyQuestion& question,
                               std::function<void(PolicyAnswer)> reply) {
       post_to(context_, [this, id, question, reply = std::move(reply)]() mutable {
@@ -334,16 +390,21 @@ class Server {
     if (stopping_ && sessions_.empty()) g_main_loop_quit(loop_);
   }
 
-  // The session at a request's path, if its client has not ended it, for who shows the key it was
-  // made with.
+  // The session, if its client has not ended it.
+  Entry* find_session(const std::string& id) {
+    const auto found = sessions_.find(id);
+    const bool is_there =
+        found != sessions_.end() && found->second.runner && !found->second.deleted;
+    return is_there ? &found->second : nullptr;
+  }
+  // Whether this is the key that it was made with.
+  static bool owns(const Entry& session, const std::optional<std::string>& key) {
+    return same_hash(hash_key(session.facts.key.value_or("")), hash_key(key.value_or("")));
+  }
+  // The session at a request's path, for who shows its key.
   Entry* find_session(const HttpRequest& request) {
-    const auto found = sessions_.find(session_id_of(request));
-    if (found == sessions_.end() || !found->second.runner || found->second.deleted ||
-        !same_hash(hash_key(found->second.facts.key.value_or("")),
-                   hash_key(request.bearer_token.value_or("")))) {
-      return nullptr;
-    }
-    return &found->second;
+    Entry* session = find_session(parse_session_path(request.path).session);
+    return session && owns(*session, request.bearer_token) ? session : nullptr;
   }
 
   // DELETE of a session by who has its id, and its key.
@@ -363,8 +424,8 @@ class Server {
       return responder.fail(*error);
     SessionStatus status;
     // One that has ended may still be in both places.
-    if (const auto* ended =
-            ended_.find(session_id_of(request), owner_of(request.bearer_token), Clock::now())) {
+    if (const auto* ended = ended_.find(parse_session_path(request.path).session,
+                                        owner_of(request.bearer_token), Clock::now())) {
       status = *ended;
     } else if (!find_session(request)) {
       return responder.fail(no_such_session());

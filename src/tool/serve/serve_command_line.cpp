@@ -8,10 +8,27 @@
 namespace webrtcupload {
 
 ServeCommandLine::~ServeCommandLine() {
-  for (char* text : {address, isolation, sandbox, session_user, spool_directory, video_codec,
-                     client_ice_servers, udp_port_range, idle_timeout, upload_timeout,
-                     connect_timeout, stall_timeout, max_processing_timeout, api_key_file,
-                     auth_hook, auth_hook_timeout, quota_interval, max_pixels, max_duration}) {
+  for (char* text : {address,
+                     isolation,
+                     sandbox,
+                     session_user,
+                     spool_directory,
+                     video_codec,
+                     client_ice_servers,
+                     udp_port_range,
+                     idle_timeout,
+                     upload_timeout,
+                     connect_timeout,
+                     stall_timeout,
+                     max_processing_timeout,
+                     api_key_file,
+                     auth_hook,
+                     auth_hook_timeout,
+                     quota_interval,
+                     max_pixels,
+                     max_duration,
+                     protocols,
+                     resume_timeout}) {
     g_free(text);
   }
   g_strfreev(pipelines);
@@ -104,6 +121,14 @@ std::string ServeCommandLine::read(int& argc, char** argv) {
        "End an upload from which nothing new comes for so long; 0 = never (30)", "SECONDS"},
       {"upload-timeout", 0, 0, G_OPTION_ARG_STRING, &upload_timeout,
        "End an upload that takes longer; 0 = never (0)", "SECONDS"},
+      {"protocols", 0, 0, G_OPTION_ARG_STRING, &protocols,
+       "Wire formats that are spoken: v1, v2, or both with a comma between (v1,v2)", "VERSIONS"},
+      {"resume-timeout", 0, 0, G_OPTION_ARG_STRING, &resume_timeout,
+       "How long an upload in v2 that has lost its connections waits for its client; its session "
+       "counts meanwhile; 0 = not at all (60)",
+       "SECONDS"},
+      {"max-connections", 0, 0, G_OPTION_ARG_INT64, &max_connections,
+       "Connections that one upload in v2 may come over at the same time (8)", "NUMBER"},
       {"connect-timeout", 0, 0, G_OPTION_ARG_STRING, &connect_timeout,
        "Forget a client that does not connect, or does not send its first chunk, in so long (30)",
        "SECONDS"},

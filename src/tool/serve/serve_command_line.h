@@ -45,6 +45,9 @@ struct ServeCommandLine {
   char* stall_timeout = nullptr;
   char* max_processing_timeout = nullptr;
   int max_sessions = 8;
+  char* protocols = nullptr;
+  char* resume_timeout = nullptr;
+  gint64 max_connections = kNotGiven;
   char** api_keys = nullptr;
   char** allowed_origins = nullptr;
   char** allow_elements = nullptr;

@@ -5,6 +5,7 @@
 #include <gst/gst.h>
 
 #include <cmath>
+#include <string_view>
 #include <tuple>
 #include <utility>
 
@@ -17,6 +18,7 @@
 #include "tool/sandbox/sandbox_user.h"
 #include "tool/serve/serve_command_line.h"
 #include "tool/session/session_memory.h"
+#include "upload/upload_protocol.h"
 #include "webrtc/ice_network.h"
 
 namespace webrtcupload {
@@ -45,6 +47,7 @@ std::string read_times(const ServeCommandLine& raw, ServeOptions& options) {
   for (const Time& time :
        {Time{"--idle-timeout", raw.idle_timeout, 0, &session.idle_timeout},
         Time{"--upload-timeout", raw.upload_timeout, 0, &session.upload_timeout},
+        Time{"--resume-timeout", raw.resume_timeout, 0, &session.resume_timeout},
         Time{"--stall-timeout", raw.stall_timeout, 0, &session.stall_timeout},
         Time{"--max-duration", raw.max_duration, 0, &session.max_duration},
         Time{"--connect-timeout", raw.connect_timeout, kTick, &connect_timeout},
@@ -171,6 +174,27 @@ std::string read_film_limits(const ServeCommandLine& raw, SessionConfig& session
   return "";
 }
 
+std::string read_protocols(ServeCommandLine& raw, SessionConfig& session) {
+  if (const auto list = take_string(raw.protocols)) {
+    unsigned versions = 0;
+    for (const std::string_view name : list_parts(*list)) {
+      const auto named = [name](WireVersion version) { return name == to_string(version); };
+      if (!named(WireVersion::kV1) && !named(WireVersion::kV2)) {
+        return "--protocols is \"v1\", \"v2\" or \"v1,v2\", not \"" + *list + "\"";
+      }
+      versions |= named(WireVersion::kV1) ? 1U : 2U;
+    }
+    session.protocols = versions;
+  }
+  if (raw.max_connections == kNotGiven) return "";
+  constexpr gint64 kMost = 1024;
+  if (raw.max_connections < 1 || raw.max_connections > kMost) {
+    return "--max-connections must be between 1 and " + std::to_string(kMost);
+  }
+  session.max_connections = static_cast<std::uint32_t>(raw.max_connections);
+  return "";
+}
+
 // A name that means nothing is a mistake, and an element that was to be denied would be used.
 std::string read_elements(const char* option, char** lists, std::string& all) {
   for (char** list = lists; list && *list; ++list) {
@@ -272,6 +296,7 @@ std::string convert(ServeCommandLine& raw, ServeOptions& options) {
   if (raw.min_rate != kNotGiven) session.min_rate = static_cast<std::uint64_t>(raw.min_rate);
   session.spool_directory = take_string(raw.spool_directory);
   if (std::string problem = read_film_limits(raw, session); !problem.empty()) return problem;
+  if (std::string problem = read_protocols(raw, session); !problem.empty()) return problem;
   if (std::string problem = read_session_memory(raw, options); !problem.empty()) return problem;
   if (std::string problem = read_sandbox(raw, options); !problem.empty()) return problem;
   for (const auto& [option, lists, all] :

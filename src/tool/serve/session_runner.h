@@ -21,6 +21,12 @@ class SessionRunner {
   virtual ~SessionRunner() = default;
 
   virtual void start() = 0;
+  // A further offer of its client, once it has been answered; what becomes of it comes by
+  // SessionObserver::connection. False if the session is ending.
+  [[nodiscard]] virtual bool connect(const std::string& connection,
+                                     const std::string& offer_sdp) = 0;
+  // The client is done with that connection.
+  virtual void disconnect(const std::string& connection) = 0;
   // Ends it in order and tells the client why; `ended` (or `refused`) follows.
   virtual void stop(const std::string& why) = 0;
   // Ends it at once.

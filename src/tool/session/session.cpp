@@ -15,9 +15,6 @@
 namespace webrtcupload {
 namespace {
 
-// When the connection is lost before the upload is complete, what has arrived may still be on its
-// way through the element, which then completes, or reports the loss itself.
-constexpr std::chrono::milliseconds kLossGrace{5000};
 // How often progress is looked at.
 constexpr std::chrono::milliseconds kLook{500};
 // SCTP acknowledges within a quarter of a second: who is sent results and says nothing at all for
@@ -54,6 +51,7 @@ Session::~Session() {
   pipeline_.reset();
   results_.reset();
   video_.reset();
+  further_.reset();
   peer_.reset();
   g_main_context_unref(context_);
 }
@@ -75,6 +73,7 @@ void Session::start() {
   if (const std::string problem = make_pipeline(); !problem.empty()) {
     return refuse(500, "PipelineError", problem);
   }
+  make_further_peers();
   make_results();
   make_video_track(offer);
   if (const std::string problem = start_pipeline(); !problem.empty()) {
@@ -82,38 +81,6 @@ void Session::start() {
   }
   if (!peer_->start()) return refuse(500, "InternalError", "webrtcbin does not start.");
   answer(offer);
-}
-
-std::string Session::make_peer() {
-  const std::weak_ptr<Session> weak = shared_from_this();
-  Peer::Events events;
-  events.connected = [weak] {
-    if (const auto self = weak.lock()) self->on_connected();
-  };
-  events.gone = [weak](const std::string& why) {
-    if (const auto self = weak.lock()) self->on_peer_gone(why);
-  };
-  events.untrusted = [weak](const std::string& why) {
-    const auto self = weak.lock();
-    if (!self) return;
-    self->peer_gone_ = true;
-    self->fail("untrusted-peer", why);
-  };
-  events.too_many_channels = [weak](const std::string& why) {
-    const auto self = weak.lock();
-    if (!self) return;
-    // Whatever it would say to what it is told is not heard.
-    self->peer_gone_ = true;
-    self->fail("too-many-channels", why);
-  };
-  std::string problem;
-  peer_ = Peer::create(context_,
-                       PeerOptions{.local_addresses = config_.ice_addresses,
-                                   .this_machine = only_loopback(config_.ice_addresses),
-                                   .network = config_.ice_network,
-                                   .ice_servers = config_.ice_servers},
-                       std::move(events), problem);
-  return problem;
 }
 
 void Session::make_results() {
@@ -174,6 +141,7 @@ std::string Session::make_pipeline() {
   events.frame = [this](const FrameObserver::Frame& frame) { on_frame(frame); };
   events.ask = observer_.ask;
   events.feeding = observer_.feeding;
+  events.fed = observer_.fed;
   std::string problem;
   pipeline_ =
       SessionPipeline::create(context_, config_, peer_->webrtcbin(), std::move(events), problem);
@@ -184,29 +152,6 @@ std::string Session::make_pipeline() {
 std::string Session::start_pipeline() {
   const std::string problem = pipeline_->start();
   return problem.empty() ? "" : "The server's pipeline does not start: " + problem;
-}
-
-void Session::answer(const Offer& offer) {
-  const std::weak_ptr<Session> weak = shared_from_this();
-  peer_->answer(offer, [weak](std::variant<std::string, PeerError> result) {
-    const auto self = weak.lock();
-    if (!self || self->phase_ != Phase::kNegotiating) return;
-    if (const auto* error = std::get_if<PeerError>(&result)) {
-      if (error->busy) {
-        return self->refuse(503, "NoPortFree",
-                            "The server cannot take another upload now: " + error->message + ".");
-      }
-      return self->refuse(400, "InvalidOffer",
-                          "The offer could not be answered: " + error->message);
-    }
-    self->phase_ = Phase::kConnecting;
-    self->answered_ = true;
-    self->timer_.start(self->config_.connect_timeout, [raw = self.get()] {
-      raw->fail("connect-timeout",
-                "the client did not connect in time: " + raw->peer_->why_no_upload(kUploadLabel));
-    });
-    self->observer_.answered(VideoTrack::announce(std::move(std::get<std::string>(result))));
-  });
 }
 
 void Session::stop(const std::string& why) {
@@ -233,6 +178,7 @@ void Session::refuse(unsigned status, const char* type, const std::string& messa
   pipeline_.reset();
   results_.reset();
   video_.reset();
+  further_.reset();
   peer_.reset();
   observer_.refused(HttpError{status, type, for_client(message), {}});
 }
@@ -323,8 +269,9 @@ bool Session::awaits_reader() const { return !delivered_ && results_->is_ending(
 
 std::optional<std::string> Session::stalled_for(Moment now) {
   const SessionPipeline::Counts counts = pipeline_->counts();
-  // Waiting for the time of a frame, or for the client to read its results, is no standstill.
-  if (counts != progress_ || pipeline_->is_pacing() || awaits_reader()) {
+  // Waiting for the time of a frame, or for the client to read its results or to come back, is no
+  // standstill.
+  if (counts != progress_ || counts.interrupted || pipeline_->is_pacing() || awaits_reader()) {
     progress_ = counts;
     progress_at_ = now;
   }
@@ -334,7 +281,9 @@ std::optional<std::string> Session::stalled_for(Moment now) {
 
 // Whether results were sent and nothing came back, not even an acknowledgement of the packets.
 bool Session::is_silent(Moment now) {
-  const std::uint64_t packets = peer_->packets_received();
+  const auto peer = results_peer();
+  if (!peer) return false;
+  const std::uint64_t packets = peer->packets_received();
   const std::uint64_t sent = results_->messages();
   if (packets != packets_) {
     packets_ = packets;
@@ -349,29 +298,6 @@ bool Session::is_silent(Moment now) {
 void Session::end_if_silent(Moment now) {
   if (!is_silent(now)) return;
   on_peer_gone("the peer has not answered for " + std::to_string(kSilence.count()) + " seconds");
-}
-
-void Session::on_peer_gone(const std::string& why) {
-  peer_gone_ = true;
-  // Nothing can be delivered any more.
-  if (results_) results_->abandon();
-  if (phase_ == Phase::kEnding) on_delivered();
-  if (phase_ >= Phase::kEnding) return;
-  if (phase_ == Phase::kNegotiating) {
-    return refuse(400, "InvalidOffer", "The offer could not be answered: " + why);
-  }
-  if (pipeline_->upload_complete()) {
-    // Who has opened no results channel waits for nothing, and may leave: the work goes on.
-    // In real time it would take as long as the film.
-    if (!results_->has_channel() && !config_.realtime) return;
-    if (!results_->needs_pipeline()) return fail("peer-gone", why);
-    // A sink in the pipeline sends the end before we hear of it, and the client may leave on it.
-    timer_.start(kLossGrace, [this, why] { fail("peer-gone", why); });
-    return;
-  }
-  timer_.start(kLossGrace, [this, why] {
-    if (!pipeline_->upload_complete() || results_->has_channel()) fail("peer-gone", why);
-  });
 }
 
 void Session::fail(std::string code, std::string message) {
@@ -452,13 +378,7 @@ std::function<void()> Session::step() {
 }
 
 void Session::step_down() {
-  if (--steps_left_ == 0) disconnect();
-}
-
-void Session::disconnect() {
-  peer_->close([weak = weak_from_this()] {
-    if (const auto self = weak.lock()) self->conclude();
-  });
+  if (--steps_left_ == 0) close_connections();
 }
 
 void Session::conclude() {
@@ -467,6 +387,7 @@ void Session::conclude() {
   pipeline_.reset();
   results_.reset();
   video_.reset();
+  further_.reset();
   peer_.reset();
   if (answered_) {
     observer_.ended(end_);

@@ -1,7 +1,9 @@
 // SPDX-License-Identifier: LGPL-2.1-or-later
 //
-// One upload from the offer to the end: a peer connection, the pipeline that looks at what it
-// brings, and the decision when it is over and how.
+// One upload from the offer to the end: a peer connection, further ones for an upload in wire
+// format v2, the pipeline that looks at what they bring, and the decision when it is over and how.
+// In two files: session.cpp begins and ends it; session_connections.cpp has what is done about its
+// connections.
 
 #pragma once
 
@@ -10,11 +12,14 @@
 #include <chrono>
 #include <cstdint>
 #include <functional>
+#include <map>
 #include <memory>
 #include <optional>
 #include <string>
 
 #include "glib/main_context.h"
+#include "glib/signal_connection.h"
+#include "signalling/further_peers.h"
 #include "tool/common/session_types.h"
 #include "tool/session/session_pipeline.h"
 #include "tool/session/session_results.h"
@@ -32,6 +37,9 @@ class Session : public std::enable_shared_from_this<Session> {
   ~Session();
 
   void start();
+  // A further connection for the upload, and the end of one, see SessionObserver::connection.
+  void connect(const std::string& connection, const std::string& offer_sdp);
+  void disconnect(const std::string& connection);
   // Ends it, orderly but soon; an end that is under way is hurried.
   void stop(const std::string& why);
 
@@ -42,7 +50,9 @@ class Session : public std::enable_shared_from_this<Session> {
 
   [[nodiscard]] std::string for_client(const std::string& text) const;
   void refuse(unsigned status, const char* type, const std::string& message);
+  [[nodiscard]] PeerOptions peer_options() const;
   [[nodiscard]] std::string make_peer();
+  void make_further_peers();
   [[nodiscard]] std::string make_pipeline();
   [[nodiscard]] std::string start_pipeline();
   void make_results();
@@ -59,6 +69,12 @@ class Session : public std::enable_shared_from_this<Session> {
   void on_asked();
   void on_state_changed();
   void fail(std::string code, std::string message);
+  // Of a further one: whether it opens a channel for results, which then go over that one.
+  void watch_results_channel(const std::string& connection, GstElement* webrtcbin);
+  void move_results(const std::string& connection, GstWebRTCDataChannel* channel);
+  [[nodiscard]] std::shared_ptr<Peer> results_peer() const;
+  // The upload waits for another connection, or goes on over those that there are.
+  void drop_first(const std::string& why);
   // The one way to the end; `end_` says how.
   void finish(SessionEnd end);
   using Moment = std::chrono::steady_clock::time_point;
@@ -75,7 +91,9 @@ class Session : public std::enable_shared_from_this<Session> {
   void stop_analysis();
   [[nodiscard]] std::function<void()> step();
   void step_down();
-  void disconnect();
+  void close_connections();
+  // One of them is closed.
+  void closed();
   void conclude();
   void stop_pipeline();
 
@@ -85,7 +103,13 @@ class Session : public std::enable_shared_from_this<Session> {
   Phase phase_ = Phase::kNegotiating;
   Timer timer_;  // Of the phase: to connect, to begin the upload, to notice a lost peer.
   Timer delivery_timer_;
+  // Of the first offer; null once the upload goes on without it.
   std::shared_ptr<Peer> peer_;
+  std::shared_ptr<FurtherPeers> further_;
+  // Which connection results go over: the first, or the last on which the client has opened a
+  // channel for them.
+  std::string results_on_ = kFirstConnection;
+  std::map<std::string, SignalConnection> results_watches_;
   std::unique_ptr<SessionPipeline> pipeline_;
   // Used on streaming threads as well; both are made before the pipeline starts.
   std::unique_ptr<SessionResults> results_;
@@ -99,6 +123,7 @@ class Session : public std::enable_shared_from_this<Session> {
   std::uint64_t packets_ = 0;
   std::uint64_t sent_ = 0;
   std::optional<Moment> unanswered_since_;
+  // The peer that results go to.
   bool peer_gone_ = false;
   bool has_asked_ = false;
   bool awaits_delivery_ = false;
@@ -107,6 +132,8 @@ class Session : public std::enable_shared_from_this<Session> {
   bool pipeline_stops_ = false;
   bool answered_ = false;
   int steps_left_ = 0;  // Of stepping down: the pipeline, the results.
+  int closing_ = 0;     // Connections that are being closed.
+  bool closes_all_ = false;
   SessionEnd end_;
 };
 

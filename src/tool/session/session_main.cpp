@@ -119,6 +119,10 @@ struct Child {
       questions.answer(*policy);
     } else if (const auto* told = std::get_if<StopLine>(&parsed)) {
       stop(told->why);
+    } else if (const auto* offer = std::get_if<ConnectLine>(&parsed)) {
+      session->connect(offer->connection, offer->offer_sdp);
+    } else if (const auto* done = std::get_if<DisconnectLine>(&parsed)) {
+      session->disconnect(done->connection);
     }
   }
 };
@@ -202,6 +206,9 @@ int session_main() {
       child.quit();
     };
     observer.frame = [&output](const std::string& text) { output.write_patiently(text); };
+    observer.connection = [&output](const std::string& connection, const ConnectionNews& news) {
+      output.write(connection_line(connection, news));
+    };
     // An element that hangs would keep its place in the server for ever.
     observer.ending = [&child] { child.stop_timer.start(kLongestEnding, [] { _exit(1); }); };
     observer.ended = [&](const SessionEnd& end) {
@@ -213,7 +220,13 @@ int session_main() {
       child.questions.ask(question, std::move(reply));
     };
     if (shut_in) {
-      observer.feeding = [&config] { check_sandbox(*config, close_sandbox(config->sandbox)); };
+      observer.feeding = [&config](bool joined) {
+        const auto what = joined ? SandboxClosing::kFiles : SandboxClosing::kAll;
+        check_sandbox(*config, close_sandbox(config->sandbox, what));
+      };
+      observer.fed = [&config] {
+        check_sandbox(*config, close_sandbox(config->sandbox, SandboxClosing::kSockets));
+      };
     }
     child.session = Session::create(g_main_context_default(), *config, std::move(observer));
     g_unix_fd_add(STDIN_FILENO, static_cast<GIOCondition>(G_IO_IN | G_IO_HUP | G_IO_ERR), on_parent,

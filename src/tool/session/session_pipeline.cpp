@@ -18,6 +18,7 @@
 #include "tool/common/options.h"
 #include "tool/sandbox/sandbox_paths.h"
 #include "tool/session/decoded_video.h"
+#include "upload/upload_source.h"
 
 namespace webrtcupload {
 namespace {
@@ -53,6 +54,12 @@ bool has_sink(GstElement* pipeline) { return !sinks_in(GST_BIN(pipeline)).empty(
 
 GstPtr<GstElement> find_result_sink(GstElement* pipeline) {
   return element_made_by(GST_BIN(pipeline), "webrtcresultsink");
+}
+
+GstStructurePtr stats_of(GstElement* upload) {
+  GstStructure* stats = nullptr;
+  g_object_get(upload, "stats", &stats, nullptr);
+  return GstStructurePtr(stats);
 }
 
 }  // namespace
@@ -135,8 +142,14 @@ std::unique_ptr<SessionPipeline> SessionPipeline::create(GMainContext* context,
   const auto nanoseconds = [](std::chrono::milliseconds time) {
     return static_cast<guint64>(time.count()) * GST_MSECOND;
   };
-  // Nobody can come back: a session has one connection.
-  g_object_set(upload, "webrtcbin", webrtcbin, "resume-timeout", guint64{0}, nullptr);
+  g_object_set(upload, "webrtcbin", webrtcbin, nullptr);
+  if (config.protocols) g_object_set(upload, "protocols", guint{*config.protocols}, nullptr);
+  if (config.max_connections) {
+    g_object_set(upload, "max-connections", guint{*config.max_connections}, nullptr);
+  }
+  if (config.resume_timeout) {
+    g_object_set(upload, "resume-timeout", nanoseconds(*config.resume_timeout), nullptr);
+  }
   if (config.max_size) g_object_set(upload, "max-size", guint64{*config.max_size}, nullptr);
   if (config.max_chunks) g_object_set(upload, "max-chunks", guint{*config.max_chunks}, nullptr);
   if (config.min_rate) g_object_set(upload, "min-rate", guint64{*config.min_rate}, nullptr);
@@ -169,15 +182,7 @@ std::unique_ptr<SessionPipeline> SessionPipeline::create(GMainContext* context,
   }
   if (config.asks_policy) self->ask_before_storing();
   // After whoever is asked: the handlers are called in this order, up to the first no.
-  if (self->events_.feeding) {
-    self->feeding_connection_ = SignalConnection(
-        upload, "authorize",
-        G_CALLBACK(+[](GstElement*, GstStructure*, std::function<void()>* feeding) -> gboolean {
-          (*feeding)();
-          return TRUE;
-        }),
-        self->events_.feeding);
-  }
+  if (self->events_.feeding) self->tell_of_feeding();
   if (config.realtime) self->pacer_ = std::make_shared<Pacer>();
   prepare_decoded_video(self->pipeline_.get(), self->pacer_);
 
@@ -204,6 +209,30 @@ std::unique_ptr<SessionPipeline> SessionPipeline::create(GMainContext* context,
                         self.get(), nullptr);
   g_source_attach(self->bus_source_, context);
   return self;
+}
+
+// The handlers run on the upload's worker, one after the other.
+void SessionPipeline::tell_of_feeding() {
+  struct Feeding {
+    std::function<void(bool joined)> feeding;
+    std::function<void()> fed;
+    bool joined = false;
+  };
+  const auto told = std::make_shared<Feeding>(Feeding{events_.feeding, events_.fed});
+  feeding_connection_ = SignalConnection(
+      upload_.get(), "authorize",
+      G_CALLBACK(+[](GstElement*, GstStructure* request, std::shared_ptr<Feeding>* to) -> gboolean {
+        const char* protocol = gst_structure_get_string(request, "channel-protocol");
+        (*to)->joined = version_of(protocol ? protocol : "") == WireVersion::kV2;
+        (*to)->feeding((*to)->joined);
+        return TRUE;
+      }),
+      told);
+  fed_connection_ = SignalConnection(upload_.get(), "upload-complete",
+                                     G_CALLBACK(+[](GstElement*, std::shared_ptr<Feeding>* to) {
+                                       if ((*to)->joined) (*to)->fed();
+                                     }),
+                                     told);
 }
 
 // Both handlers run on the upload's worker, which waits for as long as it takes.
@@ -336,11 +365,9 @@ std::string SessionPipeline::upload_state() const {
 }
 
 std::uint64_t SessionPipeline::stored_bytes(GstElement* upload) {
-  GstStructure* stats = nullptr;
-  g_object_get(upload, "stats", &stats, nullptr);
-  const GstStructurePtr owned(stats);
+  const GstStructurePtr stats = stats_of(upload);
   guint64 bytes = 0;
-  if (owned) gst_structure_get_uint64(owned.get(), "bytes", &bytes);
+  if (stats) gst_structure_get_uint64(stats.get(), "bytes", &bytes);
   return bytes;
 }
 
@@ -351,20 +378,33 @@ bool SessionPipeline::upload_complete() const {
   return state == "complete" || state == "processing" || state == "done";
 }
 
+bool SessionPipeline::may_be_joined() const {
+  const UploadSource* upload = UploadSource::of(upload_.get());
+  return upload && upload->may_be_joined();
+}
+
+bool SessionPipeline::attach(GstElement* webrtcbin) {
+  return may_be_joined() && UploadSource::of(upload_.get())->attach(webrtcbin);
+}
+
+void SessionPipeline::detach(GstElement* webrtcbin) {
+  if (UploadSource* upload = UploadSource::of(upload_.get())) upload->detach(webrtcbin);
+}
+
 SessionPipeline::Counts SessionPipeline::counts() const {
   Counts counts;
   counts.frames = frames_->frames();
   counts.buffers = frames_->buffers();
-  GstStructure* stats = nullptr;
-  g_object_get(upload_.get(), "stats", &stats, nullptr);
-  if (stats) {
+  if (const GstStructurePtr stats = stats_of(upload_.get())) {
     guint64 bytes = 0;
     guint chunks = 0;
-    gst_structure_get_uint64(stats, "bytes", &bytes);
-    gst_structure_get_uint(stats, "chunks-received", &chunks);
+    gst_structure_get_uint64(stats.get(), "bytes", &bytes);
+    gst_structure_get_uint(stats.get(), "chunks-received", &chunks);
     counts.bytes = bytes;
     counts.chunks = chunks;
-    gst_structure_free(stats);
+    gboolean interrupted = FALSE;
+    gst_structure_get_boolean(stats.get(), "interrupted", &interrupted);
+    counts.interrupted = interrupted;
   }
   return counts;
 }

@@ -34,8 +34,9 @@ class SessionPipeline {
     FrameObserver::OnFrame frame;
     // See SessionObserver::ask.
     PolicyGate::Ask ask;
-    // See SessionObserver::feeding.
-    std::function<void()> feeding;
+    // See SessionObserver.
+    std::function<void(bool joined)> feeding;
+    std::function<void()> fed;
   };
 
   struct Counts {
@@ -44,6 +45,8 @@ class SessionPipeline {
     std::uint64_t chunks = 0;
     // Buffers that reached the sinks, of whatever kind.
     std::uint64_t buffers = 0;
+    // All connections of the upload are lost, and it waits for its client.
+    bool interrupted = false;
 
     bool operator==(const Counts&) const = default;
   };
@@ -73,6 +76,13 @@ class SessionPipeline {
   // Whether chunks have arrived, and whether all have.
   [[nodiscard]] bool upload_begun() const;
   [[nodiscard]] bool upload_complete() const;
+  // Whether it is one in wire format v2 that is under way: it may have further connections, and
+  // whether the loss of one is its end is decided by its element.
+  [[nodiscard]] bool may_be_joined() const;
+  // Channels of this webrtcbin may join the upload; false if that is not possible.
+  [[nodiscard]] bool attach(GstElement* webrtcbin);
+  // It has stopped: nothing of it is kept.
+  void detach(GstElement* webrtcbin);
   [[nodiscard]] Counts counts() const;
   // Whether a frame is held until its time.
   [[nodiscard]] bool is_pacing() const { return pacer_ && pacer_->is_waiting(); }
@@ -94,6 +104,7 @@ class SessionPipeline {
   void on_error(GstMessage* message);
   [[nodiscard]] std::string upload_state() const;
   void ask_before_storing();
+  void tell_of_feeding();
   [[nodiscard]] static std::uint64_t stored_bytes(GstElement* upload);
 
   GMainContext* context_;
@@ -104,6 +115,7 @@ class SessionPipeline {
   SignalConnection state_connection_;
   SignalConnection authorize_connection_;
   SignalConnection feeding_connection_;
+  SignalConnection fed_connection_;
   SignalConnection quota_connection_;
   std::shared_ptr<FrameObserver> frames_;
   std::shared_ptr<Pacer> pacer_;      // If realtime.

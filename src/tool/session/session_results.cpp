@@ -32,6 +32,11 @@ class FrameResults final : public SessionResults {
     sender_->attach(webrtcbin);
   }
 
+  void detach(GstElement* webrtcbin) override { sender_->detach(webrtcbin); }
+  [[nodiscard]] bool move(GstElement* webrtcbin, GstWebRTCDataChannel* channel) override {
+    sender_->attach(webrtcbin);
+    return sender_->adopt(channel);
+  }
   void on_frame(const FrameObserver::Frame& frame) override {
     sender_->send_frame(frame.buffer, frame.info, frame.detections);
   }
@@ -78,6 +83,9 @@ class SinkResults final : public SessionResults {
     if (bus_) gst_bus_disable_sync_message_emission(bus_.get());
   }
 
+  // The sink notices by itself, and stays with its connection.
+  void detach(GstElement*) override {}
+  [[nodiscard]] bool move(GstElement*, GstWebRTCDataChannel*) override { return false; }
   void on_frame(const FrameObserver::Frame&) override {}
   void set_data_output(std::vector<std::string> names) override {
     g_object_set(sink_.get(), "data-output", join(names).c_str(), nullptr);

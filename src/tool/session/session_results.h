@@ -6,6 +6,7 @@
 #pragma once
 
 #include <gst/gst.h>
+#include <gst/webrtc/webrtc.h>
 
 #include <cstdint>
 #include <functional>
@@ -36,6 +37,11 @@ class SessionResults {
                                                  GstElement* webrtcbin, Events events);
 
   virtual ~SessionResults() = default;
+
+  // The client's connection is lost.
+  virtual void detach(GstElement* webrtcbin) = 0;
+  // They go over this channel of another connection from now on. False: it is too late for that.
+  [[nodiscard]] virtual bool move(GstElement* webrtcbin, GstWebRTCDataChannel* channel) = 0;
 
   // On the streaming thread; may wait.
   virtual void on_frame(const FrameObserver::Frame& frame) = 0;

@@ -309,7 +309,8 @@ export class UploadClient {
 
   // The server may know why the session is gone, which it has just said by its status.
   async #reasonOf(error) {
-    if (error.code !== 'not-found' || !this.#askStatus) return error;
+    // There is no such session, or nothing of it that could go on.
+    if (![404, 409].includes(error.status) || !this.#askStatus) return error;
     const said = await this.#askStatus(this.#abort.signal).catch(() => null);
     return said?.state === 'ended' ? errorFromStatus(said) : gone();
   }

@@ -1,0 +1,146 @@
+// SPDX-License-Identifier: LGPL-2.1-or-later
+
+#include "signalling/further_peers.h"
+
+#include <utility>
+#include <vector>
+
+#include "core/redaction.h"
+#include "glib/debug.h"
+#include "glib/glib_ptr.h"
+#include "signalling/session_request.h"
+
+#define GST_CAT_DEFAULT webrtcupload::debug::server()
+
+namespace webrtcupload {
+namespace {
+
+HttpError internal(const std::string& problem) {
+  return {500, "InternalError", text_for_client(problem), {}};
+}
+
+}  // namespace
+
+FurtherPeers::FurtherPeers(GMainContext* context, Settings settings, Events events)
+    : context_(g_main_context_ref(context), g_main_context_unref),
+      settings_(std::move(settings)),
+      events_(std::move(events)) {}
+
+FurtherPeers::~FurtherPeers() = default;
+
+std::shared_ptr<Peer> FurtherPeers::find(const std::string& id) const {
+  const auto found = connections_.find(id);
+  return found == connections_.end() || found->second.ends ? nullptr : found->second.peer;
+}
+
+std::shared_ptr<Peer> FurtherPeers::make_peer(const std::string& id, std::string& problem) {
+  const auto weak = weak_from_this();
+  const auto ends = [weak, id](const std::string& why) {
+    GST_INFO("connection %s ends: %s", id.c_str(), why.c_str());
+    if (const auto self = weak.lock())
+      self->end(id, {400, "InvalidOffer", text_for_client(why), {}});
+  };
+  Peer::Events events;
+  events.connected = [weak, id] {
+    const auto self = weak.lock();
+    if (!self) return;
+    const auto found = self->connections_.find(id);
+    if (found != self->connections_.end()) found->second.timer.cancel();
+  };
+  events.gone = ends;
+  // What came of it has not been taken: the upload's element looks at certificates itself.
+  events.untrusted = ends;
+  events.too_many_channels = ends;
+  return Peer::create(context_.get(), settings_.peer, std::move(events), problem);
+}
+
+void FurtherPeers::connect(const std::string& id, const std::string& offer_sdp, Reply reply) {
+  if (closes_) return reply(server_stops());
+  const auto checked = check_offer(offer_sdp);
+  if (const auto* error = std::get_if<OfferError>(&checked)) {
+    return reply(HttpError{400, "InvalidOffer", error->message, {}});
+  }
+  std::string problem;
+  const auto peer = make_peer(id, problem);
+  if (!peer) return reply(internal(problem));
+  if (!events_.attach(peer->webrtcbin())) return reply(nothing_to_join());
+  connections_.try_emplace(id, context_.get(), peer, std::move(reply));
+  events_.announce(id, peer->webrtcbin(),
+                   [weak = weak_from_this(), id, offer = std::get<Offer>(checked)] {
+                     if (const auto self = weak.lock()) self->answer(id, offer);
+                   });
+}
+
+void FurtherPeers::answer(const std::string& id, const Offer& offer) {
+  const auto peer = find(id);
+  if (!peer) return;
+  if (!peer->start()) return end(id, internal("webrtcbin does not start."));
+  peer->answer(offer,
+               [weak = weak_from_this(), id](const std::variant<std::string, PeerError>& result) {
+                 if (const auto self = weak.lock()) self->on_answer(id, result);
+               });
+}
+
+void FurtherPeers::on_answer(const std::string& id,
+                             const std::variant<std::string, PeerError>& result) {
+  if (const auto* error = std::get_if<PeerError>(&result)) {
+    HttpError refusal = not_answered(*error);
+    refusal.message = text_for_client(refusal.message);
+    return end(id, refusal);
+  }
+  const auto found = connections_.find(id);
+  if (found == connections_.end() || found->second.ends) return;
+  Connection& connection = found->second;
+  connection.answered = true;
+  connection.timer.start(settings_.connect_timeout, [this, id] {
+    GST_INFO("connection %s ends: it did not connect in time", id.c_str());
+    static_cast<void>(disconnect(id));
+  });
+  std::exchange(connection.reply, nullptr)(std::get<std::string>(result));
+}
+
+bool FurtherPeers::disconnect(const std::string& id) {
+  if (!find(id)) return false;
+  end(id, withdrawn());
+  return true;
+}
+
+void FurtherPeers::end(const std::string& id, const HttpError& refusal) {
+  const auto found = connections_.find(id);
+  if (found == connections_.end() || std::exchange(found->second.ends, true)) return;
+  Connection& connection = found->second;
+  connection.timer.cancel();
+  const auto peer = connection.peer;
+  if (const auto reply = std::exchange(connection.reply, nullptr)) reply(refusal);
+  peer->close([weak = weak_from_this(), id] {
+    if (const auto self = weak.lock()) self->drop(id);
+  });
+}
+
+void FurtherPeers::drop(const std::string& id) {
+  auto dropped = connections_.extract(id);
+  if (dropped.empty()) return;
+  events_.detach(dropped.mapped().peer->webrtcbin());
+  if (dropped.mapped().answered && events_.ended) events_.ended(id);
+  if (!connections_.empty()) return;
+  if (const auto done = std::exchange(closed_, nullptr)) done();
+}
+
+void FurtherPeers::abandon() {
+  closes_ = true;
+  closed_ = nullptr;
+  for (const auto& [id, connection] : std::exchange(connections_, {})) {
+    events_.detach(connection.peer->webrtcbin());
+  }
+}
+
+void FurtherPeers::close(std::function<void()> done) {
+  closes_ = true;
+  if (connections_.empty()) return post_to(context_.get(), std::move(done));
+  closed_ = std::move(done);
+  std::vector<std::string> ids;
+  for (const auto& [id, connection] : connections_) ids.push_back(id);
+  for (const std::string& id : ids) end(id, server_stops());
+}
+
+}  // namespace webrtcupload

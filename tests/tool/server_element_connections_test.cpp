@@ -1,0 +1,104 @@
+// SPDX-License-Identifier: LGPL-2.1-or-later
+//
+// webrtcuploadserver and the further connections of a client that uploads in wire format v2.
+
+#include <gmock/gmock.h>
+
+#include <optional>
+#include <string>
+
+#include "core/wire_v2.h"
+#include "serve_rig.h"
+#include "server_element.h"
+#include "webrtc/v2_client.h"
+
+namespace webrtcupload::test {
+namespace {
+
+using ::testing::StartsWith;
+
+constexpr std::size_t kSize = 1'000'000;
+
+class FurtherConnections : public ServerElement {
+ protected:
+  void begin(const std::string& properties = "") {
+    start(properties, "filesink location=" + out());
+    ASSERT_EQ(first_.connect(port()), 200) << first_.reply();
+    ASSERT_TRUE(first_.channel().observer->wait_open());
+    over_first_ = client_.add(first_.channel());
+    ASSERT_TRUE(client_.run_until_stored(kSize / 2));
+  }
+  void join(WorkerClient& connection) {
+    ASSERT_EQ(connection.join(port(), first_.location()), 201) << connection.reply();
+    EXPECT_THAT(connection.location(), StartsWith(first_.location() + "/connections/"));
+    ASSERT_TRUE(connection.channel().observer->wait_open());
+    client_.add(connection.channel());
+  }
+  [[nodiscard]] std::string further() const { return first_.location() + "/connections"; }
+  void expect_complete() {
+    client_.send_all();
+    ASSERT_TRUE(client_.run_to_end());
+    ASSERT_TRUE(bus_->wait(GST_MESSAGE_EOS));
+    EXPECT_EQ(written(), file_);
+  }
+
+  const Bytes file_ = random_bytes(kSize);
+  V2Client client_{file_, {.first = kSize / 2}};
+  WorkerClient first_{kV2Protocol};
+  ChannelId over_first_ = 0;
+};
+
+TEST_F(FurtherConnections, OneJoinsAndIsDeleted) {
+  begin();
+  WorkerClient second(kV2Protocol);
+  join(second);
+  EXPECT_EQ(status_of(http_exchange(port(), del(second.location()))), 200);
+  EXPECT_TRUE(
+      eventually([&] { return status_of(http_exchange(port(), del(second.location()))) == 404; }));
+  WorkerClient third(kV2Protocol);
+  join(third);
+  expect_complete();
+  EXPECT_GT(last_of<control::Ack>(*third.channel().observer).value_or(control::Ack{}).received, 0U);
+}
+
+TEST_F(FurtherConnections, OneGoesOnWhenTheFirstIsLost) {
+  begin();
+  first_.hang_up();
+  client_.lose(over_first_);
+  // The place stays that client's.
+  EXPECT_EQ(status_of(http_exchange(port(), post(request_body()))), 429);
+  WorkerClient second(kV2Protocol);
+  join(second);
+  expect_complete();
+}
+
+TEST_F(FurtherConnections, NobodyComesBackInTime) {
+  begin("resume-timeout=300000000");
+  first_.hang_up();
+  const auto error = bus_->wait(GST_MESSAGE_ERROR);
+  ASSERT_TRUE(error);
+  EXPECT_EQ(error_text(error.get()).code, "peer-gone");
+  EXPECT_EQ(status_of(http_exchange(port(), post(request_body(), "", further()))), 404);
+}
+
+TEST_F(FurtherConnections, AnInterruptedUploadIsDeleted) {
+  begin();
+  first_.hang_up();
+  EXPECT_EQ(status_of(http_exchange(port(), del(first_.location()))), 200);
+  const auto error = bus_->wait(GST_MESSAGE_ERROR);
+  ASSERT_TRUE(error);
+  EXPECT_EQ(error_text(error.get()).code, "cancelled");
+  EXPECT_EQ(status_of(http_exchange(port(), post(request_body(), "", further()))), 404);
+}
+
+TEST_F(FurtherConnections, AreCounted) {
+  begin("max-connections=1");
+  const std::string unknown = "/sessions/00112233445566778899aabbccddeeff/connections";
+  EXPECT_EQ(status_of(http_exchange(port(), post(request_body(), "", unknown))), 404);
+  WorkerClient second(kV2Protocol);
+  ASSERT_EQ(second.join(port(), first_.location()), 201);
+  EXPECT_EQ(status_of(http_exchange(port(), post(request_body(), "", further()))), 429);
+}
+
+}  // namespace
+}  // namespace webrtcupload::test
