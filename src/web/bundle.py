@@ -16,6 +16,8 @@ PASSED_ON = re.compile(r"^export " + NAMES_FROM, re.M)
 DECLARATION = re.compile(r"^(export )?(?:const|let|class|function|async function\*?|function\*) (\w+)", re.M)
 # What has no indentation and is none of the above, nor the rest of it.
 OTHER = re.compile(r"^(?!const \w|let \w|class |function\b|async function\b|//|/\*\*|[\])}])\S.*", re.M)
+# A file beside the script, by where its module is. In the one script it is where the script is.
+BESIDE = re.compile(r"new URL\('(\.[\w./]+)', import\.meta\.url\)")
 COMMENT = re.compile(r"^\s*(?:/\*\*.*?\*/|//[^\n]*)\n", re.M | re.S)
 
 
@@ -24,7 +26,8 @@ def names_in(braces):
 
 
 class Bundle:
-    def __init__(self):
+    def __init__(self, path):
+        self._folder = os.path.dirname(path)
         self.sources = []
         self._texts = []
         self._exports = {}  # By module; None while what it takes is looked at.
@@ -50,12 +53,18 @@ class Bundle:
             if exported:
                 self._exports[path].append(name)
         text = re.sub(r"^export (?=const|let|class|function|async)", "", text, flags=re.M)
-        code = COMMENT.sub("", text)
+        code = BESIDE.sub("", COMMENT.sub("", text))
         other = OTHER.search(code) or re.search(r".*\bimport\b.*", code)
         if other:
             sys.exit(f"{path}: this cannot be put into one script: {other[0]}")
-        self._texts.append(text)
+        self._texts.append(BESIDE.sub(lambda url: self.beside(path, url[1]), text))
         return self._exports[path]
+
+    def beside(self, path, other):
+        target = os.path.normpath(os.path.join(os.path.dirname(path), other))
+        if not os.path.isfile(target):
+            sys.exit(f"{path}: there is no {other}")
+        return f"new URL('./{os.path.relpath(target, self._folder or '.')}', import.meta.url)"
 
     def take(self, path, names, other):
         exports = self.add(os.path.normpath(os.path.join(os.path.dirname(path), other)))
@@ -77,7 +86,7 @@ def bundle(path):
     rest = COMMENT.sub("", PASSED_ON.sub("", text)).strip()
     if rest:
         sys.exit(f"{path}: passes on names, and has something else: {rest}")
-    made = Bundle()
+    made = Bundle(path)
     exports = []
     for braces, other in passed_on:
         names = names_in(braces)

@@ -5,7 +5,16 @@
 import { Stage } from './overlay.js';
 import { Findings, ResultList } from './results.js';
 import { connect, getLimits, UploadError } from './upload.js';
-import { bytes, clock, count, explain, formatName, matchesFormat, timeLeft } from './words.js';
+import {
+  bytes,
+  clock,
+  count,
+  explain,
+  formatName,
+  matchesFormat,
+  timeLeft,
+  tryingFor,
+} from './words.js';
 
 const server = new URL('.', location.href);
 const KEY_WANTED = 'The server asks for an access key.';
@@ -159,18 +168,11 @@ async function run() {
       key,
       signal: controller.signal,
       dataOutput: ['*'],
-      onState: (state) => {
-        // When all is told, the connection is no matter any more.
-        if (!session) return;
-        if (state === 'connected') showAnalysis(null);
-        if (state !== 'interrupted') return;
-        lastSaid = '';
-        showPhase('Connection interrupted', { numbers: ['waiting for it to come back'] });
-        say('The connection is interrupted. Waiting for it to come back.');
-      },
+      onState: showState,
+      onInterruption: ({ secondsLeft }) => showInterruption(tryingFor(secondsLeft)),
     });
     const uploading = client.upload(file, { onProgress: showUpload });
-    uploading.then(() => showAnalysis(null)).catch(() => {}); // Told by the results' end.
+    uploading.then(showUploaded).catch(() => {}); // Told by the results' end.
     const pace = new Pace();
     for await (const result of client.results) {
       list.add(findings.add(result));
@@ -188,16 +190,41 @@ async function run() {
 }
 
 let uploaded = false;
+let interrupted = false;
+
+function showState(state) {
+  // When all is told, the connection is no matter any more.
+  if (!session) return;
+  if (state === 'connected') {
+    if (interrupted) say('The connection is back.');
+    interrupted = false;
+    showAnalysis(null);
+  } else if (state === 'interrupted' && !interrupted) {
+    interrupted = true;
+    lastSaid = '';
+    showInterruption('waiting for it to come back');
+    say('The connection is interrupted. Waiting for it to come back.');
+  }
+}
+
+function showInterruption(words) {
+  if (session && interrupted) showPhase('Connection interrupted', { numbers: [words] });
+}
 
 function showUpload({ sent, total, fraction, bytesPerSecond, secondsLeft }) {
   uploaded = sent === total;
-  if (uploaded || !session) return;
+  if (uploaded || interrupted || !session) return;
   const speed = bytesPerSecond ? `${bytes(bytesPerSecond)}/s` : '';
   showPhase('Uploading', {
     fraction,
     numbers: [`${bytes(sent)} of ${bytes(total)}`, speed, timeLeft(secondsLeft)],
   });
   sayProgress('Uploading', fraction);
+}
+
+function showUploaded({ verified }) {
+  if (verified) $('size').textContent = `${bytes(file.size)} · verified`;
+  showAnalysis(null);
 }
 
 // Frames a second of the analysis, over the last moments.
@@ -235,6 +262,7 @@ function showAnalysis(pace) {
 function end(complete) {
   session = null;
   uploaded = false;
+  interrupted = false;
   list.flush();
   stage.finish(complete);
   $('download').hidden = findings.frames === 0;

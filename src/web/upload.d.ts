@@ -59,6 +59,16 @@ export class UploadError extends Error {
 /** A chunk as it goes over the wire: `[index u32 LE][total u32 LE][payload]`. */
 export function encodeChunk(index: number, total: number, payload: Uint8Array): Uint8Array;
 
+/** A block of wire v2, with its checksum: `[1 u8][0 u8][0 u16][crc32c u32][offset u64][payload]`, little endian. */
+export function encodeBlock(offset: number, payload: Uint8Array): Uint8Array;
+
+/** SHA-256 of bytes that come part by part. */
+export class Sha256 {
+  update(bytes: Uint8Array): void;
+  /** 64 hexadecimal digits. Once, after the last part. */
+  digest(): string;
+}
+
 /** Puts results together out of messages `[frame_id][chunk][total][piece]`. */
 export class ResultAssembler {
   constructor(maxBytes?: number);
@@ -67,7 +77,7 @@ export class ResultAssembler {
 }
 
 export interface Progress {
-  /** Bytes that have left for the server. */
+  /** Bytes that the server has stored, or, with wire v1, that have left for it. */
   sent: number;
   total: number;
   /** From 0 to 1. */
@@ -97,6 +107,8 @@ export interface Limits {
   keysRequired: boolean;
   /** MIME types ("video/mp4") or endings (".mkv"); empty = whatever the server can decode. */
   formats: string[];
+  /** Wire formats of uploads: "v1", "v2". A server that does not say speaks "v1". */
+  protocols: string[];
 }
 
 /** What the server accepts, or null if it does not say. */
@@ -155,6 +167,14 @@ export type Signalling = (exchange: {
    * "network-failed" where nobody answers.
    */
   status?: (signal: AbortSignal) => Promise<SessionStatus>;
+  /**
+   * Gets the offer of a further connection to the session, for an upload in wire v2 that has lost the one before. Without
+   * it such an upload ends. `end` tells the server that nothing comes of this connection.
+   */
+  further?: (exchange: {
+    offer: () => Promise<string>;
+    signal: AbortSignal;
+  }) => Promise<{ answer: string | undefined; end?: () => unknown }>;
 }>;
 
 /** POST of an SDP offer to `upload`, as in WHIP (RFC 9725). The default. */
@@ -170,7 +190,17 @@ export interface ConnectOptions extends Partial<Wishes> {
   /** Ends the session whenever it is aborted. */
   signal?: AbortSignal;
   signalling?: Signalling;
+  /**
+   * The wire format of the upload. "auto", the default: v2 if the server's limits name it, otherwise v1, as also with a
+   * signalling that is not one of this module's.
+   */
+  protocol?: 'auto' | 'v1' | 'v2';
   onState?: (state: ClientState) => void;
+  /**
+   * About once a second while an upload in wire v2 has lost its connection and tries to get another one: how long it will
+   * go on trying.
+   */
+  onInterruption?: (interruption: { secondsLeft: number }) => void;
   /** Milliseconds until `connect-timeout`; 30,000. */
   connectTimeout?: number;
   /** Milliseconds to wait for this side's ICE candidates; 3,000. */
@@ -193,6 +223,14 @@ export interface UploadOptions {
   signal?: AbortSignal;
   /** Five times a second, and at the end. */
   onProgress?: (progress: Progress) => void;
+}
+
+/** What became of an upload. */
+export interface Uploaded {
+  /** Of what the server has, as it says; null with wire v1, which has none, and where the server had seen enough. */
+  sha256: string | null;
+  /** Whether that is also what this side has computed of what it sent. */
+  verified: boolean;
 }
 
 export interface Prediction {
@@ -265,7 +303,7 @@ export class UploadClient {
   /** For one reader. Throws at its end what ended the session early. */
   readonly results: AsyncIterableIterator<Result>;
   /** Once. Resolves when the server has all of the file. */
-  upload(file: Blob, options?: UploadOptions): Promise<void>;
+  upload(file: Blob, options?: UploadOptions): Promise<Uploaded>;
   /** Ends the session; what is under way rejects with `cancelled`. */
   close(): void;
 }

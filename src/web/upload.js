@@ -21,4 +21,6 @@ export { UploadError } from './upload/errors.js';
 export { errorFromReply, getLimits } from './upload/http.js';
 export { ProgressMeter } from './upload/progress.js';
 export { dropIn, parseIceLinks, whip } from './upload/signalling.js';
+export { Sha256 } from './upload/sha256.js';
+export { encodeBlock } from './upload/v2_wire.js';
 export { CHUNK_BYTES, encodeChunk, ResultAssembler } from './upload/wire.js';

@@ -35,6 +35,11 @@ export function timeLeft(seconds) {
   return `${decimal.format(seconds / 3600)} h left`;
 }
 
+/** While a lost connection is made anew. */
+export function tryingFor(seconds) {
+  return seconds > 0 ? `trying again for ${clock(seconds)}` : 'trying once more';
+}
+
 // What a person should read of "video/mp4", ".mkv" or "mp4".
 export const formatName = (format) => format.replace(/^(video\/)?(x-)?\.?/, '').toUpperCase();
 

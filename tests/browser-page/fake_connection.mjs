@@ -73,8 +73,9 @@ export class FakeConnection extends EventTarget {
     this.configuration = configuration;
   }
 
-  createDataChannel(label) {
+  createDataChannel(label, { protocol = '' } = {}) {
     this.channels[label] = new FakeChannel();
+    this.channels[label].protocol = protocol;
     return this.channels[label];
   }
 

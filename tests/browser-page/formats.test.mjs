@@ -172,7 +172,10 @@ test('limits', async () => {
     '/b/limits': [200, 'no JSON'],
     '/d/limits': [200, '{"max_size": "x", "formats": 3}'],
     '/e/limits': [500, ''],
-    '/f/limits': [200, '{"max_size": {"valueOf": 1, "toString": 1}, "formats": [{"toString": 1}]}'],
+    '/f/limits': [
+      200,
+      '{"max_size": {"valueOf": 1, "toString": 1}, "formats": [{"toString": 1}], "protocols": ["v1", "v2", {}]}',
+    ],
   };
   const server = http.createServer((request, response) => {
     if (request.url === '/g/limits') {
@@ -189,6 +192,7 @@ test('limits', async () => {
     maxSize: 5,
     keysRequired: true,
     formats: ['video/mp4'],
+    protocols: ['v1'],
   });
   assert.equal(await getLimits(`${base}/b/`), null);
   assert.equal(await getLimits(`${base}/c/`), null);
@@ -196,11 +200,13 @@ test('limits', async () => {
     maxSize: null,
     keysRequired: false,
     formats: [],
+    protocols: ['v1'],
   });
   assert.deepEqual(await getLimits(`${base}/f/`), {
     maxSize: null,
     keysRequired: false,
     formats: ['[object Object]'],
+    protocols: ['v1', 'v2', '[object Object]'],
   });
   await assert.rejects(getLimits(`${base}/e/`), { code: 'server-error', status: 500 });
   await assert.rejects(getLimits(`${base}/g/`), { code: 'network-failed' });

@@ -76,6 +76,15 @@ test('strings and regular expressions stay as they are, and what is beside the s
   assert.match(packed, /^import \{ other \} from '\.\/other\.js';$/m);
 });
 
+test('a file beside the script is found from where the script is', () => {
+  const beside = {
+    'a.js': "export const a = () => new URL('../worker.js', import.meta.url);",
+    '../worker.js': 'postMessage(1);',
+  };
+  const { packed } = pack("export { a } from './parts/a.js';", beside);
+  assert.match(packed, /new URL\('\.\/worker\.js', import\.meta\.url\)/);
+});
+
 const passOn = "export { a } from './parts/a.js';";
 const refusals = {
   'one name in two modules': [
@@ -120,6 +129,11 @@ const refusals = {
     /cannot be put/,
   ],
   'where a module is': [passOn, { 'a.js': 'export const a = import.meta.url;' }, /cannot be put/],
+  'a file beside the script that is not there': [
+    passOn,
+    { 'a.js': "export const a = () => new URL('../b.js', import.meta.url);" },
+    /there is no \.\.\/b\.js/,
+  ],
   'code beside what is passed on': [
     `${passOn}\nconst b = 1;`,
     { 'a.js': 'export const a = 1;' },

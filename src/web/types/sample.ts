@@ -33,18 +33,20 @@ export async function countPeople(file: File, signal: AbortSignal): Promise<numb
     key: 'secret',
     signal,
     signalling: file.size % 2 === 0 ? signalling : dropIn,
+    protocol: 'auto',
     realtime: false,
     dataOutput: ['predictions'],
     onState: (state) => console.log(state === 'interrupted'),
+    onInterruption: ({ secondsLeft }) => console.log(secondsLeft),
   });
   const uploading = client.upload(file, {
     onProgress: ({ fraction, secondsLeft }: Progress) => console.log(fraction, secondsLeft ?? '?'),
   });
   let people = 0;
   for await (const result of client.results) people += peopleIn(result);
-  await uploading;
+  const { verified, sha256 } = await uploading;
   const { errors }: Completion = await client.completion;
-  console.log(errors.length, client.dropped);
+  console.log(errors.length, client.dropped, verified, sha256 ?? '?');
   return people;
 }
 

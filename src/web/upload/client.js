@@ -3,20 +3,31 @@
 // The client: one session from the offer to its end. What ends it, and what everybody is told then.
 
 import { cancelled, gone, textOf, unexpected, UploadError } from './errors.js';
+import { getLimits } from './http.js';
+import { connectFurther, makeOffer, onAbort, takeAnswer } from './negotiation.js';
+import { persist } from './persistence.js';
 import { ProgressMeter } from './progress.js';
 import { ResultsChannel } from './results_channel.js';
 import { SessionEnd } from './session_end.js';
-import { SessionWatch } from './session_watch.js';
-import { whip } from './signalling.js';
+import { errorFromStatus, SessionWatch } from './session_watch.js';
+import { dropIn, whip } from './signalling.js';
 import { UploadChannel } from './upload_channel.js';
+import { V2Upload } from './v2_upload.js';
+import { V2_PROTOCOL } from './v2_wire.js';
+import { WakeLock } from './wake_lock.js';
 
 // When the server ends a channel, the reason is on its way on another one.
 const REASON_GRACE_MS = 5000;
 const PROGRESS_INTERVAL_MS = 200;
+// The connection stays so long for a last word to get out.
+const LAST_WORD_MS = 1000;
+// An upload that can go on over a further connection waits no longer for the one it had.
+const IMPATIENCE_MS = 3000;
 
 const DEFAULTS = {
   realtime: false,
   dataOutput: ['*'],
+  protocol: 'auto',
   signalling: whip,
   connectTimeout: 30000,
   gatherTimeout: 3000,
@@ -31,12 +42,14 @@ const DEFAULTS = {
 export class UploadClient {
   #options;
   #connection;
-  #channels; // Of results, and of the upload.
+  #channels; // Of results; then of the upload, once it is known what the server speaks.
   #resultsChannel;
-  #uploadChannel;
+  #uploadChannel = null;
   #end = new SessionEnd();
   #abort = new AbortController();
   #endSession = null;
+  #askStatus = null;
+  #further = null; // How to get a further connection to the session, if there is a way.
   #watch = null;
   #losing = false;
   #state = 'connecting';
@@ -59,21 +72,13 @@ export class UploadClient {
     this.#completion.catch(() => {}); // Whoever wants to know looks at it.
 
     const connection = new RTCPeerConnection({ iceServers: options.iceServers ?? [] });
-    this.#connection = connection;
     const results = connection.createDataChannel(options.resultsLabel);
-    const upload = connection.createDataChannel(options.uploadLabel);
-    this.#channels = [results, upload];
+    this.#channels = [results];
     this.#resultsChannel = new ResultsChannel(results, options, {
       onComplete: (result) => this.#complete(result),
       onError: (error) => this.#fail(error),
     });
-    this.#uploadChannel = new UploadChannel(upload, this.#end, (cause) => {
-      const error = () => (this.#uploadChannel.open ? unexpected(cause) : gone());
-      this.#startTimer('reason', REASON_GRACE_MS, error);
-    });
-    connection.addEventListener('connectionstatechange', () => this.#onConnectionState());
-    results.addEventListener('close', () => this.#lose(gone()));
-    upload.addEventListener('close', () => this.#onUploadClosed());
+    this.#adopt(connection, results);
     this.#stopListening = onAbort(options.signal, () => this.#fail(cancelled()));
   }
 
@@ -126,10 +131,11 @@ export class UploadClient {
   }
 
   /**
-   * Uploads a file; once per client. Resolves when the server has all of it.
+   * Uploads a file; once per client. Resolves when the server has all of it: verified, if it has
+   * computed the same SHA-256.
    * @param {Blob} file read in slices, never as a whole
    * @param {import('../upload.js').UploadOptions} [options]
-   * @returns {Promise<void>}
+   * @returns {Promise<import('../upload.js').Uploaded>}
    */
   upload(file, options = {}) {
     const uploading = this.#send(file, options);
@@ -150,23 +156,70 @@ export class UploadClient {
     const report = (sent) => tell(onProgress, meter.update(performance.now(), sent));
     const timer = setInterval(() => report(this.#uploadChannel.sent), PROGRESS_INTERVAL_MS);
     const stopListening = onAbort(signal, () => this.#fail(cancelled()));
+    const wakeLock = new WakeLock();
     try {
       report(0);
-      await this.#uploadChannel.send(file);
+      const uploaded = await this.#uploadChannel.send(file);
       this.#delivered = true;
       report(file.size);
+      return uploaded;
     } catch (error) {
       this.#fail(error instanceof UploadError ? error : unexpected(error));
       throw this.#end.failure;
     } finally {
       clearInterval(timer);
       stopListening();
+      wakeLock.release();
     }
   }
 
   /** Ends the session. What is under way rejects with `cancelled`. */
   close() {
     this.#fail(cancelled());
+  }
+
+  // What the upload's channel speaks. Of a server that is reached in a way of the application's,
+  // only the application knows.
+  async #protocolOf(url) {
+    const { protocol, signalling } = this.#options;
+    if (protocol !== 'auto') return protocol;
+    if (![whip, dropIn].includes(signalling)) return 'v1';
+    // If there is an error in that, the offer has it as well, and tells of it.
+    const limits = await getLimits(url, { signal: this.#abort.signal }).catch(() => null);
+    return limits?.protocols.includes('v2') ? 'v2' : 'v1';
+  }
+
+  #adopt(connection, results) {
+    this.#connection = connection;
+    // Of one that was replaced nothing matters.
+    const ifCurrent = (action) => () => connection === this.#connection && action();
+    connection.addEventListener(
+      'connectionstatechange',
+      ifCurrent(() => this.#onConnectionState()),
+    );
+    results.addEventListener(
+      'close',
+      ifCurrent(() => this.#lose(gone())),
+    );
+  }
+
+  #openUploadChannel(protocol) {
+    const { uploadLabel } = this.#options;
+    const v2 = protocol === 'v2';
+    const channel = this.#connection.createDataChannel(
+      uploadLabel,
+      ...(v2 ? [{ protocol: V2_PROTOCOL }] : []),
+    );
+    channel.addEventListener('close', () => this.#onUploadClosed());
+    this.#channels.push(channel);
+    if (v2) {
+      this.#uploadChannel = new V2Upload(channel, this.#end, (...lost) => this.#resume(...lost));
+      return;
+    }
+    this.#uploadChannel = new UploadChannel(channel, this.#end, (cause) => {
+      const error = () => (this.#uploadChannel.open ? unexpected(cause) : gone());
+      this.#startTimer('reason', REASON_GRACE_MS, error);
+    });
   }
 
   async #negotiate(url) {
@@ -177,48 +230,89 @@ export class UploadClient {
       const sentence = `No connection within ${connectTimeout / 1000} seconds.`;
       return new UploadError('connect-timeout', sentence);
     });
+    const asking = this.#protocolOf(url);
     const offer = async (iceServers) => {
-      if (iceServers?.length) connection.setConfiguration({ iceServers });
-      await connection.setLocalDescription(await connection.createOffer());
-      const end = performance.now() + gatherTimeout;
-      while (connection.iceGatheringState !== 'complete' && performance.now() < end) {
-        await this.#end.next(connection, 'icegatheringstatechange', end - performance.now());
+      const protocol = await asking;
+      if (this.#end.failure) throw this.#end.failure;
+      this.#openUploadChannel(protocol);
+      if (iceServers?.length) {
+        this.#options.iceServers = iceServers; // For further connections as well.
+        connection.setConfiguration({ iceServers });
       }
-      return connection.localDescription.sdp;
+      return makeOffer(connection, this.#end, gatherTimeout);
     };
 
     const { signal } = this.#abort;
     const exchange = async () => {
-      const { answer, end, status } = await signalling({ url, offer, wishes, key, signal });
+      const session = await signalling({ url, offer, wishes, key, signal });
+      const { answer, end, status, further } = session;
       this.#endSession = end;
+      this.#askStatus = status;
+      this.#further = further;
       // Somebody has given up in the meantime, and the server should know.
       if (this.#end.failure) this.#tellServer();
-      else if (status) this.#watchSession(status);
+      else this.#watchSession();
       return answer;
     };
     const answer = await Promise.race([exchange(), this.#end.reached()]);
-    if (typeof answer !== 'string' || !answer.startsWith('v=')) {
-      throw new UploadError('bad-answer', 'The server replied with something that is no answer.');
-    }
-    try {
-      await connection.setRemoteDescription({ type: 'answer', sdp: answer });
-    } catch (cause) {
-      if (this.#end.failure) throw this.#end.failure;
-      throw new UploadError('bad-answer', "The server's answer was not understood.", { cause });
-    }
-    for (const channel of this.#channels) {
-      if (channel.readyState === 'connecting') await this.#end.next(channel, 'open');
-    }
-    // Ended meanwhile, which closes the channels as well.
-    if (this.#end.failure) throw this.#end.failure;
+    await takeAnswer(connection, answer, this.#channels, this.#end);
     this.#stopTimer('connect');
     this.#setState('connected');
   }
 
-  #watchSession(status) {
-    // What the buffer holds changes while the server takes anything.
-    const signOfLife = () => `${this.#uploadChannel.buffered} ${this.#resultsChannel.messages}`;
-    this.#watch = new SessionWatch(status, signOfLife, (error) => this.#over(error));
+  #watchSession() {
+    if (!this.#askStatus) return;
+    const signOfLife = () => `${this.#uploadChannel?.signOfLife} ${this.#resultsChannel.messages}`;
+    this.#watch = new SessionWatch(this.#askStatus, signOfLife, (error) => this.#over(error));
+  }
+
+  // --- going on after a loss
+
+  get #resumable() {
+    const sending = this.#uploading && !this.#delivered && !this.#end.over;
+    return sending && this.#uploadChannel?.resumable === true && Boolean(this.#further);
+  }
+
+  // The upload's channel of a further connection, when the one before is lost.
+  async #resume(lost, seconds) {
+    if (!this.#resumable || seconds === 0) {
+      if (lost.remote) throw lost;
+      this.#onUploadClosed();
+      await this.#end.reached();
+      throw lost;
+    }
+    this.#watch?.stop();
+    for (const name of ['interruption', 'reason']) this.#stopTimer(name);
+    this.#connection.close();
+    this.#setState('interrupted');
+    const { signal } = this.#abort;
+    const { onInterruption } = this.#options;
+    try {
+      const attempt = () => connectFurther(this.#further, this.#options, signal);
+      const onWait = (secondsLeft) => tell(onInterruption, { secondsLeft });
+      const made = await persist(attempt, { seconds, retryAfter: lost.retryAfter, signal, onWait });
+      if (this.#end.over) made.connection.close();
+      else this.#goOnWith(made);
+      return made.upload;
+    } catch (error) {
+      throw await this.#reasonOf(error);
+    }
+  }
+
+  #goOnWith({ connection, results }) {
+    this.#losing = false;
+    this.#adopt(connection, results);
+    this.#resultsChannel.attach(results);
+    this.#watchSession();
+    this.#setState('connected');
+  }
+
+  // The server may know why the session is gone, which it has just said by its status.
+  async #reasonOf(error) {
+    // There is no such session, or nothing of it that could go on.
+    if (![404, 409].includes(error.status) || !this.#askStatus) return error;
+    const said = await this.#askStatus(this.#abort.signal).catch(() => null);
+    return said?.state === 'ended' ? errorFromStatus(said) : gone();
   }
 
   // --- ends
@@ -264,8 +358,20 @@ export class UploadClient {
     this.#abort.abort(this.#end.failure);
     this.#stopListening();
     this.#watch?.stop();
-    this.#connection.close();
+    this.#closeConnection();
     this.#setState('ended');
+  }
+
+  // With it goes what waits in its channels.
+  async #closeConnection() {
+    const connection = this.#connection;
+    if (this.#end.failure?.code === 'cancelled' && this.#uploadChannel?.cancel) {
+      const late = new Promise((resolve) => {
+        setTimeout(resolve, LAST_WORD_MS);
+      });
+      await Promise.race([this.#uploadChannel.cancel(), late]);
+    }
+    connection.close();
   }
 
   #onConnectionState() {
@@ -280,8 +386,10 @@ export class UploadClient {
       this.#setState('connected');
       if (this.#watch) this.#watch.interrupted = false;
     } else if (connectionState === 'disconnected') {
+      const { disconnectTimeout } = this.#options;
       this.#setState('interrupted');
-      this.#startTimer('interruption', this.#options.disconnectTimeout, gone);
+      const patience = this.#resumable ? IMPATIENCE_MS : Infinity;
+      this.#startTimer('interruption', Math.min(disconnectTimeout, patience), gone);
       if (this.#watch) this.#watch.interrupted = true;
     } else if (connectionState === 'failed') {
       this.#lose(gone());
@@ -292,18 +400,21 @@ export class UploadClient {
   async #lose(error) {
     if (this.#losing) return;
     this.#losing = true;
-    const told = this.#end.over ? null : await this.#watch?.lost();
+    const told = this.#end.over || this.#resumable ? null : await this.#watch?.lost();
     this.#over(told ?? error);
   }
 
   #onUploadClosed() {
+    if (this.#resumable) return; // The upload has noticed by itself.
     // After the upload that is normal; before, the reason is about to come.
     if (!this.#end.over && !this.#delivered) this.#startTimer('reason', REASON_GRACE_MS, gone);
   }
 
   // The connection is over: with success if the server had said so before.
   #over(error) {
+    const lost = ['peer-gone', 'server-gone'].includes(error?.code);
     if (this.#end.over) this.#shutDown();
+    else if (lost && this.#resumable) this.#uploadChannel.lose();
     else this.#fail(error);
   }
 
@@ -353,11 +464,4 @@ function tell(handler, news) {
       });
     }
   }
-}
-
-// Calls `abort` now or later; the function that is returned takes that back.
-function onAbort(signal, abort) {
-  if (signal?.aborted) abort();
-  signal?.addEventListener('abort', abort, { once: true });
-  return () => signal?.removeEventListener('abort', abort);
 }

@@ -100,7 +100,7 @@ export async function ask(url, options) {
  * What the server accepts, or null if it does not say.
  * @param {string | URL} url the server's base address
  * @param {{signal?: AbortSignal}} [options]
- * @returns {Promise<{maxSize: number | null, keysRequired: boolean, formats: string[]} | null>}
+ * @returns {Promise<import('../upload.js').Limits | null>}
  */
 export async function getLimits(url, { signal } = {}) {
   let said;
@@ -114,6 +114,10 @@ export async function getLimits(url, { signal } = {}) {
   return {
     maxSize: Number.isFinite(said?.max_size) && said.max_size > 0 ? said.max_size : null,
     keysRequired: said?.keys_required === true,
-    formats: Array.isArray(said?.formats) ? said.formats.map(textOf) : [],
+    formats: textsOf(said?.formats),
+    // Servers that do not say speak the first.
+    protocols: Array.isArray(said?.protocols) ? textsOf(said.protocols) : ['v1'],
   };
 }
+
+const textsOf = (list) => (Array.isArray(list) ? list.map(textOf) : []);

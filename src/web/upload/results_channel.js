@@ -34,11 +34,16 @@ export class ResultsChannel {
    *     the server has said its last word; it has sent what is no result
    */
   constructor(channel, options, { onComplete, onError }) {
-    this.#channel = channel;
     this.#options = options;
     this.#onComplete = onComplete;
     this.#onError = onError;
     this.#assembler = new ResultAssembler(options.maxResultBytes);
+    this.attach(channel);
+  }
+
+  /** Results come over this channel from now on. */
+  attach(channel) {
+    this.#channel = channel;
     channel.binaryType = 'arraybuffer';
     channel.addEventListener('message', ({ data }) => this.#onMessage(data));
   }

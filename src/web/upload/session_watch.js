@@ -123,10 +123,7 @@ export class SessionWatch {
       this.stop();
       return null;
     }
-    // That the server has lost us is no news; that it was done, and we do not know of what, neither.
-    if (status.status !== 'failed' || status.code === 'peer-gone') return gone();
-    const code = textOf(status.code);
-    return new UploadError(code, textOf(status.message ?? code), { remote: true });
+    return errorFromStatus(status);
   }
 
   #judge(problem, late) {
@@ -146,4 +143,12 @@ export class SessionWatch {
     }
     return null;
   }
+}
+
+/** What ended a session, as its server says. */
+export function errorFromStatus({ status, code, message }) {
+  // That the server has lost us is no news; that it was done, and we do not know of what, neither.
+  if (status !== 'failed' || code === 'peer-gone') return gone();
+  const said = textOf(code);
+  return new UploadError(said, textOf(message ?? said), { remote: true });
 }

@@ -3,11 +3,13 @@
 // A signalling function gets an offer to the server and the answer back:
 //
 //   async ({ url, offer, wishes, key, signal }) =>
-//     ({ answer: sdp, end?: () => unknown, status?: (signal) => Promise<object> })
+//     ({ answer: sdp, end?: () => unknown, status?: (signal) => Promise<object>,
+//        further?: async ({ offer, signal }) => ({ answer: sdp, end?: () => unknown }) })
 //
 // `await offer(iceServers?)` makes the offer, with all candidates; `end` tells the server that the
 // session is over, and is called only when this side ends it early; `status` asks the server how
-// the session is, and resolves to what `GET` of its address says.
+// the session is, and resolves to what `GET` of its address says; `further` gets the offer of a
+// further connection to the session, for an upload that has lost the one before.
 
 import { addressOf, ask, bearer, readText } from './http.js';
 
@@ -61,18 +63,44 @@ export async function whip({ url, offer, wishes, key, signal }) {
     body: await offer(iceServers),
     signal,
   });
-  return { answer: await readText(reply), ...sessionOf(reply, endpoint, headers) };
+  return { answer: await readText(reply), ...sessionOf(reply, endpoint, headers, sdpPost) };
 }
+
+// How an offer is posted, and where in the reply the answer is.
+const sdpPost = {
+  type: 'application/sdp',
+  body: (sdp) => sdp,
+  answer: (text) => text,
+};
+const jsonPost = {
+  type: 'application/json',
+  body: (sdp) => JSON.stringify({ webrtc_offer: { type: 'offer', sdp } }),
+  answer: (text) => sdpIn(text),
+};
 
 // What can be done with the session that a reply has made, if it says which one that is. The key is
 // for the server that was asked, and not for another one that it names.
-function sessionOf(reply, endpoint, key) {
+function sessionOf(reply, endpoint, key, post) {
   const location = reply.headers.get('Location');
   if (!location) return {};
   const session = new URL(location, reply.url);
   const headers = session.origin === endpoint.origin ? key : {};
+  const connections = new URL(session);
+  connections.pathname = `${session.pathname.replace(/\/$/, '')}/connections`;
+  const end = (url) => () => fetch(url, { method: 'DELETE', headers, keepalive: true });
   return {
-    end: () => fetch(session, { method: 'DELETE', headers, keepalive: true }),
+    end: end(session),
+    further: async ({ offer, signal }) => {
+      const made = await ask(connections, {
+        method: 'POST',
+        headers: { ...headers, 'Content-Type': post.type },
+        body: post.body(await offer()),
+        signal,
+      });
+      const at = made.headers.get('Location');
+      const answer = post.answer(await readText(made));
+      return { answer, end: at ? end(new URL(at, made.url)) : undefined };
+    },
     status: async (signal) =>
       JSON.parse(await readText(await ask(session, { headers, cache: 'no-store', signal }))),
   };
@@ -104,7 +132,7 @@ export async function dropIn({ url, offer, wishes, key, signal }) {
     signal,
   });
   const text = await readText(reply);
-  return { answer: sdpIn(text), ...sessionOf(reply, endpoint, headers) };
+  return { answer: sdpIn(text), ...sessionOf(reply, endpoint, headers, jsonPost) };
 }
 
 function sdpIn(text) {

@@ -2,17 +2,8 @@
 //
 // The upload channel: a file in chunks, as fast as the channel takes them and no faster.
 
+import { BUFFER_HIGH, BUFFER_LOW, BUFFER_POLL_MS, READ_BYTES } from './pacing.js';
 import { CHUNK_BYTES, encodeChunk } from './wire.js';
-
-// Sending stops above the first and goes on below the second. A longer queue is slower: its bytes
-// have left the processor's cache when their turn comes. (`./dev bench upload_js`)
-const BUFFER_HIGH = 256 * 1024;
-const BUFFER_LOW = 128 * 1024;
-// How often the buffer is looked at where no event tells of it, as in @roamhq/wrtc.
-const BUFFER_POLL_MS = 10;
-
-// So many chunks are read from the file at once. Reading has a price for each call.
-const CHUNKS_PER_READ = 32;
 
 export class UploadChannel {
   #channel;
@@ -43,12 +34,17 @@ export class UploadChannel {
   }
 
   /** Changes while the server takes anything. */
-  get buffered() {
-    return this.#channel.bufferedAmount;
+  get signOfLife() {
+    return String(this.#channel.bufferedAmount);
   }
 
-  /** Resolves when the server has all of the file, or has seen enough. */
+  /** Resolves when the server has all of the file, or has seen enough. v1 has no checksums. */
   async send(file) {
+    await this.#sendAll(file);
+    return { sha256: null, verified: false };
+  }
+
+  async #sendAll(file) {
     for await (const [index, total, payload] of chunksOf(file)) {
       await this.#room();
       if (this.#end.failure) throw this.#end.failure;
@@ -89,17 +85,16 @@ export class UploadChannel {
 // [index, total, payload] of all chunks. While one block of them is sent, the next is read.
 async function* chunksOf(file) {
   const total = Math.ceil(file.size / CHUNK_BYTES);
-  const blockBytes = CHUNKS_PER_READ * CHUNK_BYTES;
   const read = (at) => {
-    const block = file.slice(at, at + blockBytes).arrayBuffer();
+    const block = file.slice(at, at + READ_BYTES).arrayBuffer();
     block.catch(() => {}); // Told where it is awaited, unless nobody comes to that.
     return block;
   };
   let index = 0;
   let coming = read(0);
-  for (let at = 0; at < file.size; at += blockBytes) {
+  for (let at = 0; at < file.size; at += READ_BYTES) {
     const block = await coming;
-    if (at + blockBytes < file.size) coming = read(at + blockBytes);
+    if (at + READ_BYTES < file.size) coming = read(at + READ_BYTES);
     for (let offset = 0; offset < block.byteLength; offset += CHUNK_BYTES) {
       const size = Math.min(CHUNK_BYTES, block.byteLength - offset);
       yield [index, total, new Uint8Array(block, offset, size)];

@@ -1,0 +1,69 @@
+// SPDX-License-Identifier: LGPL-2.1-or-later
+//
+// The page with a server that speaks wire v2: what has arrived is what was chosen.
+
+import assert from 'node:assert/strict';
+import { createHash } from 'node:crypto';
+import fs from 'node:fs';
+
+import { FRAMES } from '../browser/support.mjs';
+import { run } from '../browser/tap.mjs';
+import { film, pageTest, setUp, tearDown, world } from './page_tab.mjs';
+
+const limits = {
+  max_size: 524288000,
+  keys_required: false,
+  formats: null,
+  protocols: ['v1', 'v2'],
+};
+
+const hashOf = (name) =>
+  createHash('sha256')
+    .update(fs.readFileSync(film(name)))
+    .digest('hex');
+
+// What the page tells the server of the file, at its end.
+const recordEnd = (tab) =>
+  tab.page.evaluate(() => {
+    const { send } = RTCDataChannel.prototype;
+    RTCDataChannel.prototype.send = function (message) {
+      if (typeof message === 'string' && message.includes('"end"')) window.said = message;
+      send.call(this, message);
+    };
+  });
+
+async function verified(tab) {
+  await recordEnd(tab);
+  await tab.choose('padded.mp4');
+  await tab.phase('Done');
+  assert.match(await tab.text('#size'), /^[\d.]+ MB · verified$/);
+  const end = await world.server.end();
+  assert.deepEqual([end.status, end.frames], ['done', FRAMES.large]);
+  const { size, sha256 } = JSON.parse(await tab.page.evaluate(() => window.said));
+  assert.deepEqual([size, sha256], [fs.statSync(film('padded.mp4')).size, hashOf('padded.mp4')]);
+}
+
+const worker = (tab) => tab.requests.some((url) => url.endsWith('/sha256_worker.js'));
+
+pageTest('an upload is verified, its SHA-256 made in a worker', { limits }, async (tab) => {
+  await verified(tab);
+  assert.ok(worker(tab));
+  await tab.shot('verified');
+});
+
+// As a page's policy may forbid it.
+const noWorker = { limits, tab: { expected: /sha256_worker/ } };
+pageTest('without a worker the upload is verified as well', noWorker, async (tab) => {
+  await tab.page.route('**/sha256_worker.js', (route) => route.abort());
+  await verified(tab);
+  assert.ok(worker(tab));
+});
+
+pageTest('a server that names no v2 is spoken to in v1', { gateway: true }, async (tab) => {
+  await tab.choose('short.mp4');
+  await tab.phase('Done');
+  assert.doesNotMatch(await tab.text('#size'), /verified/);
+  assert.equal(worker(tab), false);
+});
+
+await run({ setUp, tearDown });
