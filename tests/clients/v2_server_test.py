@@ -20,10 +20,11 @@ except ImportError as missing:
 
 LARGEST_PAYLOAD = 65520
 MAX_SIZE = 524288000
-# Those that have ended keep their places for a moment.
-OPTIONS = ("--api-key", KEY, "--max-sessions", "32")
+OPTIONS = ("--api-key", KEY)
+# Without processes that start and end: for many sessions. Those that have ended keep their places for a moment.
+MANY = (*OPTIONS, "--max-sessions", "32", "--isolation", "none")
 # Nobody comes back.
-FINAL = (*OPTIONS, "--resume-timeout", "0")
+FINAL = ("--resume-timeout", "0")
 
 
 async def request(*arguments):
@@ -99,7 +100,7 @@ async def _():
                for size, tell_size, tell_sha256 in
                [(100000, False, False), (100000, True, False), (100000, False, True), (1, False, False),
                 (0, True, True), (0, False, False)]]
-    async with serving("fakesink", OPTIONS) as server:
+    async with serving("fakesink", MANY) as server:
         for upload, (done, ended) in zip(uploads, await each_in_a_session(server, [each.over for each in uploads])):
             assert (done["size"], done["sha256"]) == (len(upload.data), sha256(upload.data)), done
             assert (ended["status"], ended["bytes"]) == ("done", len(upload.data)), ended
@@ -128,7 +129,7 @@ async def _():
             await channel.send_block(begin, data[begin:stop])
         return await channel.finish()
 
-    async with serving("fakesink", OPTIONS) as server:
+    async with serving("fakesink", MANY) as server:
         acts = [lambda channel, seed=seed: act(channel, seed) for seed in range(3)]
         for done, ended in await each_in_a_session(server, acts):
             assert (done["size"], done["sha256"]) == (len(data), sha256(data)), done
@@ -172,7 +173,7 @@ async def _():
         ("a cancel before the hello", "cancelled", [{"type": "cancel"}]),
     ]
     acts = [lambda channel, steps=steps: failure_of(carry_out(channel, steps)) for _, _, steps in faults]
-    async with serving("fakesink", FINAL) as server:
+    async with serving("fakesink", MANY + FINAL) as server:
         ends = await each_in_a_session(server, acts)
     for (name, code, _), (error, ended) in zip(faults, ends):
         check_fault(name, error, code)
@@ -240,7 +241,7 @@ async def _():
 
 @tap.test("who does not close a channel after the error has two seconds until the connection ends")
 async def _():
-    async with serving("fakesink", FINAL) as server, connection_to(Session(server).signal) as connection:
+    async with serving("fakesink", OPTIONS + FINAL) as server, connection_to(Session(server).signal) as connection:
         channel = await connection.open_channel()
         asked = time.monotonic()
         check_fault("", await failure_of(carry_out(channel, [b"12345"])), "malformed-message")
