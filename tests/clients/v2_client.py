@@ -174,10 +174,10 @@ class Channel:
 
 
 class Upload:
-    """One file. `pieces` are its ranges in the order in which they are to be sent; `tell_size` and `tell_sha256` say whether
-    the hello has them already, or the `end` only."""
+    """One file. `tell_size` and `tell_sha256` say whether the hello has them already, or the `end` only. `pace` is waited for
+    before each block."""
 
-    def __init__(self, data, name=None, content_type=None, pieces=None, tell_size=True, tell_sha256=True):
+    def __init__(self, data, name=None, content_type=None, tell_size=True, tell_sha256=True, pace=None):
         self.data = data
         self.sha256 = hashlib.sha256(data).hexdigest()
         self.id = None
@@ -189,9 +189,9 @@ class Upload:
             "content_type": content_type,
             "nonce": secrets.token_hex(16),
         }
-        self._pieces = split([(0, len(data))]) if pieces is None else pieces
-        self._missing = list(self._pieces)
+        self._missing = []
         self._channels = set()
+        self._pace = pace
 
     @property
     def stored(self):
@@ -205,10 +205,13 @@ class Upload:
         """Sends what is missing, also beside others that do the same, and returns the server's `done`."""
         under_way = []
         try:
-            await self._join(channel)
+            if not channel.ready:
+                await self.join(channel)
             while not await self._all_sent(channel):
                 begin, end = self._missing.pop(0)
                 under_way.append((begin, end))
+                if self._pace:
+                    await self._pace()
                 await channel.send_block(begin, self.data[begin:end])
                 self.sent += end - begin
             if channel.done["size"] != len(self.data) or channel.done["sha256"] != self.sha256:
@@ -234,12 +237,13 @@ class Upload:
             finally:
                 await connection.close()
 
-    async def _join(self, channel):
+    async def join(self, channel):
+        """`over` does it, too, where it has not been done."""
         ready = await channel.hello(**self.hello())
         self.id = ready["upload"]
         # Beside others the channel takes what these have left. The first one asks the server what there is to do.
         if not self._channels:
-            self._missing = without(self._pieces, ready["have"])
+            self._missing = split(without([(0, len(self.data))], ready["have"]))
         self._channels.add(channel)
 
     async def _all_sent(self, channel):

@@ -5,40 +5,49 @@
 
 import asyncio
 import random
-import sys
 import time
 
-import network
 import tap
-from programs import DEADLINE, KEY, serving
+from programs import KEY, run_tests, serving
 
 try:
     from upload_client import SDP, Refused, call
-    from v2_client import Upload, block, split
-    from v2_steps import FOREIGN_ID, READY, carry_out, check_fault, connection_to, end, failure_of, hello, sha256, some_bytes
+    from v2_client import Connection, Upload, block, split
+    from v2_steps import (FOREIGN_ID, READY, HaltingUpload, carry_out, check_fault, connection_to, end, failure_of, hello,
+                          lose_twice, over_three_connections, sha256, some_bytes)
 except ImportError as missing:
     tap.skip_all("aiortc is not there: %s" % missing)
 
 LARGEST_PAYLOAD = 65520
 MAX_SIZE = 524288000
-# Those that have ended keep their places for a moment.
-OPTIONS = ("--api-key", KEY, "--max-sessions", "32")
+OPTIONS = ("--api-key", KEY)
+# Without processes that start and end: for many sessions. Those that have ended keep their places for a moment.
+MANY = (*OPTIONS, "--max-sessions", "32", "--isolation", "none")
+# Nobody comes back.
+FINAL = ("--resume-timeout", "0")
+
+
+async def request(*arguments):
+    return await asyncio.get_running_loop().run_in_executor(None, call, *arguments)
 
 
 class Session:
-    """One session of the server: the offer goes there, and it has an address then."""
+    """One session of the server: the first offer makes it, and further ones are for further connections."""
 
     def __init__(self, server):
         self.server = server
         self.location = None
 
     async def signal(self, offer):
-        status, answer, headers = await asyncio.get_running_loop().run_in_executor(
-            None, call, self.server.url + "/upload", "POST", KEY, offer, SDP)
+        path = self.location + "/connections" if self.location else "/upload"
+        status, answer, headers = await request(self.server.url + path, "POST", KEY, offer, SDP)
         if status != 201:
             raise Refused(status, answer)
-        self.location = headers["Location"]
+        self.location = self.location or headers["Location"]
         return answer
+
+    async def connect(self):
+        return Connection(self.signal)
 
     async def end(self):
         return await self.server.said(
@@ -91,7 +100,7 @@ async def _():
                for size, tell_size, tell_sha256 in
                [(100000, False, False), (100000, True, False), (100000, False, True), (1, False, False),
                 (0, True, True), (0, False, False)]]
-    async with serving("fakesink", OPTIONS) as server:
+    async with serving("fakesink", MANY) as server:
         for upload, (done, ended) in zip(uploads, await each_in_a_session(server, [each.over for each in uploads])):
             assert (done["size"], done["sha256"]) == (len(upload.data), sha256(upload.data)), done
             assert (ended["status"], ended["bytes"]) == ("done", len(upload.data)), ended
@@ -112,16 +121,15 @@ async def _():
         chance.shuffle(pieces)
         channel.send(b"k")
         await channel.hello(size=len(data))
+        channel.send("t")
+        await channel.until(lambda: len(channel.echoes) == 2)
+        assert channel.echoes == [b"k", "t"], channel.echoes
         channel.say("end", size=len(data), sha256=sha256(data).upper())
         for begin, stop in pieces:
             await channel.send_block(begin, data[begin:stop])
-        channel.send("t")
-        done = await channel.finish()
-        await channel.until(lambda: len(channel.echoes) == 2)
-        assert channel.echoes == [b"k", "t"], channel.echoes
-        return done
+        return await channel.finish()
 
-    async with serving("fakesink", OPTIONS) as server:
+    async with serving("fakesink", MANY) as server:
         acts = [lambda channel, seed=seed: act(channel, seed) for seed in range(3)]
         for done, ended in await each_in_a_session(server, acts):
             assert (done["size"], done["sha256"]) == (len(data), sha256(data)), done
@@ -165,7 +173,7 @@ async def _():
         ("a cancel before the hello", "cancelled", [{"type": "cancel"}]),
     ]
     acts = [lambda channel, steps=steps: failure_of(carry_out(channel, steps)) for _, _, steps in faults]
-    async with serving("fakesink", OPTIONS) as server:
+    async with serving("fakesink", MANY + FINAL) as server:
         ends = await each_in_a_session(server, acts)
     for (name, code, _), (error, ended) in zip(faults, ends):
         check_fault(name, error, code)
@@ -174,25 +182,66 @@ async def _():
 
 @tap.test("an upload over two channels of one connection")
 async def _():
-    data = some_bytes(800000)
-    upload = Upload(data)
+    upload = Upload(some_bytes(800000))
     async with serving("fakesink", OPTIONS) as server:
         session = Session(server)
         async with connection_to(session.signal) as connection:
-            first = await connection.open_channel()
-            over_first = asyncio.ensure_future(upload.over(first))
-            await first.until(lambda: first.ready)
-            second = await connection.open_channel()
-            for done in await asyncio.gather(over_first, upload.over(second)):
-                assert done["sha256"] == sha256(data), done
-            assert first.sent + second.sent == len(data) and first.sent and second.sent, (first.sent, second.sent)
-            assert (await session.end())["bytes"] == len(data)
+            channels = [await connection.open_channel() for _ in range(2)]
+            for channel in channels:
+                await upload.join(channel)
+            for done in await asyncio.gather(*map(upload.over, channels)):
+                assert done["sha256"] == upload.sha256, done
+            sent = [channel.sent for channel in channels]
+            assert sum(sent) == len(upload.data) and all(sent), sent
+        assert (await session.end())["bytes"] == len(upload.data)
 
 
-# The server lets the whole session go.
+@tap.test("what the server says of itself is what it says to an upload")
+async def _():
+    options = (*OPTIONS, "--resume-timeout", "7", "--max-connections", "3", "--max-size", "5000000")
+    async with serving("fakesink", options) as server:
+        _, limits, _ = await request(server.url + "/limits", "GET", KEY)
+        assert limits["protocols"] == ["v1", "v2"], limits
+
+        async def act(channel):
+            ready = await channel.hello(size=0)
+            assert (ready["resume_timeout"], ready["max_connections"], ready["max_size"]) == (7, 3, 5000000), ready
+            assert (limits["resume_timeout"], limits["max_connections"]) == (7, 3), limits
+            channel.say("end", size=0)
+            return await channel.finish()
+
+        await each_in_a_session(server, [act])
+
+
+@tap.test("a connection that is lost, twice, and the upload goes on over further ones of the session")
+async def _():
+    upload = HaltingUpload(some_bytes(1500000), 400000, 900000)
+    async with serving("fakesink", OPTIONS) as server:
+        session = Session(server)
+        await lose_twice(upload, session.connect)
+        ended = await session.end()
+        assert (ended["status"], ended["bytes"]) == ("done", len(upload.data)), ended
+
+
+@tap.test("an upload over three connections of a session, one of which has a wrong checksum on the way")
+async def _():
+    upload = HaltingUpload(some_bytes(1500000), 900000, tell_size=False, tell_sha256=False)
+    async with serving("fakesink", OPTIONS) as server:
+        session = Session(server)
+        async with over_three_connections(upload, session.signal) as (_, channels, transfers):
+            channels[2].send(block(0, upload.data[:1], 0))
+            check_fault("", await failure_of(channels[2].finish()), "corrupt-chunk", resumable=True)
+            upload.go_on()
+            check_fault("", await failure_of(transfers[2]), "corrupt-chunk", resumable=True)
+            for done in await asyncio.gather(*transfers[:2]):
+                assert done["sha256"] == upload.sha256, done
+        ended = await session.end()
+        assert (ended["status"], ended["bytes"]) == ("done", len(upload.data)), ended
+
+
 @tap.test("who does not close a channel after the error has two seconds until the connection ends")
 async def _():
-    async with serving("fakesink", OPTIONS) as server, connection_to(Session(server).signal) as connection:
+    async with serving("fakesink", OPTIONS + FINAL) as server, connection_to(Session(server).signal) as connection:
         channel = await connection.open_channel()
         asked = time.monotonic()
         check_fault("", await failure_of(carry_out(channel, [b"12345"])), "malformed-message")
@@ -200,11 +249,4 @@ async def _():
         assert 2 <= time.monotonic() - asked < 20, time.monotonic() - asked
 
 
-def main():
-    problem = network.enter()
-    if problem:
-        tap.skip_all(problem)
-    sys.exit(tap.run(4 * DEADLINE))
-
-
-main()
+run_tests()

@@ -2,12 +2,13 @@
 #
 # What the tests of v2 write their clients' doings with.
 
+import asyncio
 import contextlib
 import hashlib
 import json
 import random
 
-from v2_client import Connection, UploadError
+from v2_client import Connection, Upload, UploadError
 
 # Told by no server: so many random bits are not guessed.
 FOREIGN_ID = "00112233445566778899aabbccddeeff"
@@ -21,6 +22,26 @@ def some_bytes(size, seed=1):
 
 def sha256(data):
     return hashlib.sha256(data).hexdigest()
+
+
+class HaltingUpload(Upload):
+    """Stops when it has sent so many bytes, until it is told to go on."""
+
+    def __init__(self, data, *halts, **options):
+        super().__init__(data, pace=self._wait, **options)
+        self._halts = [(halt, asyncio.Event()) for halt in halts]
+
+    async def halted(self):
+        """All that it has sent is stored, and more comes when it is told to go on."""
+        while self.stored < self._halts[0][0] or self.stored < self.sent:
+            await asyncio.sleep(0.01)
+
+    def go_on(self):
+        self._halts.pop(0)[1].set()
+
+    async def _wait(self):
+        while self._halts and self.sent >= self._halts[0][0]:
+            await self._halts[0][1].wait()
 
 
 def hello(**fields):
@@ -38,6 +59,40 @@ async def connection_to(signal):
         yield connection
     finally:
         await connection.close()
+
+
+async def lose_twice(upload, connect):
+    """The halting upload to its end, whose connection is lost at each of its two halts."""
+    connections = []
+
+    async def connect_again():
+        connections.append(await connect())
+        return connections[-1]
+
+    over_all = asyncio.ensure_future(upload.resume(connect_again))
+    for _ in range(2):
+        await upload.halted()
+        await connections[-1].close()
+        upload.go_on()
+    done = await over_all
+    assert done["sha256"] == upload.sha256 and len(connections) == 3, (done, connections)
+    # All that had been sent was stored: nothing is sent again.
+    assert upload.sent == len(upload.data), upload.sent
+
+
+@contextlib.asynccontextmanager
+async def over_three_connections(upload, signal):
+    """Channels over a connection each, and what sends the halting upload over it; all of them have sent something."""
+    async with contextlib.AsyncExitStack() as stack:
+        connections = [await stack.enter_async_context(connection_to(signal)) for _ in range(3)]
+        channels = []
+        for connection in connections:
+            channels.append(await connection.open_channel())
+            await upload.join(channels[-1])
+        transfers = [asyncio.ensure_future(upload.over(channel)) for channel in channels]
+        await upload.halted()
+        assert all(channel.sent for channel in channels), [channel.sent for channel in channels]
+        yield connections, channels, transfers
 
 
 async def carry_out(channel, steps):
