@@ -23,6 +23,13 @@ TEST_F(CommandLine, ServeSaysWhatIsWrongWithItsCommandLine) {
   EXPECT_EQ(run({"serve", "--port", "70000"}).status, 2);
   EXPECT_EQ(run({"serve", "--isolation", "thread"}).status, 2);
   EXPECT_EQ(run({"serve", "--max-sessions", "0"}).status, 2);
+  for (const char* list : {"v3", "", "v1,", "v1 v2"}) {
+    EXPECT_EQ(run({"serve", "--protocols", list}).status, 2) << list;
+  }
+  for (const char* number : {"0", "1025", "-1"}) {
+    EXPECT_EQ(run({"serve", "--max-connections", number}).status, 2) << number;
+  }
+  EXPECT_EQ(run({"serve", "--resume-timeout", "-1"}).status, 2);
   EXPECT_EQ(run({"serve", "--what"}).status, 2);
   EXPECT_EQ(run({"serve", "more"}).status, 2);
   EXPECT_THAT(run({"serve", "--address", "nowhere", "--pipeline", kSwallow}).errors,

@@ -6,6 +6,7 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
+#include <atomic>
 #include <csignal>
 #include <memory>
 #include <optional>
@@ -13,6 +14,7 @@
 #include <vector>
 
 #include "core/wire_v2.h"
+#include "hook_server.h"
 #include "serve_rig.h"
 #include "webrtc/v2_client.h"
 #include "worker_client.h"
@@ -162,6 +164,26 @@ TEST_P(Connections, OfASessionAreCounted) {
   })) << again;
 }
 
+TEST_P(Connections, AreAskedForAtTheHook) {
+  std::atomic<bool> allows = false;
+  test::HookServer hook([&](const test::HookQuestion& question) {
+    const bool asks = question.body.find(R"("point":"connection")") != std::string::npos;
+    return test::HookReply{.status = asks && !allows ? 402u : 204u};
+  });
+  serve({"--auth-hook", hook.url()});
+  begin(kSize / 2);
+  const std::string reply =
+      http_exchange(port(), post(request_body(), "", further(first_.location())));
+  EXPECT_EQ(status_of(reply), 402) << reply;
+  EXPECT_THAT(hook.questions().back().body,
+              HasSubstr(R"("session":")" + first_.location().substr(10) + "\""));
+  allows = true;
+  WorkerClient second(kV2Protocol);
+  join(second);
+  client_->send_all();
+  expect_complete(second);
+}
+
 // A session whose upload has not begun, or is one in v1, has nothing that could be joined.
 TEST_P(Connections, NeedAnUploadInV2) {
   serve();
@@ -261,6 +283,19 @@ TEST_P(IsolatedConnections, TheProcessOfAnInterruptedSessionIsKilled) {
   const Event end = server_->wait_for_end(1);
   EXPECT_EQ(end.code, "crashed") << end.text;
   expect_gone();
+}
+
+// With the memory that a session has by default.
+TEST_P(IsolatedConnections, AsManyAsThereMayBeFitIntoTheProcess) {
+  serve();
+  begin(kSize / 2);
+  std::vector<std::unique_ptr<WorkerClient>> others;
+  for (int i = 1; i < 8; ++i) {
+    others.push_back(std::make_unique<WorkerClient>(kV2Protocol));
+    join(*others.back());
+  }
+  client_->send_all();
+  expect_complete(*others.back());
 }
 
 }  // namespace
