@@ -9,6 +9,7 @@ import path from 'node:path';
 
 import { launchBrowser, Server, WORK } from '../browser/support.mjs';
 import { test } from '../browser/tap.mjs';
+import { RelayedServer } from './relayed.mjs';
 import { drawFilms, FIND_BOX, findBoxSlowly, Gate, Gateway } from './support.mjs';
 
 // Whatever is to happen half way has time: a film of 250 frames is not done for minutes.
@@ -16,8 +17,9 @@ export const FIND_BOX_FOR_MINUTES = findBoxSlowly(1000);
 
 const shots = process.env.SCREENSHOTS; // A directory; none are kept without.
 
-// What there is at the moment: the films' directory, the web server between, the browser, the program.
-export const world = { films: null, gateway: null, browser: null, server: null };
+// What there is at the moment: the films' directory, the web server between, the browser, the program, and a
+// network between that can be cut.
+export const world = { films: null, gateway: null, browser: null, server: null, relayed: null };
 
 export async function setUp() {
   world.films = fs.mkdtempSync(path.join(os.tmpdir(), 'webrtcupload-films-'));
@@ -165,10 +167,12 @@ export function pageTest(
     const gate = rest.gated ? new Gate(world.films) : null;
     world.server = await Server.start(gate?.pipeline ?? pipeline, options);
     world.gateway.reset(world.server, rest.limits);
+    world.relayed = rest.cutAfter ? await RelayedServer.start(world.server, rest.cutAfter) : null;
     let tab;
     try {
-      // The gateway stands in where the server has to change, to lie or to go.
-      const base = rest.gateway || 'limits' in rest ? world.gateway.url : world.server.url;
+      // The gateway stands in where the server has to change, to lie or to go; the relay where the network has to.
+      const gateway = rest.gateway || 'limits' in rest ? world.gateway : null;
+      const base = (world.relayed ?? gateway ?? world.server).url;
       tab = await Tab.open({ base, ...tabOptions });
       await body(tab, gate);
       await tab.close();
@@ -182,6 +186,7 @@ export function pageTest(
     } finally {
       await world.server.kill();
       gate?.close();
+      world.relayed?.close();
       if (tab && !tab.page.isClosed()) await tab.page.close();
     }
   });

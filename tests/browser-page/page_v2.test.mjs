@@ -10,12 +10,7 @@ import { FRAMES } from '../browser/support.mjs';
 import { run } from '../browser/tap.mjs';
 import { film, pageTest, setUp, tearDown, world } from './page_tab.mjs';
 
-const limits = {
-  max_size: 524288000,
-  keys_required: false,
-  formats: null,
-  protocols: ['v1', 'v2'],
-};
+const RESULTS = /^250 detections in 250 of 250 frames/;
 
 const hashOf = (name) =>
   createHash('sha256')
@@ -33,8 +28,6 @@ const recordEnd = (tab) =>
   });
 
 async function verified(tab) {
-  await recordEnd(tab);
-  await tab.choose('padded.mp4');
   await tab.phase('Done');
   assert.match(await tab.text('#size'), /^[\d.]+ MB · verified$/);
   const end = await world.server.end();
@@ -43,23 +36,46 @@ async function verified(tab) {
   assert.deepEqual([size, sha256], [fs.statSync(film('padded.mp4')).size, hashOf('padded.mp4')]);
 }
 
+async function begin(tab) {
+  await recordEnd(tab);
+  await tab.choose('padded.mp4');
+}
+
 const worker = (tab) => tab.requests.some((url) => url.endsWith('/sha256_worker.js'));
 
-pageTest('an upload is verified, its SHA-256 made in a worker', { limits }, async (tab) => {
+pageTest('an upload is verified, its SHA-256 made in a worker', {}, async (tab) => {
+  await begin(tab);
   await verified(tab);
   assert.ok(worker(tab));
   await tab.shot('verified');
 });
 
 // As a page's policy may forbid it.
-const noWorker = { limits, tab: { expected: /sha256_worker/ } };
+const noWorker = { tab: { expected: /sha256_worker/ } };
 pageTest('without a worker the upload is verified as well', noWorker, async (tab) => {
   await tab.page.route('**/sha256_worker.js', (route) => route.abort());
+  await begin(tab);
   await verified(tab);
   assert.ok(worker(tab));
 });
 
-pageTest('a server that names no v2 is spoken to in v1', { gateway: true }, async (tab) => {
+// The network goes in the middle of the file, and everything with it.
+const cut = { cutAfter: 12e6, tab: { expected: /ERR_EMPTY_RESPONSE|ERR_CONNECTION/ } };
+pageTest('an upload that has lost its network goes on, and is verified', cut, async (tab) => {
+  await begin(tab);
+  await tab.phase('Connection interrupted');
+  await tab.said(/^numbers: trying again for (1:00|0:\d\d)$/);
+  await tab.shot('interrupted');
+  world.relayed.restore();
+  await verified(tab);
+  await tab.said(/^heard: The connection is back/);
+  await tab.shot('verified-after-a-loss');
+  assert.match(world.relayed.posts.at(-1), /^\/.+\/connections$/);
+  assert.match(await tab.text('#count'), RESULTS);
+});
+
+const old = { options: ['--protocols', 'v1'] };
+pageTest('a server that names no v2 is spoken to in v1', old, async (tab) => {
   await tab.choose('short.mp4');
   await tab.phase('Done');
   assert.doesNotMatch(await tab.text('#size'), /verified/);

@@ -34,6 +34,11 @@ test('numbers as people write them', () => {
     '1 min left',
     '1.5 h left',
   ]);
+  assert.deepEqual([61, 9, 0].map(words.tryingFor), [
+    'trying again for 1:01',
+    'trying again for 0:09',
+    'trying once more',
+  ]);
   const film = { name: 'Film.MKV', type: 'video/x-matroska' };
   assert.deepEqual(
     [['.mkv'], ['mkv'], ['video/*'], ['video/x-matroska'], ['.mp4', 'video/mp4']].map((formats) =>
