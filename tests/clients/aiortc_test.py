@@ -9,6 +9,7 @@ import contextlib
 import functools
 import json
 import os
+import re
 import signal
 import subprocess
 import sys
@@ -43,6 +44,9 @@ def draw_film(*options):
         subprocess.run([os.environ["MAKE_NUMBERED_VIDEO"], path, *options], check=True)
         with open(path, "rb") as film:
             return film.read()
+
+
+SANITIZER_REPORT = re.compile("ERROR: AddressSanitizer|LeakSanitizer|runtime error: |ThreadSanitizer: ")
 
 
 class Server:
@@ -119,6 +123,8 @@ class Server:
         self.process.send_signal(signal.SIGTERM)
         status = self.process.wait(DEADLINE)
         assert status == 0, "%d: %s" % (status, self.error_text())
+        # Of a session, whose end by a sanitizer may look like any other.
+        assert not SANITIZER_REPORT.search(self.error_text()), self.error_text()
         assert self.processes() == []
         assert os.listdir(self.spool.name) == []
 
