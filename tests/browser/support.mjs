@@ -104,6 +104,8 @@ export function checkMetadata(result, number) {
 // How long a client takes is the tests' business: they hold some back, and a busy machine does so with any.
 const PATIENT = ['connect', 'idle', 'stall'].flatMap((what) => [`--${what}-timeout`, `${WORK / 1000}`]);
 
+const SANITIZER_REPORT = /ERROR: AddressSanitizer|LeakSanitizer|runtime error: |ThreadSanitizer: /;
+
 export class Server {
   #marker = randomUUID();
   #events = [];
@@ -187,6 +189,8 @@ export class Server {
     this.process.kill('SIGTERM');
     const [code, signal] = await within('the server to stop', this.exited);
     assert.deepEqual({ code, signal }, { code: 0, signal: null }, this.#errors);
+    // Of a session, whose end by a sanitizer may look like any other.
+    assert.doesNotMatch(this.#errors, SANITIZER_REPORT);
     assert.deepEqual(this.processes(), []);
     assert.deepEqual(fs.readdirSync(this.spool), []);
     fs.rmdirSync(this.spool);

@@ -6,6 +6,7 @@ import asyncio
 import contextlib
 import json
 import os
+import re
 import signal
 import sys
 import tempfile
@@ -19,6 +20,7 @@ import tap
 
 KEY = "a-key-of-tests"
 DEADLINE = 60
+SANITIZER_REPORT = re.compile("ERROR: AddressSanitizer|LeakSanitizer|runtime error: |ThreadSanitizer: ")
 
 
 class Program:
@@ -86,6 +88,8 @@ class Program:
         self.process.send_signal(signal.SIGTERM)
         status = self.process.wait(DEADLINE)
         assert status == 0, "%d: %s" % (status, self.error_text())
+        # Of a session, whose end by a sanitizer may look like any other.
+        assert not SANITIZER_REPORT.search(self.error_text()), self.error_text()
         assert self.processes() == []
 
     def clean(self):

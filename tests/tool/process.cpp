@@ -2,7 +2,10 @@
 
 #include "process.h"
 
+#include <gtest/gtest.h>
+
 #include <arpa/inet.h>
+#include <array>
 #include <csignal>
 #include <cstdint>
 #include <fcntl.h>
@@ -12,6 +15,7 @@
 #include <netinet/in.h>
 #include <poll.h>
 #include <spawn.h>
+#include <string_view>
 #include <sys/socket.h>
 #include <sys/wait.h>
 #include <unistd.h>
@@ -23,6 +27,22 @@ namespace webrtcupload::test {
 
 namespace fs = std::filesystem;
 using Clock = std::chrono::steady_clock;
+
+namespace {
+
+// How the report of a sanitizer begins.
+constexpr std::array<std::string_view, 4> kReports = {"ERROR: AddressSanitizer", "LeakSanitizer",
+                                                      "runtime error: ", "ThreadSanitizer: "};
+
+// A session is a process of its own, and its end by a sanitizer may look to the test like any
+// other.
+void expect_no_report(const std::string& errors) {
+  for (const std::string_view report : kReports) {
+    EXPECT_EQ(errors.find(report), std::string::npos) << errors;
+  }
+}
+
+}  // namespace
 
 Process::Process(const std::vector<std::string>& arguments) {
   int out[2];
@@ -74,6 +94,7 @@ Process::~Process() {
   waitpid(pid_, nullptr, 0);
   output_reader_.join();
   error_reader_.join();
+  expect_no_report(errors_);
 }
 
 void Process::signal(int number) {

@@ -24,7 +24,8 @@ class Process {
  public:
   // `arguments[0]` is the program's path.
   explicit Process(const std::vector<std::string>& arguments);
-  // Kills it if it still runs.
+  // Kills it if it still runs. A sanitizer's report, its own or of what it has started, fails the
+  // test.
   ~Process();
   Process(const Process&) = delete;
   Process& operator=(const Process&) = delete;

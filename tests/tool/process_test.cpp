@@ -49,6 +49,23 @@ TEST(Process, AnEndThatTheTestAskedForIsNoSurprise) {
   EXPECT_EQ(by_itself.ended_by_itself(), 4);
 }
 
+void run_and_say(const std::string& line) {
+  Process process({"/bin/sh", "-c", "echo '" + line + "' >&2"});
+  process.wait_for_exit();
+}
+
+TEST(Process, ASanitizersReportIsAFailure) {
+  run_and_say("Address, leaks and a runtime error");
+  for (const char* report : {
+           "==7==ERROR: AddressSanitizer: heap-use-after-free on address 0x602000000010",
+           "==7==ERROR: LeakSanitizer: detected memory leaks",
+           "a.cpp:1:2: runtime error: signed integer overflow",
+           "WARNING: ThreadSanitizer: data race (pid=7)",
+       }) {
+    EXPECT_NONFATAL_FAILURE(run_and_say(report), report);
+  }
+}
+
 // A program in the server's place that ends with status 3 as soon as its lines are read, or right
 // at the start.
 class DyingServer : public testing::Test {
