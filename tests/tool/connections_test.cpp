@@ -141,8 +141,6 @@ TEST_P(Connections, AreForWhoHasTheSessionsKey) {
   }
   WorkerClient second(kV2Protocol);
   EXPECT_EQ(second.join(port(), first_.location(), bearer("one")), 201) << second.reply();
-  first_.hang_up();
-  second.hang_up();
 }
 
 TEST_P(Connections, OfASessionAreCounted) {

@@ -110,6 +110,7 @@ void Session::answer(const Offer& offer) {
 void Session::connect(const std::string& connection, const std::string& offer_sdp) {
   // The upload may have begun without this thread's having heard of it.
   on_state_changed();
+  if (phase_ >= Phase::kEnding) return observer_.connection(connection, no_such_session());
   if (phase_ != Phase::kRunning) return observer_.connection(connection, nothing_to_join());
   further_->connect(
       connection, offer_sdp,
