@@ -63,7 +63,7 @@ case $1 in
   setup)
     mkdir -p "$2/meson-info"
     touch "$2/build.ninja"
-    echo '[{"name":"one","suite":["p:element","p:unit"],"depends":["t"]}]' >"$2/meson-info/intro-tests.json"
+    echo '[{"name":"one","suite":["p:element","p:tool","p:unit"],"depends":["t"]}]' >"$2/meson-info/intro-tests.json"
     printf '[{"id":"t","filename":["%s/one"]}]\n' "$(realpath "$2")" >"$2/meson-info/intro-targets.json"
     ;;
   test)
@@ -95,7 +95,6 @@ suite=$1
 shift
 DEV_SUITE=$suite exec ./dev "$@"
 END_OF_PROGRAM
-
 debian=$scratch/debian
 printf 'ID=debian\nVERSION_CODENAME=bookworm\n' >"$debian"
 ubuntu=$scratch/ubuntu
@@ -145,6 +144,9 @@ check 'and in CI that is a failure' 1 '5 passed, 1 failed' OS_RELEASE="$ubuntu" 
 check 'test-plain is this system alone' 0 '2 passed, 0 failed' ./dev test-plain
 check 'with a failure' 1 '1 passed, 1 failed' TEST_FAILS='build testlog' ./dev test-plain
 check 'who asks for a release gets that one alone, without sanitizers' 0 '2 passed, 0 failed' DEV_SUITE=trixie ./dev test
+check 'sanitize has the suites of its own alone' 0 '1 passed, 0 failed' ./dev sanitize
+check 'with a failure' 1 'FAILED  one: case (build-asan/meson-logs/testlog)' TEST_FAILS='build-asan testlog' ./dev sanitize
+check 'or a build that fails' 1 'FAILED  build-asan' NINJA_FAILS=build-asan ./dev sanitize
 check 'test-all has Debian testing and the benchmarks' 1 'FAILED  benchmarks' ./dev test-all
 check 'added up' 1 '9 passed, 1 failed' ./dev test-all
 check 'on wants a command' 1 'dev: on needs a release.*' ./dev on trixie

@@ -11,6 +11,7 @@
 #include <gtest/gtest.h>
 
 #include <arpa/inet.h>
+#include <chrono>
 #include <filesystem>
 #include <fstream>
 #include <memory>
@@ -26,6 +27,7 @@
 #include "process.h"
 #include "server.h"
 #include "support/run_to_end.h"
+#include "tool/common/session_types.h"
 #include "tool/sandbox/sandbox_landlock.h"
 #include "webrtc/v2_client.h"
 #include "worker_client.h"
@@ -418,6 +420,21 @@ TEST_F(SandboxTest, OfRootsCapabilitiesFewAreLeft) {
   EXPECT_EQ(left & ~(kDacOverride | kNetAdmin), 0U);
   client.upload(video());
   EXPECT_TRUE(client.wait_end());
+}
+
+// As its server starts one, with an offer that it refuses. Exit handlers, a sanitizer's among them,
+// may do what the filter does not allow.
+TEST_F(SandboxTest, AProcessEndsInOrder) {
+  SessionConfig config;
+  config.id = "refused";
+  config.offer_sdp = "v=0";
+  config.pipeline = "fakesink";
+  config.connect_timeout = std::chrono::seconds(5);
+  config.sandbox.mode = SandboxMode::kAuto;
+  Process session(
+      {"/bin/sh", "-c", "printf '%s\\n' \"$1\" | \"$0\" session", program(), config_line(config)});
+  EXPECT_EQ(session.wait_for_exit(), 0) << session.errors();
+  EXPECT_THAT(session.lines(), ::testing::ElementsAre(HasSubstr("\"refused\"")));
 }
 
 }  // namespace
