@@ -36,6 +36,7 @@
 
 #include <gio/gio.h>
 
+#include <functional>
 #include <memory>
 #include <string>
 #include <utility>
@@ -43,6 +44,7 @@
 #include "core/upload_limits.h"
 #include "glib/debug.h"
 #include "glib/error_details.h"
+#include "glib/signal_connection.h"
 #include "gst/webrtcuploadserver/server_settings.h"
 #include "signalling/upload_server.h"
 #include "upload/upload_source.h"
@@ -171,6 +173,12 @@ UploadServer::Events events_of(GstWebrtcUploadServer* self) {
   events.outcome = [upload] { return upload_outcome(*upload); };
   events.give_up = [upload] { upload->cancel(); };
   events.failure = [upload] { return upload_failure(*upload); };
+  events.watch = [element = self->upload](std::function<void()> changed) {
+    using Changed = std::function<void()>;
+    return webrtcupload::SignalConnection(
+        element, "notify::state",
+        G_CALLBACK(+[](GObject*, GParamSpec*, Changed* told) { (*told)(); }), std::move(changed));
+  };
   events.distrusted = [self](const std::string& why) {
     GST_ELEMENT_WARNING(self, RESOURCE, NOT_AUTHORIZED,
                         ("The upload is given up: %s.", why.c_str()), (nullptr));

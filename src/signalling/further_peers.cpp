@@ -138,9 +138,13 @@ void FurtherPeers::close(std::function<void()> done) {
   closes_ = true;
   if (connections_.empty()) return post_to(context_.get(), std::move(done));
   closed_ = std::move(done);
+  end_all(server_stops());
+}
+
+void FurtherPeers::end_all(const HttpError& refusal) {
   std::vector<std::string> ids;
   for (const auto& [id, connection] : connections_) ids.push_back(id);
-  for (const std::string& id : ids) end(id, server_stops());
+  for (const std::string& id : ids) end(id, refusal);
 }
 
 }  // namespace webrtcupload

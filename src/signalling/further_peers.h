@@ -58,7 +58,9 @@ class FurtherPeers : public std::enable_shared_from_this<FurtherPeers> {
   void connect(const std::string& id, const std::string& offer_sdp, Reply reply);
   // Says good-bye to it. False if there is none.
   bool disconnect(const std::string& id);
-  // To all of them, and takes no more; `done` is called on the context when none is left.
+  // To all that are there.
+  void end_all(const HttpError& refusal);
+  // The same, and takes no more; `done` is called on the context when none is left.
   void close(std::function<void()> done);
   // Nobody waits for them any more: they are told of at once, and end by themselves.
   void abandon();

@@ -4,6 +4,8 @@
 
 #include <gmock/gmock.h>
 
+#include <atomic>
+#include <memory>
 #include <optional>
 #include <string>
 
@@ -28,11 +30,21 @@ class FurtherConnections : public ServerElement {
     over_first_ = client_.add(first_.channel());
     ASSERT_TRUE(client_.run_until_stored(kSize / 2));
   }
-  void join(WorkerClient& connection) {
-    ASSERT_EQ(connection.join(port(), first_.location()), 201) << connection.reply();
+  ChannelId join(WorkerClient& connection) {
+    EXPECT_EQ(connection.join(port(), first_.location()), 201) << connection.reply();
     EXPECT_THAT(connection.location(), StartsWith(first_.location() + "/connections/"));
-    ASSERT_TRUE(connection.channel().observer->wait_open());
-    client_.add(connection.channel());
+    EXPECT_TRUE(connection.channel().observer->wait_open());
+    return client_.add(connection.channel());
+  }
+  // How many peers have been removed since.
+  [[nodiscard]] std::shared_ptr<std::atomic<int>> count_removed() const {
+    const auto count = std::make_shared<std::atomic<int>>(0);
+    using Count = std::shared_ptr<std::atomic<int>>;
+    g_signal_connect_data(
+        server_.get(), "peer-removed",
+        G_CALLBACK(+[](GstElement*, GstElement*, Count* counts) { ++**counts; }), new Count(count),
+        [](gpointer data, GClosure*) { delete static_cast<Count*>(data); }, GConnectFlags(0));
+    return count;
   }
   [[nodiscard]] std::string further() const { return first_.location() + "/connections"; }
   void expect_complete() {
@@ -51,14 +63,17 @@ class FurtherConnections : public ServerElement {
 TEST_F(FurtherConnections, OneJoinsAndIsDeleted) {
   begin();
   WorkerClient second(kV2Protocol);
-  join(second);
+  const ChannelId over_second = join(second);
   EXPECT_EQ(status_of(http_exchange(port(), del(second.location()))), 200);
   EXPECT_TRUE(
       eventually([&] { return status_of(http_exchange(port(), del(second.location()))) == 404; }));
+  client_.lose(over_second);
   WorkerClient third(kV2Protocol);
   join(third);
+  // The rest has no other way.
+  first_.hang_up();
+  client_.lose(over_first_);
   expect_complete();
-  EXPECT_GT(last_of<control::Ack>(*third.channel().observer).value_or(control::Ack{}).received, 0U);
 }
 
 TEST_F(FurtherConnections, OneGoesOnWhenTheFirstIsLost) {
@@ -89,6 +104,44 @@ TEST_F(FurtherConnections, AnInterruptedUploadIsDeleted) {
   ASSERT_TRUE(error);
   EXPECT_EQ(error_text(error.get()).code, "cancelled");
   EXPECT_EQ(status_of(http_exchange(port(), post(request_body(), "", further()))), 404);
+}
+
+TEST_F(FurtherConnections, TheDeletedSessionEndsThemAll) {
+  begin();
+  WorkerClient second(kV2Protocol);
+  join(second);
+  const auto removed = count_removed();
+  EXPECT_EQ(status_of(http_exchange(port(), del(first_.location()))), 200);
+  EXPECT_TRUE(eventually([&] { return *removed == 2; })) << *removed;
+  EXPECT_TRUE(
+      eventually([&] { return status_of(http_exchange(port(), del(first_.location()))) == 404; }));
+}
+
+TEST_F(FurtherConnections, TheDeletedSessionEndsThemAllWhenItsUploadIsComplete) {
+  begin();
+  first_.hang_up();
+  client_.lose(over_first_);
+  WorkerClient second(kV2Protocol);
+  join(second);
+  const auto removed = count_removed();
+  expect_complete();
+  EXPECT_EQ(status_of(http_exchange(port(), del(first_.location()))), 200);
+  EXPECT_TRUE(eventually([&] { return *removed >= 1; }));
+  EXPECT_TRUE(
+      eventually([&] { return status_of(http_exchange(port(), del(first_.location()))) == 404; }));
+}
+
+TEST_F(FurtherConnections, AFailedUploadEndsThem) {
+  begin();
+  WorkerClient second(kV2Protocol);
+  join(second);
+  const auto removed = count_removed();
+  const auto upload = element_named(pipeline_, "upload");
+  g_signal_emit_by_name(upload.get(), "cancel");
+  const auto error = bus_->wait(GST_MESSAGE_ERROR);
+  ASSERT_TRUE(error);
+  EXPECT_EQ(error_text(error.get()).code, "cancelled");
+  EXPECT_TRUE(eventually([&] { return *removed == 1; })) << *removed;
 }
 
 TEST_F(FurtherConnections, AreCounted) {
