@@ -231,7 +231,7 @@ TEST_P(Connections, WhatClientsAreToldBefore) {
   serve();
   const std::string limits = http_exchange(port(), "GET /limits HTTP/1.1\r\nHost: x\r\n\r\n");
   EXPECT_THAT(limits,
-              HasSubstr(R"("protocols":["v1","v2"],"max_connections":8,"resume_timeout":60)"));
+              HasSubstr(R"("protocols":["v1","v2"],"max_connections":4,"resume_timeout":60)"));
 }
 
 TEST_P(Connections, AServerOfV1TakesNoChannelOfV2) {
