@@ -135,7 +135,11 @@ class UploadServer::Worker : public OfferTaker, public std::enable_shared_from_t
     const auto status = this->status(session);
     if (!status || status->ended) return refuse(*reply, no_such_session());
     const unsigned most = events_.limits().max_connections;
-    if (further_->size() + (peer_ ? 1 : 0) >= most_connections(most)) {
+    const std::size_t may_be = most_connections(most);
+    const Peer* const first = leaving_ ? nullptr : peer_.get();
+    // One that makes room is there for a moment longer.
+    if (further_->size() + (peer_ ? 1 : 0) > may_be ||
+        !further_->make_room(may_be, first, [this] { leave(); })) {
       return refuse(*reply, too_many_connections(most));
     }
     further_->connect(id, offer_sdp, [reply](const std::variant<std::string, HttpError>& result) {

@@ -149,6 +149,9 @@ TEST_P(Connections, OfASessionAreCounted) {
   // One more than channels, for a client whose connection has died unnoticed.
   WorkerClient second(kV2Protocol);
   ASSERT_EQ(second.join(port(), first_.location()), 201) << second.reply();
+  ASSERT_TRUE(second.channel().observer->wait_open());
+  // Neither of them has been silent for long.
+  ASSERT_TRUE(first_.say("{}"));
   const std::string reply =
       http_exchange(port(), post(request_body(), "", further(first_.location())));
   EXPECT_EQ(status_of(reply), 429) << reply;
@@ -198,6 +201,25 @@ TEST_P(Connections, TheUploadGoesOnOverASecondOneWhenTheFirstIsSilent) {
   join(second);
   client_->send_all();
   expect_complete(second);
+}
+
+// And so do those that follow: the one that has been silent longest makes room.
+TEST_P(Connections, TheUploadGoesOnOverAThirdOneWhenTwoAreSilent) {
+  serve({"--max-connections", "1", "--idle-timeout", "0"});
+  begin(kSize / 2);
+  ASSERT_TRUE(client_->run_until_stored(kSize / 2));
+  first_.vanish();
+  client_->lose(over_first_);
+  WorkerClient second(kV2Protocol);
+  const ChannelId over_second = join(second);
+  second.vanish();
+  client_->lose(over_second);
+  WorkerClient third(kV2Protocol);
+  ASSERT_EQ(third.join_when_there_is_room(port(), first_.location()), 201) << third.reply();
+  ASSERT_TRUE(third.channel().observer->wait_open());
+  client_->add(third.channel());
+  client_->send_all();
+  expect_complete(third);
 }
 
 TEST_P(Connections, NobodyComesBackInTime) {

@@ -20,7 +20,9 @@ ConnectionOffers::~ConnectionOffers() {
 }
 
 void ConnectionOffers::take(Asked asked, HttpResponder responder) {
-  if (count() >= most_connections(settings_.max_connections)) {
+  // The session, which knows whether one of them has died, decides about one more than there may
+  // be.
+  if (count() > most_connections(settings_.max_connections)) {
     return responder.fail(too_many_connections(settings_.max_connections));
   }
   if (const auto error = policy_.check_hook()) return responder.fail(*error);
