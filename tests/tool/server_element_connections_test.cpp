@@ -10,6 +10,7 @@
 #include <string>
 
 #include "core/wire_v2.h"
+#include "noting_signaller.h"
 #include "serve_rig.h"
 #include "server_element.h"
 #include "webrtc/v2_client.h"
@@ -150,7 +151,87 @@ TEST_F(FurtherConnections, AreCounted) {
   EXPECT_EQ(status_of(http_exchange(port(), post(request_body(), "", unknown))), 404);
   WorkerClient second(kV2Protocol);
   ASSERT_EQ(second.join(port(), first_.location()), 201);
+  ASSERT_TRUE(second.channel().observer->wait_open());
+  // Neither of them has been silent for long.
+  ASSERT_TRUE(first_.say("{}"));
   EXPECT_EQ(status_of(http_exchange(port(), post(request_body(), "", further()))), 429);
+}
+
+TEST_F(FurtherConnections, TheOneThatIsSilentLongestMakesRoom) {
+  begin("max-connections=1");
+  first_.vanish();
+  client_.lose(over_first_);
+  WorkerClient second(kV2Protocol);
+  const ChannelId over_second = join(second);
+  second.vanish();
+  client_.lose(over_second);
+  WorkerClient third(kV2Protocol);
+  ASSERT_EQ(third.join_when_there_is_room(port(), first_.location()), 201) << third.reply();
+  ASSERT_TRUE(third.channel().observer->wait_open());
+  client_.add(third.channel());
+  expect_complete();
+}
+
+// A signaller brings no further offers, and so nobody could come back.
+class OverASignaller : public ServerElement {
+ protected:
+  void prepare() {
+    signaller_.reset(static_cast<TestSignaller*>(g_object_new(test_signaller_get_type(), nullptr)));
+    signaller_->told = &told_;
+    make("", "filesink location=" + out());
+    g_object_set(server_.get(), "signaller", signaller_.get(), nullptr);
+  }
+  void begin() {
+    prepare();
+    play();
+  }
+  [[nodiscard]] guint64 resume_timeout() const {
+    guint64 timeout = 0;
+    g_object_get(server_.get(), "resume-timeout", &timeout, nullptr);
+    return timeout;
+  }
+
+  Told told_;
+  GObjectPtr<TestSignaller> signaller_;
+};
+
+TEST_F(OverASignaller, ALostConnectionIsTheEnd) {
+  begin();
+  EXPECT_EQ(resume_timeout(), 0U);
+  const Bytes file = random_bytes(kSize);
+  WorkerClient client(kV2Protocol);
+  ASSERT_TRUE(gst_webrtc_upload_signaller_offer(GST_WEBRTC_UPLOAD_SIGNALLER(signaller_.get()),
+                                                "one", client.make_offer().c_str()));
+  ASSERT_TRUE(eventually([&] { return !told_.last_answer().empty(); }));
+  client.take_answer(told_.last_answer());
+  ASSERT_TRUE(client.channel().observer->wait_open());
+  V2Client upload(file, {.first = kSize / 2});
+  upload.add(client.channel());
+  ASSERT_TRUE(upload.run_until_stored(kSize / 2));
+  client.hang_up();
+  const auto error = bus_->wait(GST_MESSAGE_ERROR);
+  ASSERT_TRUE(error);
+  EXPECT_EQ(error_text(error.get()).code, "peer-gone");
+}
+
+TEST_F(OverASignaller, WhatTheApplicationHasSetStays) {
+  constexpr guint64 kMinute = 60 * GST_SECOND;
+  for (const char* set_on : {"server", "upload"}) {
+    prepare();
+    g_object_set(element_named(pipeline_, set_on).get(), "resume-timeout", kMinute, nullptr);
+    play();
+    EXPECT_EQ(resume_timeout(), kMinute) << set_on;
+    gst_element_set_state(pipeline_.get(), GST_STATE_NULL);
+  }
+}
+
+TEST_F(OverASignaller, WithoutOneLaterClientsMayComeBackAgain) {
+  begin();
+  EXPECT_EQ(resume_timeout(), 0U);
+  gst_element_set_state(pipeline_.get(), GST_STATE_NULL);
+  g_object_set(server_.get(), "signaller", nullptr, nullptr);
+  play();
+  EXPECT_EQ(resume_timeout(), 60'000'000'000U);
 }
 
 }  // namespace
