@@ -6,6 +6,7 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
+#include <atomic>
 #include <csignal>
 #include <memory>
 #include <optional>
@@ -13,6 +14,7 @@
 #include <vector>
 
 #include "core/wire_v2.h"
+#include "hook_server.h"
 #include "serve_rig.h"
 #include "webrtc/v2_client.h"
 #include "worker_client.h"
@@ -247,6 +249,25 @@ TEST_P(Connections, AnInterruptedSessionKeepsItsPlaceUntilItIsDeleted) {
   EXPECT_EQ(status_of(http_exchange(port(), del(first_.location()))), 200);
   EXPECT_EQ(server_->wait_for_end(1).code, "cancelled");
   expect_gone();
+}
+
+// Its session is there until the server is not.
+TEST_P(Connections, ThatWaitForTheHookAreToldThatTheServerStops) {
+  std::atomic<bool> asked = false;
+  test::HookServer hook([&](const test::HookQuestion& question) {
+    const bool waits = question.body.find(R"("point":"connection")") != std::string::npos;
+    if (waits) asked = true;
+    return test::HookReply{.silent = waits};
+  });
+  serve({"--auth-hook", hook.url(), "--auth-hook-timeout", "600"});
+  begin(kSize / 2);
+  const test::RawHttp waits(port());
+  waits.send(post(request_body(), "", further(first_.location())));
+  ASSERT_TRUE(eventually([&] { return asked.load(); }));
+  server_->process().signal(SIGTERM);
+  const std::string reply = waits.read_all();
+  EXPECT_EQ(status_of(reply), 503) << reply;
+  EXPECT_THAT(reply, HasSubstr("\"error_type\":\"Stopping\""));
 }
 
 TEST_P(Connections, WhatClientsAreToldBefore) {

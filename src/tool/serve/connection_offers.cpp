@@ -13,9 +13,12 @@ namespace webrtcupload {
 ConnectionOffers::ConnectionOffers(Settings settings, Policy& policy, SessionRunner& runner)
     : settings_(std::move(settings)), policy_(policy), runner_(runner) {}
 
-ConnectionOffers::~ConnectionOffers() {
-  for (const auto& [id, connection] : connections_) {
-    if (connection.responder) connection.responder->fail(no_such_session());
+ConnectionOffers::~ConnectionOffers() { refuse_all(no_such_session()); }
+
+void ConnectionOffers::refuse_all(const HttpError& why) {
+  for (auto& [id, connection] : connections_) {
+    const auto responder = std::exchange(connection.responder, std::nullopt);
+    if (responder) responder->fail(why);
   }
 }
 
