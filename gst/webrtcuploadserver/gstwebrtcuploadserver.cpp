@@ -36,13 +36,17 @@
 
 #include <gio/gio.h>
 
+#include <functional>
 #include <memory>
+#include <optional>
 #include <string>
 #include <utility>
 
 #include "core/upload_limits.h"
 #include "glib/debug.h"
 #include "glib/error_details.h"
+#include "glib/signal_connection.h"
+#include "gst/webrtcuploadserver/resume_choice.h"
 #include "gst/webrtcuploadserver/server_settings.h"
 #include "signalling/upload_server.h"
 #include "upload/upload_source.h"
@@ -55,6 +59,7 @@ using webrtcupload::GErrorPtr;
 using webrtcupload::GObjectPtr;
 using webrtcupload::GstPtr;
 using webrtcupload::OfferOutcome;
+using webrtcupload::ResumeChoice;
 using webrtcupload::ServerProperties;
 using SettingsProperties = webrtcupload::SettingsProperties<ServerProperties>;
 using webrtcupload::UploadServer;
@@ -73,6 +78,7 @@ struct ServerState {
 
   // Of the thread that changes the state.
   std::unique_ptr<UploadServer> server;
+  std::optional<ResumeChoice> resume_choice;
   GObjectPtr<GstWebrtcUploadSignaller> claimed_signaller;
 };
 
@@ -171,6 +177,12 @@ UploadServer::Events events_of(GstWebrtcUploadServer* self) {
   events.outcome = [upload] { return upload_outcome(*upload); };
   events.give_up = [upload] { upload->cancel(); };
   events.failure = [upload] { return upload_failure(*upload); };
+  events.watch = [element = self->upload](std::function<void()> changed) {
+    using Changed = std::function<void()>;
+    return webrtcupload::SignalConnection(
+        element, "notify::state",
+        G_CALLBACK(+[](GObject*, GParamSpec*, Changed* told) { (*told)(); }), std::move(changed));
+  };
   events.distrusted = [self](const std::string& why) {
     GST_ELEMENT_WARNING(self, RESOURCE, NOT_AUTHORIZED,
                         ("The upload is given up: %s.", why.c_str()), (nullptr));
@@ -245,6 +257,13 @@ bool start_signaller(GstWebrtcUploadServer* self) {
   return false;
 }
 
+bool has_signaller(GstWebrtcUploadServer* self) {
+  GST_OBJECT_LOCK(self);
+  const bool has = self->state->signaller != nullptr;
+  GST_OBJECT_UNLOCK(self);
+  return has;
+}
+
 bool start_server(GstWebrtcUploadServer* self) {
   UploadServer::Settings settings;
   GST_OBJECT_LOCK(self);
@@ -317,6 +336,9 @@ static GstStateChangeReturn gst_webrtc_upload_server_change_state(GstElement* el
     return GST_STATE_CHANGE_FAILURE;
   }
   if (transition == GST_STATE_CHANGE_PAUSED_TO_READY) stop_server(self);
+  if (transition == GST_STATE_CHANGE_READY_TO_PAUSED) {
+    self->state->resume_choice->choose(has_signaller(self));
+  }
   const GstStateChangeReturn result =
       GST_ELEMENT_CLASS(parent_class)->change_state(element, transition);
   if (transition == GST_STATE_CHANGE_READY_TO_PAUSED && result != GST_STATE_CHANGE_FAILURE &&
@@ -468,6 +490,7 @@ static void gst_webrtc_upload_server_init(GstWebrtcUploadServer* self) {
   }
   gst_object_ref_sink(self->upload);
   g_object_set(self->upload, "wait-for-peer", TRUE, nullptr);
+  self->state->resume_choice.emplace(self->upload);
   gst_bin_add(GST_BIN(self), self->upload);
   const GstPtr<GstPad> inner(gst_element_get_static_pad(self->upload, "src"));
   gst_element_add_pad(GST_ELEMENT(self),

@@ -15,6 +15,9 @@
 namespace webrtcupload {
 namespace {
 
+// From a connection in use something comes many times a second.
+constexpr std::chrono::seconds kSilence{5};
+
 HttpError internal(const std::string& problem) {
   return {500, "InternalError", text_for_client(problem), {}};
 }
@@ -99,6 +102,27 @@ void FurtherPeers::on_answer(const std::string& id,
   std::exchange(connection.reply, nullptr)(std::get<std::string>(result));
 }
 
+bool FurtherPeers::make_room(std::size_t most, const Peer* first,
+                             const std::function<void()>& end_first) {
+  std::size_t there = first ? 1 : 0;
+  std::chrono::microseconds longest = first ? first->silent_for() : std::chrono::microseconds(0);
+  std::string silent;
+  for (const auto& [id, connection] : connections_) {
+    if (connection.ends) continue;
+    ++there;
+    const auto silence = connection.peer->silent_for();
+    if (silence <= longest) continue;
+    longest = silence;
+    silent = id;
+  }
+  if (there < most) return true;
+  if (longest < kSilence) return false;
+  GST_INFO("a connection makes room for another: nothing has come from it for %d ms",
+           static_cast<int>(longest.count() / 1000));
+  silent.empty() ? end_first() : end(silent, withdrawn());
+  return true;
+}
+
 bool FurtherPeers::disconnect(const std::string& id) {
   if (!find(id)) return false;
   end(id, withdrawn());
@@ -138,9 +162,13 @@ void FurtherPeers::close(std::function<void()> done) {
   closes_ = true;
   if (connections_.empty()) return post_to(context_.get(), std::move(done));
   closed_ = std::move(done);
+  end_all(server_stops());
+}
+
+void FurtherPeers::end_all(const HttpError& refusal) {
   std::vector<std::string> ids;
   for (const auto& [id, connection] : connections_) ids.push_back(id);
-  for (const std::string& id : ids) end(id, server_stops());
+  for (const std::string& id : ids) end(id, refusal);
 }
 
 }  // namespace webrtcupload

@@ -56,9 +56,18 @@ class FurtherPeers : public std::enable_shared_from_this<FurtherPeers> {
 
   // `id` is the caller's name for it, and new. `reply` is called once.
   void connect(const std::string& id, const std::string& offer_sdp, Reply reply);
+  // Whether there is room for one more where there may be `most`, those that end not counted, and
+  // the session's first one too unless it is null. If there is none, the one ends from which
+  // nothing has come for some seconds, and longest: a client that has changed its network has lost
+  // all of its connections at once, which nobody notices before half a minute has passed.
+  // `end_first` is called if that is the first.
+  [[nodiscard]] bool make_room(std::size_t most, const Peer* first,
+                               const std::function<void()>& end_first);
   // Says good-bye to it. False if there is none.
   bool disconnect(const std::string& id);
-  // To all of them, and takes no more; `done` is called on the context when none is left.
+  // To all that are there.
+  void end_all(const HttpError& refusal);
+  // The same, and takes no more; `done` is called on the context when none is left.
   void close(std::function<void()> done);
   // Nobody waits for them any more: they are told of at once, and end by themselves.
   void abandon();

@@ -11,6 +11,7 @@
 #include "glib/debug.h"
 #include "glib/main_context.h"
 #include "results/result_sender.h"
+#include "signalling/announced_peers.h"
 #include "signalling/further_peers.h"
 #include "signalling/http_offers.h"
 #include "signalling/session_request.h"
@@ -41,7 +42,8 @@ class UploadServer::Worker : public OfferTaker, public std::enable_shared_from_t
         announcer_(std::move(announcer)),
         context_(context),
         loop_(g_main_loop_new(context, FALSE)),
-        timer_(context) {}
+        timer_(context),
+        failed_timer_(context) {}
   ~Worker() override { g_main_loop_unref(loop_); }
   Worker(const Worker&) = delete;
   Worker& operator=(const Worker&) = delete;
@@ -55,6 +57,7 @@ class UploadServer::Worker : public OfferTaker, public std::enable_shared_from_t
             tell([failed = events_.signaller_failed, why] { failed(why); });
           });
     } else {
+      watch_upload();
       source_ =
           std::make_unique<HttpOffers>(HttpOffers::Settings{.name = settings_.name,
                                                             .address = settings_.address,
@@ -132,7 +135,11 @@ class UploadServer::Worker : public OfferTaker, public std::enable_shared_from_t
     const auto status = this->status(session);
     if (!status || status->ended) return refuse(*reply, no_such_session());
     const unsigned most = events_.limits().max_connections;
-    if (further_->size() + (peer_ ? 1 : 0) >= most_connections(most)) {
+    const std::size_t may_be = most_connections(most);
+    const Peer* const first = leaving_ ? nullptr : peer_.get();
+    // One that makes room is there for a moment longer.
+    if (further_->size() + (peer_ ? 1 : 0) > may_be ||
+        !further_->make_room(may_be, first, [this] { leave(); })) {
       return refuse(*reply, too_many_connections(most));
     }
     further_->connect(id, offer_sdp, [reply](const std::variant<std::string, HttpError>& result) {
@@ -146,14 +153,12 @@ class UploadServer::Worker : public OfferTaker, public std::enable_shared_from_t
     return session == id_ && has_session() && further_->disconnect(id);
   }
 
-  // The upload of one that has other connections, or may come back, ends with it.
+  // All connections end, and the upload of one that could come back for it.
   bool withdraw(const std::string& id) override {
-    if (id != id_ || (!peer_ && !has_session())) return false;
-    if (events_.may_be_joined()) {
-      events_.give_up();
-    } else if (!peer_) {
-      return false;
-    }
+    const bool may_come_back = events_.may_be_joined();
+    if (id != id_ || (!peer_ && !may_come_back && further_->size() == 0)) return false;
+    if (may_come_back) events_.give_up();
+    further_->end_all(withdrawn());
     leave();
     return true;
   }
@@ -224,11 +229,8 @@ class UploadServer::Worker : public OfferTaker, public std::enable_shared_from_t
     const std::shared_ptr<GObject> held(events_.hold().release(), g_object_unref);
     announcer_->tell([held, what = std::move(what)] { what(); });
   }
-  static std::shared_ptr<GstElement> shared_element(GstElement* element) {
-    return {ref_gst(element).release(), gst_object_unref};
-  }
   [[nodiscard]] std::shared_ptr<GstElement> shared_webrtcbin() const {
-    return shared_element(peer_->webrtcbin());
+    return {ref_gst(peer_->webrtcbin()).release(), gst_object_unref};
   }
 
   void on_answer(const std::variant<std::string, PeerError>& result, OfferReply& reply) {
@@ -320,28 +322,25 @@ class UploadServer::Worker : public OfferTaker, public std::enable_shared_from_t
   }
 
   std::shared_ptr<FurtherPeers> make_further_peers() {
-    FurtherPeers::Events events;
-    events.attach = events_.join;
-    events.announce = [this](const std::string&, GstElement* webrtcbin,
-                             const std::function<void()>& ready) {
-      const std::shared_ptr<GMainContext> context(g_main_context_ref(context_),
-                                                  g_main_context_unref);
-      tell([added = events_.peer_added, shared = shared_element(webrtcbin), context, ready] {
-        added(shared.get());
-        post_to(context.get(), ready);
-      });
-    };
-    events.detach = [this](GstElement* webrtcbin) {
-      events_.detach(webrtcbin);
-      tell([removed = events_.peer_removed, shared = shared_element(webrtcbin)] {
-        removed(shared.get());
-      });
-    };
     return std::make_shared<FurtherPeers>(
         context_,
         FurtherPeers::Settings{.peer = peer_options(),
                                .connect_timeout = settings_.connect_timeout},
-        std::move(events));
+        announced_peers(context_, events_,
+                        [this](std::function<void()> what) { tell(std::move(what)); }));
+  }
+
+  // Those beside the first peer have nothing to wait for once they have heard of the failure.
+  void watch_upload() {
+    const std::shared_ptr<GMainContext> context(g_main_context_ref(context_), g_main_context_unref);
+    watch_ = events_.watch([weak = weak_from_this(), context] {
+      post_to(context.get(), [weak] {
+        const auto self = weak.lock();
+        if (!self || self->events_.failure().code.empty()) return;
+        self->failed_timer_.start(kLastWordTimeout,
+                                  [raw = self.get()] { raw->further_->end_all(withdrawn()); });
+      });
+    });
   }
 
   void close_further() {
@@ -416,6 +415,8 @@ class UploadServer::Worker : public OfferTaker, public std::enable_shared_from_t
   GMainLoop* const loop_;
   std::unique_ptr<OfferSource> source_;
   Timer timer_;
+  Timer failed_timer_;
+  SignalConnection watch_;
   std::shared_ptr<Peer> peer_;  // There is one from the offer on.
   std::shared_ptr<FurtherPeers> further_;
   std::shared_ptr<ResultSender> results_;

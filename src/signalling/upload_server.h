@@ -19,6 +19,7 @@
 
 #include "glib/announcer.h"
 #include "glib/glib_ptr.h"
+#include "glib/signal_connection.h"
 #include "signalling/allowed_origins.h"
 #include "signalling/api_keys.h"
 #include "signalling/offers.h"
@@ -93,6 +94,9 @@ class UploadServer {
     std::function<OfferOutcome()> outcome;
     // The error that the upload has failed with, if it has; both empty otherwise.
     std::function<OfferOutcome()> failure;
+    // Calls `changed`, on any thread, whenever failure() may have come to say something, until what
+    // it returns is destroyed.
+    std::function<SignalConnection(std::function<void()> changed)> watch;
     // What the peer has uploaded must not be used.
     std::function<void()> give_up;
   };

@@ -7,17 +7,20 @@
 namespace webrtcupload {
 
 void PacketCount::begin(GstElement* webrtcbin) {
-  if (count_) return;
-  count_ = std::make_shared<std::atomic<std::uint64_t>>(0);
-  using Count = decltype(count_);
+  if (seen_) return;
+  seen_ = std::make_shared<Seen>();
+  seen_->last = g_get_monotonic_time();
+  using Handle = decltype(seen_);
   for (const auto& pad : sink_pads_of(webrtcbin, inner::kSctpDecoder)) {
     gst_pad_add_probe(
         pad.get(), GST_PAD_PROBE_TYPE_BUFFER,
-        [](GstPad*, GstPadProbeInfo*, gpointer count) {
-          ++**static_cast<Count*>(count);
+        [](GstPad*, GstPadProbeInfo*, gpointer data) {
+          Seen& seen = **static_cast<Handle*>(data);
+          ++seen.count;
+          seen.last = g_get_monotonic_time();
           return GST_PAD_PROBE_OK;
         },
-        new Count(count_), [](gpointer count) { delete static_cast<Count*>(count); });
+        new Handle(seen_), [](gpointer data) { delete static_cast<Handle*>(data); });
   }
 }
 

@@ -404,6 +404,8 @@ std::string Peer::why_no_upload(const std::string& label) const {
 
 std::uint64_t Peer::packets_received() const { return impl_->packets.value(); }
 
+std::chrono::microseconds Peer::silent_for() const { return impl_->packets.silent_for(); }
+
 GstElement* Peer::webrtcbin() const { return impl_->webrtcbin.get(); }
 
 void Peer::watch_channel(std::string label, std::size_t max_pending) {

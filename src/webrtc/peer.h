@@ -102,6 +102,8 @@ class Peer : public std::enable_shared_from_this<Peer> {
   // How many packets of the data channels' connection have come from the other side. It
   // acknowledges whatever it is sent, so a count that stands still then means that it is gone.
   [[nodiscard]] std::uint64_t packets_received() const;
+  // How long ago the last of them came, or this was made.
+  [[nodiscard]] std::chrono::microseconds silent_for() const;
 
   // Tells the other side and stops webrtcbin. Channels should be closed, and their closing awaited,
   // before: what is still queued would be lost. No event follows. `done` comes on the context. A

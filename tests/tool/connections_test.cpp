@@ -149,6 +149,9 @@ TEST_P(Connections, OfASessionAreCounted) {
   // One more than channels, for a client whose connection has died unnoticed.
   WorkerClient second(kV2Protocol);
   ASSERT_EQ(second.join(port(), first_.location()), 201) << second.reply();
+  ASSERT_TRUE(second.channel().observer->wait_open());
+  // Neither of them has been silent for long.
+  ASSERT_TRUE(first_.say("{}"));
   const std::string reply =
       http_exchange(port(), post(request_body(), "", further(first_.location())));
   EXPECT_EQ(status_of(reply), 429) << reply;
@@ -220,6 +223,25 @@ TEST_P(Connections, TheUploadGoesOnOverASecondOneWhenTheFirstIsSilent) {
   expect_complete(second);
 }
 
+// And so do those that follow: the one that has been silent longest makes room.
+TEST_P(Connections, TheUploadGoesOnOverAThirdOneWhenTwoAreSilent) {
+  serve({"--max-connections", "1", "--idle-timeout", "0"});
+  begin(kSize / 2);
+  ASSERT_TRUE(client_->run_until_stored(kSize / 2));
+  first_.vanish();
+  client_->lose(over_first_);
+  WorkerClient second(kV2Protocol);
+  const ChannelId over_second = join(second);
+  second.vanish();
+  client_->lose(over_second);
+  WorkerClient third(kV2Protocol);
+  ASSERT_EQ(third.join_when_there_is_room(port(), first_.location()), 201) << third.reply();
+  ASSERT_TRUE(third.channel().observer->wait_open());
+  client_->add(third.channel());
+  client_->send_all();
+  expect_complete(third);
+}
+
 TEST_P(Connections, NobodyComesBackInTime) {
   serve({"--resume-timeout", "0.3", "--max-sessions", "1"});
   begin(kSize / 2);
@@ -247,11 +269,30 @@ TEST_P(Connections, AnInterruptedSessionKeepsItsPlaceUntilItIsDeleted) {
   expect_gone();
 }
 
+// Its session is there until the server is not.
+TEST_P(Connections, ThatWaitForTheHookAreToldThatTheServerStops) {
+  std::atomic<bool> asked = false;
+  test::HookServer hook([&](const test::HookQuestion& question) {
+    const bool waits = question.body.find(R"("point":"connection")") != std::string::npos;
+    if (waits) asked = true;
+    return test::HookReply{.silent = waits};
+  });
+  serve({"--auth-hook", hook.url(), "--auth-hook-timeout", "600"});
+  begin(kSize / 2);
+  const test::RawHttp waits(port());
+  waits.send(post(request_body(), "", further(first_.location())));
+  ASSERT_TRUE(eventually([&] { return asked.load(); }));
+  server_->process().signal(SIGTERM);
+  const std::string reply = waits.read_all();
+  EXPECT_EQ(status_of(reply), 503) << reply;
+  EXPECT_THAT(reply, HasSubstr("\"error_type\":\"Stopping\""));
+}
+
 TEST_P(Connections, WhatClientsAreToldBefore) {
   serve();
   const std::string limits = http_exchange(port(), "GET /limits HTTP/1.1\r\nHost: x\r\n\r\n");
   EXPECT_THAT(limits,
-              HasSubstr(R"("protocols":["v1","v2"],"max_connections":8,"resume_timeout":60)"));
+              HasSubstr(R"("protocols":["v1","v2"],"max_connections":4,"resume_timeout":60)"));
 }
 
 TEST_P(Connections, AServerOfV1TakesNoChannelOfV2) {

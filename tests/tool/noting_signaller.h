@@ -27,6 +27,10 @@ struct Told {
     calls.push_back(call);
     if (text) message = text;
   }
+  std::string last_answer() {
+    const std::lock_guard lock(mutex);
+    return sdp;
+  }
   std::vector<std::string> all() {
     const std::lock_guard lock(mutex);
     return calls;

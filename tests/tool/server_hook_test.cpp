@@ -111,7 +111,7 @@ TEST_P(ServerHook, ASlowHookLetsOnlySoManyWait) {
   std::atomic<bool> silent = true;
   HookServer hook([&](const HookQuestion&) { return HookReply{.silent = silent}; });
   Server server(
-      with({"--auth-hook", hook.url(), "--auth-hook-timeout", "600", "--max-sessions", "1000"}),
+      with({"--auth-hook", hook.url(), "--auth-hook-timeout", "600", "--max-sessions", "100"}),
       kSwallow);
   constexpr std::size_t kTooMany = 6;
   std::vector<std::unique_ptr<RawHttp>> clients;

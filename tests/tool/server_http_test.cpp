@@ -9,8 +9,10 @@
 #include <csignal>
 #include <fstream>
 #include <memory>
+#include <optional>
 #include <sstream>
 #include <string>
+#include <sys/resource.h>
 #include <thread>
 #include <unistd.h>
 #include <vector>
@@ -341,10 +343,29 @@ TEST_F(ServerProgram, ASessionsProcessHasAMemoryLimitUnlessToldOtherwise) {
     end(server, reply);
     return found;
   };
-  const auto expected = std::to_string(default_session_memory(
-      {.memory = machine_memory(), .processors = g_get_num_processors()}, 1));
-  EXPECT_EQ(limit({"--max-sessions", "1"}), expected + " " + expected);
+  // More sessions than the machine has memory for, so that each has the least.
+  const auto least = [](std::size_t further_connections) {
+    const auto bytes = std::to_string(
+        default_session_memory({.memory = machine_memory(), .processors = g_get_num_processors()},
+                               100'000, further_connections));
+    return bytes + " " + bytes;
+  };
+  EXPECT_EQ(limit({"--max-sessions", "100000"}), least(4));
+  EXPECT_EQ(limit({"--max-sessions", "100000", "--max-connections", "7"}), least(7));
+  EXPECT_EQ(limit({"--max-sessions", "100000", "--protocols", "v1"}), least(0));
   EXPECT_EQ(limit({"--session-memory", "0"}), "unlimited unlimited");
+}
+
+TEST_F(ServerProgram, TakesTheDescriptorsThatSessionsInItNeed) {
+  rlimit limit{};
+  ASSERT_EQ(getrlimit(RLIMIT_NOFILE, &limit), 0);
+  const auto most = std::to_string(limit.rlim_max);
+  const rlimit few{256, limit.rlim_max};
+  ASSERT_EQ(setrlimit(RLIMIT_NOFILE, &few), 0);
+  std::optional<Server> server;
+  server.emplace(Arguments{"--isolation", "none"}, kSwallow);
+  ASSERT_EQ(setrlimit(RLIMIT_NOFILE, &limit), 0);
+  EXPECT_EQ(limit_of(server->process().pid(), "Max open files"), most + " " + most);
 }
 
 TEST_F(ServerProgram, WithoutMemoryASessionEndsAndTheServerDoesNot) {
@@ -409,6 +430,11 @@ TEST_F(ServerProgram, CommandLinesThatMeanNothingAreRefused) {
   const std::string secret = refused({"--ice-server", "turn://me:secret@/"});
   EXPECT_THAT(secret, HasSubstr("--ice-server"));
   EXPECT_THAT(secret, Not(HasSubstr("secret")));
+  for (const char* connections : {"0", "65"}) {
+    EXPECT_THAT(refused({"--max-connections", connections}), HasSubstr("between 1 and 64"));
+  }
+  EXPECT_THAT(refused({"--isolation", "none", "--max-sessions", "100000000"}),
+              HasSubstr("needs up to 6000000300 descriptors, 60 for each session"));
   EXPECT_THAT(refused({"--udp-port-range", "50100-50000"}), HasSubstr("the wrong way round"));
   EXPECT_THAT(refused({"--udp-port-range", "80-50000"}), HasSubstr("below 1024"));
   EXPECT_THAT(refused({"--udp-port-range", "50000-50006"}), HasSubstr("--max-sessions 8"));

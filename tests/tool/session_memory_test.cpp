@@ -36,11 +36,15 @@ TEST(SessionMemory, ExitsInsteadOfAborting) {
 
 TEST(SessionMemory, IsAShareOfTheMachinesWithAFloor) {
   constexpr std::uint64_t kGibibyte = 1ULL << 30U;
-  EXPECT_EQ(default_session_memory({.memory = 64 * kGibibyte, .processors = 8}, 8), 6 * kGibibyte);
-  EXPECT_EQ(default_session_memory({.memory = 64 * kGibibyte, .processors = 8}, 64),
-            kGibibyte + 8 * (32ULL << 20U));
-  EXPECT_EQ(default_session_memory({.memory = 0, .processors = 2}, 8),
-            kGibibyte + 2 * (32ULL << 20U));
+  constexpr std::uint64_t kMebibyte = 1ULL << 20U;
+  const Machine large{.memory = 64 * kGibibyte, .processors = 8};
+  EXPECT_EQ(default_session_memory(large, 8, 0), 6 * kGibibyte);
+  EXPECT_EQ(default_session_memory(large, 8, 4), 6 * kGibibyte);
+  EXPECT_EQ(default_session_memory(large, 64, 0), kGibibyte + 8 * 32 * kMebibyte);
+  EXPECT_EQ(default_session_memory(large, 64, 4), kGibibyte + (8 * 32 + 4 * 96) * kMebibyte);
+  const Machine unknown{.memory = 0, .processors = 2};
+  EXPECT_EQ(default_session_memory(unknown, 8, 0), kGibibyte + 2 * 32 * kMebibyte);
+  EXPECT_EQ(default_session_memory(unknown, 8, 64), kGibibyte + (2 * 32 + 64 * 96) * kMebibyte);
 }
 
 TEST(SessionMemory, OfTheControlGroupWhereThatHasLess) {

@@ -190,7 +190,7 @@ TEST(Page, KnowsTheLimits) {
   EXPECT_THAT(
       ask(open, "GET", "/limits"),
       HasSubstr("{\"max_size\":524288000,\"keys_required\":false,\"formats\":null,"
-                "\"protocols\":[\"v1\",\"v2\"],\"max_connections\":8,\"resume_timeout\":60}"));
+                "\"protocols\":[\"v1\",\"v2\"],\"max_connections\":4,\"resume_timeout\":60}"));
 }
 
 }  // namespace

@@ -95,6 +95,22 @@ int WorkerClient::join(int port, const std::string& location, const std::string&
 int WorkerClient::post_offer(int port, WorkerRequest request, const std::string& headers,
                              const std::string& path) {
   request.offer_sdp = make_offer();
+  return exchange(port, request, headers, path);
+}
+
+int WorkerClient::join_when_there_is_room(int port, const std::string& location) {
+  WorkerRequest request;
+  request.offer_sdp = make_offer();
+  int status = 0;
+  EXPECT_TRUE(eventually([&] {
+    status = exchange(port, request, "", location + "/connections");
+    return status != 429;
+  }));
+  return status;
+}
+
+int WorkerClient::exchange(int port, const WorkerRequest& request, const std::string& headers,
+                           const std::string& path) {
   reply_ = http_exchange(port, post(write_worker_request(request), headers, path));
   const int status = reply_.size() > 12 ? std::atoi(reply_.c_str() + 9) : 0;
   const std::size_t body = reply_.find("\r\n\r\n");

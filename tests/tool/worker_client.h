@@ -27,6 +27,8 @@ class WorkerClient {
   int connect(int port, WorkerRequest request = {}, const std::string& more_headers = "");
   // The same with a further connection of the session at `location`; 201.
   int join(int port, const std::string& location, const std::string& more_headers = "");
+  // The same, as often as it is told that there is no room.
+  int join_when_there_is_room(int port, const std::string& location);
   // The same by other ways than HTTP: the offer, and what was said to it.
   [[nodiscard]] std::string make_offer();
   void take_answer(const std::string& answer_sdp);
@@ -83,6 +85,9 @@ class WorkerClient {
   std::optional<PeerPair> pair_;
   int post_offer(int port, WorkerRequest request, const std::string& headers,
                  const std::string& path);
+  // With an offer that is made.
+  int exchange(int port, const WorkerRequest& request, const std::string& headers,
+               const std::string& path);
 
   const std::string protocol_;
   PeerPair::Channel results_;

@@ -13,14 +13,19 @@ namespace webrtcupload {
 ConnectionOffers::ConnectionOffers(Settings settings, Policy& policy, SessionRunner& runner)
     : settings_(std::move(settings)), policy_(policy), runner_(runner) {}
 
-ConnectionOffers::~ConnectionOffers() {
-  for (const auto& [id, connection] : connections_) {
-    if (connection.responder) connection.responder->fail(no_such_session());
+ConnectionOffers::~ConnectionOffers() { refuse_all(no_such_session()); }
+
+void ConnectionOffers::refuse_all(const HttpError& why) {
+  for (auto& [id, connection] : connections_) {
+    const auto responder = std::exchange(connection.responder, std::nullopt);
+    if (responder) responder->fail(why);
   }
 }
 
 void ConnectionOffers::take(Asked asked, HttpResponder responder) {
-  if (count() >= most_connections(settings_.max_connections)) {
+  // The session, which knows whether one of them has died, decides about one more than there may
+  // be.
+  if (count() > most_connections(settings_.max_connections)) {
     return responder.fail(too_many_connections(settings_.max_connections));
   }
   if (const auto error = policy_.check_hook()) return responder.fail(*error);

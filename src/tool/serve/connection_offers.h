@@ -47,6 +47,8 @@ class ConnectionOffers : public std::enable_shared_from_this<ConnectionOffers> {
   void take(Asked asked, HttpResponder responder);
   // The client is done with it. False if there is none.
   bool end(const std::string& connection);
+  // For those who wait for an answer, which will not come.
+  void refuse_all(const HttpError& why);
   // What the session says.
   void on_news(const std::string& connection, const ConnectionNews& news);
 

@@ -186,7 +186,10 @@ class Server {
     shutdown_timer_.start(kShutdownTimeout, [this] { g_main_loop_quit(loop_); });
     // A session may end, and leave the map, while it is told to.
     std::vector<SessionRunner*> runners;
-    for (auto& [id, session] : sessions_) runners.push_back(session.runner.get());
+    for (auto& [id, session] : sessions_) {
+      session.connections->refuse_all(stopping_error());
+      runners.push_back(session.runner.get());
+    }
     for (SessionRunner* runner : runners) runner->stop("the server is stopping");
   }
 

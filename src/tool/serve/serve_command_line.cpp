@@ -85,7 +85,8 @@ std::string ServeCommandLine::read(int& argc, char** argv) {
        "(then this machine sends packets wherever clients want) or \"refuse\" the client (ignore)",
        "WHAT"},
       {"udp-port-range", 0, 0, G_OPTION_ARG_STRING, &udp_port_range,
-       "UDP ports for WebRTC, at least one for each of --max-sessions; from 1024 on (any that are "
+       "UDP ports for WebRTC, at least one for each of --max-sessions, and with v2 better one for "
+       "each connection: --max-connections and 1 for each session; from 1024 on (any that are "
        "free)",
        "MIN-MAX"},
       {"announce-address", 0, 0, G_OPTION_ARG_STRING_ARRAY, &announce_addresses,
@@ -128,7 +129,8 @@ std::string ServeCommandLine::read(int& argc, char** argv) {
        "counts meanwhile; 0 = not at all (60)",
        "SECONDS"},
       {"max-connections", 0, 0, G_OPTION_ARG_INT64, &max_connections,
-       "Connections that one upload in v2 may come over at the same time (8)", "NUMBER"},
+       "Connections that one upload in v2 may come over at the same time, at most 64 (4)",
+       "NUMBER"},
       {"connect-timeout", 0, 0, G_OPTION_ARG_STRING, &connect_timeout,
        "Forget a client that does not connect, or does not send its first chunk, in so long (30)",
        "SECONDS"},
@@ -167,8 +169,9 @@ std::string ServeCommandLine::read(int& argc, char** argv) {
        "Whose rights the process of an upload has, if root has started the server", "USER"},
       {"session-memory", 0, 0, G_OPTION_ARG_INT64, &session_memory,
        "Most memory for the process of one upload, thread stacks included; 0 = no limit (three "
-       "quarters of this machine's memory divided by --max-sessions, but at least 1 GiB and 32 MiB "
-       "for each processor)",
+       "quarters of this machine's memory divided by --max-sessions, but at least 1 GiB, 32 MiB "
+       "for "
+       "each processor and, with v2, 96 MiB for each of --max-connections)",
        "BYTES"},
       {nullptr, 0, 0, G_OPTION_ARG_NONE, nullptr, nullptr, nullptr},
   };

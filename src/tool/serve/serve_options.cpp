@@ -6,6 +6,7 @@
 
 #include <cmath>
 #include <string_view>
+#include <sys/resource.h>
 #include <tuple>
 #include <utility>
 
@@ -27,6 +28,11 @@ namespace {
 constexpr double kMaxSeconds = kLongestTime.count() / 1000;
 constexpr std::chrono::milliseconds kDefaultStallTimeout{60000};
 constexpr std::chrono::milliseconds kDefaultQuotaInterval{10000};
+// Each costs about 91 MiB of the memory that a process may have, nearly all of it stacks. Four are
+// less than half of what the smallest default leaves, and more make few uploads faster.
+constexpr std::uint32_t kDefaultConnections = 4;
+// With 9 descriptors each they need about 600 of the 1024 that a session's process has.
+constexpr gint64 kMostConnections = 64;
 
 // Each of the following: empty, or what is wrong.
 
@@ -186,13 +192,39 @@ std::string read_protocols(ServeCommandLine& raw, SessionConfig& session) {
     }
     session.protocols = versions;
   }
+  session.max_connections = kDefaultConnections;
   if (raw.max_connections == kNotGiven) return "";
-  constexpr gint64 kMost = 1024;
-  if (raw.max_connections < 1 || raw.max_connections > kMost) {
-    return "--max-connections must be between 1 and " + std::to_string(kMost);
+  if (raw.max_connections < 1 || raw.max_connections > kMostConnections) {
+    return "--max-connections must be between 1 and " + std::to_string(kMostConnections);
   }
   session.max_connections = static_cast<std::uint32_t>(raw.max_connections);
   return "";
+}
+
+// That a client may make beside its session's first one.
+std::size_t further_connections(const SessionConfig& session) {
+  const bool has_v2 = speaks(session.protocols.value_or(kAllVersions), WireVersion::kV2);
+  return has_v2 ? session.max_connections.value_or(kDefaultConnections) : 0;
+}
+
+// Sessions in this process share its descriptors, and GLib ends the process when there are none
+// left.
+std::string check_descriptors(const ServeOptions& options) {
+  if (options.isolate) return "";
+  rlimit limit{};
+  if (getrlimit(RLIMIT_NOFILE, &limit) != 0) return "";
+  limit.rlim_cur = limit.rlim_max;
+  if (setrlimit(RLIMIT_NOFILE, &limit) != 0) getrlimit(RLIMIT_NOFILE, &limit);
+  constexpr rlim_t kServer = 300;  // Of which its clients have most.
+  constexpr rlim_t kSession = 20;
+  constexpr rlim_t kConnection = 10;
+  const rlim_t each = kSession + further_connections(options.session) * kConnection;
+  const rlim_t needed = kServer + options.max_sessions * each;
+  if (needed <= limit.rlim_cur) return "";
+  return "--isolation none with --max-sessions " + std::to_string(options.max_sessions) +
+         " needs up to " + std::to_string(needed) + " descriptors, " + std::to_string(each) +
+         " for each session, and this process may have " + std::to_string(limit.rlim_cur) +
+         " (ulimit -Hn): lower --max-sessions or --max-connections";
 }
 
 // A name that means nothing is a mistake, and an element that was to be denied would be used.
@@ -210,8 +242,9 @@ std::string read_elements(const char* option, char** lists, std::string& all) {
 std::string read_session_memory(const ServeCommandLine& raw, ServeOptions& options) {
   if (raw.session_memory == kNotGiven) {
     if (options.isolate) {
-      options.session.memory_limit = default_session_memory(
-          {.memory = machine_memory(), .processors = g_get_num_processors()}, options.max_sessions);
+      options.session.memory_limit =
+          default_session_memory({.memory = machine_memory(), .processors = g_get_num_processors()},
+                                 options.max_sessions, further_connections(options.session));
     }
     return "";
   }
@@ -297,6 +330,7 @@ std::string convert(ServeCommandLine& raw, ServeOptions& options) {
   session.spool_directory = take_string(raw.spool_directory);
   if (std::string problem = read_film_limits(raw, session); !problem.empty()) return problem;
   if (std::string problem = read_protocols(raw, session); !problem.empty()) return problem;
+  if (std::string problem = check_descriptors(options); !problem.empty()) return problem;
   if (std::string problem = read_session_memory(raw, options); !problem.empty()) return problem;
   if (std::string problem = read_sandbox(raw, options); !problem.empty()) return problem;
   for (const auto& [option, lists, all] :

@@ -65,6 +65,7 @@ class Session : public std::enable_shared_from_this<Session> {
   void on_connected();
   // The results have reached the client, or never will.
   void on_delivered();
+  void on_first_gone(const std::string& why);
   void on_peer_gone(const std::string& why);
   void on_asked();
   void on_state_changed();

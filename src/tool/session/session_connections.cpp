@@ -4,6 +4,7 @@
 #include <variant>
 
 #include "core/channel_labels.h"
+#include "core/upload_limits.h"
 #include "glib/glib_ptr.h"
 #include "signalling/session_request.h"
 #include "tool/session/session.h"
@@ -32,10 +33,7 @@ std::string Session::make_peer() {
     if (const auto self = weak.lock()) self->on_connected();
   };
   events.gone = [weak](const std::string& why) {
-    const auto self = weak.lock();
-    if (!self) return;
-    const bool has_results = self->results_on_ == kFirstConnection;
-    has_results ? self->on_peer_gone(why) : self->drop_first(why);
+    if (const auto self = weak.lock()) self->on_first_gone(why);
   };
   events.untrusted = [weak](const std::string& why) {
     const auto self = weak.lock();
@@ -112,6 +110,11 @@ void Session::connect(const std::string& connection, const std::string& offer_sd
   on_state_changed();
   if (phase_ >= Phase::kEnding) return observer_.connection(connection, no_such_session());
   if (phase_ != Phase::kRunning) return observer_.connection(connection, nothing_to_join());
+  const unsigned most = config_.max_connections.value_or(Limits{}.max_connections);
+  if (!further_->make_room(most_connections(most), peer_.get(),
+                           [this] { on_first_gone("nothing comes from it any more"); })) {
+    return observer_.connection(connection, too_many_connections(most));
+  }
   further_->connect(
       connection, offer_sdp,
       [weak = weak_from_this(), connection](const std::variant<std::string, HttpError>& reply) {
@@ -162,6 +165,10 @@ void Session::move_results(const std::string& connection, GstWebRTCDataChannel* 
 
 std::shared_ptr<Peer> Session::results_peer() const {
   return results_on_ == kFirstConnection ? peer_ : further_->find(results_on_);
+}
+
+void Session::on_first_gone(const std::string& why) {
+  results_on_ == kFirstConnection ? on_peer_gone(why) : drop_first(why);
 }
 
 void Session::on_peer_gone(const std::string& why) {

@@ -18,6 +18,7 @@ namespace {
 
 constexpr std::uint64_t kGibibyte = 1ULL << 30U;
 constexpr std::uint64_t kStacks = 32ULL << 20U;
+constexpr std::uint64_t kConnection = 96ULL << 20U;
 
 // The number that a file begins with; nothing where there is none ("max").
 std::optional<std::uint64_t> read_number(const std::string& path) {
@@ -79,9 +80,11 @@ void on_glib_message(const char* domain, GLogLevelFlags level, const char* messa
 
 }  // namespace
 
-std::uint64_t default_session_memory(const Machine& machine, std::size_t max_sessions) {
+std::uint64_t default_session_memory(const Machine& machine, std::size_t max_sessions,
+                                     std::size_t further_connections) {
   const std::uint64_t share = machine.memory / 4 * 3 / std::max<std::size_t>(max_sessions, 1);
-  return std::max(share, kGibibyte + machine.processors * kStacks);
+  return std::max(share, kGibibyte + machine.processors * kStacks +
+                             std::uint64_t{further_connections} * kConnection);
 }
 
 std::uint64_t machine_memory() { return machine_memory(""); }

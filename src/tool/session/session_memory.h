@@ -20,9 +20,10 @@ struct Machine {
 // sessions there may be. But it is a limit on what a process has asked for, not on what it uses:
 // thread stacks count whole, 8 MiB each, and decoders and analysers have threads for each
 // processor. Below 1 GiB and four stacks for each processor usual films would fail on machines
-// where they fit.
-[[nodiscard]] std::uint64_t default_session_memory(const Machine& machine,
-                                                   std::size_t max_sessions);
+// where they fit; and each of the connections that a client may make beside its first one needs
+// twelve stacks more.
+[[nodiscard]] std::uint64_t default_session_memory(const Machine& machine, std::size_t max_sessions,
+                                                   std::size_t further_connections);
 
 // Of this machine, or of the control group (container, service) that this process is in, whichever
 // has less; 0 if neither can be read.
