@@ -39,9 +39,10 @@ std::shared_ptr<Peer> FurtherPeers::find(const std::string& id) const {
 std::shared_ptr<Peer> FurtherPeers::make_peer(const std::string& id, std::string& problem) {
   const auto weak = weak_from_this();
   const auto ends = [weak, id](const std::string& why) {
-    GST_INFO("connection %s ends: %s", id.c_str(), why.c_str());
-    if (const auto self = weak.lock())
-      self->end(id, {400, "InvalidOffer", text_for_client(why), {}});
+    const auto self = weak.lock();
+    if (!self) return;
+    self->log_end(id, why);
+    self->end(id, {400, "InvalidOffer", text_for_client(why), {}});
   };
   Peer::Events events;
   events.connected = [weak, id] {
@@ -96,7 +97,7 @@ void FurtherPeers::on_answer(const std::string& id,
   Connection& connection = found->second;
   connection.answered = true;
   connection.timer.start(settings_.connect_timeout, [this, id] {
-    GST_INFO("connection %s ends: it did not connect in time", id.c_str());
+    log_end(id, "it did not connect in time");
     static_cast<void>(disconnect(id));
   });
   std::exchange(connection.reply, nullptr)(std::get<std::string>(result));
@@ -117,10 +118,21 @@ bool FurtherPeers::make_room(std::size_t most, const Peer* first,
   }
   if (there < most) return true;
   if (longest < kSilence) return false;
-  GST_INFO("a connection makes room for another: nothing has come from it for %d ms",
-           static_cast<int>(longest.count() / 1000));
-  silent.empty() ? end_first() : end(silent, withdrawn());
+  if (silent.empty()) {
+    end_first();
+  } else {
+    log_end(silent, "it makes room for another, and nothing has come from it for " +
+                        std::to_string(longest.count() / 1000) + " ms");
+    end(silent, withdrawn());
+  }
   return true;
+}
+
+// Without its id, with which it can be ended.
+void FurtherPeers::log_end(const std::string& id, const std::string& why) const {
+  if (const auto peer = find(id)) {
+    GST_INFO_OBJECT(peer->webrtcbin(), "the further connection ends: %s", why.c_str());
+  }
 }
 
 bool FurtherPeers::disconnect(const std::string& id) {

@@ -92,6 +92,7 @@ class FurtherPeers : public std::enable_shared_from_this<FurtherPeers> {
   [[nodiscard]] std::shared_ptr<Peer> make_peer(const std::string& id, std::string& problem);
   void answer(const std::string& id, const Offer& offer);
   void on_answer(const std::string& id, const std::variant<std::string, PeerError>& result);
+  void log_end(const std::string& id, const std::string& why) const;
   // `refusal` is for whoever has not had an answer.
   void end(const std::string& id, const HttpError& refusal);
   void drop(const std::string& id);

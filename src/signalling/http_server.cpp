@@ -87,7 +87,7 @@ struct HttpServer::Impl {
     const std::string allowed = session ? session_path_methods(at) : "POST";
     if (method == "OPTIONS") {
       HttpHeaders headers = preflight(request, allowed);
-      if (at == kUploadPath) {
+      if (at == kUploadPath || parse_session_path(at).what == SessionPath::What::kConnections) {
         headers.emplace_back("Accept-Post", "application/sdp");
         if (options.ice_servers) {
           auto links = ice_links(options.ice_servers(bearer_token(request)));

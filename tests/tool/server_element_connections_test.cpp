@@ -13,6 +13,7 @@
 #include "noting_signaller.h"
 #include "serve_rig.h"
 #include "server_element.h"
+#include "support/log.h"
 #include "webrtc/v2_client.h"
 
 namespace webrtcupload::test {
@@ -130,6 +131,20 @@ TEST_F(FurtherConnections, TheDeletedSessionEndsThemAllWhenItsUploadIsComplete) 
   EXPECT_TRUE(eventually([&] { return *removed >= 1; }));
   EXPECT_TRUE(
       eventually([&] { return status_of(http_exchange(port(), del(first_.location()))) == 404; }));
+}
+
+// With which they can be ended.
+TEST_F(FurtherConnections, TheirNumbersAreNotInTheLog) {
+  const Log log(6);
+  begin();
+  WorkerClient second(kV2Protocol);
+  const ChannelId over_second = join(second);
+  second.hang_up();
+  client_.lose(over_second);
+  EXPECT_TRUE(
+      eventually([&] { return status_of(http_exchange(port(), del(second.location()))) == 404; }));
+  const std::string path = second.location();
+  EXPECT_TRUE(log.keeps_secret(path.substr(path.rfind('/') + 1)));
 }
 
 TEST_F(FurtherConnections, AFailedUploadEndsThem) {

@@ -155,6 +155,18 @@ TEST(Whip, OptionsSayWhatIsTaken) {
   EXPECT_EQ(value_of(reply, "Link"), "") << "no server for ICE is known";
 }
 
+// Whether there is such a session is not told.
+TEST(Whip, OptionsOfFurtherConnectionsSayTheSame) {
+  Server server({"--ice-server", "stun://127.0.0.1:3478"});
+  const std::string path = "/sessions/00112233445566778899aabbccddeeff/connections";
+  const std::string reply = ask(server, "OPTIONS", path);
+  EXPECT_THAT(reply, StartsWith("HTTP/1.1 204 "));
+  EXPECT_EQ(value_of(reply, "Accept-Post"), "application/sdp");
+  EXPECT_EQ(value_of(reply, "Link"), value_of(ask(server, "OPTIONS", "/upload"), "Link"));
+  EXPECT_THAT(value_of(reply, "Link"), HasSubstr("stun:127.0.0.1:3478"));
+  EXPECT_EQ(value_of(ask(server, "OPTIONS", path + "/one"), "Accept-Post"), "");
+}
+
 TEST(Page, IsServedWithAPolicy) {
   Server server;
   const std::string page = ask(server, "GET", "/");
