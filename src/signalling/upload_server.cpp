@@ -321,6 +321,7 @@ class UploadServer::Worker : public OfferTaker, public std::enable_shared_from_t
 
   std::shared_ptr<FurtherPeers> make_further_peers() {
     FurtherPeers::Events events;
+    events.may_be_joined = events_.may_be_joined;
     events.attach = events_.join;
     events.announce = [this](const std::string&, GstElement* webrtcbin,
                              const std::function<void()>& ready) {

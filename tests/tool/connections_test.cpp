@@ -46,9 +46,9 @@ std::string further(const std::string& location) { return location + "/connectio
 // One upload, over connections to one session.
 class Connections : public ServeTest {
  protected:
-  void serve(test::Arguments more = {}) {
+  void serve(test::Arguments more = {}, const std::string& pipeline = test::kSwallow) {
     more.insert(more.end(), {"--isolation", GetParam()});
-    server_.emplace(more, test::kSwallow);
+    server_.emplace(more, pipeline);
   }
   int port() const { return server_->port(); }
 
@@ -244,6 +244,17 @@ TEST_P(Connections, AServerOfV1TakesNoChannelOfV2) {
   ASSERT_TRUE(test::say(first_.upload_channel(), test::hello_of(file_)));
   EXPECT_EQ(server_->wait_for_end(1).code, "connect-timeout");
   EXPECT_THAT(test::all_of<control::Ready>(*first_.channel().observer), IsEmpty());
+}
+
+// What has come is looked at, and no socket may be made any more.
+TEST_P(Connections, OfferedAfterTheUploadIsCompleteAreRefusedAndTheSessionGoesOn) {
+  serve({}, "identity sleep-time=20000 ! fakesink");
+  begin();
+  ASSERT_TRUE(client_->run_to_end());
+  const std::string reply =
+      http_exchange(port(), post(request_body(), "", further(first_.location())));
+  ASSERT_EQ(status_of(reply), 409) << reply;
+  expect_complete(first_);
 }
 
 class IsolatedConnections : public Connections {};

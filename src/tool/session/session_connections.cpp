@@ -18,9 +18,13 @@ constexpr std::chrono::milliseconds kLossGrace{5000};
 
 }  // namespace
 
+// The sandbox may end a process that opens a socket for a further connection: what needs one is
+// done at the begin.
 PeerOptions Session::peer_options() const {
+  const bool this_machine = only_loopback(config_.ice_addresses);
   return {.local_addresses = config_.ice_addresses,
-          .this_machine = only_loopback(config_.ice_addresses),
+          .this_machine = this_machine,
+          .machine = this_machine ? std::optional(look_at_machine()) : std::nullopt,
           .network = config_.ice_network,
           .ice_servers = config_.ice_servers};
 }
@@ -58,6 +62,10 @@ std::string Session::make_peer() {
 void Session::make_further_peers() {
   const std::weak_ptr<Session> weak = shared_from_this();
   FurtherPeers::Events events;
+  events.may_be_joined = [weak] {
+    const auto self = weak.lock();
+    return self && self->pipeline_->may_be_joined();
+  };
   events.attach = [weak](GstElement* webrtcbin) {
     const auto self = weak.lock();
     return self && self->pipeline_->attach(webrtcbin);
