@@ -21,6 +21,7 @@ std::shared_ptr<GstElement> shared_element(GstElement* element) {
 FurtherPeers::Events announced_peers(GMainContext* context, const UploadServer::Events& server,
                                      std::function<void(std::function<void()>)> tell) {
   FurtherPeers::Events events;
+  events.may_be_joined = server.may_be_joined;
   events.attach = server.join;
   events.announce =
       [tell, added = server.peer_added,

@@ -42,7 +42,7 @@ std::shared_ptr<Peer> FurtherPeers::make_peer(const std::string& id, std::string
     const auto self = weak.lock();
     if (!self) return;
     self->log_end(id, why);
-    self->end(id, {400, "InvalidOffer", text_for_client(why), {}});
+    self->end(id, self->why_not({400, "InvalidOffer", text_for_client(why), {}}));
   };
   Peer::Events events;
   events.connected = [weak, id] {
@@ -58,15 +58,20 @@ std::shared_ptr<Peer> FurtherPeers::make_peer(const std::string& id, std::string
   return Peer::create(context_.get(), settings_.peer, std::move(events), problem);
 }
 
+HttpError FurtherPeers::why_not(HttpError why) const {
+  return events_.may_be_joined() ? std::move(why) : nothing_to_join();
+}
+
 void FurtherPeers::connect(const std::string& id, const std::string& offer_sdp, Reply reply) {
   if (closes_) return reply(server_stops());
   const auto checked = check_offer(offer_sdp);
   if (const auto* error = std::get_if<OfferError>(&checked)) {
     return reply(HttpError{400, "InvalidOffer", error->message, {}});
   }
+  if (!events_.may_be_joined()) return reply(nothing_to_join());
   std::string problem;
   const auto peer = make_peer(id, problem);
-  if (!peer) return reply(internal(problem));
+  if (!peer) return reply(why_not(internal(problem)));
   if (!events_.attach(peer->webrtcbin())) return reply(nothing_to_join());
   connections_.try_emplace(id, context_.get(), peer, std::move(reply));
   events_.announce(id, peer->webrtcbin(),
@@ -78,7 +83,7 @@ void FurtherPeers::connect(const std::string& id, const std::string& offer_sdp, 
 void FurtherPeers::answer(const std::string& id, const Offer& offer) {
   const auto peer = find(id);
   if (!peer) return;
-  if (!peer->start()) return end(id, internal("webrtcbin does not start."));
+  if (!peer->start()) return end(id, why_not(internal("webrtcbin does not start.")));
   peer->answer(offer,
                [weak = weak_from_this(), id](const std::variant<std::string, PeerError>& result) {
                  if (const auto self = weak.lock()) self->on_answer(id, result);
@@ -90,7 +95,7 @@ void FurtherPeers::on_answer(const std::string& id,
   if (const auto* error = std::get_if<PeerError>(&result)) {
     HttpError refusal = not_answered(*error);
     refusal.message = text_for_client(refusal.message);
-    return end(id, refusal);
+    return end(id, why_not(std::move(refusal)));
   }
   const auto found = connections_.find(id);
   if (found == connections_.end() || found->second.ends) return;

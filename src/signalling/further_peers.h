@@ -33,6 +33,8 @@ class FurtherPeers : public std::enable_shared_from_this<FurtherPeers> {
   };
   // On the context.
   struct Events {
+    // Whether there is an upload that a connection could join.
+    std::function<bool()> may_be_joined;
     // The upload's element takes channels of this webrtcbin from now on. False: there is no upload
     // that it could join, and nothing has been done.
     std::function<bool(GstElement* webrtcbin)> attach;
@@ -93,6 +95,9 @@ class FurtherPeers : public std::enable_shared_from_this<FurtherPeers> {
   void answer(const std::string& id, const Offer& offer);
   void on_answer(const std::string& id, const std::variant<std::string, PeerError>& result);
   void log_end(const std::string& id, const std::string& why) const;
+  // The upload may have become complete meanwhile. Then that is why, whatever `why` is: a sandbox
+  // may have taken away what a connection needs.
+  [[nodiscard]] HttpError why_not(HttpError why) const;
   // `refusal` is for whoever has not had an answer.
   void end(const std::string& id, const HttpError& refusal);
   void drop(const std::string& id);

@@ -6,6 +6,7 @@
 #include <array>
 #include <cerrno>
 #include <cstring>
+#include <iterator>
 #include <sys/socket.h>
 #include <utility>
 #ifdef __linux__
@@ -65,6 +66,11 @@ std::string turn_uri(const std::string& scheme, const IceServer& server, const s
 
 }  // namespace
 
+LocalMachine look_at_machine() {
+  if (!can_filter()) return {};
+  return {.can_filter = true, .addresses = interface_addresses()};
+}
+
 std::string set_up_ice(GstElement* webrtcbin, const IceSetup& setup) {
   const auto agent = nice_agent_of(webrtcbin);
   if (!agent) return "webrtcbin has no ICE agent; libnice's GStreamer plugin is needed";
@@ -76,10 +82,11 @@ std::string set_up_ice(GstElement* webrtcbin, const IceSetup& setup) {
   const GObjectPtr<GObject> ice(object);
 
   std::vector<std::string> addresses = setup.local_addresses;
-  const bool others = setup.this_machine && only_loopback(addresses) && can_filter();
-  if (others) {
-    for (std::string& address : interface_addresses()) addresses.push_back(std::move(address));
+  LocalMachine machine;
+  if (setup.this_machine && only_loopback(addresses)) {
+    machine = setup.machine ? *setup.machine : look_at_machine();
   }
+  std::ranges::move(machine.addresses, std::back_inserter(addresses));
   for (const std::string& address : addresses) {
     gboolean added = FALSE;
     g_signal_emit_by_name(ice.get(), "add-local-ip-address", address.c_str(), &added);
@@ -94,7 +101,7 @@ std::string set_up_ice(GstElement* webrtcbin, const IceSetup& setup) {
   }
   // A TCP candidate listens where anybody may connect, on ports of the same range, and would tell
   // the address in whose place others are announced.
-  if (others || setup.network.udp_ports || !setup.network.announced_addresses.empty()) {
+  if (machine.can_filter || setup.network.udp_ports || !setup.network.announced_addresses.empty()) {
     g_object_set(agent.get(), "ice-tcp", FALSE, nullptr);
   }
   return "";

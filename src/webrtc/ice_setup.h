@@ -7,6 +7,7 @@
 #include <gst/gst.h>
 
 #include <cstdint>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -15,6 +16,15 @@
 
 namespace webrtcupload {
 
+// What the system says of this machine. Sockets are opened to ask.
+struct LocalMachine {
+  // Whether sockets can be kept to it: a sandbox may not allow that.
+  bool can_filter = false;
+  // Then its addresses beside loopback.
+  std::vector<std::string> addresses;
+};
+[[nodiscard]] LocalMachine look_at_machine();
+
 struct IceSetup {
   // Where to listen; empty = every interface.
   std::vector<std::string> local_addresses;
@@ -22,6 +32,8 @@ struct IceSetup {
   // listens at the machine's other addresses as well, for browsers that leave loopback out (Firefox
   // does). restrict_to_this_machine() keeps the others out.
   bool this_machine = false;
+  // For that; nothing = it is looked at when ICE is set up. With it no socket is opened there.
+  std::optional<LocalMachine> machine;
   IceNetwork network;
 };
 

@@ -132,6 +132,7 @@ struct Peer::Impl {
     keep_channels(webrtcbin.get());
     problem = set_up_ice(webrtcbin.get(), {.local_addresses = options.local_addresses,
                                            .this_machine = options.this_machine,
+                                           .machine = options.machine,
                                            .network = options.network});
     if (!problem.empty()) return false;
     if (!only_loopback(options.local_addresses)) {

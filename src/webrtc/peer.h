@@ -14,6 +14,7 @@
 #include <cstdint>
 #include <functional>
 #include <memory>
+#include <optional>
 #include <string>
 #include <variant>
 #include <vector>
@@ -23,6 +24,7 @@
 #include "webrtc/data_channel.h"
 #include "webrtc/ice_network.h"
 #include "webrtc/ice_server.h"
+#include "webrtc/ice_setup.h"
 #include "webrtc/sdp/offer_check.h"
 
 namespace webrtcupload {
@@ -32,6 +34,8 @@ struct PeerOptions {
   std::vector<std::string> local_addresses;
   // The other side is on this machine, and so it has to be: see IceSetup::this_machine.
   bool this_machine = false;
+  // See IceSetup::machine.
+  std::optional<LocalMachine> machine;
   IceNetwork network;
   // The first STUN server is used, and every TURN server; none of them when only loopback is
   // listened on, where they are of no use.

@@ -48,16 +48,17 @@ std::string further(const std::string& location) { return location + "/connectio
 // One upload, over connections to one session.
 class Connections : public ServeTest {
  protected:
-  void serve(test::Arguments more = {}) {
+  void serve(test::Arguments more = {}, const std::string& pipeline = test::kSwallow) {
     more.insert(more.end(), {"--isolation", GetParam()});
-    server_.emplace(more, test::kSwallow);
+    server_.emplace(more, pipeline);
   }
   int port() const { return server_->port(); }
 
   // The first connection, over which the client has begun.
-  void begin(std::uint64_t first = UINT64_MAX, const std::string& headers = "") {
+  void begin(std::uint64_t first = UINT64_MAX, const std::string& headers = "",
+             const WorkerRequest& request = {}) {
     client_.emplace(file_, V2Client::Options{.first = first});
-    ASSERT_EQ(first_.connect(port(), {}, headers), 200) << first_.reply();
+    ASSERT_EQ(first_.connect(port(), request, headers), 200) << first_.reply();
     ASSERT_TRUE(first_.channel().observer->wait_open());
     over_first_ = client_->add(first_.channel());
     ASSERT_TRUE(client_->run([&] { return client_->sender().id().has_value(); }));
@@ -305,6 +306,57 @@ TEST_P(Connections, AServerOfV1TakesNoChannelOfV2) {
   ASSERT_TRUE(test::say(first_.upload_channel(), test::hello_of(file_)));
   EXPECT_EQ(server_->wait_for_end(1).code, "connect-timeout");
   EXPECT_THAT(test::all_of<control::Ready>(*first_.channel().observer), IsEmpty());
+}
+
+// What has come is looked at, and no socket may be made any more.
+TEST_P(Connections, OfferedAfterTheUploadIsCompleteAreRefusedAndTheSessionGoesOn) {
+  serve({}, "identity sleep-time=20000 ! fakesink");
+  begin();
+  ASSERT_TRUE(client_->run_to_end());
+  const std::string reply =
+      http_exchange(port(), post(request_body(), "", further(first_.location())));
+  ASSERT_EQ(status_of(reply), 409) << reply;
+  expect_complete(first_);
+}
+
+// The first is lost, the second brings the rest and is lost as well. The analysis takes much
+// longer.
+struct Leaving {
+  bool realtime;
+  bool results_on_second;
+};
+class NobodyIsLeft : public Connections {
+ protected:
+  void leave_both(const Leaving& how) {
+    serve({}, "identity sleep-time=100000 ! fakesink");
+    WorkerRequest request;
+    request.realtime = how.realtime;
+    begin(kSize / 2, "", request);
+    ASSERT_TRUE(client_->run_until_stored(kSize / 2));
+    first_.hang_up();
+    client_->lose(over_first_);
+    WorkerClient second(kV2Protocol);
+    if (!how.results_on_second) second.want_no_results();
+    join(second);
+    client_->send_all();
+    ASSERT_TRUE(client_->run_to_end());
+    second.hang_up();
+    EXPECT_EQ(server_->wait_for_end(1).code, "peer-gone");
+  }
+};
+INSTANTIATE_TEST_SUITE_P(All, NobodyIsLeft, ::testing::Values("process"),
+                         [](const auto& param) { return std::string(param.param); });
+
+TEST_P(NobodyIsLeft, ForResultsInRealTime) {
+  leave_both({.realtime = true, .results_on_second = false});
+}
+
+TEST_P(NobodyIsLeft, ForResultsThatTheFirstWanted) {
+  leave_both({.realtime = false, .results_on_second = false});
+}
+
+TEST_P(NobodyIsLeft, ForResultsThatTheSecondWanted) {
+  leave_both({.realtime = false, .results_on_second = true});
 }
 
 class IsolatedConnections : public Connections {};

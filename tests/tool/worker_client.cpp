@@ -69,9 +69,10 @@ std::string WorkerClient::make_offer() {
   gst_element_set_state(pair_->pipeline(Side::kOfferer), GST_STATE_PLAYING);
   const GstStructurePtr options(
       gst_structure_new("options", "protocol", G_TYPE_STRING, protocol_.c_str(), nullptr));
-  results_.channel = pair_->create_channel("inference");
+  if (wants_results_) results_.channel = pair_->create_channel("inference");
   upload_.channel = pair_->create_channel("video_upload", Side::kOfferer, options.get());
   for (PeerPair::Channel* made : {&results_, &upload_}) {
+    if (!made->channel) continue;
     made->observer = std::make_shared<ChannelObserver>(made->channel.get());
   }
   return offer_with_candidates(pair_->offerer());

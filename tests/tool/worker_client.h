@@ -22,6 +22,9 @@ class WorkerClient {
   // Of the channel that it uploads over.
   explicit WorkerClient(std::string protocol = "");
 
+  // Opens no channel for results.
+  void want_no_results() { wants_results_ = false; }
+
   // Offers, posts `request` with that offer in it, and takes the answer. The status of the reply;
   // 200 is what a test wants mostly.
   int connect(int port, WorkerRequest request = {}, const std::string& more_headers = "");
@@ -90,6 +93,7 @@ class WorkerClient {
                const std::string& path);
 
   const std::string protocol_;
+  bool wants_results_ = true;
   PeerPair::Channel results_;
   PeerPair::Channel upload_;
   std::string reply_;

@@ -238,6 +238,7 @@ void Session::on_state_changed() {
       fail("timeout_reached", "the processing took longer than the client allowed");
     });
   }
+  end_without_reader();
 }
 
 void Session::watch() {

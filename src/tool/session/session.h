@@ -67,6 +67,15 @@ class Session : public std::enable_shared_from_this<Session> {
   void on_delivered();
   void on_first_gone(const std::string& why);
   void on_peer_gone(const std::string& why);
+  void give_up_results(const std::string& why);
+  // Whether the client has, or has had, a channel for them.
+  [[nodiscard]] bool wants_results();
+  void detach_results(GstElement* webrtcbin);
+  // Whether there is a connection that the client may have its results over, or open a channel for
+  // them.
+  [[nodiscard]] bool is_anybody_left() const;
+  // The upload is complete, so nobody can come back any more: if nobody is left either, that is it.
+  void end_without_reader();
   void on_asked();
   void on_state_changed();
   void fail(std::string code, std::string message);
@@ -110,7 +119,8 @@ class Session : public std::enable_shared_from_this<Session> {
   // Which connection results go over: the first, or the last on which the client has opened a
   // channel for them.
   std::string results_on_ = kFirstConnection;
-  std::map<std::string, SignalConnection> results_watches_;
+  // By the webrtcbins of further connections, as long as those are there.
+  std::map<const GstElement*, SignalConnection> results_watches_;
   std::unique_ptr<SessionPipeline> pipeline_;
   // Used on streaming threads as well; both are made before the pipeline starts.
   std::unique_ptr<SessionResults> results_;
@@ -126,6 +136,8 @@ class Session : public std::enable_shared_from_this<Session> {
   std::optional<Moment> unanswered_since_;
   // The peer that results go to.
   bool peer_gone_ = false;
+  bool wants_results_ = false;
+  bool without_reader_ = false;  // Found out, once.
   bool has_asked_ = false;
   bool awaits_delivery_ = false;
   bool delivered_ = false;

@@ -19,9 +19,13 @@ constexpr std::chrono::milliseconds kLossGrace{5000};
 
 }  // namespace
 
+// The sandbox may end a process that opens a socket for a further connection: what needs one is
+// done at the begin.
 PeerOptions Session::peer_options() const {
+  const bool this_machine = only_loopback(config_.ice_addresses);
   return {.local_addresses = config_.ice_addresses,
-          .this_machine = only_loopback(config_.ice_addresses),
+          .this_machine = this_machine,
+          .machine = this_machine ? std::optional(look_at_machine()) : std::nullopt,
           .network = config_.ice_network,
           .ice_servers = config_.ice_servers};
 }
@@ -56,6 +60,10 @@ std::string Session::make_peer() {
 void Session::make_further_peers() {
   const std::weak_ptr<Session> weak = shared_from_this();
   FurtherPeers::Events events;
+  events.may_be_joined = [weak] {
+    const auto self = weak.lock();
+    return self && self->pipeline_->may_be_joined();
+  };
   events.attach = [weak](GstElement* webrtcbin) {
     const auto self = weak.lock();
     return self && self->pipeline_->attach(webrtcbin);
@@ -70,13 +78,14 @@ void Session::make_further_peers() {
   events.detach = [weak](GstElement* webrtcbin) {
     const auto self = weak.lock();
     if (!self) return;
+    self->results_watches_.erase(webrtcbin);
     self->pipeline_->detach(webrtcbin);
-    self->results_->detach(webrtcbin);
+    self->detach_results(webrtcbin);
+    self->end_without_reader();
   };
   events.ended = [weak](const std::string& connection) {
     const auto self = weak.lock();
     if (!self || self->closes_all_) return;
-    self->results_watches_.erase(connection);
     self->observer_.connection(connection, ConnectionEnded{});
     if (connection == self->results_on_) self->on_peer_gone("the connection has ended");
   };
@@ -139,7 +148,7 @@ void Session::watch_results_channel(const std::string& connection, GstElement* w
     std::string connection;
   };
   // The handler holds the PC lock, for which others wait.
-  results_watches_[connection] = SignalConnection(
+  results_watches_[webrtcbin] = SignalConnection(
       webrtcbin, "on-data-channel",
       G_CALLBACK(+[](GstElement*, GstWebRTCDataChannel* channel, Closure* closure) {
         if (label_of(channel) != kResultsLabel) return;
@@ -171,6 +180,28 @@ void Session::on_first_gone(const std::string& why) {
   results_on_ == kFirstConnection ? on_peer_gone(why) : drop_first(why);
 }
 
+bool Session::wants_results() {
+  if (results_->has_channel()) wants_results_ = true;
+  return wants_results_;
+}
+
+void Session::detach_results(GstElement* webrtcbin) {
+  static_cast<void>(wants_results());
+  results_->detach(webrtcbin);
+}
+
+// One that is ending counts as long as it is there: this is asked again when it has gone.
+bool Session::is_anybody_left() const {
+  const bool has_first = peer_ && !(peer_gone_ && results_on_ == kFirstConnection);
+  return has_first || further_->size() > 0;
+}
+
+void Session::end_without_reader() {
+  if (phase_ != Phase::kRunning || !peer_gone_ || is_anybody_left()) return;
+  if (!pipeline_->upload_complete() || std::exchange(without_reader_, true)) return;
+  give_up_results("all connections have ended");
+}
+
 void Session::on_peer_gone(const std::string& why) {
   peer_gone_ = true;
   if (pipeline_ && phase_ < Phase::kEnding && pipeline_->may_be_joined()) {
@@ -179,7 +210,11 @@ void Session::on_peer_gone(const std::string& why) {
     if (results_on_ == kFirstConnection) drop_first(why);
     return;
   }
-  // Nothing can be delivered any more.
+  give_up_results(why);
+}
+
+// Nothing can be delivered any more.
+void Session::give_up_results(const std::string& why) {
   if (results_) results_->abandon();
   if (phase_ == Phase::kEnding) on_delivered();
   if (phase_ >= Phase::kEnding) return;
@@ -189,14 +224,14 @@ void Session::on_peer_gone(const std::string& why) {
   if (pipeline_->upload_complete()) {
     // Who has opened no results channel waits for nothing, and may leave: the work goes on.
     // In real time it would take as long as the film.
-    if (!results_->has_channel() && !config_.realtime) return;
+    if (!wants_results() && !config_.realtime) return;
     if (!results_->needs_pipeline()) return fail("peer-gone", why);
     // A sink in the pipeline sends the end before we hear of it, and the client may leave on it.
     timer_.start(kLossGrace, [this, why] { fail("peer-gone", why); });
     return;
   }
   timer_.start(kLossGrace, [this, why] {
-    if (!pipeline_->upload_complete() || results_->has_channel()) fail("peer-gone", why);
+    if (!pipeline_->upload_complete() || wants_results()) fail("peer-gone", why);
   });
 }
 
@@ -205,7 +240,7 @@ void Session::drop_first(const std::string& why) {
   g_message("session %s: its first connection is lost: %s", config_.id.c_str(), why.c_str());
   if (video_) video_->stop();
   const auto lost = std::exchange(peer_, nullptr);
-  results_->detach(lost->webrtcbin());
+  detach_results(lost->webrtcbin());
   ++closing_;
   lost->close([weak = weak_from_this(), lost] {
     const auto self = weak.lock();
