@@ -73,7 +73,8 @@ void FurtherPeers::connect(const std::string& id, const std::string& offer_sdp, 
   const auto peer = make_peer(id, problem);
   if (!peer) return reply(why_not(internal(problem)));
   if (!events_.attach(peer->webrtcbin())) return reply(nothing_to_join());
-  connections_.try_emplace(id, context_.get(), peer, std::move(reply));
+  const auto made = connections_.try_emplace(id, context_.get(), peer, std::move(reply)).first;
+  made->second.timer.start(settings_.answer_timeout, [this, id] { end(id, not_in_time()); });
   events_.announce(id, peer->webrtcbin(),
                    [weak = weak_from_this(), id, offer = std::get<Offer>(checked)] {
                      if (const auto self = weak.lock()) self->answer(id, offer);

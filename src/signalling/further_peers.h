@@ -28,6 +28,8 @@ class FurtherPeers : public std::enable_shared_from_this<FurtherPeers> {
  public:
   struct Settings {
     PeerOptions peer;
+    // For each, to be announced and answered.
+    std::chrono::milliseconds answer_timeout{60000};
     // For each to connect, from its answer on.
     std::chrono::milliseconds connect_timeout{30000};
   };

@@ -86,6 +86,10 @@ HttpError not_your_session() {
   return {403, "Forbidden", "This key may not use this session.", {}};
 }
 
+HttpError not_in_time() {
+  return {500, "InternalError", "The offer could not be answered in time.", {}};
+}
+
 HttpError withdrawn() { return {503, "Withdrawn", "The offer was withdrawn.", {}}; }
 
 HttpError no_randomness() {

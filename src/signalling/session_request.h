@@ -56,6 +56,8 @@ void reply_status(const HttpResponder& responder, const SessionStatus& status);
 [[nodiscard]] HttpError nothing_to_join();
 // It is another key's. Nothing is told of it.
 [[nodiscard]] HttpError not_your_session();
+// Nothing has come of it.
+[[nodiscard]] HttpError not_in_time();
 // By its client, before it was answered.
 [[nodiscard]] HttpError withdrawn();
 [[nodiscard]] HttpError no_randomness();

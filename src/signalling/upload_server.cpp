@@ -405,7 +405,7 @@ class UploadServer::Worker : public OfferTaker, public std::enable_shared_from_t
   [[nodiscard]] HttpError why_no_answer() const {
     if (stopping_) return server_stops();
     if (timer_.armed()) return {503, "Withdrawn", "The offer was withdrawn.", {}};
-    return {500, "InternalError", "The offer could not be answered in time.", {}};
+    return not_in_time();
   }
 
   const Settings settings_;

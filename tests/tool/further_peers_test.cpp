@@ -8,6 +8,7 @@
 #include <gst/gst.h>
 #include <gtest/gtest.h>
 
+#include <chrono>
 #include <functional>
 #include <memory>
 #include <optional>
@@ -118,6 +119,19 @@ TEST_F(FurtherPeersTest, TheUploadBecomesCompleteMeanwhile) {
   connect();
   joinable_ = false;
   EXPECT_EQ(reply(), 409);
+}
+
+// An application that never gets to say that it listens.
+TEST_F(FurtherPeersTest, TheAnswerIsNotWaitedForForEver) {
+  settings_.answer_timeout = std::chrono::milliseconds(50);
+  std::function<void()> late;
+  events_.announce = [&late](const std::string&, GstElement*, std::function<void()> ready) {
+    late = std::move(ready);
+  };
+  connect();
+  EXPECT_EQ(reply(), 500);
+  run_until([this] { return peers_->size() == 0; });
+  late();
 }
 
 // A sandbox ends a process whose thread makes one that is none of webrtcbin's.

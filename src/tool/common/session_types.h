@@ -146,7 +146,8 @@ struct SessionObserver {
   // hangs. May be null.
   std::function<void()> ending;
   // On the upload's worker. Right before its first byte is stored; `joined` is whether further
-  // connections may join it, and then: all its bytes are here, and none has been read. May be null.
+  // connections may join it, and then: all its bytes are here, the film's headers are within the
+  // limits, and the pipeline has read none. May be null.
   std::function<void(bool joined)> feeding;
   std::function<void()> fed;
   // Comes on any thread. `reply` is called once, on any thread; not any more after the end.

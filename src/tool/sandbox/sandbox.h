@@ -35,8 +35,8 @@ struct SandboxParts {
 // done is done, and whether the rest matters is the caller's to decide.
 [[nodiscard]] std::string enter_sandbox(const SessionConfig& config);
 // On any thread, for all of them. The same. When the upload begins: files and sockets; or, if
-// further connections may join it, files, and sockets when all its bytes are here and nothing has
-// looked at them yet.
+// further connections may join it, files, and sockets when all its bytes are here and no demuxer
+// has any of them. The film's headers have been checked by then.
 [[nodiscard]] std::string close_sandbox(const SandboxConfig& config, SandboxClosing what);
 
 }  // namespace webrtcupload

@@ -6,14 +6,17 @@
 #include <gio/gio.h>
 #include <gio/gunixinputstream.h>
 
+#include <algorithm>
 #include <csignal>
+#include <map>
+#include <memory>
 #include <optional>
-#include <set>
 #include <utility>
 
 #include "core/redaction.h"
 #include "glib/glib_ptr.h"
 #include "glib/main_context.h"
+#include "signalling/session_request.h"
 #include "tool/common/event_output.h"
 #include "tool/sandbox/sandbox_breach.h"
 #include "tool/serve/session_runner.h"
@@ -33,8 +36,9 @@ constexpr std::chrono::milliseconds kExitTimeout{10000};
 class ChildSession final : public SessionRunner {
  public:
   ChildSession(GMainContext* context, const EventOutput& output, SessionConfig config,
-               SessionObserver observer)
-      : core_(std::make_shared<Core>(context, output, std::move(config), std::move(observer))) {}
+               SessionObserver observer, std::chrono::milliseconds answer_timeout)
+      : core_(std::make_shared<Core>(context, output, std::move(config), std::move(observer),
+                                     answer_timeout)) {}
   ~ChildSession() override { core_->abandon(); }
 
   void start() override { core_->start(); }
@@ -49,13 +53,17 @@ class ChildSession final : public SessionRunner {
  private:
   // Asynchronous operations keep it until they have ended.
   struct Core : std::enable_shared_from_this<Core> {
-    Core(GMainContext* context, const EventOutput& to, SessionConfig configuration,
-         SessionObserver callbacks)
-        : output(to),
+    Core(GMainContext* owner, const EventOutput& to, SessionConfig configuration,
+         SessionObserver callbacks, std::chrono::milliseconds further_answer_timeout)
+        : context(g_main_context_ref(owner), g_main_context_unref),
+          answer_timeout(further_answer_timeout),
+          output(to),
           config(std::move(configuration)),
           observer(std::move(callbacks)),
-          timer(context) {}
+          timer(owner) {}
 
+    const std::shared_ptr<GMainContext> context;
+    const std::chrono::milliseconds answer_timeout;  // Of further offers.
     const EventOutput& output;
     const SessionConfig config;
     SessionObserver observer;
@@ -66,8 +74,16 @@ class ChildSession final : public SessionRunner {
     std::string partial;                    // A line's begin.
     std::optional<std::uint64_t> question;  // That the child waits to hear about: one at a time.
     std::uint64_t frames = 0;
+    struct Connection {
+      std::unique_ptr<Timer> timer;  // Until there is an answer. The first has none.
+      bool overdue = false;
+    };
     // Those that it may say something of.
-    std::set<std::string> connections = {kFirstConnection};
+    std::map<std::string, Connection> connections = [] {
+      std::map<std::string, Connection> known;
+      known.try_emplace(kFirstConnection);
+      return known;
+    }();
     bool answered = false;
     bool said_last = false;  // Heard `end` or `refused`.
     bool writing = false;
@@ -125,9 +141,27 @@ class ChildSession final : public SessionRunner {
 
     bool connect(const std::string& connection, const std::string& offer_sdp) {
       if (is_ending()) return false;
-      connections.insert(connection);
+      // A process that has no time for one has none for others.
+      if (hangs()) {
+        observer.connection(connection, not_in_time());
+        return true;
+      }
+      auto& timer_of_it = connections[connection].timer;
+      timer_of_it = std::make_unique<Timer>(context.get());
+      timer_of_it->start(answer_timeout, [this, connection] { on_overdue(connection); });
       tell(connect_line(connection, offer_sdp));
       return true;
+    }
+
+    [[nodiscard]] bool hangs() const {
+      return std::ranges::any_of(connections, [](const auto& each) { return each.second.overdue; });
+    }
+
+    // Whatever it still says of that one is for nobody.
+    void on_overdue(const std::string& connection) {
+      connections[connection].overdue = true;
+      tell(disconnect_line(connection));
+      observer.connection(connection, not_in_time());
     }
 
     void disconnect(const std::string& connection) {
@@ -228,8 +262,11 @@ class ChildSession final : public SessionRunner {
       } else if (const auto* connection = std::get_if<ConnectionLine>(&parsed);
                  connection && answered && connections.contains(connection->connection)) {
         const bool stays = std::holds_alternative<ConnectionAnswer>(connection->news);
-        if (!stays) connections.erase(connection->connection);
-        observer.connection(connection->connection, connection->news);
+        const auto found = connections.find(connection->connection);
+        const bool overdue = found->second.overdue;
+        found->second.timer.reset();
+        if (!stays) connections.erase(found);
+        if (!overdue) observer.connection(connection->connection, connection->news);
       } else if (const auto* refused = std::get_if<HttpError>(&parsed); refused && !answered) {
         said_last = true;
         await_exit();
@@ -282,6 +319,8 @@ class ChildSession final : public SessionRunner {
     void on_exit() {
       exited = true;
       timer.cancel();
+      // Whoever waits is told with the session's end.
+      for (auto& each : connections) each.second.timer.reset();
       conclude();
     }
 
@@ -355,6 +394,7 @@ class ChildSession final : public SessionRunner {
       observer.ask = [](const PolicyQuestion&, const std::function<void(PolicyAnswer)>&) {};
       question.reset();
       timer.cancel();
+      connections.clear();
       if (process && !exited) g_subprocess_force_exit(process.get());
     }
   };
@@ -364,9 +404,11 @@ class ChildSession final : public SessionRunner {
 
 }  // namespace
 
-std::unique_ptr<SessionRunner> make_child_session(GMainContext* context, const EventOutput& output,
-                                                  SessionConfig config, SessionObserver observer) {
-  return std::make_unique<ChildSession>(context, output, std::move(config), std::move(observer));
+std::unique_ptr<SessionRunner> make_child_session(
+    GMainContext* context, const EventOutput& output, SessionConfig config,
+    SessionObserver observer, std::chrono::milliseconds further_answer_timeout) {
+  return std::make_unique<ChildSession>(context, output, std::move(config), std::move(observer),
+                                        further_answer_timeout);
 }
 
 }  // namespace webrtcupload

@@ -7,6 +7,7 @@
 
 #include <glib.h>
 
+#include <chrono>
 #include <memory>
 #include <string>
 
@@ -15,6 +16,10 @@
 namespace webrtcupload {
 
 class EventOutput;
+
+// For a process to say something to a further offer. More than it allows itself, so that one which
+// says nothing hangs.
+inline constexpr std::chrono::milliseconds kFurtherAnswerTimeout{75000};
 
 class SessionRunner {
  public:
@@ -37,10 +42,10 @@ class SessionRunner {
 
 // Observers are called on the context. `frame` and `ask` come there too for a child process; the
 // child waits while `output` is congested.
-[[nodiscard]] std::unique_ptr<SessionRunner> make_child_session(GMainContext* context,
-                                                                const EventOutput& output,
-                                                                SessionConfig config,
-                                                                SessionObserver observer);
+[[nodiscard]] std::unique_ptr<SessionRunner> make_child_session(
+    GMainContext* context, const EventOutput& output, SessionConfig config,
+    SessionObserver observer,
+    std::chrono::milliseconds further_answer_timeout = kFurtherAnswerTimeout);
 [[nodiscard]] std::unique_ptr<SessionRunner> make_local_session(GMainContext* context,
                                                                 SessionConfig config,
                                                                 SessionObserver observer);
