@@ -42,11 +42,13 @@ export async function persist(attempt, { seconds, retryAfter, signal, onWait }) 
   try {
     if (retryAfter > 0) await pauseOrNews(Math.min(1000 * retryAfter, left()), signal);
     for (let tries = 0; ; tries += 1) {
+      // Asked before it: the time may be over during any try, and a timer may come a little early.
+      const isLast = left() === 0;
       tell();
       const error = await attempt().catch((problem) => problem);
       if (!(error instanceof Error)) return error;
       const passing = error instanceof UploadError && PASSING.includes(error.code);
-      if (signal.aborted || !passing || left() === 0) throw error;
+      if (signal.aborted || !passing || isLast) throw error;
       const pause = pauseAfter(tries, error.retryAfter);
       // The last try is at the end of the time.
       await pauseOrNews(Math.min(pause, left()), signal);
