@@ -378,7 +378,7 @@ TEST_P(IsolatedConnections, TheProcessOfAnInterruptedSessionIsKilled) {
 
 // With the memory that a session has by default.
 TEST_P(IsolatedConnections, AsManyAsThereMayBeFitIntoTheProcess) {
-  serve();
+  serve({"--max-connections", "8"});
   begin(kSize / 2);
   std::vector<std::unique_ptr<WorkerClient>> others;
   for (int i = 1; i < 8; ++i) {
