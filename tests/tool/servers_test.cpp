@@ -34,11 +34,14 @@ struct Settings {
   std::string origins;
 };
 
-// Each takes one upload at a time, from clients that need not connect.
+// Each takes one upload at a time, from clients that need not connect, over as many connections as
+// the other one: the defaults differ, since sessions of `serve` have memory of their own.
 class Element {
  public:
   explicit Element(const Settings& settings) {
-    std::string line = "webrtcuploadserver name=server port=0 connect-timeout=600000000000";
+    std::string line =
+        "webrtcuploadserver name=server port=0 connect-timeout=600000000000 "
+        "max-connections=2";
     const auto add = [&](const char* property, const std::string& value) {
       if (!value.empty()) line += std::string(" ") + property + "=\"" + value + "\"";
     };
@@ -69,7 +72,8 @@ class Element {
 };
 
 std::vector<std::string> options_of(const Settings& settings) {
-  std::vector<std::string> options = {"--connect-timeout", "600", "--max-sessions", "1"};
+  std::vector<std::string> options = {"--connect-timeout", "600", "--max-sessions", "1",
+                                      "--max-connections", "2"};
   if (!settings.address.empty()) {
     options.insert(options.end(), {"--address", settings.address});
   }
