@@ -62,13 +62,15 @@ HttpError FurtherPeers::why_not(HttpError why) const {
   return events_.may_be_joined() ? std::move(why) : nothing_to_join();
 }
 
-void FurtherPeers::connect(const std::string& id, const std::string& offer_sdp, Reply reply) {
+void FurtherPeers::connect(const std::string& id, const std::string& offer_sdp, const Room& room,
+                           Reply reply) {
   if (closes_) return reply(server_stops());
   const auto checked = check_offer(offer_sdp);
   if (const auto* error = std::get_if<OfferError>(&checked)) {
     return reply(HttpError{400, "InvalidOffer", error->message, {}});
   }
   if (!events_.may_be_joined()) return reply(nothing_to_join());
+  if (!make_room(room)) return reply(too_many_connections(room.max_connections));
   std::string problem;
   const auto peer = make_peer(id, problem);
   if (!peer) return reply(why_not(internal(problem)));
@@ -109,10 +111,9 @@ void FurtherPeers::on_answer(const std::string& id,
   std::exchange(connection.reply, nullptr)(std::get<std::string>(result));
 }
 
-bool FurtherPeers::make_room(std::size_t most, const Peer* first,
-                             const std::function<void()>& end_first) {
-  std::size_t there = first ? 1 : 0;
-  std::chrono::microseconds longest = first ? first->silent_for() : std::chrono::microseconds(0);
+bool FurtherPeers::make_room(const Room& room) {
+  std::size_t there = room.first ? 1 : 0;
+  auto longest = room.first ? room.first->silent_for() : std::chrono::microseconds(0);
   std::string silent;
   for (const auto& [id, connection] : connections_) {
     if (connection.ends) continue;
@@ -122,10 +123,10 @@ bool FurtherPeers::make_room(std::size_t most, const Peer* first,
     longest = silence;
     silent = id;
   }
-  if (there < most) return true;
+  if (there < most_connections(room.max_connections)) return true;
   if (longest < kSilence) return false;
   if (silent.empty()) {
-    end_first();
+    room.end_first();
   } else {
     log_end(silent, "it makes room for another, and nothing has come from it for " +
                         std::to_string(longest.count() / 1000) + " ms");

@@ -58,15 +58,15 @@ class FurtherPeers : public std::enable_shared_from_this<FurtherPeers> {
   FurtherPeers(const FurtherPeers&) = delete;
   FurtherPeers& operator=(const FurtherPeers&) = delete;
 
-  // `id` is the caller's name for it, and new. `reply` is called once.
-  void connect(const std::string& id, const std::string& offer_sdp, Reply reply);
-  // Whether there is room for one more where there may be `most`, those that end not counted, and
-  // the session's first one too unless it is null. If there is none, the one ends from which
-  // nothing has come for some seconds, and longest: a client that has changed its network has lost
-  // all of its connections at once, which nobody notices before half a minute has passed.
-  // `end_first` is called if that is the first.
-  [[nodiscard]] bool make_room(std::size_t most, const Peer* first,
-                               const std::function<void()>& end_first);
+  // How many there may be, and the session's first one, unless that is null, with how to end it.
+  struct Room {
+    unsigned max_connections = 0;
+    const Peer* first = nullptr;
+    std::function<void()> end_first;
+  };
+  // `id` is the caller's name for it, and new. `reply` is called once. Another one makes room for
+  // it only if nothing else is wrong with it.
+  void connect(const std::string& id, const std::string& offer_sdp, const Room& room, Reply reply);
   // Says good-bye to it. False if there is none.
   bool disconnect(const std::string& id);
   // To all that are there.
@@ -94,6 +94,11 @@ class FurtherPeers : public std::enable_shared_from_this<FurtherPeers> {
   };
 
   [[nodiscard]] std::shared_ptr<Peer> make_peer(const std::string& id, std::string& problem);
+  // Whether there is room for one more, those that end not counted. If there is none, the one ends
+  // from which nothing has come for some seconds, and longest: a client that has changed its
+  // network has lost all of its connections at once, which nobody notices before half a minute has
+  // passed.
+  [[nodiscard]] bool make_room(const Room& room);
   void answer(const std::string& id, const Offer& offer);
   void on_answer(const std::string& id, const std::variant<std::string, PeerError>& result);
   void log_end(const std::string& id, const std::string& why) const;

@@ -135,18 +135,19 @@ class UploadServer::Worker : public OfferTaker, public std::enable_shared_from_t
     const auto status = this->status(session);
     if (!status || status->ended) return refuse(*reply, no_such_session());
     const unsigned most = events_.limits().max_connections;
-    const std::size_t may_be = most_connections(most);
-    const Peer* const first = leaving_ ? nullptr : peer_.get();
     // One that makes room is there for a moment longer.
-    if (further_->size() + (peer_ ? 1 : 0) > may_be ||
-        !further_->make_room(may_be, first, [this] { leave(); })) {
+    if (further_->size() + (peer_ ? 1 : 0) > most_connections(most)) {
       return refuse(*reply, too_many_connections(most));
     }
-    further_->connect(id, offer_sdp, [reply](const std::variant<std::string, HttpError>& result) {
-      const auto* error = std::get_if<HttpError>(&result);
-      if (error) return reply->refuse(*error);
-      reply->answer(std::get<std::string>(result));
-    });
+    further_->connect(id, offer_sdp,
+                      {.max_connections = most,
+                       .first = leaving_ ? nullptr : peer_.get(),
+                       .end_first = [this] { leave(); }},
+                      [reply](const std::variant<std::string, HttpError>& result) {
+                        const auto* error = std::get_if<HttpError>(&result);
+                        if (error) return reply->refuse(*error);
+                        reply->answer(std::get<std::string>(result));
+                      });
   }
 
   bool withdraw_further(const std::string& session, const std::string& id) override {

@@ -23,12 +23,18 @@
 namespace webrtcupload {
 namespace {
 
-// Answers the first offer, and nothing that comes then.
+// Answers the first offer, and nothing that comes then. But of the connection "count" it says how
+// often it was told to disconnect one.
 int be_the_process() {
   std::string line;
   std::getline(std::cin, line);
   std::cout << answer_line("v=0\r\n") << std::endl;
+  unsigned told = 0;
   while (std::getline(std::cin, line)) {
+    if (line == disconnect_line("one")) ++told;
+    if (line != connect_line("count", "v=0\r\n")) continue;
+    std::cout << connection_line("count", HttpError{400 + told, "InvalidOffer", "x", {}})
+              << std::endl;
   }
   return 0;
 }
@@ -77,6 +83,17 @@ TEST_F(SilentProcess, IsNotWaitedForForEver) {
   // It is not asked again.
   ASSERT_TRUE(runner_->connect("two", "v=0\r\n"));
   EXPECT_EQ(news_, (decltype(news_){{"one", 500U}, {"two", 500U}}));
+}
+
+// However often its client asks for that.
+TEST_F(SilentProcess, IsToldToDisconnectOnce) {
+  start(std::chrono::milliseconds(60000));
+  ASSERT_TRUE(runner_->connect("one", "v=0\r\n"));
+  for (int i = 0; i < 5; ++i) runner_->disconnect("one");
+  runner_->disconnect("a stranger");
+  ASSERT_TRUE(runner_->connect("count", "v=0\r\n"));
+  run_until([this] { return !news_.empty(); });
+  EXPECT_EQ(news_, (decltype(news_){{"count", 401U}}));
 }
 
 }  // namespace

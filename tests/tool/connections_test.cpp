@@ -311,9 +311,14 @@ TEST_P(Connections, AServerOfV1TakesNoChannelOfV2) {
 }
 
 // What has come is looked at, and no socket may be made any more.
+// Not even where another one would have to make room.
 TEST_P(Connections, OfferedAfterTheUploadIsCompleteAreRefusedAndTheSessionGoesOn) {
-  serve({}, "identity sleep-time=20000 ! fakesink");
-  begin();
+  serve({"--max-connections", "1"}, "identity sleep-time=20000 ! fakesink");
+  begin(kSize / 2);
+  WorkerClient second(kV2Protocol);
+  second.want_no_results();
+  join(second);
+  client_->send_all();
   ASSERT_TRUE(client_->run_to_end());
   const std::string reply =
       http_exchange(port(), post(request_body(), "", further(first_.location())));

@@ -62,7 +62,7 @@ class FurtherPeersTest : public ::testing::Test {
   }
   void connect() {
     peers_ = std::make_shared<FurtherPeers>(g_main_context_default(), settings_, events_);
-    peers_->connect("one", crlf(kWebrtcbinOffer),
+    peers_->connect("one", crlf(kWebrtcbinOffer), {.max_connections = 1},
                     [this](const Result& result) { replies_.push_back(result); });
   }
   // The status of the only reply, or 201.

@@ -77,6 +77,7 @@ class ChildSession final : public SessionRunner {
     struct Connection {
       std::unique_ptr<Timer> timer;  // Until there is an answer. The first has none.
       bool overdue = false;
+      bool told_off = false;  // It has been told to disconnect, once.
     };
     // Those that it may say something of.
     std::map<std::string, Connection> connections = [] {
@@ -160,12 +161,14 @@ class ChildSession final : public SessionRunner {
     // Whatever it still says of that one is for nobody.
     void on_overdue(const std::string& connection) {
       connections[connection].overdue = true;
-      tell(disconnect_line(connection));
+      disconnect(connection);
       observer.connection(connection, not_in_time());
     }
 
     void disconnect(const std::string& connection) {
-      if (!is_ending()) tell(disconnect_line(connection));
+      const auto found = connections.find(connection);
+      if (is_ending() || found == connections.end()) return;
+      if (!std::exchange(found->second.told_off, true)) tell(disconnect_line(connection));
     }
 
     [[nodiscard]] bool is_ending() const { return exited || said_last || close_when_written; }

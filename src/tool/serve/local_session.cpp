@@ -17,11 +17,16 @@ class LocalSession final : public SessionRunner {
 
   void start() override { session_->start(); }
   bool connect(const std::string& connection, const std::string& offer_sdp) override {
+    if (!session_) return false;
     session_->connect(connection, offer_sdp);
     return true;
   }
-  void disconnect(const std::string& connection) override { session_->disconnect(connection); }
-  void stop(const std::string& why) override { session_->stop(why); }
+  void disconnect(const std::string& connection) override {
+    if (session_) session_->disconnect(connection);
+  }
+  void stop(const std::string& why) override {
+    if (session_) session_->stop(why);
+  }
   void kill() override { session_.reset(); }
   void resume() override {}
 

@@ -119,13 +119,11 @@ void Session::connect(const std::string& connection, const std::string& offer_sd
   on_state_changed();
   if (phase_ >= Phase::kEnding) return observer_.connection(connection, no_such_session());
   if (phase_ != Phase::kRunning) return observer_.connection(connection, nothing_to_join());
-  const unsigned most = config_.max_connections.value_or(Limits{}.max_connections);
-  if (!further_->make_room(most_connections(most), peer_.get(),
-                           [this] { on_first_gone("nothing comes from it any more"); })) {
-    return observer_.connection(connection, too_many_connections(most));
-  }
   further_->connect(
       connection, offer_sdp,
+      {.max_connections = config_.max_connections.value_or(Limits{}.max_connections),
+       .first = peer_.get(),
+       .end_first = [this] { on_first_gone("nothing comes from it any more"); }},
       [weak = weak_from_this(), connection](const std::variant<std::string, HttpError>& reply) {
         const auto self = weak.lock();
         if (!self || self->closes_all_) return;
