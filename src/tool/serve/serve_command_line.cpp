@@ -170,8 +170,7 @@ std::string ServeCommandLine::read(int& argc, char** argv) {
       {"session-memory", 0, 0, G_OPTION_ARG_INT64, &session_memory,
        "Most memory for the process of one upload, thread stacks included; 0 = no limit (three "
        "quarters of this machine's memory divided by --max-sessions, but at least 1 GiB, 32 MiB "
-       "for "
-       "each processor and, with v2, 96 MiB for each of --max-connections)",
+       "for each processor and, with v2, 96 MiB for each of --max-connections)",
        "BYTES"},
       {nullptr, 0, 0, G_OPTION_ARG_NONE, nullptr, nullptr, nullptr},
   };

@@ -28,8 +28,8 @@ namespace {
 constexpr double kMaxSeconds = kLongestTime.count() / 1000;
 constexpr std::chrono::milliseconds kDefaultStallTimeout{60000};
 constexpr std::chrono::milliseconds kDefaultQuotaInterval{10000};
-// Each costs about 91 MiB of the memory that a process may have, nearly all of it stacks. Four are
-// less than half of what the smallest default leaves, and more make few uploads faster.
+// Each costs about 89 MiB of the memory that a process may have, nearly all of it stacks. Four are
+// less than half of what the smallest default leaves.
 constexpr std::uint32_t kDefaultConnections = 4;
 // With 9 descriptors each they need about 600 of the 1024 that a session's process has.
 constexpr gint64 kMostConnections = 64;
