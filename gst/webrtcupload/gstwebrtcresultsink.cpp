@@ -77,6 +77,7 @@ constexpr const char* kDefaultDataOutput = "*";
 
 enum Property : guint {
   PROP_DATA_OUTPUT = webrtcupload::PROP_AFTER_CHANNEL,
+  PROP_SHA256,
   PROP_REALTIME,
   PROP_STATS,
   // And from here on those that `settings_properties` has.
@@ -92,6 +93,7 @@ guint signals[N_SIGNALS];
 struct SinkState {
   ChannelSettings channel{.channel_label = webrtcupload::kResultsLabel};
   std::string data_output = kDefaultDataOutput;
+  std::string sha256;
   ResultSettings settings;
   // From READY->PAUSED to PAUSED->READY.
   std::shared_ptr<ResultSession> session;
@@ -134,6 +136,7 @@ bool start_session(GstWebrtcResultSink* self) {
   ResultSettings settings = self->state->settings;
   settings.channel_label = self->state->channel.channel_label;
   settings.data_output = webrtcupload::split_names(self->state->data_output);
+  const std::string sha256 = self->state->sha256;
   GST_OBJECT_UNLOCK(self);
 
   if (!webrtcupload::resolve_webrtcbin(GST_ELEMENT(self), name, webrtcbin)) return false;
@@ -160,6 +163,7 @@ bool start_session(GstWebrtcResultSink* self) {
   }
   if (webrtcbin) session->attach(webrtcbin.get());
   if (server) session->follow(server.get());
+  session->set_sha256(sha256);
   session->watch_bus();
   self->state->paced = false;
   GST_OBJECT_LOCK(self);
@@ -171,6 +175,7 @@ bool start_session(GstWebrtcResultSink* self) {
 void stop_session(GstWebrtcResultSink* self) {
   GST_OBJECT_LOCK(self);
   const auto session = std::exchange(self->state->session, nullptr);
+  self->state->sha256.clear();
   GST_OBJECT_UNLOCK(self);
   if (session) session->stop();
 }
@@ -277,13 +282,17 @@ static void gst_webrtc_result_sink_set_property(GObject* object, guint id, const
   SinkState& state = *self->state;
   webrtcupload::ChannelPropertyChange channel_change(id, value, pspec);
   std::string data_output;
+  std::string sha256;
   if (id == PROP_DATA_OUTPUT) webrtcupload::store_value(value, pspec, data_output);
+  if (id == PROP_SHA256) webrtcupload::store_value(value, pspec, sha256);
   bool is_known = true;
   GST_OBJECT_LOCK(self);
   if (id < webrtcupload::PROP_AFTER_CHANNEL) {
     channel_change.apply(state.channel);
   } else if (id == PROP_DATA_OUTPUT) {
     state.data_output = data_output;
+  } else if (id == PROP_SHA256) {
+    state.sha256 = sha256;
   } else if (id == PROP_REALTIME) {
     state.settings.realtime = g_value_get_boolean(value);
   } else {
@@ -300,6 +309,7 @@ static void gst_webrtc_result_sink_set_property(GObject* object, guint id, const
   if (session && id == PROP_DATA_OUTPUT) {
     session->set_data_output(webrtcupload::split_names(data_output));
   }
+  if (session && id == PROP_SHA256) session->set_sha256(sha256);
   if (session && id == webrtcupload::PROP_DATA_CHANNEL) {
     if (auto* given = static_cast<GstWebRTCDataChannel*>(g_value_get_object(value))) {
       session->adopt(given);
@@ -325,6 +335,8 @@ static void gst_webrtc_result_sink_get_property(GObject* object, guint id, GValu
     webrtcupload::get_channel_property(state.channel, id, value);
   } else if (id == PROP_DATA_OUTPUT) {
     webrtcupload::load_value(state.data_output, value);
+  } else if (id == PROP_SHA256) {
+    webrtcupload::load_value(state.sha256, value);
   } else if (id == PROP_REALTIME) {
     webrtcupload::load_value(state.settings.realtime, value);
   } else {
@@ -365,6 +377,13 @@ static void install_properties(GObjectClass* object_class) {
                           "the image. Empty: only the frame's number, time and size. The peer can "
                           "change it with a message {\"data_output\": [...]}",
                           kDefaultDataOutput, kPlayingFlags));
+  g_object_class_install_property(
+      object_class, PROP_SHA256,
+      g_param_spec_string("sha256", "SHA-256",
+                          "What the completion message says is the uploaded file's SHA-256; empty: "
+                          "nothing. For an application to set in webrtcupload's signal "
+                          "upload-complete, from its statistics. Empty again in READY",
+                          nullptr, kPlayingFlags));
   g_object_class_install_property(
       object_class, PROP_REALTIME,
       g_param_spec_boolean("realtime", "Realtime",

@@ -286,7 +286,7 @@ std::size_t ResultDocument::class_id(const std::string& label) {
 }
 
 std::string completion_document(std::string_view termination_reason,
-                                std::span<const std::string> errors) {
+                                std::span<const std::string> errors, std::string_view sha256) {
   std::string out = "{\"serialized_output_data\":null,\"video_metadata\":null,\"errors\":";
   append_errors(out, errors);
   out += ",\"processing_complete\":true,\"termination_reason\":";
@@ -294,6 +294,10 @@ std::string completion_document(std::string_view termination_reason,
     out += "null";
   } else {
     append_json_string(out, termination_reason);
+  }
+  if (!sha256.empty()) {
+    out += ",\"sha256\":";
+    append_json_string(out, sha256);
   }
   out += '}';
   return out;

@@ -83,9 +83,11 @@ class ResultDocument {
   std::mt19937_64 random_;
 };
 
-// The last message of a session. `termination_reason` empty = null.
+// The last message of a session. `termination_reason` empty = null; `sha256`, of the uploaded file,
+// empty = it is not there.
 [[nodiscard]] std::string completion_document(std::string_view termination_reason,
-                                              std::span<const std::string> errors);
+                                              std::span<const std::string> errors,
+                                              std::string_view sha256 = {});
 
 // The shortest text that reads as `value`; 0 for what JSON has no word for.
 void append_json_number(std::string& out, double value);

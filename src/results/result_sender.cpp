@@ -183,6 +183,11 @@ void ResultSender::Impl::set_data_output(std::vector<std::string> names) {
   data_output_ = std::move(names);
 }
 
+void ResultSender::Impl::set_sha256(std::string sha256) {
+  const MutexLock lock(mutex_);
+  sha256_ = std::move(sha256);
+}
+
 void ResultSender::Impl::set_flushing(bool flushing) {
   const MutexLock lock(mutex_);
   flushing_ = flushing;
@@ -235,6 +240,8 @@ bool ResultSender::send_value(GstBuffer* timestamps, std::string_view output_nam
 void ResultSender::set_data_output(std::vector<std::string> names) {
   impl_->set_data_output(std::move(names));
 }
+
+void ResultSender::set_sha256(std::string sha256) { impl_->set_sha256(std::move(sha256)); }
 
 void ResultSender::set_flushing(bool flushing) { impl_->set_flushing(flushing); }
 

@@ -136,6 +136,8 @@ class ResultSender {
 
   // Any thread, from the next result on.
   void set_data_output(std::vector<std::string> names);
+  // Any thread: of the uploaded file, which the completion message tells if it is not empty.
+  void set_sha256(std::string sha256);
   // Any thread: while it is set, nothing waits and results are dropped.
   void set_flushing(bool flushing);
 

@@ -116,7 +116,7 @@ void ResultSender::Impl::close() {
 bool ResultSender::Impl::send_completion() {
   advance(ResultEvent::kComplete);
   sending_ = true;
-  const std::string text = completion_document(termination_reason_, final_errors_);
+  const std::string text = completion_document(termination_reason_, final_errors_, sha256_);
   const std::uint32_t frame_id = frame_id_ + 1;
   GST_DEBUG_ID(name(), "the completion is sent as number %u; reason: \"%s\", %u errors", frame_id,
                termination_reason_.c_str(), static_cast<guint>(final_errors_.size()));

@@ -52,6 +52,7 @@ class ResultSender::Impl : public std::enable_shared_from_this<Impl> {
   bool send_value(GstBuffer* timestamps, std::string_view name, ValueKind kind,
                   std::string_view value, std::string* problem);
   void set_data_output(std::vector<std::string> names);
+  void set_sha256(std::string sha256);
   void set_flushing(bool flushing);
   void finish(std::string reason, std::vector<std::string> errors);
   void hurry();
@@ -183,6 +184,7 @@ class ResultSender::Impl : public std::enable_shared_from_this<Impl> {
   std::uint32_t last_result_ GUARDED_BY(mutex_) = 0;
   std::string termination_reason_ GUARDED_BY(mutex_);
   std::vector<std::string> final_errors_ GUARDED_BY(mutex_);
+  std::string sha256_ GUARDED_BY(mutex_);
   std::uint32_t frame_id_ GUARDED_BY(mutex_) = 0;
   ResultStats stats_ GUARDED_BY(mutex_);
   std::vector<SignalConnection> connections_ GUARDED_BY(mutex_);

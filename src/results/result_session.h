@@ -55,6 +55,7 @@ class ResultSession : public std::enable_shared_from_this<ResultSession> {
   void finish(const std::string& termination_reason, const std::string& message);
   void hurry() { sender_->hurry(); }
   void set_data_output(std::vector<std::string> names);
+  void set_sha256(std::string sha256) { sender_->set_sha256(std::move(sha256)); }
   [[nodiscard]] GstStructure* stats() const;
 
   // When the pipeline goes down, before its elements do, if that can be told; again later does no

@@ -47,6 +47,7 @@ std::string session_status_json(const SessionStatus& status) {
   set("frames", status.frames.has_value(), status.frames.value_or(0));
   set("bytes", status.bytes.has_value(), status.bytes.value_or(0));
   set("chunks", status.chunks.has_value(), status.chunks.value_or(0));
+  set("sha256", !status.sha256.empty(), status.sha256);
   return json.text();
 }
 
@@ -67,6 +68,7 @@ std::optional<SessionStatus> parse_session_status(std::string_view json) {
   status.frames = read_count(object, "frames");
   status.bytes = read_count(object, "bytes");
   status.chunks = read_count(object, "chunks");
+  status.sha256 = json_string(object, "sha256").value_or("");
   return status;
 }
 
@@ -76,6 +78,7 @@ void EndedSessions::add(std::string id, std::string owner, SessionStatus status,
   if (sessions_.size() >= limits_.count) sessions_.pop_front();
   cut(status.code, limits_.message_bytes);
   cut(status.message, limits_.message_bytes);
+  cut(status.sha256, limits_.message_bytes);
   sessions_.push_back({std::move(id), std::move(owner), std::move(status), now});
 }
 

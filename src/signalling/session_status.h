@@ -25,10 +25,12 @@ struct SessionStatus {
   std::optional<std::uint64_t> frames;
   std::optional<std::uint64_t> bytes;
   std::optional<std::uint64_t> chunks;
+  // Of a complete file in v2, as sha256sum prints it; otherwise empty.
+  std::string sha256;
 };
 
 // {"state": "running" or "ended", "status": "done", "failed" or null, "code": ..., "message": ...,
-// "frames": ..., "bytes": ..., "chunks": ...}
+// "frames": ..., "bytes": ..., "chunks": ..., "sha256": ...}
 [[nodiscard]] std::string session_status_json(const SessionStatus& status);
 // Nothing if it is something else.
 [[nodiscard]] std::optional<SessionStatus> parse_session_status(std::string_view json);

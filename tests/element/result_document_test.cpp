@@ -314,6 +314,9 @@ TEST(ResultDocument, Completion) {
   EXPECT_EQ(completion_document("timeout_reached", errors),
             R"({"serialized_output_data":null,"video_metadata":null,"errors":["it took too long"],)"
             R"("processing_complete":true,"termination_reason":"timeout_reached"})");
+  EXPECT_EQ(completion_document("", {}, "00ff"),
+            R"({"serialized_output_data":null,"video_metadata":null,"errors":[],)"
+            R"("processing_complete":true,"termination_reason":null,"sha256":"00ff"})");
 }
 
 }  // namespace

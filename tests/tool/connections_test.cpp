@@ -6,6 +6,7 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
+#include <algorithm>
 #include <atomic>
 #include <csignal>
 #include <memory>
@@ -79,10 +80,16 @@ class Connections : public ServeTest {
   // The results are for `reader`.
   void expect_complete(WorkerClient& reader) {
     ASSERT_TRUE(client_->run_to_end());
+    const std::string sha256 = R"("sha256":")" + test::sha256_of(file_) + "\"";
     EXPECT_EQ(client_->done_sha256(), test::sha256_of(file_));
     EXPECT_TRUE(reader.wait_end());
+    ASSERT_FALSE(reader.results().empty());
+    EXPECT_THAT(reader.results().back().text, HasSubstr(sha256));
     const Event end = server_->wait_for_end(1);
     EXPECT_EQ(end.status, "done") << end.text;
+    EXPECT_THAT(end.text, HasSubstr(R"("name":"film.mp4","content_type":"video/mp4",)" + sha256));
+    EXPECT_THAT(http_exchange(port(), "GET " + first_.location() + " HTTP/1.1\r\nHost: x\r\n\r\n"),
+                HasSubstr(sha256));
     EXPECT_EQ(end.bytes, static_cast<std::int64_t>(kSize));
   }
   // Of all its bytes.
@@ -181,6 +188,12 @@ TEST_P(Connections, AreAskedForAtTheHook) {
   EXPECT_EQ(status_of(reply), 402) << reply;
   EXPECT_THAT(hook.questions().back().body,
               HasSubstr(R"("session":")" + first_.location().substr(10) + "\""));
+  const std::string named =
+      R"("name":"film.mp4","content_type":"video/mp4","sha256":")" + test::sha256_of(file_) + "\"";
+  EXPECT_TRUE(std::ranges::any_of(hook.questions(), [&](const auto& question) {
+    return question.body.find(R"("point":"upload")") != std::string::npos &&
+           question.body.find(named) != std::string::npos;
+  }));
   allows = true;
   WorkerClient second(kV2Protocol);
   join(second);

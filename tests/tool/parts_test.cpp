@@ -163,13 +163,15 @@ TEST(SessionLines, ABrokenConfigurationIsRefused) {
 
 TEST(SessionLines, QuestionsAndTheirAnswersSurvive) {
   for (const auto point : {PolicyQuestion::Point::kUpload, PolicyQuestion::Point::kRunning}) {
-    const auto line = parse_child_line("1", ask_line(7, {point, 1ull << 40, 5}));
+    const FilmFacts film{.name = "a \"film\"", .content_type = "video/mp4", .sha256 = "ab"};
+    const auto line = parse_child_line("1", ask_line(7, {point, 1ull << 40, 5, film}));
     const auto* ask = std::get_if<AskLine>(&line);
     ASSERT_TRUE(ask);
     EXPECT_EQ(ask->number, 7u);
     EXPECT_EQ(ask->question.point, point);
     EXPECT_EQ(ask->question.bytes_announced, 1ull << 40);
     EXPECT_EQ(ask->question.bytes_received, 5u);
+    EXPECT_EQ(ask->question.film, film);
   }
   const auto denial = parse_parent_line(policy_line(9, {false, true, "No \"more\"\n."}));
   const auto* denied = std::get_if<PolicyLine>(&denial);

@@ -410,7 +410,8 @@ TEST(Policy, AsksTheHookInTheDocumentedWords) {
   EXPECT_EQ(questions[1].body,
             R"({"point":"upload","session":"1","client_address":"::1","api_key_id":null,)"
             R"("workflow_id":null,"workspace_name":null,"pipeline":null,"realtime":false,)"
-            R"("bytes_announced":8589934592,"bytes_received":0})");
+            R"("bytes_announced":8589934592,"bytes_received":0,"name":null,"content_type":null,)"
+            R"("sha256":null})");
 }
 
 TEST(Policy, TellsQuotaFromRights) {

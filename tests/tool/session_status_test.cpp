@@ -31,19 +31,20 @@ SessionStatus crashed() {
           .message = "ended by signal 9",
           .frames = 3,
           .bytes = 4,
-          .chunks = 5};
+          .chunks = 5,
+          .sha256 = "00ff"};
 }
 
 TEST(SessionStatus, WhatIsSaid) {
   EXPECT_EQ(session_status_json({}),
             R"({"state":"running","status":null,"code":null,"message":null,"frames":null,)"
-            R"("bytes":null,"chunks":null})");
+            R"("bytes":null,"chunks":null,"sha256":null})");
   EXPECT_EQ(session_status_json(crashed()),
             R"({"state":"ended","status":"failed","code":"crashed","message":"ended by signal 9",)"
-            R"("frames":3,"bytes":4,"chunks":5})");
+            R"("frames":3,"bytes":4,"chunks":5,"sha256":"00ff"})");
   EXPECT_EQ(session_status_json({.ended = true, .done = true, .frames = 100}),
             R"({"state":"ended","status":"done","code":null,"message":null,"frames":100,)"
-            R"("bytes":null,"chunks":null})");
+            R"("bytes":null,"chunks":null,"sha256":null})");
 }
 
 TEST(SessionStatus, WhatIsRead) {

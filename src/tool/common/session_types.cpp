@@ -121,6 +121,12 @@ HttpError read_error(JsonObject* object) {
           {}};
 }
 
+FilmFacts read_film(JsonObject* object) {
+  return {.name = json_string(object, "name").value_or(""),
+          .content_type = json_string(object, "content_type").value_or(""),
+          .sha256 = json_string(object, "sha256").value_or("")};
+}
+
 ConnectionNews read_connection_news(JsonObject* object) {
   if (auto sdp = json_string(object, "sdp")) return ConnectionAnswer{std::move(*sdp)};
   if (json_integer(object, "status")) return read_error(object);
@@ -253,6 +259,18 @@ std::optional<SessionConfig> parse_config_line(std::string_view line) {
   return config;
 }
 
+void set_film(JsonWriter& json, const FilmFacts& film) {
+  for (const auto& [name, text] :
+       {std::pair("name", &film.name), std::pair("content_type", &film.content_type),
+        std::pair("sha256", &film.sha256)}) {
+    if (text->empty()) {
+      json.set_null(name);
+    } else {
+      json.set(name, *text);
+    }
+  }
+}
+
 std::string answer_line(const std::string& sdp) {
   return JsonWriter().set("event", "answer").set("sdp", sdp).text();
 }
@@ -283,17 +301,20 @@ std::string end_line(const std::string& session, const SessionEnd& end) {
   } else {
     line.set("code", end.code).set("message", end.message);
   }
-  return line.set("frames", end.frames).set("bytes", end.bytes).set("chunks", end.chunks).text();
+  line.set("frames", end.frames).set("bytes", end.bytes).set("chunks", end.chunks);
+  set_film(line, end.film);
+  return line.text();
 }
 
 std::string ask_line(std::uint64_t number, const PolicyQuestion& question) {
-  return JsonWriter()
-      .set("event", "ask")
+  JsonWriter line;
+  line.set("event", "ask")
       .set("id", number)
       .set("point", to_string(question.point))
       .set("bytes_announced", question.bytes_announced)
-      .set("bytes_received", question.bytes_received)
-      .text();
+      .set("bytes_received", question.bytes_received);
+  set_film(line, question.film);
+  return line.text();
 }
 
 std::string policy_line(std::uint64_t number, const PolicyAnswer& answer) {
@@ -358,9 +379,9 @@ ChildLine parse_child_line(const std::string& session, std::string_view line) {
     const std::string point = json_string(object, "point").value_or("");
     for (const auto each : {PolicyQuestion::Point::kUpload, PolicyQuestion::Point::kRunning}) {
       if (!number || *number < 0 || point != to_string(each)) continue;
-      return AskLine{
-          static_cast<std::uint64_t>(*number),
-          {each, read_count(object, "bytes_announced"), read_count(object, "bytes_received")}};
+      return AskLine{static_cast<std::uint64_t>(*number),
+                     {each, read_count(object, "bytes_announced"),
+                      read_count(object, "bytes_received"), read_film(object)}};
     }
   } else if (event == "end") {
     SessionEnd end;
@@ -370,6 +391,7 @@ ChildLine parse_child_line(const std::string& session, std::string_view line) {
     end.frames = read_count(object, "frames");
     end.bytes = read_count(object, "bytes");
     end.chunks = read_count(object, "chunks");
+    end.film = read_film(object);
     return end;
   }
   return BadLine{};

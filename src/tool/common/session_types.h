@@ -15,6 +15,7 @@
 #include <variant>
 #include <vector>
 
+#include "json/json.h"
 #include "signalling/http_error.h"
 #include "tool/common/sandbox_config.h"
 #include "webrtc/ice_network.h"
@@ -88,6 +89,20 @@ struct SessionConfig {
   SandboxConfig sandbox;
 };
 
+// What is said of the film in an upload in v2. Empty where nothing is, and in v1.
+struct FilmFacts {
+  // By the client: checked for what they may contain, and still a stranger's words.
+  std::string name;
+  std::string content_type;
+  // As sha256sum prints it.
+  std::string sha256;
+
+  bool operator==(const FilmFacts&) const = default;
+};
+
+// Each as a member of the same name, null where it is empty.
+void set_film(JsonWriter& json, const FilmFacts& film);
+
 // What a session asks whoever answers for its client.
 struct PolicyQuestion {
   // "upload": before the first byte is stored; "running": at every quota interval.
@@ -96,6 +111,8 @@ struct PolicyQuestion {
   // As far as known: an upper bound from the announced chunks, and what has arrived.
   std::uint64_t bytes_announced = 0;
   std::uint64_t bytes_received = 0;
+  // By the client, its hash as well.
+  FilmFacts film;
 };
 
 [[nodiscard]] const char* to_string(PolicyQuestion::Point point);
@@ -118,6 +135,8 @@ struct SessionEnd {
   std::uint64_t frames = 0;
   std::uint64_t bytes = 0;
   std::uint64_t chunks = 0;
+  // The hash is the receiver's own, of a file that is complete.
+  FilmFacts film;
 };
 
 // A connection of a session's beyond the one that its first offer has made: what a parent is told

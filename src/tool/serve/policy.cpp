@@ -72,6 +72,7 @@ AuthHook::Question Policy::ask_running(const SessionFacts& facts, const PolicyQu
   JsonWriter json = describe(to_string(question.point), facts);
   json.set("bytes_announced", question.bytes_announced)
       .set("bytes_received", question.bytes_received);
+  set_film(json, question.film);
   return hook_->ask(json.text(), facts.key, [reply = std::move(reply)](const HookVerdict& verdict) {
     const auto* error = std::get_if<HttpError>(&verdict);
     if (!error) return reply({});

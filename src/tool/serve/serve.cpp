@@ -451,7 +451,8 @@ class Server {
                 .message = end.message,
                 .frames = end.frames,
                 .bytes = end.bytes,
-                .chunks = end.chunks},
+                .chunks = end.chunks,
+                .sha256 = end.film.sha256},
                Clock::now());
   }
 

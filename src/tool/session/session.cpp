@@ -139,6 +139,7 @@ std::string Session::make_pipeline() {
   };
   // The pipeline ends before this does, and its threads with it.
   events.frame = [this](const FrameObserver::Frame& frame) { on_frame(frame); };
+  events.complete = [this](const std::string& sha256) { results_->set_sha256(sha256); };
   events.ask = observer_.ask;
   events.feeding = observer_.feeding;
   events.fed = observer_.fed;
@@ -335,6 +336,7 @@ void Session::finish(SessionEnd end) {
   end_.frames = counts.frames;
   end_.bytes = counts.bytes;
   end_.chunks = counts.chunks;
+  end_.film = pipeline_->film();
 
   steps_left_ = 1;
   if (video_) video_->stop();

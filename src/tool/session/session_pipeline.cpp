@@ -56,6 +56,15 @@ GstPtr<GstElement> find_result_sink(GstElement* pipeline) {
   return element_made_by(GST_BIN(pipeline), "webrtcresultsink");
 }
 
+// What an upload's request or its statistics say.
+FilmFacts film_of(const GstStructure* facts) {
+  const auto text = [facts](const char* field) {
+    const char* value = gst_structure_get_string(facts, field);
+    return std::string(value ? value : "");
+  };
+  return {.name = text("name"), .content_type = text("content-type"), .sha256 = text("sha256")};
+}
+
 GstStructurePtr stats_of(GstElement* upload) {
   GstStructure* stats = nullptr;
   g_object_get(upload, "stats", &stats, nullptr);
@@ -196,6 +205,14 @@ std::unique_ptr<SessionPipeline> SessionPipeline::create(GMainContext* context,
       std::function<void()>(
           [context, changed = self->events_.state_changed] { post_to(context, changed); }));
 
+  self->complete_connection_ = SignalConnection(
+      upload, "upload-complete",
+      G_CALLBACK(+[](GstElement* element, std::function<void(const std::string&)>* complete) {
+        const GstStructurePtr stats = stats_of(element);
+        (*complete)(stats ? film_of(stats.get()).sha256 : "");
+      }),
+      self->events_.complete);
+
   const GstPtr<GstBus> bus(gst_element_get_bus(self->pipeline_.get()));
   gst_bus_set_sync_handler(bus.get(), on_sync_message,
                            new SyncHandler{self->frames_, self->result_sink() != nullptr},
@@ -253,8 +270,9 @@ void SessionPipeline::ask_before_storing() {
         gst_structure_get_uint64(request, "estimated-size", &announced);
         *asking->just_asked = true;
         asking->asks();
-        return asking->gate->allows(
-            {.point = PolicyQuestion::Point::kUpload, .bytes_announced = announced});
+        return asking->gate->allows({.point = PolicyQuestion::Point::kUpload,
+                                     .bytes_announced = announced,
+                                     .film = film_of(request)});
       }),
       asker);
   quota_connection_ = SignalConnection(
@@ -389,6 +407,11 @@ bool SessionPipeline::attach(GstElement* webrtcbin) {
 
 void SessionPipeline::detach(GstElement* webrtcbin) {
   if (UploadSource* upload = UploadSource::of(upload_.get())) upload->detach(webrtcbin);
+}
+
+FilmFacts SessionPipeline::film() const {
+  const GstStructurePtr stats = stats_of(upload_.get());
+  return stats ? film_of(stats.get()) : FilmFacts{};
 }
 
 SessionPipeline::Counts SessionPipeline::counts() const {

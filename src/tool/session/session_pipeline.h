@@ -28,6 +28,8 @@ class SessionPipeline {
     std::function<void(std::string code, std::string message)> failed;
     // On the context, some time after the upload's state changed.
     std::function<void()> state_changed;
+    // On the upload's worker: the file is complete, and this is its SHA-256, empty in v1.
+    std::function<void(const std::string& sha256)> complete;
     // On the context: the first chunk is here, and somebody is asked whether it may be stored.
     std::function<void()> asks;
     // On a streaming thread; may block.
@@ -84,6 +86,8 @@ class SessionPipeline {
   // It has stopped: nothing of it is kept.
   void detach(GstElement* webrtcbin);
   [[nodiscard]] Counts counts() const;
+  // With the receiver's own hash, once the file is complete.
+  [[nodiscard]] FilmFacts film() const;
   // Whether a frame is held until its time.
   [[nodiscard]] bool is_pacing() const { return pacer_ && pacer_->is_waiting(); }
   // What the no of SessionObserver::ask was, if there was one.
@@ -116,6 +120,7 @@ class SessionPipeline {
   SignalConnection authorize_connection_;
   SignalConnection feeding_connection_;
   SignalConnection fed_connection_;
+  SignalConnection complete_connection_;
   SignalConnection quota_connection_;
   std::shared_ptr<FrameObserver> frames_;
   std::shared_ptr<Pacer> pacer_;      // If realtime.

@@ -43,6 +43,7 @@ class FrameResults final : public SessionResults {
   void set_data_output(std::vector<std::string> names) override {
     sender_->set_data_output(std::move(names));
   }
+  void set_sha256(const std::string& sha256) override { sender_->set_sha256(sha256); }
   [[nodiscard]] bool has_channel() const override { return sender_->has_channel(); }
   [[nodiscard]] std::uint64_t messages() const override { return sender_->stats().messages; }
   void finish(const std::string& reason, std::vector<std::string> errors) override {
@@ -89,6 +90,9 @@ class SinkResults final : public SessionResults {
   void on_frame(const FrameObserver::Frame&) override {}
   void set_data_output(std::vector<std::string> names) override {
     g_object_set(sink_.get(), "data-output", join(names).c_str(), nullptr);
+  }
+  void set_sha256(const std::string& sha256) override {
+    g_object_set(sink_.get(), "sha256", sha256.c_str(), nullptr);
   }
   [[nodiscard]] bool has_channel() const override { return messages() > 0; }
   [[nodiscard]] std::uint64_t messages() const override {

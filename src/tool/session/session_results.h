@@ -47,6 +47,8 @@ class SessionResults {
   virtual void on_frame(const FrameObserver::Frame& frame) = 0;
   // The outputs in each result from now on. Any thread.
   virtual void set_data_output(std::vector<std::string> names) = 0;
+  // Of the whole file, once it is known. Any thread.
+  virtual void set_sha256(const std::string& sha256) = 0;
   // Whether the client has opened its channel for results.
   [[nodiscard]] virtual bool has_channel() const = 0;
   // How many messages have been sent.
