@@ -174,6 +174,20 @@ TEST_F(ResultsTest, FinishEndsItWithAReason) {
   EXPECT_THAT(results.back().errors(), ElementsAre("it took more than 3 s"));
 }
 
+TEST_F(ResultsTest, TheEndTellsTheFilesHashThatTheApplicationHasSet) {
+  run(videotestsrc(-1) + " ! webrtcresultsink name=results");
+  ASSERT_TRUE(client_->wait_results(1));
+  g_object_set(sink_.get(), "sha256", "00ff", nullptr);
+  g_signal_emit_by_name(sink_.get(), "finish", nullptr, nullptr);
+  ASSERT_TRUE(wait_end());
+  EXPECT_EQ(json_string(client_->results().back().object(), "sha256"), "00ff");
+  stop_promptly(peers_.pipeline(PeerPair::Side::kAnswerer));
+  gchar* left = nullptr;
+  g_object_get(sink_.get(), "sha256", &left, nullptr);
+  const GCharPtr keep(left);
+  EXPECT_TRUE(!left || !*left) << left << " would be told of the next file";
+}
+
 TEST_F(ResultsTest, AHurriedEndLeavesThePeerAMomentOnly) {
   // It would linger for ever.
   run(videotestsrc(3) + " ! webrtcresultsink name=results");
