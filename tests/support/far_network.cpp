@@ -193,6 +193,7 @@ bool FarNetwork::passes(std::span<const std::uint8_t> packet, std::size_t from, 
                                          : chance < options_.loss ? &Counts::lost
                                                                   : &Counts::forwarded;
   ++(counts_.*becomes);
+  if (from == 1) counts_.from_far += packet.size();
   return becomes == &Counts::forwarded;
 }
 

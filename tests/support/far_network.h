@@ -41,6 +41,8 @@ class FarNetwork {
     std::uint64_t cut = 0;   // After cut_connections().
     // Lost by the cable's ends for want of room, which no measurement may have.
     std::uint64_t dropped = 0;
+    // Bytes that the far end has sent, IP's header included, whatever has become of them.
+    std::uint64_t from_far = 0;
   };
 
   // Null, with the reason in `problem`, where there can be none. Before other threads are started.
