@@ -110,8 +110,9 @@ int WorkerClient::join_when_there_is_room(int port, const std::string& location)
   return status;
 }
 
-int WorkerClient::exchange(int port, const WorkerRequest& request, const std::string& headers,
+int WorkerClient::exchange(int port, WorkerRequest request, const std::string& headers,
                            const std::string& path) {
+  if (rewrite_offer_) request.offer_sdp = rewrite_offer_(request.offer_sdp);
   reply_ = http_exchange(port, post(write_worker_request(request), headers, path));
   const int status = reply_.size() > 12 ? std::atoi(reply_.c_str() + 9) : 0;
   const std::size_t body = reply_.find("\r\n\r\n");
@@ -119,7 +120,9 @@ int WorkerClient::exchange(int port, const WorkerRequest& request, const std::st
   const WorkerReply parsed =
       parse_worker_reply(static_cast<unsigned>(status), reply_.substr(body + 4));
   EXPECT_TRUE(parsed.answer_sdp) << parsed.problem;
-  if (parsed.answer_sdp) take_answer(*parsed.answer_sdp);
+  if (parsed.answer_sdp) {
+    take_answer(rewrite_answer_ ? rewrite_answer_(*parsed.answer_sdp) : *parsed.answer_sdp);
+  }
   return status;
 }
 

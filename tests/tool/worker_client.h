@@ -7,8 +7,10 @@
 
 #include <chrono>
 #include <cstdint>
+#include <functional>
 #include <optional>
 #include <string>
+#include <utility>
 #include <vector>
 
 #include "core/result_framing.h"
@@ -22,6 +24,12 @@ class WorkerClient {
   // Of the channel that it uploads over.
   explicit WorkerClient(std::string protocol = "");
 
+  using Rewrite = std::function<std::string(const std::string& sdp)>;
+  // What becomes of descriptions on their way, for who sends through a relay.
+  void rewrite(Rewrite offer, Rewrite answer) {
+    rewrite_offer_ = std::move(offer);
+    rewrite_answer_ = std::move(answer);
+  }
   // Opens no channel for results.
   void want_no_results() { wants_results_ = false; }
 
@@ -89,11 +97,13 @@ class WorkerClient {
   int post_offer(int port, WorkerRequest request, const std::string& headers,
                  const std::string& path);
   // With an offer that is made.
-  int exchange(int port, const WorkerRequest& request, const std::string& headers,
+  int exchange(int port, WorkerRequest request, const std::string& headers,
                const std::string& path);
 
   const std::string protocol_;
   bool wants_results_ = true;
+  Rewrite rewrite_offer_;
+  Rewrite rewrite_answer_;
   PeerPair::Channel results_;
   PeerPair::Channel upload_;
   std::string reply_;
