@@ -1,7 +1,9 @@
 // SPDX-License-Identifier: LGPL-2.1-or-later
 //
-// Uploads from one Chromium to one server, through upload.js and through the public SDK in turn. The clock is the page's: from
-// the first progress to the server's last word to the client, which comes when the server has the whole file.
+// Uploads from one Chromium to one server, through upload.js in each of its ways and through the public SDK in turn. The
+// clock is the page's: from the first progress to the server's last word to the client, which comes when the server has the
+// whole file. Below tests/bench/far-command.cpp the server is at the other end of its network. BARS in the environment, as
+// "v2/v1=0.95 ...", are ratios of the medians that must be reached.
 
 import assert from 'node:assert/strict';
 import fs from 'node:fs';
@@ -32,19 +34,28 @@ const files = http.createServer((request, response) => {
   });
 });
 
+const uploadJs = async ({ url, bytes, options }) => {
+  const { connect } = await import('/upload.js');
+  const client = await connect(url, options);
+  let begun;
+  const onProgress = () => {
+    begun ??= Date.now();
+  };
+  client.completion.catch(() => {});
+  await client.upload(new Blob([new Uint8Array(bytes)]), { onProgress });
+  await client.completion.catch(() => {});
+  return Date.now() - begun;
+};
+
+// Each with options for connect().
+const ways = {
+  v1: { protocol: 'v1' },
+  v2: { protocol: 'v2', connections: 1 },
+  auto: {},
+};
+
 const clients = {
-  'upload.js': async ({ url, bytes }) => {
-    const { connect } = await import('/upload.js');
-    const client = await connect(url);
-    let begun;
-    const onProgress = () => {
-      begun ??= Date.now();
-    };
-    client.completion.catch(() => {});
-    await client.upload(new Blob([new Uint8Array(bytes)]), { onProgress });
-    await client.completion.catch(() => {});
-    return Date.now() - begun;
-  },
+  ...Object.fromEntries(Object.keys(ways).map((way) => [way, uploadJs])),
   SDK: async ({ url, bytes }) => {
     const { connectors, webrtc } = await import('/sdk/index.es.js');
     let begun;
@@ -79,8 +90,11 @@ await new Promise((resolve) => {
 });
 const origin = `http://127.0.0.1:${files.address().port}`;
 const options = ['--max-size', String(size), '--allow-origin', origin];
-const server = await Server.start('fakesink sync=false', options);
-const browser = await launchBrowser();
+const address = process.env.FAR_NETWORK_ADDRESS;
+if (address) options.push('--address', address, '--insecure');
+const prefix = process.env.FAR_NETWORK_NEAR?.split(' ') ?? [];
+const server = await Server.start('fakesink sync=false', options, prefix);
+const browser = await launchBrowser(address ? [address] : []);
 const page = await browser.context.newPage();
 await page.goto(`${origin}/`);
 
@@ -91,18 +105,22 @@ for (let round = 0; round < rounds; round += 1) {
   const order = Object.entries(clients);
   for (const [name, client] of round % 2 ? order.reverse() : order) {
     const ended = server.end((sessions += 1), 600e3);
-    seconds[name].push((await page.evaluate(client, { url: server.url, bytes: size })) / 1e3);
+    const task = { url: server.url, bytes: size, options: ways[name] };
+    seconds[name].push((await page.evaluate(client, task)) / 1e3);
     assert.equal((await ended).bytes, size);
   }
 }
 const rate = (name) => size / 1e6 / median(seconds[name]);
 for (const [name, times] of Object.entries(seconds)) {
   const all = times.map((time) => time.toFixed(2)).join(', ');
-  console.log(`${name}: ${all} s; median ${rate(name).toFixed(1)} MB/s`);
+  console.log(`${name}: ${all} s; median ${rate(name).toFixed(2)} MB/s`);
 }
-console.log(
-  `upload.js is ${(rate('upload.js') / rate('SDK')).toFixed(2)} times as fast as the SDK`,
-);
+for (const bar of process.env.BARS?.split(' ') ?? []) {
+  const [, of, over, least] = /^(\w+)\/(\w+)=(.+)$/.exec(bar);
+  const ratio = rate(of) / rate(over);
+  console.log(`${of} over ${over}: ${ratio.toFixed(2)} (at least ${least})`);
+  if (ratio < Number(least)) process.exitCode = 1;
+}
 
 await browser.close();
 await server.stop();

@@ -261,7 +261,8 @@ export async function servePage(filmDirectory) {
 // --- the browser ------------------------------------------------------------------------------------------------------
 
 // Without any network but this machine's loopback.
-export async function launchBrowser() {
+// `hosts`: addresses that pages may reach beside 127.0.0.1.
+export async function launchBrowser(hosts = []) {
   const { chromium } = await import('playwright-core');
   const profile = fs.mkdtempSync(path.join(os.tmpdir(), 'webrtcupload-chromium-'));
   const context = await chromium.launchPersistentContext(profile, {
@@ -282,7 +283,7 @@ export async function launchBrowser() {
       '--use-fake-ui-for-media-stream',
       '--autoplay-policy=no-user-gesture-required',
       '--disable-features=WebRtcHideLocalIpsWithMdns',
-      '--host-resolver-rules=MAP * ~NOTFOUND, EXCLUDE 127.0.0.1',
+      `--host-resolver-rules=${['MAP * ~NOTFOUND', ...['127.0.0.1', ...hosts].map((host) => `EXCLUDE ${host}`)].join(', ')}`,
     ],
   });
   context.setDefaultTimeout(DEADLINE);
