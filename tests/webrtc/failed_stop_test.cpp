@@ -7,6 +7,7 @@
 #include <gtest/gtest.h>
 
 #include <functional>
+#include <string>
 
 #include "support/log.h"
 #include "webrtc/channel_alone.h"
@@ -134,35 +135,75 @@ TEST_F(AnUploadThatWasGivenUp, FailsAtItsEnd) {
 }
 
 // GStreamer forgets in PAUSED what has ended, and webrtcbin says nothing.
+
+// Until one element in it has posted its end.
+bool wait_an_end_in(GstObject* bin) {
+  return eventually([&] {
+    bool has_ended = false;
+    GST_OBJECT_LOCK(bin);
+    for (GList* item = GST_BIN(bin)->messages; item; item = item->next) {
+      has_ended = has_ended || GST_MESSAGE_TYPE(item->data) == GST_MESSAGE_EOS;
+    }
+    GST_OBJECT_UNLOCK(bin);
+    return has_ended;
+  });
+}
+
+void pause_and_play(GstElement* pipeline) {
+  ASSERT_NE(set_state(pipeline, GST_STATE_PAUSED), GST_STATE_CHANGE_FAILURE);
+  ASSERT_NE(set_state(pipeline, GST_STATE_PLAYING), GST_STATE_CHANGE_FAILURE);
+}
+
+void end(GstElement* appsrc) {
+  GstFlowReturn flow = GST_FLOW_OK;
+  g_signal_emit_by_name(appsrc, "end-of-stream", &flow);
+  EXPECT_EQ(flow, GST_FLOW_OK);
+}
+
+constexpr const char* kAnotherBranch = "   appsrc name=other ! fakesink async=false";
+
 class EndsOfResults : public ResultsTest {};
 
 TEST_F(EndsOfResults, AreThePipelinesThoughItHasPaused) {
   GstElement* pipeline = peers_.pipeline(PeerPair::Side::kAnswerer);
-  g_object_set(pipeline, "message-forward", TRUE, nullptr);
-  run("appsrc name=source format=time caps=\"text/x-raw,format=utf8\" ! webrtcresultsink "
-      "name=results sync=false async=false   appsrc name=other ! fakesink async=false");
-  const auto end = [this](const char* name) {
-    GstFlowReturn flow = GST_FLOW_OK;
-    g_signal_emit_by_name(element(name).get(), "end-of-stream", &flow);
-    EXPECT_EQ(flow, GST_FLOW_OK);
-  };
-  end("source");
+  run(std::string("appsrc name=source format=time caps=\"text/x-raw,format=utf8\" ! "
+                  "webrtcresultsink name=results sync=false async=false") +
+      kAnotherBranch);
+  const GstPtr<GstObject> parent(gst_object_get_parent(GST_OBJECT(sink_.get())));
+  end(element("source").get());
   ASSERT_TRUE(client_->wait_completion());
   client_->close();
-  const GstPtr<GstElement> webrtcbin = element("pc");
-  ASSERT_TRUE(bus().wait(GST_MESSAGE_ELEMENT, [&](GstMessage* message) {
-    GstMessage* raw = nullptr;
-    if (!gst_message_has_name(message, "GstBinForwarded")) return false;
-    gst_structure_get(gst_message_get_structure(message), "message", GST_TYPE_MESSAGE, &raw,
-                      nullptr);
-    const GstMessagePtr forwarded(raw);
-    return GST_MESSAGE_TYPE(raw) == GST_MESSAGE_EOS &&
-           GST_MESSAGE_SRC(raw) == GST_OBJECT(webrtcbin.get());
-  }));
-  ASSERT_NE(set_state(pipeline, GST_STATE_PAUSED), GST_STATE_CHANGE_FAILURE);
-  ASSERT_NE(set_state(pipeline, GST_STATE_PLAYING), GST_STATE_CHANGE_FAILURE);
-  end("other");
+  ASSERT_TRUE(wait_an_end_in(GST_OBJECT(pipeline))) << "the webrtcbin's";
+  ASSERT_TRUE(wait_an_end_in(parent.get())) << "the sink's";
+  pause_and_play(pipeline);
+  end(element("other").get());
   EXPECT_TRUE(wait_eos());
+}
+
+TEST(EndOfAnUploadThatIsSent, IsThePipelinesThoughItHasPaused) {
+  using Side = PeerPair::Side;
+  PeerPair pair;
+  GstElement* bin = gst_parse_bin_from_description(
+      (std::string("appsrc name=source format=bytes ! webrtcuploadsink size=3 webrtcbin-name=pc") +
+       kAnotherBranch)
+          .c_str(),
+      FALSE, nullptr);
+  pair.add(Side::kOfferer, bin);
+  GstElement* pipeline = pair.pipeline(Side::kOfferer);
+  ASSERT_TRUE(pair.start());
+  ASSERT_TRUE(pair.negotiate());
+  const auto far = pair.incoming(Side::kAnswerer);
+  ASSERT_TRUE(far);
+  far->set_echo(true);
+  const GstPtr<GstElement> source(gst_bin_get_by_name(GST_BIN(bin), "source"));
+  const GstPtr<GstElement> other(gst_bin_get_by_name(GST_BIN(bin), "other"));
+  gst_app_src_push_buffer(GST_APP_SRC(source.get()), gst_buffer_new_memdup("abc", 3));
+  end(source.get());
+  ASSERT_TRUE(wait_an_end_in(GST_OBJECT(pipeline))) << "the webrtcbin's";
+  ASSERT_TRUE(wait_an_end_in(GST_OBJECT(bin))) << "the sink's";
+  pause_and_play(pipeline);
+  end(other.get());
+  EXPECT_TRUE(pair.bus(Side::kOfferer).wait(GST_MESSAGE_EOS));
 }
 
 }  // namespace
