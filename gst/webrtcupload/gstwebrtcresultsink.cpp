@@ -196,6 +196,9 @@ static GstStateChangeReturn gst_webrtc_result_sink_change_state(GstElement* elem
   }
   const GstStateChangeReturn result =
       GST_ELEMENT_CLASS(parent_class)->change_state(element, transition);
+  if (transition == GST_STATE_CHANGE_PAUSED_TO_PLAYING) {
+    if (const auto session = current_session(self)) session->let_pipeline_end();
+  }
   if (transition == GST_STATE_CHANGE_PAUSED_TO_READY ||
       (transition == GST_STATE_CHANGE_READY_TO_PAUSED && result == GST_STATE_CHANGE_FAILURE)) {
     stop_session(self);

@@ -252,6 +252,9 @@ static GstStateChangeReturn gst_webrtc_upload_sink_change_state(GstElement* elem
   }
   const GstStateChangeReturn result =
       GST_ELEMENT_CLASS(parent_class)->change_state(element, transition);
+  if (transition == GST_STATE_CHANGE_PAUSED_TO_PLAYING) {
+    if (const auto session = current_session(self)) session->let_pipeline_end();
+  }
   if (transition == GST_STATE_CHANGE_PLAYING_TO_PAUSED && webrtcupload::is_shutting_down(element)) {
     // Before a webrtcbin in the same pipeline goes to READY.
     if (const auto session = current_session(self)) session->prepare_stop();

@@ -98,7 +98,9 @@ struct ResultEvents {
   // Whether the application is taking down what this runs in, so that what looks like a peer that
   // left is none. As long as that is so, `gone` does not come. May be left out.
   std::function<bool()> shutting_down;
-  // After finish(), once; not if the sender is destroyed before.
+  // After finish(), once; not if the sender is destroyed before. After cancel() only if
+  // shutting_down() said yes then and says no later: the shutdown has failed, and what remains has
+  // to end in another way.
   std::function<void(const Delivery&)> finished;
 };
 
@@ -151,7 +153,7 @@ class ResultSender {
   // Ends within `patience`, from any thread but those of ResultEvents, with finish() under way or
   // not: sends the completion if that has not been done, waits until SCTP has taken it, closes the
   // channel. With `abandon`, whatever is still queued then is thrown away, without which webrtcbin
-  // could not be stopped. Nothing is sent afterwards; `finished` is not called any more.
+  // could not be stopped. Nothing is sent afterwards; of `finished` see there.
   void cancel(std::string termination_reason, std::vector<std::string> errors,
               std::chrono::milliseconds patience, bool abandon);
 

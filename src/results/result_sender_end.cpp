@@ -32,6 +32,8 @@ constexpr std::chrono::seconds kClosePatience{15};
 constexpr std::chrono::milliseconds kCompletionPatience{1000};
 // And in all, however often it acknowledges.
 constexpr std::chrono::minutes kReaderPatience{5};
+constexpr const char* kCancelledForShutdown =
+    "the results were cancelled when the pipeline began to shut down";
 
 }  // namespace
 
@@ -75,6 +77,7 @@ void ResultSender::Impl::cancel(std::string reason, std::vector<std::string> err
   GST_DEBUG_ID(name(), "cancelled: %d ms are left%s", static_cast<int>(patience.count()),
                abandon ? ", what has not left by then is dropped" : "");
   MutexLock lock(mutex_);
+  if (is_shutting_down()) next_look_at_shutdown_ = Clock::now() + kShutdownInterval;
   if (advance(ResultEvent::kFinish)) {
     termination_reason_ = std::move(reason);
     final_errors_ = std::move(errors);
@@ -139,16 +142,14 @@ void ResultSender::Impl::run() {
   while (haste_ != Haste::kStopping) {
     if (gone_to_tell_ && Clock::now() >= next_tell_gone_) {
       tell_gone();
+    } else if (next_look_at_shutdown_ && Clock::now() >= *next_look_at_shutdown_) {
+      look_at_shutdown();
     } else if (awaits_check()) {
       check_peer();
     } else if (!is_cancelled() && advance(ResultEvent::kConclude)) {
       const auto delivery = conclude();
       tell_gone();
-      if (delivery && !is_cancelled() && events_.finished) {
-        lock.unlock();
-        events_.finished(*delivery);
-        lock.lock();
-      }
+      if (delivery && !is_cancelled()) tell_finished(*delivery);
     } else if (!control_.empty() && trust_ == Trust::kTrusted) {
       // The least: a peer that never stops talking must not keep the end from coming.
       hand_on_control();
@@ -161,6 +162,8 @@ void ResultSender::Impl::run() {
 void ResultSender::Impl::await_work() {
   if (gone_to_tell_) {
     work_.wait_until(mutex_, next_tell_gone_);
+  } else if (next_look_at_shutdown_) {
+    work_.wait_until(mutex_, *next_look_at_shutdown_);
   } else if (!channel_ || is_gone()) {
     work_.wait(mutex_);
   } else {
@@ -199,6 +202,25 @@ void ResultSender::Impl::look_at_owner() {
 bool ResultSender::Impl::is_shutting_down() {
   const MutexUnlock unlocked(mutex_);
   return events_.shutting_down && events_.shutting_down();
+}
+
+// What was cancelled because of it has no other end when it comes to nothing.
+void ResultSender::Impl::look_at_shutdown() {
+  if (is_shutting_down()) {
+    next_look_at_shutdown_ = Clock::now() + kShutdownInterval;
+    return;
+  }
+  next_look_at_shutdown_.reset();
+  if (haste_ == Haste::kStopping) return;
+  GST_INFO_ID(name(), "the pipeline did not shut down, for which the results were cancelled");
+  if (finished_told_) return;
+  tell_finished({.complete = false, .problem = kCancelledForShutdown, .stats = stats_});
+}
+
+void ResultSender::Impl::tell_finished(const Delivery& delivery) {
+  finished_told_ = true;
+  const MutexUnlock unlocked(mutex_);
+  if (events_.finished) events_.finished(delivery);
 }
 
 void ResultSender::Impl::tell_gone() {

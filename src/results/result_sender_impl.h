@@ -135,6 +135,9 @@ class ResultSender::Impl : public std::enable_shared_from_this<Impl> {
   // The worker's.
   void run() EXCLUDES(mutex_);
   void tell_gone() REQUIRES(mutex_);
+  void tell_finished(const Delivery& delivery) REQUIRES(mutex_);
+  void look_at_shutdown() REQUIRES(mutex_);
+  // cancel() asks as well.
   bool is_shutting_down() REQUIRES(mutex_);
   // Before a message leaves, or one of the peer's counts: who the peer is. Waits for webrtcbin's PC
   // lock, without the mutex.
@@ -170,6 +173,9 @@ class ResultSender::Impl : public std::enable_shared_from_this<Impl> {
   std::optional<Error> gone_to_tell_ GUARDED_BY(mutex_);
   // Not before that.
   Clock::time_point next_tell_gone_ GUARDED_BY(mutex_);
+  // From cancel() on, while the shutdown that it was called for may still come to nothing.
+  std::optional<Clock::time_point> next_look_at_shutdown_ GUARDED_BY(mutex_);
+  bool finished_told_ GUARDED_BY(mutex_) = false;
   ResultWindow window_ GUARDED_BY(mutex_);
   Trust trust_ GUARDED_BY(mutex_);
   std::deque<std::string> control_ GUARDED_BY(mutex_);

@@ -276,15 +276,21 @@ bool ResultSession::end_of_stream() {
   bool finished = false;
   {
     MutexLock lock(mutex_);
-    changed_.wait(mutex_,
-                  [this]() REQUIRES(mutex_) { return finished_ || interrupted_ || cancelled_; });
+    // Who has cancelled them stops the element, which interrupts this, or else it has an end: see
+    // ResultEvents::finished.
+    changed_.wait(mutex_, [this]() REQUIRES(mutex_) { return finished_ || interrupted_; });
     // After an error nothing ends well.
     finished = finished_ && (!error_ || error_->code != ErrorCode::kUntrustedPeer);
   }
   GST_BASE_SINK_PREROLL_LOCK(sink_);
   if (!finished || GST_PAD_IS_FLUSHING(GST_BASE_SINK_PAD(sink_))) return false;
-  post_eos_for_webrtcbin(GST_ELEMENT(sink_), webrtcbin_.get());
+  ended_ = true;
+  let_pipeline_end();
   return true;
+}
+
+void ResultSession::let_pipeline_end() {
+  if (ended_) post_eos_for_webrtcbin(GST_ELEMENT(sink_), webrtcbin_.get());
 }
 
 void ResultSession::flushed() {
@@ -336,7 +342,6 @@ void ResultSession::cancel() {
   {
     const MutexLock lock(mutex_);
     if (std::exchange(cancelled_, true)) return;
-    changed_.notify_all();
   }
   // A webrtcbin in another pipeline goes on, and delivers what is queued.
   const bool goes_down_too = webrtcbin_ && is_shutting_down(webrtcbin_.get());

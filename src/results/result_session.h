@@ -46,6 +46,9 @@ class ResultSession : public std::enable_shared_from_this<ResultSession> {
   // Sends the completion and waits until it is delivered, or cannot be. False if a flush came
   // first: EOS is not to be told then.
   [[nodiscard]] bool end_of_stream();
+  // Any thread, when the pipeline plays again: GStreamer has forgotten in PAUSED whose end has been
+  // told, and a webrtcbin does not say it again.
+  void let_pipeline_end();
   // The streaming thread, after a flush.
   void flushed();
 
@@ -107,6 +110,8 @@ class ResultSession : public std::enable_shared_from_this<ResultSession> {
   std::string value_problem_;
   // Results were refused, because the peer was gone.
   std::atomic<bool> cut_short_ = false;
+  // EOS has been let through.
+  std::atomic<bool> ended_ = false;
 
   // Protects what follows. A leaf.
   mutable Mutex mutex_;

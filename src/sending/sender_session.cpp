@@ -226,8 +226,12 @@ GstFlowReturn SenderSession::complete() {
   post_progress(GST_PROGRESS_TYPE_COMPLETE,
                 (figures.confirmed ? "The peer has all " : "Sent all ") +
                     std::to_string(figures.bytes) + " bytes");
-  post_eos_for_webrtcbin(GST_ELEMENT(sink_), channel_->webrtcbin());
+  let_pipeline_end();
   return GST_FLOW_OK;
+}
+
+void SenderSession::let_pipeline_end() {
+  if (complete_) post_eos_for_webrtcbin(GST_ELEMENT(sink_), channel_->webrtcbin());
 }
 
 GstFlowReturn SenderSession::until_done(const std::function<Outcome()>& wait, bool* timed_out) {

@@ -49,6 +49,9 @@ class SenderSession final : private SendingFormat::Host {
 
   // Any thread, with the preroll lock held: render() is to look at what the sink shall do.
   void interrupt() { channel_->interrupt(); }
+  // Any thread, when the pipeline plays again: GStreamer has forgotten in PAUSED whose end has been
+  // told, and a webrtcbin does not say it again.
+  void let_pipeline_end();
   // Any thread: the pipeline is going down. Gives up what the channel could not send yet, which
   // would hold up webrtcbin's own way down; render() has been interrupted.
   void prepare_stop();

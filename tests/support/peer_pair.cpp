@@ -327,6 +327,15 @@ GstPadProbeReturn on_record(GstPad*, GstPadProbeInfo* info, gpointer called) {
   return GST_PAD_PROBE_REMOVE;
 }
 
+// Until ICE has a pair of addresses, dtlsenc is in NULL and has no connection, without which EOS is
+// a critical error of GStreamer's.
+bool has_begun(GstPad* dtlsenc_sink) {
+  const GstPtr<GstElement> dtlsenc(gst_pad_get_parent_element(dtlsenc_sink));
+  GstState state = GST_STATE_NULL;
+  if (dtlsenc) gst_element_get_state(dtlsenc.get(), &state, nullptr, 0);
+  return state >= GST_STATE_PAUSED;
+}
+
 }  // namespace
 
 void PeerPair::close_connection(Side side) {
@@ -335,6 +344,11 @@ void PeerPair::close_connection(Side side) {
   const auto encoders = sink_pads_of(webrtcbin(side), inner::kDtlsEncoder);
   ASSERT_EQ(network.size(), 1U);
   ASSERT_EQ(encoders.size(), 1U);
+  if (!has_begun(encoders[0].get())) {
+    ADD_FAILURE() << "there is no connection to close";
+    stop(side);
+    return;
+  }
   auto* called = new Called;
   auto seen = called->get_future();
   gst_pad_add_probe(network[0].get(), GST_PAD_PROBE_TYPE_BUFFER, on_record, called, free_called);

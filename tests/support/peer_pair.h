@@ -76,6 +76,7 @@ class PeerPair {
                                             std::chrono::milliseconds deadline = kDeadline);
 
   // This side closes the connection as a well-behaved peer does (DTLS close_notify), then stops.
+  // Fails the test, and only stops, if there is no connection.
   void close_connection(Side side);
   // This side stops without a word more than webrtcbin says by itself.
   void stop(Side side);

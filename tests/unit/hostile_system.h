@@ -59,10 +59,14 @@ inline bool run_with_failing_call(const FailingCall& call, const std::function<v
   return filtered;
 }
 
-// Runs `body` on a thread whose first call of that system call is interrupted by a signal, as it
-// may be on a filesystem of a network. Gives the number of calls that were made, or nothing, and
+// What a call of a system call comes to instead: an answer with which it fails or succeeds without
+// having been made, or one that lets it go on.
+using AnswerToCall = std::function<void(const seccomp_data& call, seccomp_notif_resp& answer)>;
+
+// Runs `body` on a thread whose calls of that system call get these answers, in turn. False, and
 // nothing was run, where the kernel cannot do that.
-inline std::optional<int> run_with_interrupted_call(int number, const std::function<void()>& body) {
+inline bool run_with_answered_call(int number, const AnswerToCall& answer_to,
+                                   const std::function<void()>& body) {
   std::promise<int> installed;
   std::thread thread([&] {
     sock_filter code[] = {
@@ -81,7 +85,6 @@ inline std::optional<int> run_with_interrupted_call(int number, const std::funct
     if (listener >= 0) body();
   });
   const int listener = installed.get_future().get();
-  int calls = 0;
   // Until the thread has ended.
   pollfd waits{listener, POLLIN, 0};
   while (listener >= 0 && ::poll(&waits, 1, -1) > 0 && (waits.revents & POLLIN)) {
@@ -89,17 +92,29 @@ inline std::optional<int> run_with_interrupted_call(int number, const std::funct
     if (::ioctl(listener, SECCOMP_IOCTL_NOTIF_RECV, &call) != 0) break;
     seccomp_notif_resp answer{};
     answer.id = call.id;
-    if (calls++ == 0) {
-      answer.error = -EINTR;
-    } else {
-      answer.flags = SECCOMP_USER_NOTIF_FLAG_CONTINUE;
-    }
+    answer_to(call.data, answer);
     ::ioctl(listener, SECCOMP_IOCTL_NOTIF_SEND, &answer);
   }
   // Calls fail from then on, should there be any.
   if (listener >= 0) ::close(listener);
   thread.join();
-  return listener >= 0 ? std::optional(calls) : std::nullopt;
+  return listener >= 0;
+}
+
+// Runs `body` on a thread whose first call of that system call is interrupted by a signal, as it
+// may be on a filesystem of a network. Gives the number of calls that were made, or nothing, and
+// nothing was run, where the kernel cannot do that.
+inline std::optional<int> run_with_interrupted_call(int number, const std::function<void()>& body) {
+  int calls = 0;
+  const AnswerToCall interrupt_first = [&](const seccomp_data&, seccomp_notif_resp& answer) {
+    if (calls++ == 0) {
+      answer.error = -EINTR;
+    } else {
+      answer.flags = SECCOMP_USER_NOTIF_FLAG_CONTINUE;
+    }
+  };
+  return run_with_answered_call(number, interrupt_first, body) ? std::optional(calls)
+                                                               : std::nullopt;
 }
 
 // For a thread with mounts of its own: what it mounts on `directory` is to be seen by nobody else.

@@ -12,10 +12,13 @@
 #include <optional>
 #include <string>
 #include <sys/stat.h>
+#include <sys/statfs.h>
+#include <sys/syscall.h>
 #include <vector>
 
 #include "core/spool.h"
 #include "core/upload_limits.h"
+#include "hostile_system.h"
 #include "receiver_driver.h"
 #include "spool_files.h"
 
@@ -101,6 +104,29 @@ TEST(SpoolSpace, ExpectsNoMoreThanIsFree) {
     EXPECT_EQ(spool->reserve(192 * 1024, 256 * 1024), std::nullopt);
     EXPECT_EQ(disk_space(directory.path()), 192U * 1024);
   });
+}
+
+// Many filesystems keep room that only root may take, and a server is not to take it, root or not.
+TEST(SpoolSpace, ExpectsNothingOfWhatIsKeptForRoot) {
+  constexpr std::uint64_t kBlock = 4096;
+  constexpr std::uint64_t kAvailable = 10;
+  const TemporaryDirectory directory;
+  const AnswerToCall most_is_kept = [](const seccomp_data& call, seccomp_notif_resp&) {
+    // Of this process, which waits.
+    auto& said = *reinterpret_cast<struct statfs*>(call.args[1]);
+    said = {};
+    said.f_bsize = said.f_frsize = kBlock;
+    said.f_blocks = said.f_bfree = 1000;
+    said.f_bavail = kAvailable;
+    said.f_flags = 0x20;  // ST_VALID, of the kernel's: `f_flags` holds all there is to know.
+  };
+  const bool runs = run_with_answered_call(SYS_fstatfs, most_is_kept, [&] {
+    const auto spool = open_spool(directory.path());
+    ASSERT_TRUE(spool);
+    expect_storage_error(spool->reserve(kBlock, kAvailable * kBlock + 1), ENOSPC, directory.path());
+    EXPECT_EQ(spool->reserve(kBlock, kAvailable * kBlock), std::nullopt);
+  });
+  if (!runs) GTEST_SKIP() << "this kernel does not let its calls be answered";
 }
 
 // Where uploads go that nobody has said a directory for.

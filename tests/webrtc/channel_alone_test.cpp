@@ -23,6 +23,7 @@
 #include "webrtc/receiving_pipeline.h"
 #include "webrtc/result_pipeline.h"
 #include "webrtc/sink_fixture.h"
+#include "webrtc/stop_that_fails.h"
 #include "webrtc/upload_witness.h"
 
 namespace webrtcupload::test {
@@ -212,40 +213,6 @@ TEST(AChannelAlone, ThatEndsIsToldWithResultsWhosePipelineNeverStarted) {
   EXPECT_EQ(error_text(warning.get()).code, "peer-gone");
   results.stop();
 }
-
-// A pipeline on its way down that never gets there: the turn of a sink of this object's comes
-// first. It takes its time, and then cannot stop.
-class StopThatFails {
- public:
-  StopThatFails(GstElement* pipeline, const char* where)
-      : pipeline_(pipeline), sink_(gst_element_factory_make("fakesink", nullptr)) {
-    gst_object_ref_sink(sink_.get());
-    gst_util_set_object_arg(G_OBJECT(sink_.get()), "state-error", where);
-    g_object_set(sink_.get(), "async", FALSE, nullptr);
-    EXPECT_TRUE(gst_bin_add(GST_BIN(pipeline), sink_.get()));
-  }
-  // So that it can be freed.
-  ~StopThatFails() { gst_util_set_object_arg(G_OBJECT(sink_.get()), "state-error", "none"); }
-  StopThatFails(const StopThatFails&) = delete;
-  StopThatFails& operator=(const StopThatFails&) = delete;
-
-  // On one thread, both.
-  void begin() {
-    GST_STATE_LOCK(sink_.get());
-    stopped_ = std::async(std::launch::async,
-                          [this] { return gst_element_set_state(pipeline_, GST_STATE_READY); });
-    EXPECT_TRUE(eventually([this] { return GST_STATE_TARGET(pipeline_) == GST_STATE_READY; }));
-  }
-  void fail() {
-    GST_STATE_UNLOCK(sink_.get());
-    EXPECT_EQ(stopped_.get(), GST_STATE_CHANGE_FAILURE);
-  }
-
- private:
-  GstElement* const pipeline_;
-  GstPtr<GstElement> sink_;
-  std::future<GstStateChangeReturn> stopped_;
-};
 
 // Where the pipeline comes to its end: with the sink of ours still in PLAYING, or in PAUSED.
 class WhilePipelineCannotStop : public testing::TestWithParam<const char*> {};

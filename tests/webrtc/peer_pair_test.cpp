@@ -4,7 +4,10 @@
 
 #include "support/peer_pair.h"
 
+#include <gtest/gtest-spi.h>
 #include <gtest/gtest.h>
+
+#include <string>
 
 namespace webrtcupload::test {
 namespace {
@@ -51,6 +54,14 @@ TEST(PeerPair, ClosingAChannelIsSeenOnTheOtherSide) {
   gst_webrtc_data_channel_close(channel.get());
   EXPECT_TRUE(far->wait_closed());
   EXPECT_TRUE(observer->wait_closed());
+}
+
+TEST(PeerPair, HasNothingToCloseBeforeItIsConnected) {
+  PeerPair pair({.rewrite_answer = [](const std::string&) { return std::string(); }});
+  ASSERT_TRUE(pair.start());
+  ASSERT_TRUE(pair.create_channel("video_upload"));
+  ASSERT_FALSE(pair.negotiate()) << "the answer is lost";
+  EXPECT_NONFATAL_FAILURE(pair.close_connection(Side::kOfferer), "no connection to close");
 }
 
 TEST(PeerPair, LeavesNoDescriptorBehind) {
