@@ -8,6 +8,7 @@
 #include "downstream/error_for_client.h"
 #include "glib/debug.h"
 #include "glib/error_details.h"
+#include "glib/pad_flushing.h"
 #include "glib/upstream.h"
 #include "json/json.h"
 #include "webrtc/find_webrtcbin.h"
@@ -243,7 +244,7 @@ GstFlowReturn ResultSession::render(GstBuffer* buffer) {
   cut_short_ = true;
   // Nobody is there to hear more, or wants to: upstream may stop. In a pipeline that has other
   // branches those go on.
-  return GST_PAD_IS_FLUSHING(GST_BASE_SINK_PAD(sink_)) ? GST_FLOW_FLUSHING : GST_FLOW_EOS;
+  return is_flushing(GST_BASE_SINK_PAD(sink_)) ? GST_FLOW_FLUSHING : GST_FLOW_EOS;
 }
 
 GstFlowReturn ResultSession::render_value(GstBuffer* buffer, bool& taken) {
@@ -283,7 +284,7 @@ bool ResultSession::end_of_stream() {
     finished = finished_ && (!error_ || error_->code != ErrorCode::kUntrustedPeer);
   }
   GST_BASE_SINK_PREROLL_LOCK(sink_);
-  if (!finished || GST_PAD_IS_FLUSHING(GST_BASE_SINK_PAD(sink_))) return false;
+  if (!finished || is_flushing(GST_BASE_SINK_PAD(sink_))) return false;
   ended_ = true;
   let_pipeline_end();
   return true;
@@ -304,7 +305,7 @@ void ResultSession::flushed() {
 
 void ResultSession::interrupt() {
   // Set before anyone who makes the pad flush takes the lock; otherwise it is only a pause.
-  if (!GST_PAD_IS_FLUSHING(GST_BASE_SINK_PAD(sink_))) return;
+  if (!is_flushing(GST_BASE_SINK_PAD(sink_))) return;
   {
     const MutexLock lock(mutex_);
     interrupted_ = true;

@@ -8,6 +8,7 @@
 
 #include "glib/debug.h"
 #include "glib/error_details.h"
+#include "glib/pad_flushing.h"
 #include "webrtc/channel_owner.h"
 #include "webrtc/dtls_check.h"
 #include "webrtc/find_webrtcbin.h"
@@ -252,7 +253,7 @@ GstFlowReturn SenderSession::until_done(const std::function<Outcome()>& wait, bo
         channel_->calm();
         GST_DEBUG_OBJECT(sink_, "a wait for the channel is interrupted");
         // Set before anyone who makes the pad flush takes the lock.
-        if (GST_PAD_IS_FLUSHING(GST_BASE_SINK_PAD(sink_))) return GST_FLOW_FLUSHING;
+        if (is_flushing(GST_BASE_SINK_PAD(sink_))) return GST_FLOW_FLUSHING;
         if (const GstFlowReturn flow = gst_base_sink_do_preroll(sink_, current_);
             flow != GST_FLOW_OK) {
           return flow;

@@ -254,11 +254,22 @@ void UploadSource::set_flushing(bool flushing) {
   // Whoever reads next may be another demuxer on the same thread of GStreamer's pool.
   reader_ = std::thread::id();
   if (const auto running = session()) running->reader().set_flushing(flushing);
+  // A seek follows, perhaps to somewhere before the end.
+  if (!flushing) put_size_in_segment();
 }
 
 std::optional<std::uint64_t> UploadSource::size() const {
   const auto running = session();
   return running ? running->size() : std::nullopt;
+}
+
+// The base class has asked for the size when it started, and does not ask again.
+void UploadSource::put_size_in_segment() {
+  const auto known = size();
+  if (!known) return;
+  GST_OBJECT_LOCK(element_);
+  element_->segment.duration = *known;
+  GST_OBJECT_UNLOCK(element_);
 }
 
 bool UploadSource::answer(GstQuery* query, gboolean& answered) {
@@ -313,6 +324,7 @@ GstFlowReturn UploadSource::create(std::uint64_t offset, guint length, GstBuffer
     wait_until_plugged(GST_ELEMENT(element_), [this] { return flushing_.load(); });
   }
   const UploadReader::Availability available = running->reader().wait_for(offset);
+  put_size_in_segment();
   switch (available.status) {
     case UploadReader::Readable::kFlushing:
       // Also after a failure: the error is on the bus already, and FLUSHING stops this thread

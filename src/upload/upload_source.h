@@ -169,6 +169,9 @@ class UploadSource final : public UploadObserver {
   void post(const Error& error) const;
   // Posts that the size is another one than was told before, if it is. On the upload's thread.
   void tell_size(std::optional<std::uint64_t> size);
+  // The segment has the size that is known now. On a thread with the pad's stream lock, which
+  // protects the segment beside the object lock.
+  void put_size_in_segment();
   [[nodiscard]] bool may_change_settings() const;
   void post_stats() EXCLUDES(session_mutex_);
 

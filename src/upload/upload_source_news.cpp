@@ -187,10 +187,6 @@ void UploadSource::refuse(const std::string& why) {
 
 void UploadSource::tell_size(std::optional<std::uint64_t> size) {
   if (!size || told_size_.exchange(*size) == *size) return;
-  // The base class has asked for the size when it started, and does not ask again.
-  GST_OBJECT_LOCK(element_);
-  element_->segment.duration = *size;
-  GST_OBJECT_UNLOCK(element_);
   gst_element_post_message(GST_ELEMENT(element_),
                            gst_message_new_duration_changed(GST_OBJECT(element_)));
 }
