@@ -180,11 +180,15 @@ void V2Link::tell_begin(Host& host, V2Connection& over) {
   if (!over.channel->send(std::vector<std::uint8_t>{0}, over.problem)) bell_->ring();
 }
 
+bool V2Link::carries(const V2Connection& connection) const {
+  return connection.joined || connection.greeted ||
+         (!has_joined_ && connection.id == V2Connections::kFirst);
+}
+
 bool V2Link::is_last(const V2Connection& lost) const {
-  const bool carried = lost.joined || (!has_joined_ && lost.id == V2Connections::kFirst);
-  return !interruption_ && carried &&
+  return !interruption_ && carries(lost) &&
          std::ranges::none_of(connections_->list(), [&](const auto& other) {
-           return other->id != lost.id && other->joined && !other->channel->is_gone();
+           return other->id != lost.id && carries(*other) && !other->channel->is_gone();
          });
 }
 

@@ -70,7 +70,10 @@ class V2Link {
   [[nodiscard]] GstFlowReturn hear_last_words(Host& host, const V2Connection& connection);
   [[nodiscard]] GstFlowReturn interrupt(Host& host, const std::string& why,
                                         const std::optional<control::Failure>& refusal);
-  // The upload has no connection left that has joined, or begins with this one.
+  // It has joined, or the receiver's answer to its hello is under way, or the upload begins with
+  // it.
+  [[nodiscard]] bool carries(const V2Connection& connection) const;
+  // No other one carries the upload.
   [[nodiscard]] bool is_last(const V2Connection& lost) const;
   void post(Host& host, GstStructure* news) const;
 

@@ -96,6 +96,14 @@ class SinkV2Connections : public testing::Test {
     EXPECT_EQ(stat("stored"), file_.size());
     EXPECT_EQ(stat("bytes"), file_.size());
     EXPECT_EQ(upload_.bus().count(GST_MESSAGE_ERROR), 0U);
+    EXPECT_EQ(last_words(), "The peer has all " + std::to_string(file_.size()) + " bytes");
+  }
+  // Of the upload's progress.
+  [[nodiscard]] std::string last_words() const {
+    char* text = nullptr;
+    gst_message_parse_progress(upload_.bus().all(GST_MESSAGE_PROGRESS).back().get(), nullptr,
+                               nullptr, &text);
+    return GCharPtr(text).get();
   }
 
   // The next message "webrtcuploadsink-`name`".
