@@ -10,12 +10,14 @@
 #include <string>
 #include <utility>
 #include <variant>
+#include <vector>
 
 #include "core/receiver.h"
 #include "core/wire_v1.h"
 #include "support/log.h"
 #include "upload/upload_connection.h"
 #include "webrtc/channel_alone.h"
+#include "webrtc/channels.h"
 #include "webrtc/dtls_check.h"
 #include "webrtc/receive_gate.h"
 #include "webrtc/upload_witness.h"
@@ -181,6 +183,35 @@ TEST_F(Attach, AnUploadUnderWayIsNotTakenFromItsPeer) {
   ASSERT_TRUE(send_chunk(channel.channel.get(), 1, 2, chunks[1]));
   ASSERT_TRUE(receiver_->wait_eos());
   EXPECT_EQ(receiver_->bytes(), file);
+}
+
+// Handlers of the signal by which a webrtcbin tells of channels.
+std::size_t listeners_of(GstElement* webrtcbin) {
+  const guint signal = g_signal_lookup("on-data-channel", G_OBJECT_TYPE(webrtcbin));
+  constexpr auto kNotCounted =
+      static_cast<GSignalMatchType>(G_SIGNAL_MATCH_ID | G_SIGNAL_MATCH_UNBLOCKED);
+  std::vector<gulong> found;
+  while (const gulong handler =
+             g_signal_handler_find(webrtcbin, kNotCounted, signal, 0, nullptr, nullptr, nullptr)) {
+    g_signal_handler_block(webrtcbin, handler);
+    found.push_back(handler);
+  }
+  for (const gulong handler : found) g_signal_handler_unblock(webrtcbin, handler);
+  return found.size();
+}
+
+TEST_F(Attach, AWebrtcbinIsListenedToUntilItIsReplaced) {
+  const ChannelAlone former;
+  const ChannelAlone latter;
+  const ChannelAlone other;
+  keep_channels(other.webrtcbin());
+  const std::size_t that_keep_channels = listeners_of(other.webrtcbin());
+  start();
+  ASSERT_TRUE(attach(former.webrtcbin()));
+  EXPECT_EQ(listeners_of(former.webrtcbin()), that_keep_channels + 1);
+  ASSERT_TRUE(attach(latter.webrtcbin()));
+  EXPECT_EQ(listeners_of(former.webrtcbin()), that_keep_channels);
+  EXPECT_EQ(listeners_of(latter.webrtcbin()), that_keep_channels + 1);
 }
 
 TEST_F(Attach, WhatCannotBeAttachedIsNot) {
