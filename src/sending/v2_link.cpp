@@ -235,8 +235,10 @@ GstFlowReturn V2Link::lose(Host& host, V2Connection& connection, const std::stri
                                "remaining", G_TYPE_UINT, static_cast<guint>(remaining), nullptr));
   connections_->remove(id);
   host.unlocked([&] {
+    // One that works still finishes the message that SCTP is taking, and its peer sees it close.
+    const bool works = !channel.is_gone();
     channel.drop();
-    channel.abandon(Bell::Clock::now());
+    if (!works) channel.abandon(Bell::Clock::now());
   });
   return was_last ? interrupt(host, reason, refusal) : GST_FLOW_OK;
 }
