@@ -41,13 +41,12 @@ TEST_P(EachIsolation, UploadsAndAnalysesAVideo) {
   const Outcome sent = send(server, file("video.mp4"));
   EXPECT_EQ(sent.status, 0) << sent.errors;
   EXPECT_THAT(sent.output, HasSubstr("100 %"));
-  EXPECT_THAT(sent.output, HasSubstr("has analysed " + std::to_string(kFrames) + " frames"));
+  EXPECT_THAT(sent.output, HasSubstr(", " + std::to_string(kFrames) + " frames\n"));
   EXPECT_EQ(sent.errors, "");
   const Event end = server.wait_for_end(1);
   EXPECT_EQ(end.status, "done");
   EXPECT_EQ(end.frames, kFrames);
   EXPECT_EQ(end.bytes, static_cast<std::int64_t>(fs::file_size(file("video.mp4"))));
-  EXPECT_GT(end.chunks, 0);
   const auto frames = server.frames_of(1);
   ASSERT_EQ(frames.size(), static_cast<std::size_t>(kFrames));
   for (int i = 0; i < kFrames; ++i) {
@@ -70,7 +69,7 @@ TEST_P(EachIsolation, DecodesWithDecodebin3) {
 // More chunks than the default allows, which a larger file may have.
 TEST_P(EachIsolation, ALargerFileMayHaveMoreChunks) {
   Server server({"--isolation", GetParam(), "--max-size", "600000000"}, kSwallow);
-  const Outcome sent = send(server, file("small.bin"), {"--chunk-size", "1"});
+  const Outcome sent = send(server, file("small.bin"), {"--protocol", "v1", "--chunk-size", "1"});
   EXPECT_EQ(sent.status, 0) << sent.errors;
   EXPECT_EQ(server.wait_for_end(1).chunks, 36000);
 }
@@ -132,7 +131,7 @@ TEST_P(EachIsolation, AnInterruptedClientEndsItsSession) {
   EXPECT_EQ(outcome.errors, "webrtc-upload send: interrupted\n");
   const Event end = server.wait_for_end(1);
   EXPECT_EQ(end.status, "failed");
-  EXPECT_EQ(end.code, "peer-gone");
+  EXPECT_EQ(end.code, "cancelled");
 }
 
 TEST_P(EachIsolation, AKilledClientIsNoticed) {
@@ -353,7 +352,7 @@ TEST_F(EndToEnd, AKilledServerLeavesNoProcesses) {
   EXPECT_EQ(outcome.status, 1);
   // The session's process may be faster than its own end.
   EXPECT_THAT(outcome.errors, AnyOf(StartsWith("webrtc-upload send: the server is gone: "),
-                                    "webrtc-upload send: the server is stopping\n"));
+                                    "webrtc-upload send: cancelled: the server is stopping\n"));
 }
 
 TEST_F(EndToEnd, EncodedOutputIsObservedBeforeTheEncoder) {

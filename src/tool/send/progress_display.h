@@ -19,14 +19,16 @@ namespace webrtcupload {
 
 struct ProgressState {
   std::uint64_t bytes = 0;
+  // 0: not known.
   std::uint64_t total = 0;
   std::chrono::milliseconds elapsed{0};
 };
 
 [[nodiscard]] int percent_of(const ProgressState& state);
-// "[#####-----]  50 %  1.0 of 2.0 MB  3.1 MB/s  0:01 left" in at most `columns`.
+// "[#####-----]  50 %  1.0 of 2.0 MB  3.1 MB/s  0:01 left" in at most `columns`; with an unknown
+// total "1.0 MB  3.1 MB/s".
 [[nodiscard]] std::string format_bar(const ProgressState& state, int columns);
-// "50 %, 1.0 MB of 2.0 MB, 3.1 MB/s"
+// "50 %, 1.0 MB of 2.0 MB, 3.1 MB/s", or "1.0 MB, 3.1 MB/s"
 [[nodiscard]] std::string format_line(const ProgressState& state);
 
 class ProgressDisplay {
@@ -35,6 +37,8 @@ class ProgressDisplay {
   explicit ProgressDisplay(std::FILE* out);
   ~ProgressDisplay() { clear(); }
 
+  // Elsewhere than on a terminal a line for each tenth, or every few seconds where the total is not
+  // known.
   void update(const ProgressState& state);
   // A line of text that stays, below what was shown so far.
   void say(const std::string& text);
@@ -42,10 +46,13 @@ class ProgressDisplay {
   void clear();
 
  private:
+  [[nodiscard]] bool is_line_due(const ProgressState& state);
+
   std::FILE* out_;
   const bool terminal_;
   bool drawn_ = false;
   int last_decile_ = -1;
+  std::chrono::milliseconds next_line_{0};  // Where there are no deciles.
 };
 
 }  // namespace webrtcupload

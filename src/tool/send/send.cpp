@@ -30,12 +30,13 @@ struct RawOptions {
   char* to = nullptr;
   char* api_key = nullptr;
   char* workflow = nullptr;
+  char* protocol = nullptr;
   int chunk_size = 0;
   gint64 buffer_limit = 0;
   double connect_timeout = 30;
 
   ~RawOptions() {
-    for (char* text : {to, api_key, workflow}) g_free(text);
+    for (char* text : {to, api_key, workflow, protocol}) g_free(text);
   }
 };
 
@@ -58,15 +59,20 @@ std::optional<std::uint64_t> size_of(const std::string& file, std::string& probl
   return std::nullopt;
 }
 
+std::optional<WantedProtocol> parse_protocol(const std::string& text) {
+  if (text == "auto") return WantedProtocol::kAuto;
+  if (text == "v1") return WantedProtocol::kV1;
+  if (text == "v2") return WantedProtocol::kV2;
+  return std::nullopt;
+}
+
 class Send {
  public:
-  Send(SenderOptions options, std::uint64_t size) : size_(size) {
+  explicit Send(SenderOptions options) : size_(options.size) {
     Sender::Events events;
     events.connected = [this] { on_connected(); };
     events.uploaded = [this] { on_uploaded(); };
-    events.ended = [this](const std::string& problem, const Completion& completion) {
-      on_ended(problem, completion);
-    };
+    events.ended = [this](const SenderEnd& end) { on_ended(end); };
     sender_ = Sender::create(context_, std::move(options), std::move(events));
   }
   ~Send() { g_main_loop_unref(loop_); }
@@ -99,8 +105,8 @@ class Send {
   }
 
   [[nodiscard]] ProgressState state() const {
-    return {.bytes = sender_->bytes_sent(),
-            .total = size_,
+    return {.bytes = sender_->bytes_across(),
+            .total = size_.value_or(0),
             .elapsed = std::chrono::milliseconds((g_get_monotonic_time() - begin_) / 1000)};
   }
 
@@ -112,33 +118,35 @@ class Send {
   void on_uploaded() {
     redraw_.cancel();
     ProgressState all = state();
-    all.bytes = size_;
+    all.bytes = size_.value_or(sender_->bytes_taken());
     display_.update(all);
-    display_.say(
-        "sent " + format_size(size_) + " in " + std::to_string(all.elapsed.count() / 1000) + "." +
-        std::to_string(all.elapsed.count() / 100 % 10) + " s; waiting for the server to finish");
+    display_.say("sent " + format_size(all.bytes) + " in " +
+                 std::to_string(all.elapsed.count() / 1000) + "." +
+                 std::to_string(all.elapsed.count() / 100 % 10) +
+                 " s; waiting for the server to finish");
   }
 
-  void on_ended(const std::string& problem, const Completion& completion) {
+  void on_ended(const SenderEnd& end) {
     over_ = true;
     redraw_.cancel();
     display_.clear();
     if (interrupted_) {
       g_printerr("webrtc-upload send: interrupted\n");
       status_ = kExitInterrupted;
-    } else if (!problem.empty()) {
+    } else if (!end.problem.empty()) {
       // It may be the server's words.
-      g_printerr("webrtc-upload send: %s\n", printable(problem).c_str());
+      g_printerr("webrtc-upload send: %s\n", printable(end.problem).c_str());
       status_ = kExitFailed;
+    } else if (end.sha256.empty()) {
+      display_.say("done: the server has analysed " + std::to_string(end.frames) + " frames");
     } else {
-      display_.say("done: the server has analysed " +
-                   std::to_string(completion.frame_id > 0 ? completion.frame_id - 1 : 0) +
+      display_.say("done: verified, sha256 " + end.sha256 + ", " + std::to_string(end.frames) +
                    " frames");
     }
     g_main_loop_quit(loop_);
   }
 
-  const std::uint64_t size_;
+  const std::optional<std::uint64_t> size_;
   GMainContext* const context_ = g_main_context_default();
   GMainLoop* loop_ = g_main_loop_new(nullptr, FALSE);
   ProgressDisplay display_{stdout};
@@ -159,6 +167,10 @@ int send_main(int argc, char** argv) {
       {"api-key", 'k', 0, G_OPTION_ARG_STRING, &raw.api_key, "Key to show to the server", "KEY"},
       {"workflow", 'w', 0, G_OPTION_ARG_STRING, &raw.workflow,
        "Name of the server's pipeline to use (its default)", "NAME"},
+      {"protocol", 'p', 0, G_OPTION_ARG_STRING, &raw.protocol,
+       "Wire format: v1, v2 (checked, with the server's progress), or auto, which is v2 where the "
+       "server speaks it (auto)",
+       "auto|v1|v2"},
       {"chunk-size", 0, 0, G_OPTION_ARG_INT, &raw.chunk_size,
        "Payload of each message, in bytes (49152)", "BYTES"},
       {"buffer-limit", 0, 0, G_OPTION_ARG_INT64, &raw.buffer_limit,
@@ -169,6 +181,8 @@ int send_main(int argc, char** argv) {
   };
   if (const std::string problem = parse_options(
           "send", "FILE --to URL - upload a video",
+          "FILE can be \"-\", for standard input; the server has to speak v2 then.\n"
+          "\n"
           "Exits with 0 when the server has all of the file and is done with it, with 1 when\n"
           "something failed, with 2 when the command line is wrong, with 130 after Ctrl-C.\n",
           entries, argc, argv);
@@ -192,26 +206,35 @@ int send_main(int argc, char** argv) {
     return usage_error("send", "--api-key has a control character in it");
   }
 
+  const auto protocol = parse_protocol(raw.protocol ? raw.protocol : "auto");
+  if (!protocol) return usage_error("send", "--protocol must be auto, v1 or v2");
+  const bool is_input = std::strcmp(argv[1], kStandardInput) == 0;
+  if (is_input && protocol == WantedProtocol::kV1) {
+    return usage_error("send",
+                       "standard input has no size that is known beforehand, and wire format v1 "
+                       "needs one");
+  }
+
   SenderOptions options;
   options.file = argv[1];
+  options.protocol = *protocol;
   std::string problem;
   const auto server = parse_server_url(raw.to, problem);
   if (!server) return usage_error("send", problem);
-  const auto size = size_of(options.file, problem);
+  if (!is_input) options.size = size_of(options.file, problem);
   // Before the server makes a session for nothing.
-  if (size) problem = missing_element("webrtcuploadsink");
+  if (problem.empty()) problem = missing_element("webrtcuploadsink");
   if (!problem.empty()) {
     g_printerr("webrtc-upload send: %s\n", problem.c_str());
     return kExitFailed;
   }
-  options.size = *size;
   options.server = *server;
   options.api_key = take_string(raw.api_key);
   options.workflow = take_string(raw.workflow);
   if (raw.chunk_size > 0) options.chunk_size = static_cast<unsigned>(raw.chunk_size);
   if (raw.buffer_limit > 0) options.buffer_limit = static_cast<std::uint64_t>(raw.buffer_limit);
   options.connect_timeout = from_seconds(raw.connect_timeout);
-  return Send(std::move(options), *size).run();
+  return Send(std::move(options)).run();
 }
 
 }  // namespace webrtcupload
