@@ -38,9 +38,19 @@
  *   than announced), `too-many-chunks`, `untrusted-peer` (see #webrtcuploadsink:check-certificate).
  *   With v2 also what the receiver says, any code of docs/protocol.md, and then the fields
  *   `resumable` (gboolean) and, if it says so, `retry-after` (guint64, seconds);
- * `malformed-message` (it has said something that is not understood), `hash-mismatch` (it has
- * another file, or the file is not the one of #webrtcuploadsink:sha256), `idle-timeout` (see
- *   #webrtcuploadsink:confirm-timeout). The channel is then closed, so that the receiver notices.
+ *   `malformed-message` (it has said something that is not understood), `hash-mismatch` (it has
+ *   another file, or the file is not the one of #webrtcuploadsink:sha256), `idle-timeout` (see
+ *   #webrtcuploadsink:confirm-timeout). The channels are then closed, so that the receiver notices.
+ * * element messages of an upload in v2: `webrtcuploadsink-ready` (`max-connections`, guint, and
+ *   `resume-timeout`, guint64 nanoseconds: what the receiver allows), when it has begun;
+ *   `webrtcuploadsink-connection-lost` (`webrtcbin`, GstElement, `reason`, string, `remaining`,
+ *   guint); `webrtcuploadsink-interrupted` (`reason`, `resume-timeout`: how long the element waits)
+ *   when no connection is left; `webrtcuploadsink-resumed` (`stored`, guint64 bytes).
+ *
+ * ## Several connections
+ *
+ * An upload in v2 may go over several connections (#GstWebrtcUploadSink::attach), and goes on over
+ * another one when the last was lost (#webrtcuploadsink:resume-timeout). docs/elements.md has more.
  *
  * ## Example launch line
  * |[
@@ -69,6 +79,8 @@
 #include "gst/webrtcupload/channel_properties.h"
 #include "gst/webrtcupload/prepare_stop_action.h"
 #include "gst/webrtcupload/sink_protocol.h"
+#include "gst/webrtcupload/sink_settings.h"
+#include "sending/bell.h"
 #include "sending/sender_channel.h"
 #include "sending/sender_session.h"
 #include "sending/sender_settings.h"
@@ -93,13 +105,6 @@ using webrtcupload::SenderSettings;
 using webrtcupload::SinkProtocol;
 using SettingsProperties = webrtcupload::SettingsProperties<SenderSettings>;
 
-// What the usual clients send.
-constexpr guint kDefaultChunkSize = 49152;
-// What the usual clients allow themselves: five chunks, enough to never leave SCTP without work.
-constexpr guint64 kDefaultBufferLimit = 262144;
-constexpr gboolean kDefaultConfirm = TRUE;
-constexpr guint64 kDefaultConfirmTimeout = 30 * GST_SECOND;
-
 enum Property : guint {
   PROP_STATS = webrtcupload::PROP_AFTER_CHANNEL,
   PROP_PROTOCOL,
@@ -113,8 +118,7 @@ SettingsProperties* settings_properties;
 // What the element is besides a GstBaseSink. The object lock protects all of it.
 struct SinkState {
   ChannelSettings channel{.channel_label = webrtcupload::kUploadLabel};
-  SenderSettings settings{kDefaultChunkSize, kDefaultBufferLimit, 0, kDefaultConfirm,
-                          std::chrono::nanoseconds(kDefaultConfirmTimeout)};
+  SenderSettings settings;
   SinkProtocol protocol = SinkProtocol::kAuto;
   // Of the last file that was sent, if it was computed; until the application sets one.
   std::string last_sha256;
@@ -197,14 +201,14 @@ bool start_session(GstWebrtcUploadSink* self) {
                   is_ours ? "sends over a new" : "sends over the application's",
                   webrtcupload::debug::quote(webrtcupload::label_of(channel.get())).c_str(),
                   is_v2 ? ", wire format v2" : "");
-  auto format =
-      is_v2 ? webrtcupload::make_v2_format(settings) : webrtcupload::make_v1_format(settings);
-  auto listener = format->listener();
-  auto session = std::make_shared<SenderSession>(
-      GST_BASE_SINK(self), settings, std::move(format),
-      std::make_unique<SenderChannel>(std::move(channel), std::move(webrtcbin),
-                                      std::move(listener)),
-      is_ours);
+  const auto bell = std::make_shared<webrtcupload::Bell>();
+  webrtcupload::FirstChannel first{.channel = std::move(channel),
+                                   .webrtcbin = webrtcupload::ref_gst(webrtcbin.get()),
+                                   .is_ours = is_ours};
+  auto format = is_v2 ? webrtcupload::make_v2_format(settings, std::move(first), bell)
+                      : webrtcupload::make_v1_format(settings, std::move(first), bell);
+  auto session = std::make_shared<SenderSession>(GST_BASE_SINK(self), settings, std::move(format),
+                                                 std::move(webrtcbin), bell);
   GST_OBJECT_LOCK(self);
   self->state->last_sha256.clear();
   self->state->session = std::move(session);
@@ -240,6 +244,46 @@ std::string sha256_of(GstWebrtcUploadSink* self) {
   std::string text = state.last_sha256.empty() ? state.settings.sha256 : state.last_sha256;
   GST_OBJECT_UNLOCK(self);
   return text;
+}
+
+gboolean attach(GstWebrtcUploadSink* self, GstElement* webrtcbin) {
+  const auto session = current_session(self);
+  GST_OBJECT_LOCK(self);
+  const std::string label = self->state->channel.channel_label;
+  GST_OBJECT_UNLOCK(self);
+  std::string problem;
+  if (!webrtcbin || !webrtcupload::is_webrtcbin(webrtcbin)) {
+    problem = "what is to be attached is no webrtcbin";
+  } else if (!session) {
+    problem = "the element has not been started";
+  } else if (session->attach(webrtcbin, label, problem)) {
+    GST_INFO_OBJECT(self, "takes %s for the upload as well", GST_OBJECT_NAME(webrtcbin));
+    return TRUE;
+  }
+  GST_WARNING_OBJECT(self, "nothing is attached: %s", problem.c_str());
+  return FALSE;
+}
+
+void install_attach(GObjectClass* object_class) {
+  /**
+   * GstWebrtcUploadSink::attach:
+   * @element: the element
+   * @webrtcbin: a further connection to the receiver, at least in READY
+   *
+   * Action: with wire format v2, makes a data channel on @webrtcbin (of the label
+   * #webrtcuploadsink:channel-label) over which the upload that runs goes as well, or goes on after
+   * the last of its connections was lost. The application makes the offer for @webrtcbin
+   * afterwards. From READY->PAUSED to the upload's end, any number of times, on any thread but a
+   * handler of webrtcbin's own signals. A connection that never opens, or that the receiver
+   * refuses, is lost without harm to the others.
+   *
+   * Returns: %TRUE if there is a channel on @webrtcbin; %FALSE if the upload is one in v1, has not
+   * been started or has ended, or the channel cannot be made. The log says why
+   */
+  g_signal_new_class_handler("attach", G_OBJECT_CLASS_TYPE(object_class),
+                             static_cast<GSignalFlags>(G_SIGNAL_RUN_LAST | G_SIGNAL_ACTION),
+                             G_CALLBACK(attach), nullptr, nullptr, nullptr, G_TYPE_BOOLEAN, 1,
+                             GST_TYPE_ELEMENT);
 }
 
 }  // namespace
@@ -358,48 +402,7 @@ static void install_properties(GObjectClass* object_class) {
   webrtcupload::install_channel_properties(object_class, webrtcupload::kUploadLabel,
                                            GST_PARAM_MUTABLE_READY);
   settings_properties = new SettingsProperties(object_class, PROP_FIRST_SETTING);
-  SettingsProperties& properties = *settings_properties;
-
-  properties.add(
-      g_param_spec_uint("chunk-size", "Chunk size",
-                        "Bytes of the file in each message; the last one may be shorter. Each also "
-                        "has a header of 8 bytes, with v2 of 16, and a message has at most 65536. "
-                        "With v2 it is less if the receiver wants that",
-                        1, webrtcupload::kMaxChunkPayload, kDefaultChunkSize, kReadyFlags),
-      [](auto& s) -> auto& { return s.chunk_size; });
-  properties.add(
-      g_param_spec_uint64("buffer-limit", "Buffer limit",
-                          "Bytes that may wait in the channel before SCTP takes them. More does "
-                          "not make the upload faster. A limit below one message lets one message "
-                          "wait at a time",
-                          0, G_MAXUINT64, kDefaultBufferLimit, kReadyFlags),
-      [](auto& s) -> auto& { return s.buffer_limit; });
-  properties.add(
-      g_param_spec_uint64("size", "Size",
-                          "Bytes that upstream is going to deliver, for sources that cannot say "
-                          "(pipes, live streams); it has to be exact. 0: ask upstream",
-                          0, G_MAXUINT64, 0, kReadyFlags),
-      [](auto& s) -> auto& { return s.size; });
-  properties.add(
-      g_param_spec_boolean(
-          "confirm", "Confirm",
-          "Whether EOS waits until the peer has everything: after the last chunk a "
-          "keepalive of one byte is sent, which receivers echo. Otherwise EOS "
-          "means that SCTP has taken everything, and closing the connection at "
-          "once can still lose the end of the file. v2 always waits for the receiver's word",
-          kDefaultConfirm, kReadyFlags),
-      [](auto& s) -> auto& { return s.confirm; });
-  properties.add(
-      g_param_spec_uint64("confirm-timeout", "Confirm timeout",
-                          "How long \"confirm\" waits, in nanoseconds, before a warning is posted "
-                          "and EOS follows without confirmation. With v2: how long the receiver "
-                          "may store nothing more, after the last byte, before the upload fails",
-                          0, G_MAXINT64 / 2, kDefaultConfirmTimeout, kReadyFlags),
-      [](auto& s) -> auto& { return s.confirm_timeout; });
-  properties.add(
-      g_param_spec_boolean("check-certificate", "Check the certificate",
-                           webrtcupload::kCheckCertificateOfSink, TRUE, kReadyFlags),
-      [](auto& s) -> auto& { return s.check_certificate; });
+  webrtcupload::add_sink_settings(*settings_properties);
   g_object_class_install_property(
       object_class, PROP_PROTOCOL,
       g_param_spec_enum("protocol", "Protocol",
@@ -420,15 +423,23 @@ static void install_properties(GObjectClass* object_class) {
           nullptr, kReadyFlags));
   g_object_class_install_property(
       object_class, PROP_STATS,
-      g_param_spec_boxed("stats", "Statistics",
-                         "Of the upload under way, or the last one until READY: size and bytes "
-                         "sent (guint64), percent (gint), chunks-sent and chunks-announced "
-                         "(guint), bytes buffered in the channel now and at most (buffered, "
-                         "buffered-peak, guint64), whether the peer has confirmed (confirmed, "
-                         "gboolean), error-code and error-message after a failure (string), and "
-                         "what is done here because of faults of this GStreamer's webrtcbin "
-                         "(workarounds, string)",
-                         GST_TYPE_STRUCTURE, kReadFlags));
+      g_param_spec_boxed(
+          "stats", "Statistics",
+          "Of the upload under way, or the last one until READY: size and bytes "
+          "sent (guint64), percent (gint), chunks-sent and chunks-announced "
+          "(guint), bytes buffered in the channel now and at most (buffered, "
+          "buffered-peak, guint64), whether the peer has confirmed (confirmed, "
+          "gboolean), error-code and error-message after a failure (string); with v2 "
+          "connections that have joined now and the receiver's limit "
+          "(connections, max-connections, guint, 0: not known), bytes that the "
+          "receiver has stored and that were sent, with those sent again (stored, "
+          "sent, guint64), nanoseconds for which there were bytes and every joined "
+          "channel was full, or none had credit (waited-for-room, "
+          "waited-for-credit, guint64), and of a keepalive before any data "
+          "(round-trip, guint64, 0: not known); and "
+          "what is done here because of faults of this GStreamer's webrtcbin "
+          "(workarounds, string)",
+          GST_TYPE_STRUCTURE, kReadFlags));
 }
 
 static void gst_webrtc_upload_sink_class_init(GstWebrtcUploadSinkClass* klass) {
@@ -437,6 +448,7 @@ static void gst_webrtc_upload_sink_class_init(GstWebrtcUploadSinkClass* klass) {
   object_class->get_property = GST_DEBUG_FUNCPTR(gst_webrtc_upload_sink_get_property);
   object_class->finalize = GST_DEBUG_FUNCPTR(gst_webrtc_upload_sink_finalize);
   install_properties(object_class);
+  install_attach(object_class);
 
   auto* element_class = GST_ELEMENT_CLASS(klass);
   element_class->change_state = GST_DEBUG_FUNCPTR(gst_webrtc_upload_sink_change_state);

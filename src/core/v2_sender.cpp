@@ -15,7 +15,10 @@ V2Sender::V2Sender(control::Hello hello, std::uint32_t block_size)
 // --- the source
 // -------------------------------------------------------------------------------------------------
 
-void V2Sender::available(std::uint64_t end) { available_ = std::max(available_, end); }
+void V2Sender::available(std::uint64_t end) {
+  available_ = std::max(available_, end);
+  check_done();
+}
 
 void V2Sender::end(std::uint64_t size, const std::optional<Sha256Sum>& sum) {
   if (end_) return;
@@ -125,8 +128,13 @@ void V2Sender::take(const control::Done& done) {
 }
 
 void V2Sender::check_done() {
-  if (!done_ || !end_) return;
-  if (end_->size == done_->size && (!end_->sha256 || *end_->sha256 == done_->sha256)) return;
+  if (!done_) return;
+  const auto size = end_ ? std::optional(end_->size) : hello_.size;
+  const auto& sum = end_ ? end_->sha256 : hello_.sha256;
+  // A server may be done before the source is: it has had the rest from somebody else.
+  const bool fits = (!size || *size == done_->size) && (!sum || *sum == done_->sha256) &&
+                    available_ <= done_->size;
+  if (fits) return;
   failure_ = control::Failure{.code = std::string(to_string(ErrorCode::kHashMismatch)),
                               .message = "the server says that it has " +
                                          std::to_string(done_->size) + " bytes with the SHA-256 " +
@@ -142,18 +150,40 @@ void V2Sender::take(ChannelId channel, Channel& from, const control::Failure& fa
   close_all();
 }
 
-std::optional<Range> V2Sender::next(ChannelId channel) {
+bool V2Sender::has_joined(ChannelId channel) const {
   const auto entry = channels_.find(channel);
-  if (entry == channels_.end() || !entry->second.joined || ended()) return std::nullopt;
-  Channel& to = entry->second;
-  if (to.under_way.size() >= kMaxUnderWay) return std::nullopt;
+  return entry != channels_.end() && entry->second.joined;
+}
+
+std::optional<Range> V2Sender::next_block() const {
+  if (!server_ || ended()) return std::nullopt;
   auto range = handed_out_.first_missing({0, available_});
   if (!range) return std::nullopt;
   const std::uint64_t most =
       std::clamp<std::uint64_t>(server_->max_payload, 1, std::max<std::uint32_t>(block_size_, 1));
   range->end = std::min(range->end, range->begin + most);
-  // A whole block or none: pieces would only make more messages.
-  if (range->length() > to.credit - std::min(to.credit, to.sent)) return std::nullopt;
+  return range;
+}
+
+// A whole block or none: pieces would only make more messages.
+bool V2Sender::has_credit(const Channel& channel, const Range& block) {
+  return channel.joined && channel.under_way.size() < kMaxUnderWay &&
+         block.length() <= channel.credit - std::min(channel.credit, channel.sent);
+}
+
+bool V2Sender::has_credit() const {
+  const auto block = next_block();
+  return block && std::ranges::any_of(channels_, [&](const auto& entry) {
+           return has_credit(entry.second, *block);
+         });
+}
+
+std::optional<Range> V2Sender::next(ChannelId channel) {
+  const auto entry = channels_.find(channel);
+  if (entry == channels_.end()) return std::nullopt;
+  Channel& to = entry->second;
+  const auto range = next_block();
+  if (!range || !has_credit(to, *range)) return std::nullopt;
   handed_out_.add(*range);
   to.under_way.push_back(*range);
   to.sent += range->length();

@@ -62,6 +62,12 @@ class V2Sender {
   // The block to send over it now, which counts as sent; nothing when it has no credit, has not
   // joined yet, or when there is nothing to send just now.
   [[nodiscard]] std::optional<Range> next(ChannelId channel);
+  // It was opened, and neither lost nor closed here.
+  [[nodiscard]] bool has_channel(ChannelId channel) const { return channels_.contains(channel); }
+  // It has been let in.
+  [[nodiscard]] bool has_joined(ChannelId channel) const;
+  // A channel that has joined has credit for the block that is next.
+  [[nodiscard]] bool has_credit() const;
 
   // What is to be sent and closed, in order.
   [[nodiscard]] std::vector<Output> take_outputs();
@@ -102,8 +108,11 @@ class V2Sender {
   void take(ChannelId channel, Channel& from, const control::Failure& failure);
   static void take(Channel& from, const control::Ack& ack);
   void take(const control::Done& done);
-  // Whether the server's file is the one that was to be sent, once both are known.
+  // Whether the server's file can be the one that was to be sent, by what is known of that.
   void check_done();
+  // Nothing when nothing is to be sent just now.
+  [[nodiscard]] std::optional<Range> next_block() const;
+  [[nodiscard]] static bool has_credit(const Channel& channel, const Range& block);
   void send(ChannelId channel, ControlMessage message);
   void close(ChannelId channel);
   void close_all();

@@ -20,43 +20,40 @@ namespace webrtcupload {
 
 // Shared with the handlers, which can still run when the channel object is gone.
 struct SenderChannel::State {
+  State(std::shared_ptr<Bell> the_bell, Listener the_listener)
+      : bell(std::move(the_bell)), listener(std::move(the_listener)) {}
+
+  const std::shared_ptr<Bell> bell;
+  const Listener listener;
   // A leaf: nothing else is locked or called under it.
   mutable Mutex mutex;
-  ConditionVariable changed;
-  Listener listener;
-  // Counts what happened on the channel, so that a wait can look at the channel without holding
-  // the mutex and still miss nothing.
-  std::uint64_t events GUARDED_BY(mutex) = 0;
-  bool interrupted GUARDED_BY(mutex) = false;
   bool gone GUARDED_BY(mutex) = false;
+  bool gone_before_drop GUARDED_BY(mutex) = false;
   std::string why_gone GUARDED_BY(mutex);
   bool awaits_echo GUARDED_BY(mutex) = false;
   bool echoed GUARDED_BY(mutex) = false;
 
-  void tell(Message::Kind kind, ByteView bytes) EXCLUDES(mutex) {
+  void tell(Message::Kind kind, ByteView bytes) const {
     listener({kind, bytes});
-    something_happened();
+    bell->ring();
   }
 
-  void something_happened() EXCLUDES(mutex) {
-    const MutexLock lock(mutex);
-    ++events;
-    changed.notify_all();
+  void go(const std::string& why) EXCLUDES(mutex) {
+    {
+      const MutexLock lock(mutex);
+      if (std::exchange(gone, true)) return;
+      why_gone = why;
+    }
+    bell->ring();
   }
 };
 
 SenderChannel::SenderChannel(GstPtr<GstWebRTCDataChannel> channel, GstPtr<GstElement> webrtcbin,
-                             Listener listener)
+                             std::shared_ptr<Bell> bell, Listener listener)
     : channel_(std::move(channel)),
       webrtcbin_(std::move(webrtcbin)),
-      state_(std::make_shared<State>()),
-      peer_watch_([state = state_](const std::string& why) {
-        const MutexLock lock(state->mutex);
-        state->gone = true;
-        state->why_gone = why;
-        ++state->events;
-        state->changed.notify_all();
-      }) {
+      state_(std::make_shared<State>(std::move(bell), std::move(listener))),
+      peer_watch_([state = state_](const std::string& why) { state->go(why); }) {
   using Closure = std::shared_ptr<State>;
   if (webrtcbin_) {
     keep_channels(webrtcbin_.get());
@@ -65,27 +62,27 @@ SenderChannel::SenderChannel(GstPtr<GstWebRTCDataChannel> channel, GstPtr<GstEle
   // On the pc thread, with the PC lock held.
   connections_.emplace_back(
       channel_.get(), "on-open",
-      G_CALLBACK(+[](GstWebRTCDataChannel*, Closure* state) { (*state)->something_happened(); }),
-      state_);
+      G_CALLBACK(+[](GstWebRTCDataChannel*, Closure* state) { (*state)->bell->ring(); }), state_);
   // On the thread that sends and on the channel's own when SCTP takes a message; without locks.
   // on-buffered-amount-low would come by way of the pc thread, and its threshold belongs to the
   // application.
   connections_.emplace_back(channel_.get(), "notify::buffered-amount",
                             G_CALLBACK(+[](GstWebRTCDataChannel*, GParamSpec*, Closure* state) {
-                              (*state)->something_happened();
+                              (*state)->bell->ring();
                             }),
                             state_);
   // On the pc thread, with the PC lock held; so are the two of the listener.
   connections_.emplace_back(channel_.get(), "on-message-data",
                             G_CALLBACK(+[](GstWebRTCDataChannel*, GBytes* data, Closure* state) {
                               if (data && g_bytes_get_size(data) > kV1MaxKeepaliveSize) return;
-                              const MutexLock lock((*state)->mutex);
-                              (*state)->echoed = (*state)->awaits_echo;
-                              (*state)->changed.notify_all();
+                              {
+                                const MutexLock lock((*state)->mutex);
+                                (*state)->echoed = (*state)->awaits_echo;
+                              }
+                              (*state)->bell->ring();
                             }),
                             state_);
-  if (listener) {
-    state_->listener = std::move(listener);
+  if (state_->listener) {
     connections_.emplace_back(channel_.get(), "on-message-data",
                               G_CALLBACK(+[](GstWebRTCDataChannel*, GBytes* data, Closure* state) {
                                 gsize size = 0;
@@ -133,45 +130,26 @@ GstPtr<GstWebRTCDataChannel> SenderChannel::create(GstElement* webrtcbin, const 
   return GstPtr<GstWebRTCDataChannel>(channel);
 }
 
-void SenderChannel::look_at_owner() {
-  if (!owner_of(channel_.get()).has_gone()) return;
-  const MutexLock lock(state_->mutex);
-  if (state_->gone) return;
-  state_->gone = true;
-  state_->why_gone = kOwnerHasGone;
-}
-
 template <typename Condition>
 SenderChannel::Outcome SenderChannel::wait(Condition condition, bool condition_first,
                                            Deadline deadline) {
-  State& state = *state_;
+  Bell& bell = *state_->bell;
   for (;;) {
-    look_at_owner();
-    MutexLock lock(state.mutex);
-    if (state.interrupted) return Outcome::kInterrupted;
-    if (state.gone && !condition_first) return Outcome::kGone;
-    const bool was_gone = state.gone;
-    const std::uint64_t seen = state.events;
-    // It takes the channel's own lock.
-    lock.unlock();
-    const bool holds = condition();
-    lock.lock();
-    if (holds) return Outcome::kDone;
+    const std::uint64_t seen = bell.rings();
+    if (bell.is_interrupted()) return Outcome::kInterrupted;
+    const bool was_gone = is_gone();
+    if (was_gone && !condition_first) return Outcome::kGone;
+    if (condition()) return Outcome::kDone;
     if (was_gone) return Outcome::kGone;
-    const auto moment = std::chrono::steady_clock::now();
+    const auto moment = Bell::Clock::now();
     if (deadline && moment >= *deadline) return Outcome::kTimedOut;
     const auto next_look = moment + kOwnerInterval;
-    state.changed.wait_until(state.mutex, deadline ? std::min(*deadline, next_look) : next_look,
-                             [&]() REQUIRES(state.mutex) {
-                               return state.events != seen || state.interrupted || state.gone ||
-                                      state.echoed;
-                             });
+    bell.wait(seen, deadline ? std::min(*deadline, next_look) : next_look);
   }
 }
 
 SenderChannel::Outcome SenderChannel::wait_open() {
-  return wait([this] { return ready_state(channel_.get()) == GST_WEBRTC_DATA_CHANNEL_STATE_OPEN; },
-              false);
+  return wait([this] { return is_open(); }, false);
 }
 
 SenderChannel::Outcome SenderChannel::wait_room(std::uint64_t message_size,
@@ -191,7 +169,7 @@ SenderChannel::Outcome SenderChannel::wait_confirmed(std::chrono::nanoseconds ti
       state_->awaits_echo = true;
     }
     std::string problem;
-    if (!send({0}, problem)) {
+    if (!send(std::vector<std::uint8_t>{0}, problem)) {
       const MutexLock lock(state_->mutex);
       if (!state_->gone) state_->why_gone = problem;
       return Outcome::kGone;
@@ -207,41 +185,14 @@ SenderChannel::Outcome SenderChannel::wait_confirmed(std::chrono::nanoseconds ti
       true, confirm_deadline_);
 }
 
-SenderChannel::Outcome SenderChannel::wait_interrupted(std::chrono::milliseconds timeout) {
-  State& state = *state_;
-  const MutexLock lock(state.mutex);
-  const bool is_interrupted = state.changed.wait_for(
-      state.mutex, timeout, [&]() REQUIRES(state.mutex) { return state.interrupted; });
-  return is_interrupted ? Outcome::kInterrupted : Outcome::kTimedOut;
+bool SenderChannel::is_open() const {
+  return ready_state(channel_.get()) == GST_WEBRTC_DATA_CHANNEL_STATE_OPEN;
 }
 
-SenderChannel::Outcome SenderChannel::wait_told(const std::function<bool()>& condition,
-                                                std::optional<std::chrono::nanoseconds> timeout) {
-  const auto deadline =
-      timeout ? Deadline(std::chrono::steady_clock::now() +
-                         std::chrono::duration_cast<std::chrono::steady_clock::duration>(*timeout))
-              : std::nullopt;
-  return wait(condition, true, deadline);
-}
-
-template <typename Condition>
-bool SenderChannel::wait_until(Condition condition, std::chrono::steady_clock::time_point until) {
-  MutexLock lock(state_->mutex);
-  for (;;) {
-    const std::uint64_t seen = state_->events;
-    lock.unlock();
-    const bool holds = condition();
-    lock.lock();
-    if (holds) return true;
-    if (!state_->changed.wait_until(
-            state_->mutex, until, [&]() REQUIRES(state_->mutex) { return state_->events != seen; }))
-      return false;
-  }
-}
-
-bool SenderChannel::wait_despite_all(const std::function<bool()>& condition,
-                                     std::chrono::steady_clock::time_point until) {
-  return wait_until(condition, until);
+bool SenderChannel::is_gone() {
+  if (owner_of(channel_.get()).has_gone()) state_->go(kOwnerHasGone);
+  const MutexLock lock(state_->mutex);
+  return state_->gone;
 }
 
 PeerTrust SenderChannel::peer_trust() const {
@@ -252,46 +203,43 @@ bool SenderChannel::send(std::vector<std::uint8_t> message, std::string& problem
   return send_on(channel_.get(), std::move(message), &problem);
 }
 
+bool SenderChannel::send(const SharedMessage& message, std::string& problem) {
+  return send_on(channel_.get(), message, &problem);
+}
+
 bool SenderChannel::send_text(const std::string& text, std::string& problem) {
   return send_text_on(channel_.get(), text, &problem);
 }
 
-void SenderChannel::interrupt() {
-  const MutexLock lock(state_->mutex);
-  state_->interrupted = true;
-  state_->changed.notify_all();
-}
-
-void SenderChannel::calm() {
-  const MutexLock lock(state_->mutex);
-  state_->interrupted = false;
-}
-
 void SenderChannel::close() { close_channel(channel_.get()); }
 
-bool SenderChannel::is_gone() const {
-  const MutexLock lock(state_->mutex);
-  return state_->gone;
+void SenderChannel::drop() {
+  const int id = id_of(channel_.get());
+  // Without an id it has never been connected.
+  if (webrtcbin_ && id >= 0) drop_outgoing(webrtcbin_.get(), id);
+  {
+    // Closing makes it look gone.
+    const MutexLock lock(state_->mutex);
+    state_->gone_before_drop = state_->gone;
+  }
+  close();
 }
 
-void SenderChannel::abandon(const std::optional<std::string>& last_words) {
-  const auto drained = [this] { return buffered_amount() == 0; };
-  std::string problem;
-  if (last_words && !is_gone() && send_text(*last_words, problem)) {
-    // Until the peer closes the channel. Closed from here, a channel may lose what has left it and
-    // was not handed on at the other end.
-    wait_until([this] { return is_gone(); }, std::chrono::steady_clock::now() + kPatience);
-  }
+void SenderChannel::abandon(Bell::Clock::time_point until) {
   const int id = id_of(channel_.get());
-  // Without an id it has never been connected. Without a webrtcbin there is no more to be done than
-  // to close the channel, which waits for the peer to take what is queued.
-  const bool is_connected = webrtcbin_ && id >= 0;
-  if (is_connected) drop_outgoing(webrtcbin_.get(), id);
-  // Nothing drains any more when the peer is gone. (Closing makes it look gone, so this is first.)
-  const auto patience = is_gone() ? std::chrono::milliseconds(0) : kPatience;
-  close();
-  if (!is_connected) return;
-  if (wait_until(drained, std::chrono::steady_clock::now() + patience)) return;
+  // Without a webrtcbin there is no more to be done than to close the channel, which waits for the
+  // peer to take what is queued.
+  if (!webrtcbin_ || id < 0) return;
+  const bool may_drain = [this] {
+    const MutexLock lock(state_->mutex);
+    return !state_->gone_before_drop;
+  }();
+  Bell& bell = *state_->bell;
+  for (;;) {
+    const std::uint64_t seen = bell.rings();
+    if (buffered_amount() == 0) return;
+    if (!may_drain || !bell.wait_despite_all(seen, until)) break;
+  }
   abandon_outgoing(webrtcbin_.get(), id);
 }
 

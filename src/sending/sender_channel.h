@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: LGPL-2.1-or-later
 //
 // The sending end of a data channel, for a streaming thread that may wait: for the channel to open,
-// for room in it, for it to drain, for the peer to answer. Every wait ends at once when it is
-// interrupted or when the peer is gone.
+// for room in it, for it to drain, for the peer to answer. Its news ring a bell, which several
+// channels may share. Every wait ends at once when the bell is interrupted or the peer is gone.
 
 #pragma once
 
@@ -19,6 +19,8 @@
 #include "core/message.h"
 #include "glib/glib_ptr.h"
 #include "glib/signal_connection.h"
+#include "sending/bell.h"
+#include "webrtc/channel_sending.h"
 #include "webrtc/dtls_check.h"
 #include "webrtc/peer_watch.h"
 
@@ -37,9 +39,9 @@ class SenderChannel {
   // `webrtcbin` is the one `channel` belongs to, or null when that is not known; then only the
   // channel itself can show that the peer is gone. Not under the PC lock, unless it is null.
   // `listener`, if any, is called with each message that arrives, on webrtcbin's pc thread with the
-  // PC lock held; it may still run when the channel object is gone.
+  // PC lock held, before the bell rings; it may still run when the channel object is gone.
   SenderChannel(GstPtr<GstWebRTCDataChannel> channel, GstPtr<GstElement> webrtcbin,
-                Listener listener = nullptr);
+                std::shared_ptr<Bell> bell, Listener listener = nullptr);
   ~SenderChannel();
   SenderChannel(const SenderChannel&) = delete;
   SenderChannel& operator=(const SenderChannel&) = delete;
@@ -59,36 +61,32 @@ class SenderChannel {
   // Until the peer has answered a keepalive sent after everything else, which proves that all of it
   // arrived: the channel is reliable and ordered. The time counts from the first call.
   [[nodiscard]] Outcome wait_confirmed(std::chrono::nanoseconds timeout);
-  // Until `condition`, which is looked at after each message; the time counts from now.
-  [[nodiscard]] Outcome wait_told(const std::function<bool()>& condition,
-                                  std::optional<std::chrono::nanoseconds> timeout = std::nullopt);
-  // Likewise, until a moment, whatever becomes of the channel meanwhile: whether it holds.
-  bool wait_despite_all(const std::function<bool()>& condition,
-                        std::chrono::steady_clock::time_point until);
 
-  // Whatever becomes of the channel.
-  [[nodiscard]] Outcome wait_interrupted(std::chrono::milliseconds timeout);
+  // Whether it may be sent over.
+  [[nodiscard]] bool is_open() const;
+  // The peer is gone, or the channel has closed: why_gone() says why. Looks at the channel's owner,
+  // since a webrtcbin that is finalised tells nobody; so whoever waits for it looks again every
+  // kOwnerInterval.
+  [[nodiscard]] bool is_gone();
 
   // See webrtc/dtls_check.h. When the channel is open; waits for webrtcbin's PC lock.
   [[nodiscard]] PeerTrust peer_trust() const;
   // False, with the reason in `problem`, when the channel takes no message (any more).
   [[nodiscard]] bool send(std::vector<std::uint8_t> message, std::string& problem);
+  [[nodiscard]] bool send(const SharedMessage& message, std::string& problem);
   [[nodiscard]] bool send_text(const std::string& text, std::string& problem);
 
-  // Makes the wait under way, or else the next one, return kInterrupted; so does every other one
-  // until calm(). Any thread.
-  void interrupt();
-  void calm();
   // Closes the channel once everything queued has left. Any thread.
   void close();
-  // Closes the channel without sending what is queued, and so that webrtcbin can be stopped
-  // afterwards. Waits at most kPatience. With `last_words`, which are sent as a text after what is
-  // queued, the peer has as long before that to close the channel itself. Any thread but one that
-  // holds the PC lock.
-  void abandon(const std::optional<std::string>& last_words = std::nullopt);
+  // Closes the channel without sending what is queued.
+  void drop();
+  // After drop(), so that webrtcbin can be stopped afterwards: waits, until a moment, for the
+  // message that SCTP is taking, and gives it up then. Nothing drains, and it does not wait, when
+  // the peer was gone before drop(). Any thread but one that holds the PC lock.
+  void abandon(Bell::Clock::time_point until);
 
   [[nodiscard]] std::uint64_t buffered_amount() const;
-  // Why a wait returned kGone.
+  // Why is_gone() is true, or a wait returned kGone.
   [[nodiscard]] std::string why_gone() const;
 
   // Null when it is not known.
@@ -96,14 +94,8 @@ class SenderChannel {
 
  private:
   struct State;
-  using Deadline = std::optional<std::chrono::steady_clock::time_point>;
+  using Deadline = std::optional<Bell::Clock::time_point>;
 
-  // A webrtcbin that is finalised tells nobody.
-  void look_at_owner();
-  // Until `condition` or `until`, whatever becomes of the channel.
-  template <typename Condition>
-  bool wait_until(Condition condition, std::chrono::steady_clock::time_point until);
-  [[nodiscard]] bool is_gone() const;
   template <typename Condition>
   Outcome wait(Condition condition, bool condition_first, Deadline deadline = std::nullopt);
 

@@ -65,16 +65,29 @@ std::string amount_of(const SendingFormat::Figures& figures, std::uint64_t buffe
   return std::to_string(bytes_across(figures, buffered)) + of + " bytes";
 }
 
+guint64 nanoseconds(std::chrono::nanoseconds time) { return static_cast<guint64>(time.count()); }
+
+void add_traffic(GstStructure* stats, const SendingFormat::Traffic& traffic) {
+  gst_structure_set(stats,                                                                       //
+                    "connections", G_TYPE_UINT, guint{traffic.connections},                      //
+                    "max-connections", G_TYPE_UINT, guint{traffic.max_connections},              //
+                    "stored", G_TYPE_UINT64, guint64{traffic.stored},                            //
+                    "sent", G_TYPE_UINT64, guint64{traffic.sent},                                //
+                    "waited-for-room", G_TYPE_UINT64, nanoseconds(traffic.waited_for_room),      //
+                    "waited-for-credit", G_TYPE_UINT64, nanoseconds(traffic.waited_for_credit),  //
+                    "round-trip", G_TYPE_UINT64, nanoseconds(traffic.round_trip), nullptr);
+}
+
 }  // namespace
 
 SenderSession::SenderSession(GstBaseSink* sink, const SenderSettings& settings,
-                             std::unique_ptr<SendingFormat> format,
-                             std::unique_ptr<SenderChannel> channel, bool close_at_end)
+                             std::unique_ptr<SendingFormat> format, GstPtr<GstElement> webrtcbin,
+                             std::shared_ptr<Bell> bell)
     : sink_(sink),
       settings_(settings),
       format_(std::move(format)),
-      channel_(std::move(channel)),
-      close_at_end_(close_at_end) {}
+      webrtcbin_(std::move(webrtcbin)),
+      bell_(std::move(bell)) {}
 
 GstFlowReturn SenderSession::render(GstBuffer* buffer) {
   if (failed_) return GST_FLOW_ERROR;
@@ -118,7 +131,7 @@ bool SenderSession::end_of_stream(GstEvent* eos) {
 
 GstFlowReturn SenderSession::finish() {
   // GstBaseSink does this for buffers: nothing is sent unless the sink plays.
-  GstFlowReturn flow = gst_base_sink_do_preroll(sink_, current_);
+  GstFlowReturn flow = preroll();
   if (flow == GST_FLOW_OK) flow = begin();
   return flow == GST_FLOW_OK ? complete() : flow;
 }
@@ -128,7 +141,7 @@ void SenderSession::flushed() {
 }
 
 void SenderSession::prepare_stop() {
-  if (!complete_) give_up(kStopped);
+  if (!complete_) format_->abandon(kStopped);
 }
 
 void SenderSession::stop() {
@@ -140,15 +153,11 @@ void SenderSession::stop() {
   if (started_ && !complete_ && !failed_) {
     post_progress(GST_PROGRESS_TYPE_CANCELED, "The upload was cancelled after " + amount_text());
   }
-  if (!complete_) {
-    give_up(kStopped);
-  } else if (close_at_end_) {
-    channel_->close();
+  if (complete_) {
+    format_->close();
+  } else {
+    format_->abandon(kStopped);
   }
-}
-
-void SenderSession::give_up(const std::string& reason) {
-  channel_->abandon(format_->farewell(reason));
 }
 
 std::optional<Error> SenderSession::prepare() {
@@ -177,20 +186,7 @@ GstFlowReturn SenderSession::begin() {
                      guint64{settings_.buffer_limit}, settings_.confirm ? "yes" : "no");
     post_progress(GST_PROGRESS_TYPE_START, "Uploading " + what);
   }
-  if (!open_) {
-    const GstFlowReturn flow = until_done([this] { return channel_->wait_open(); });
-    if (flow != GST_FLOW_OK) return flow;
-    GST_DEBUG_OBJECT(sink_, "the data channel is open");
-    if (settings_.check_certificate) {
-      GST_BASE_SINK_PREROLL_UNLOCK(sink_);
-      const PeerTrust trust = channel_->peer_trust();
-      GST_BASE_SINK_PREROLL_LOCK(sink_);
-      if (trust == PeerTrust::kWebrtcbinHasGone) return peer_gone(kOwnerHasGone);
-      if (trust != PeerTrust::kTrusted) return fail({ErrorCode::kUntrustedPeer, to_string(trust)});
-    }
-    open_ = true;
-  }
-  return format_->opened(*this);
+  return format_->open(*this);
 }
 
 std::optional<std::uint64_t> SenderSession::total_size() const {
@@ -226,7 +222,7 @@ GstFlowReturn SenderSession::complete() {
   post_progress(GST_PROGRESS_TYPE_COMPLETE,
                 (figures.confirmed ? "The peer has all " : "Sent all ") +
                     std::to_string(figures.bytes) + " bytes");
-  post_eos_for_webrtcbin(GST_ELEMENT(sink_), channel_->webrtcbin());
+  post_eos_for_webrtcbin(GST_ELEMENT(sink_), webrtcbin_.get());
   return GST_FLOW_OK;
 }
 
@@ -242,33 +238,59 @@ GstFlowReturn SenderSession::until_done(const std::function<Outcome()>& wait, bo
         if (timed_out) *timed_out = true;
         return GST_FLOW_OK;
       case Outcome::kGone:
-        return peer_gone(channel_->why_gone());
+        return peer_gone(format_->why_gone());
       case Outcome::kInterrupted:
         // By whoever held the preroll lock before; what it has changed is what counts.
-        channel_->calm();
+        bell_->calm();
         GST_DEBUG_OBJECT(sink_, "a wait for the channel is interrupted");
         // Set before anyone who makes the pad flush takes the lock.
         if (GST_PAD_IS_FLUSHING(GST_BASE_SINK_PAD(sink_))) return GST_FLOW_FLUSHING;
-        if (const GstFlowReturn flow = gst_base_sink_do_preroll(sink_, current_);
-            flow != GST_FLOW_OK) {
-          return flow;
-        }
+        if (const GstFlowReturn flow = preroll(); flow != GST_FLOW_OK) return flow;
         break;
     }
   }
 }
 
-GstFlowReturn SenderSession::peer_gone(const std::string& why) {
+GstFlowReturn SenderSession::preroll() {
+  // GstBaseSink's private GST_FLOW_STEP: a flushing step event has come while the sink waited.
+  // Given back, it would have GstBaseSink render the same buffer once more.
+  constexpr GstFlowReturn kStep = GST_FLOW_CUSTOM_ERROR;
+  GstFlowReturn flow = kStep;
+  while (flow == kStep) flow = gst_base_sink_do_preroll(sink_, current_);
+  return flow;
+}
+
+void SenderSession::unlocked(const std::function<void()>& work) {
+  GST_BASE_SINK_PREROLL_UNLOCK(sink_);
+  work();
+  GST_BASE_SINK_PREROLL_LOCK(sink_);
+}
+
+PeerTrust SenderSession::trust_of(const SenderChannel& channel) {
+  PeerTrust trust = PeerTrust::kTrusted;
+  if (settings_.check_certificate) unlocked([&] { trust = channel.peer_trust(); });
+  return trust;
+}
+
+GstFlowReturn SenderSession::shutdown_over(const std::string& why) {
   while (is_shutting_down(GST_ELEMENT(sink_))) {
     GST_DEBUG_OBJECT(sink_, "%s, while the pipeline shuts down", why.c_str());
-    const GstFlowReturn flow =
-        until_done([this] { return channel_->wait_interrupted(kShutdownInterval); });
+    const auto until = Bell::Clock::now() + kShutdownInterval;
+    const GstFlowReturn flow = until_done([&] {
+      while (!bell_->is_interrupted() && bell_->wait(bell_->rings(), until)) {
+      }
+      return bell_->is_interrupted() ? Outcome::kInterrupted : Outcome::kTimedOut;
+    });
     if (flow != GST_FLOW_OK) return flow;
   }
-  if (const auto said = format_->last_words(*channel_)) return refused(*said);
+  return GST_FLOW_OK;
+}
+
+GstFlowReturn SenderSession::peer_gone(const std::string& why) {
+  if (const GstFlowReturn flow = shutdown_over(why); flow != GST_FLOW_OK) return flow;
   // What the channel itself says ("the data channel is not open") is less than what the watch found
   // out.
-  const std::string found = channel_->why_gone();
+  const std::string found = format_->why_gone();
   return fail({ErrorCode::kPeerGone,
                (found.empty() ? why : found) + " after " + amount_text() + " had been sent"});
 }
@@ -276,8 +298,7 @@ GstFlowReturn SenderSession::peer_gone(const std::string& why) {
 GstFlowReturn SenderSession::fail(const Error& error) {
   const ErrorText text = error_text(error);
   post_failure(text, domain_and_code(error.code), error_details(text));
-  // v1 cannot say "I give up" but by closing the channel, whoever made it.
-  give_up(error.message);
+  unlocked([&] { format_->abandon(error.message); });
   return GST_FLOW_ERROR;
 }
 
@@ -290,7 +311,7 @@ GstFlowReturn SenderSession::refused(const control::Failure& failure) {
                       nullptr);
   }
   post_failure(error, domain_and_code(ErrorCode::kPeerGone), details);
-  channel_->abandon();
+  unlocked([&] { format_->abandon(error.message); });
   return GST_FLOW_ERROR;
 }
 
@@ -302,7 +323,7 @@ void SenderSession::post_failure(const ErrorText& error, std::pair<GQuark, int> 
     stats_.error = error;
   }
   GST_INFO_OBJECT(sink_, "failed: %s: %s", error.code.c_str(), error.message.c_str());
-  draw_failure(GST_ELEMENT(sink_), channel_->webrtcbin());
+  draw_failure(GST_ELEMENT(sink_), webrtcbin_.get());
   const std::string text = "The upload failed: " + error.message + ".";
   post_progress(GST_PROGRESS_TYPE_ERROR, text);
   gst_element_message_full_with_details(
@@ -316,7 +337,7 @@ void SenderSession::post_progress(GstProgressType type, const std::string& text)
 }
 
 void SenderSession::note_progress() {
-  const std::uint64_t buffered = channel_->buffered_amount();
+  const std::uint64_t buffered = format_->buffered_amount();
   const auto figures = format_->figures();
   const bool sent_more = [&] {
     const MutexLock lock(stats_mutex_);
@@ -341,7 +362,7 @@ void SenderSession::note_progress() {
 
 std::string SenderSession::amount_text() const {
   if (!started_) return "0 bytes";
-  return amount_of(format_->figures(), channel_->buffered_amount());
+  return amount_of(format_->figures(), format_->buffered_amount());
 }
 
 std::optional<Sha256Sum> SenderSession::sha256() const {
@@ -350,9 +371,11 @@ std::optional<Sha256Sum> SenderSession::sha256() const {
 }
 
 GstStructure* SenderSession::stats() const {
-  const std::uint64_t buffered = channel_->buffered_amount();
+  const std::uint64_t buffered = format_->buffered_amount();
+  const auto several = format_->traffic();
   const MutexLock lock(stats_mutex_);
   const auto& figures = stats_.figures;
+  const auto traffic = several.value_or(SendingFormat::Traffic{.sent = figures.bytes});
   GstStructure* stats =
       gst_structure_new("application/x-webrtcuploadsink-stats",                            //
                         "size", G_TYPE_UINT64, guint64{figures.size.value_or(0)},          //
@@ -363,6 +386,7 @@ GstStructure* SenderSession::stats() const {
                         "buffered", G_TYPE_UINT64, guint64{buffered},                      //
                         "buffered-peak", G_TYPE_UINT64, guint64{stats_.buffered_peak},     //
                         "confirmed", G_TYPE_BOOLEAN, gboolean{figures.confirmed}, nullptr);
+  add_traffic(stats, traffic);
   if (stats_.error) add_error(stats, *stats_.error);
   return stats;
 }

@@ -31,10 +31,11 @@ namespace webrtcupload {
 
 class SenderSession final : private SendingFormat::Host {
  public:
-  // `sink` owns the session. `close_at_end`: the channel is ours, so nobody else closes it.
+  // `sink` owns the session. `webrtcbin` is that of the channel that the upload begins with, or
+  // null; `bell` is that of all its channels.
   SenderSession(GstBaseSink* sink, const SenderSettings& settings,
-                std::unique_ptr<SendingFormat> format, std::unique_ptr<SenderChannel> channel,
-                bool close_at_end);
+                std::unique_ptr<SendingFormat> format, GstPtr<GstElement> webrtcbin,
+                std::shared_ptr<Bell> bell);
   ~SenderSession() = default;
 
   // The streaming thread, with the preroll lock held. Returns after the last byte of an upload
@@ -48,12 +49,18 @@ class SenderSession final : private SendingFormat::Host {
   void flushed();
 
   // Any thread, with the preroll lock held: render() is to look at what the sink shall do.
-  void interrupt() { channel_->interrupt(); }
+  void interrupt() { bell_->interrupt(); }
   // Any thread: the pipeline is going down. Gives up what the channel could not send yet, which
   // would hold up webrtcbin's own way down; render() has been interrupted.
   void prepare_stop();
   // When no streaming thread runs any more: an upload that is under way is abandoned.
   void stop();
+
+  // Any thread that does not hold the PC lock of `webrtcbin`: a further connection over it. False,
+  // with the reason in `problem`, when there is none.
+  [[nodiscard]] bool attach(GstElement* webrtcbin, const std::string& label, std::string& problem) {
+    return format_->attach(webrtcbin, label, problem);
+  }
 
   // Any thread.
   [[nodiscard]] GstStructure* stats() const;
@@ -68,15 +75,18 @@ class SenderSession final : private SendingFormat::Host {
   // The rest of an upload whose size nobody knew, at EOS.
   [[nodiscard]] GstFlowReturn finish();
 
+  // Until the sink plays.
+  [[nodiscard]] GstFlowReturn preroll();
+
   // As a format's host.
   [[nodiscard]] GstElement* element() override { return GST_ELEMENT(sink_); }
-  [[nodiscard]] SenderChannel& channel() override { return *channel_; }
+  void unlocked(const std::function<void()>& work) override;
+  [[nodiscard]] PeerTrust trust_of(const SenderChannel& channel) override;
+  [[nodiscard]] GstFlowReturn shutdown_over(const std::string& why) override;
   [[nodiscard]] GstFlowReturn until_done(const std::function<SenderChannel::Outcome()>& wait,
                                          bool* timed_out = nullptr) override;
   GstFlowReturn fail(const Error& error) override;
   GstFlowReturn refused(const control::Failure& failure) override;
-  // While the pipeline goes down it waits for how that ends: for the sink to flush, or to be left
-  // where it is, when this is a failure.
   GstFlowReturn peer_gone(const std::string& why) override;
   void note_progress() override;
 
@@ -84,21 +94,19 @@ class SenderSession final : private SendingFormat::Host {
   void post_failure(const ErrorText& error, std::pair<GQuark, int> domain_and_code,
                     GstStructure* details);
   void post_progress(GstProgressType type, const std::string& text);
-  void give_up(const std::string& reason);
   [[nodiscard]] std::string amount_text() const;
 
   GstBaseSink* const sink_;
   const SenderSettings settings_;
   const std::unique_ptr<SendingFormat> format_;
-  const std::unique_ptr<SenderChannel> channel_;
-  const bool close_at_end_;
+  const GstPtr<GstElement> webrtcbin_;
+  const std::shared_ptr<Bell> bell_;
 
   // The streaming thread's. What it waits with: a buffer, or the EOS.
   GstMiniObject* current_ = nullptr;
   ProgressThrottle throttle_;
   bool prepared_ = false;
   bool started_ = false;
-  bool open_ = false;
   bool failed_ = false;
   bool flushed_ = false;
 

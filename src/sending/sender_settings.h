@@ -11,16 +11,21 @@
 namespace webrtcupload {
 
 struct SenderSettings {
-  std::uint32_t chunk_size = 0;
-  std::uint64_t buffer_limit = 0;
+  // What the usual clients send.
+  std::uint32_t chunk_size = 49152;
+  // What the usual clients allow themselves, in each channel: five chunks, enough to never leave
+  // SCTP without work.
+  std::uint64_t buffer_limit = 262144;
   // 0: ask upstream.
   std::uint64_t size = 0;
-  bool confirm = false;
-  std::chrono::nanoseconds confirm_timeout{0};
+  bool confirm = true;
+  std::chrono::nanoseconds confirm_timeout = std::chrono::seconds(30);
   // A peer whose certificate is not the one that its description announced is sent nothing.
   bool check_certificate = true;
   // Of v2: 64 hexadecimal digits that the file has to have, or empty.
   std::string sha256;
+  // Of v2: how long an upload without a connection waits for another one.
+  std::chrono::nanoseconds resume_timeout{0};
 };
 
 }  // namespace webrtcupload

@@ -1,12 +1,14 @@
 // SPDX-License-Identifier: LGPL-2.1-or-later
 //
 // What each version of the wire format makes of an upload, for the streaming thread of a
-// webrtcuploadsink: what it says to the peer and when, what it waits for, and when all is sent.
+// webrtcuploadsink: what it says to the peer and when, over which channels, what it waits for, and
+// when all is sent.
 
 #pragma once
 
 #include <gst/gst.h>
 
+#include <chrono>
 #include <cstdint>
 #include <functional>
 #include <memory>
@@ -17,8 +19,11 @@
 #include "core/error.h"
 #include "core/message.h"
 #include "core/sha256.h"
+#include "glib/glib_ptr.h"
+#include "sending/bell.h"
 #include "sending/sender_channel.h"
 #include "sending/sender_settings.h"
+#include "webrtc/dtls_check.h"
 
 namespace webrtcupload {
 
@@ -28,12 +33,20 @@ class SendingFormat {
   class Host {
    public:
     [[nodiscard]] virtual GstElement* element() = 0;
-    [[nodiscard]] virtual SenderChannel& channel() = 0;
     // Waits without the preroll lock, so that no state change has to wait for the network; while
     // the sink is paused, for the sink to play again. When the peer is gone the upload has failed.
     [[nodiscard]] virtual GstFlowReturn until_done(
         const std::function<SenderChannel::Outcome()>& wait, bool* timed_out = nullptr) = 0;
-    // The upload has failed: by its own rules, as the peer says, because the channel takes no more.
+    // For what may take a moment and cannot be interrupted: without the preroll lock.
+    virtual void unlocked(const std::function<void()>& work) = 0;
+    // Who is at the other end of a channel that has opened; always trusted where that is not to be
+    // looked at.
+    [[nodiscard]] virtual PeerTrust trust_of(const SenderChannel& channel) = 0;
+    // What looks like a peer that is gone may be our own pipeline, which goes down: waits for how
+    // that ends, for the sink to flush, or to be left where it is, when this is a failure.
+    [[nodiscard]] virtual GstFlowReturn shutdown_over(const std::string& why) = 0;
+    // The upload has failed: by its own rules, as the peer says, because there is no way to the
+    // peer any more.
     virtual GstFlowReturn fail(const Error& error) = 0;
     virtual GstFlowReturn refused(const control::Failure& failure) = 0;
     virtual GstFlowReturn peer_gone(const std::string& why) = 0;
@@ -47,7 +60,7 @@ class SendingFormat {
   struct Figures {
     // Nothing: not known yet.
     std::optional<std::uint64_t> size;
-    // Bytes of the file in messages that the channel was given, and those messages.
+    // Bytes of the file in messages that a channel was given, and those messages.
     std::uint64_t bytes = 0;
     std::uint32_t chunks = 0;
     // 0 where that is nothing that the format says.
@@ -57,18 +70,30 @@ class SendingFormat {
     bool confirmed = false;
   };
 
+  // How the connections do, where there may be several.
+  struct Traffic {
+    // Joined now; and the receiver's limit, 0 when it is not known.
+    std::uint32_t connections = 0;
+    std::uint32_t max_connections = 0;
+    std::uint64_t stored = 0;
+    // With what was sent again.
+    std::uint64_t sent = 0;
+    // For which there were bytes, and every channel that has joined was full, or none had credit.
+    std::chrono::nanoseconds waited_for_room{0};
+    std::chrono::nanoseconds waited_for_credit{0};
+    // 0: not known.
+    std::chrono::nanoseconds round_trip{0};
+  };
+
   virtual ~SendingFormat() = default;
 
-  // What is to be called with each message of the peer, on webrtcbin's pc thread with the PC lock
-  // held; empty where none counts. Before anything else.
-  [[nodiscard]] virtual std::function<void(const Message&)> listener() { return nullptr; }
-
-  // Everything below on the streaming thread, unless it says otherwise.
+  // Everything on the streaming thread, unless it says otherwise.
 
   // What upstream says of its size. Before anything is sent, once.
   [[nodiscard]] virtual std::optional<Error> begin(std::optional<std::uint64_t> size) = 0;
-  // The channel has opened, and the peer is who it should be.
-  [[nodiscard]] virtual GstFlowReturn opened(Host&) { return GST_FLOW_OK; }
+  // Until something can be sent: a channel has opened, and the peer is who it should be. Before
+  // each buffer.
+  [[nodiscard]] virtual GstFlowReturn open(Host& host) = 0;
   // Sends `data`, all but what only fills a part of a message.
   [[nodiscard]] virtual GstFlowReturn send(Host& host, ByteView data) = 0;
   // All bytes have come that were announced.
@@ -80,20 +105,40 @@ class SendingFormat {
   [[nodiscard]] virtual Figures figures() const = 0;
   // Of the whole file, once it has been sent and where it is computed.
   [[nodiscard]] virtual std::optional<Sha256Sum> sha256() const { return std::nullopt; }
+  // Why a wait for a channel has ended in kGone; empty where no wait does.
+  [[nodiscard]] virtual std::string why_gone() const { return ""; }
 
-  // The channel is gone: what the peer has said before of an upload that failed. Waits a moment for
-  // a message that is still on its way through webrtcbin.
-  [[nodiscard]] virtual std::optional<control::Failure> last_words(SenderChannel&) {
-    return std::nullopt;
-  }
-  // The upload is given up for `reason`: what is to be told to the peer before the channel is
-  // closed, if anything. Any thread.
-  [[nodiscard]] virtual std::optional<std::string> farewell(const std::string& /*reason*/) {
-    return std::nullopt;
-  }
+  // Any thread.
+  [[nodiscard]] virtual std::uint64_t buffered_amount() const = 0;
+  // Nothing where there is one channel, of which the figures say all.
+  [[nodiscard]] virtual std::optional<Traffic> traffic() const { return std::nullopt; }
+  // A further connection. False, with the reason in `problem`, when there is none. Not under the PC
+  // lock.
+  [[nodiscard]] virtual bool attach(GstElement* webrtcbin, const std::string& label,
+                                    std::string& problem) = 0;
+  // The upload is complete: channels of ours are closed.
+  virtual void close() = 0;
+  // The upload is given up: the peer is told why, where the format can say that, and every channel
+  // is closed so that it holds up no webrtcbin on its way down. Waits a second at most. Not under
+  // the PC lock.
+  virtual void abandon(const std::string& reason) = 0;
 };
 
-[[nodiscard]] std::unique_ptr<SendingFormat> make_v1_format(const SenderSettings& settings);
-[[nodiscard]] std::unique_ptr<SendingFormat> make_v2_format(const SenderSettings& settings);
+// The channel that an upload begins with.
+struct FirstChannel {
+  GstPtr<GstWebRTCDataChannel> channel;
+  // Null when it is not known.
+  GstPtr<GstElement> webrtcbin;
+  // Made by the sink, so that nobody else closes it.
+  bool is_ours = false;
+};
+
+// What happens on the channels rings `bell`.
+[[nodiscard]] std::unique_ptr<SendingFormat> make_v1_format(const SenderSettings& settings,
+                                                            FirstChannel first,
+                                                            std::shared_ptr<Bell> bell);
+[[nodiscard]] std::unique_ptr<SendingFormat> make_v2_format(const SenderSettings& settings,
+                                                            FirstChannel first,
+                                                            std::shared_ptr<Bell> bell);
 
 }  // namespace webrtcupload

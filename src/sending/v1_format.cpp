@@ -3,10 +3,12 @@
 // Wire format v1: numbered chunks, and a keepalive after the last one.
 
 #include <chrono>
+#include <utility>
 
 #include "core/chunk_sender.h"
 #include "glib/debug.h"
 #include "sending/sending_format.h"
+#include "webrtc/channel_owner.h"
 
 #define GST_CAT_DEFAULT webrtcupload::debug::sink()
 
@@ -15,7 +17,10 @@ namespace {
 
 class V1Format final : public SendingFormat {
  public:
-  explicit V1Format(const SenderSettings& settings) : settings_(settings) {}
+  V1Format(const SenderSettings& settings, FirstChannel first, std::shared_ptr<Bell> bell)
+      : settings_(settings),
+        is_ours_(first.is_ours),
+        channel_(std::move(first.channel), std::move(first.webrtcbin), std::move(bell)) {}
 
   std::optional<Error> begin(std::optional<std::uint64_t> size) override {
     if (!size) {
@@ -30,8 +35,21 @@ class V1Format final : public SendingFormat {
     return std::nullopt;
   }
 
+  GstFlowReturn open(Host& host) override {
+    if (open_) return GST_FLOW_OK;
+    const GstFlowReturn flow = host.until_done([this] { return channel_.wait_open(); });
+    if (flow != GST_FLOW_OK) return flow;
+    GST_DEBUG_OBJECT(host.element(), "the data channel is open");
+    const PeerTrust trust = host.trust_of(channel_);
+    if (trust == PeerTrust::kWebrtcbinHasGone) return host.peer_gone(kOwnerHasGone);
+    if (trust != PeerTrust::kTrusted) {
+      return host.fail({ErrorCode::kUntrustedPeer, to_string(trust)});
+    }
+    open_ = true;
+    return GST_FLOW_OK;
+  }
+
   GstFlowReturn send(Host& host, ByteView data) override {
-    SenderChannel& channel = host.channel();
     while (!data.empty()) {
       const auto taken = sender_->feed(data);
       if (!taken) return host.fail(taken.error());
@@ -40,10 +58,10 @@ class V1Format final : public SendingFormat {
 
       const std::uint64_t message_size = sender_->message_size();
       const GstFlowReturn flow =
-          host.until_done([&] { return channel.wait_room(message_size, settings_.buffer_limit); });
+          host.until_done([&] { return channel_.wait_room(message_size, settings_.buffer_limit); });
       if (flow != GST_FLOW_OK) return flow;
       std::string problem;
-      if (!channel.send(sender_->take_message(), problem)) return host.peer_gone(problem);
+      if (!channel_.send(sender_->take_message(), problem)) return host.peer_gone(problem);
       host.note_progress();
     }
     return GST_FLOW_OK;
@@ -53,8 +71,7 @@ class V1Format final : public SendingFormat {
   std::optional<Error> end() override { return sender_->end(); }
 
   GstFlowReturn complete(Host& host) override {
-    SenderChannel& channel = host.channel();
-    if (const GstFlowReturn flow = host.until_done([&] { return channel.wait_drained(); });
+    if (const GstFlowReturn flow = host.until_done([&] { return channel_.wait_drained(); });
         flow != GST_FLOW_OK) {
       return flow;
     }
@@ -64,7 +81,7 @@ class V1Format final : public SendingFormat {
                      std::chrono::duration<double>(settings_.confirm_timeout).count());
     bool timed_out = false;
     const GstFlowReturn flow = host.until_done(
-        [&] { return channel.wait_confirmed(settings_.confirm_timeout); }, &timed_out);
+        [&] { return channel_.wait_confirmed(settings_.confirm_timeout); }, &timed_out);
     confirmed_ = flow == GST_FLOW_OK && !timed_out;
     return flow;
   }
@@ -77,16 +94,36 @@ class V1Format final : public SendingFormat {
             .confirmed = confirmed_};
   }
 
+  std::string why_gone() const override { return channel_.why_gone(); }
+
+  std::uint64_t buffered_amount() const override { return channel_.buffered_amount(); }
+  bool attach(GstElement*, const std::string&, std::string& problem) override {
+    problem = "the upload is in wire format v1, which has one connection";
+    return false;
+  }
+  void close() override {
+    if (is_ours_) channel_.close();
+  }
+  // v1 cannot say "I give up" but by closing the channel, whoever made it.
+  void abandon(const std::string&) override {
+    channel_.drop();
+    channel_.abandon(Bell::Clock::now() + SenderChannel::kPatience);
+  }
+
  private:
   const SenderSettings settings_;
+  const bool is_ours_;
+  SenderChannel channel_;
+  bool open_ = false;
   std::optional<ChunkSender> sender_;
   bool confirmed_ = false;
 };
 
 }  // namespace
 
-std::unique_ptr<SendingFormat> make_v1_format(const SenderSettings& settings) {
-  return std::make_unique<V1Format>(settings);
+std::unique_ptr<SendingFormat> make_v1_format(const SenderSettings& settings, FirstChannel first,
+                                              std::shared_ptr<Bell> bell) {
+  return std::make_unique<V1Format>(settings, std::move(first), std::move(bell));
 }
 
 }  // namespace webrtcupload

@@ -1,33 +1,26 @@
 // SPDX-License-Identifier: LGPL-2.1-or-later
 //
-// Wire format v2: blocks within the credit that the receiver grants, the file's SHA-256, and an
-// answer at the end. One channel, so the upload ends when that does.
+// Wire format v2: blocks within the credit that the receiver grants, over the connections that
+// there are, the file's SHA-256, and an answer at the end.
 
 #include <algorithm>
-#include <cassert>
 #include <chrono>
-#include <span>
-#include <string_view>
 #include <sys/random.h>
 #include <utility>
-#include <variant>
 #include <vector>
 
 #include "core/chunk_sender.h"
 #include "core/mutex.h"
 #include "core/v2_sender.h"
 #include "core/wire_v2.h"
-#include "glib/debug.h"
-#include "json/control_reader.h"
-#include "json/control_writer.h"
+#include "sending/kept_blocks.h"
 #include "sending/sending_format.h"
-
-#define GST_CAT_DEFAULT webrtcupload::debug::sink()
+#include "sending/v2_connections.h"
+#include "sending/v2_conversation.h"
+#include "sending/v2_link.h"
 
 namespace webrtcupload {
 namespace {
-
-constexpr ChannelId kChannel = 1;
 
 std::string text(std::uint64_t number) { return std::to_string(number); }
 
@@ -40,110 +33,69 @@ std::optional<UploadId> draw_id() {
   return UploadId(bytes);
 }
 
-// What the peer's messages and the streaming thread meet at. Control messages are read where they
-// arrive, on webrtcbin's pc thread: a later one takes the place of an earlier one here, so that
-// none has to wait, however many a peer sends while nobody looks.
-struct Peer {
-  // A leaf.
-  mutable Mutex mutex;
-  std::optional<V2Sender> sender GUARDED_BY(mutex);
-  // Before that nothing that the peer says counts.
-  bool greeted GUARDED_BY(mutex) = false;
-  // Counts the messages that may have changed something.
-  std::uint64_t news GUARDED_BY(mutex) = 0;
-  // The first message that the peer must not send, and its word that the upload has failed; nothing
-  // counts after either, nor after its word that all is done.
-  std::optional<Error> fault GUARDED_BY(mutex);
-  std::optional<control::Failure> told GUARDED_BY(mutex);
-
-  [[nodiscard]] bool listens() const REQUIRES(mutex) {
-    return greeted && !fault && !told && !sender->ended();
-  }
-  [[nodiscard]] bool has_failed() const REQUIRES(mutex) {
-    return fault || told || sender->failure();
-  }
-
-  // On the pc thread, with the PC lock held.
-  void take(const Message& message) EXCLUDES(mutex);
-  [[nodiscard]] static Result<std::optional<ControlMessage>> read(const Message& message);
-};
-
-Result<std::optional<ControlMessage>> Peer::read(const Message& message) {
-  if (message.kind == Message::Kind::kBinary) {
-    return Error{ErrorCode::kMalformedMessage, "a binary message of " + text(message.bytes.size()) +
-                                                   " bytes, which only the sender may send"};
-  }
-  return read_control({reinterpret_cast<const char*>(message.bytes.data()), message.bytes.size()});
-}
-
-void Peer::take(const Message& message) {
-  if (message.bytes.size() <= kV1MaxKeepaliveSize) return;
-  {
-    const MutexLock lock(mutex);
-    if (!listens()) return;
-  }
-  const auto said = read(message);
-  const MutexLock lock(mutex);
-  ++news;
-  if (!said) {
-    fault = Error{said.error().code,
-                  "what the receiver says is not understood: " + said.error().message};
-  } else if (said.value()) {
-    if (const auto* failure = std::get_if<control::Failure>(&*said.value())) told = *failure;
-    sender->received(kChannel, *said.value());
-  }
-}
-
 class V2Format final : public SendingFormat {
  public:
-  explicit V2Format(const SenderSettings& settings)
+  V2Format(const SenderSettings& settings, FirstChannel first, std::shared_ptr<Bell> bell)
       : settings_(settings),
         named_sum_(parse_sha256(settings.sha256)),
-        peer_(std::make_shared<Peer>()) {}
-
-  std::function<void(const Message&)> listener() override {
-    return [peer = peer_](const Message& message) { peer->take(message); };
+        conversation_(std::make_shared<V2Conversation>()),
+        connections_(std::make_shared<V2Connections>(conversation_, bell)),
+        link_(settings, conversation_, connections_, bell) {
+    connections_->add(std::move(first.channel), std::move(first.webrtcbin), first.is_ours);
   }
 
   std::optional<Error> begin(std::optional<std::uint64_t> size) override;
-  GstFlowReturn opened(Host& host) override;
+  GstFlowReturn open(Host& host) override;
   GstFlowReturn send(Host& host, ByteView data) override;
   bool finished() const override { return size_ && taken_ == *size_; }
   std::optional<Error> end() override;
   GstFlowReturn complete(Host& host) override;
   Figures figures() const override;
   std::optional<Sha256Sum> sha256() const override { return sum_; }
-  std::optional<control::Failure> last_words(SenderChannel& channel) override;
-  std::optional<std::string> farewell(const std::string& reason) override;
+
+  std::uint64_t buffered_amount() const override { return connections_->buffered_amount(); }
+  std::optional<Traffic> traffic() const override;
+  bool attach(GstElement* webrtcbin, const std::string& label, std::string& problem) override {
+    return connections_->attach(webrtcbin, label, problem);
+  }
+  void close() override { connections_->close(); }
+  void abandon(const std::string& reason) override { connections_->abandon(reason); }
 
  private:
   // Bytes of the file in the message under way.
   [[nodiscard]] std::size_t pending() const { return message_.size() - kV2HeaderSize; }
   void begin_message();
-  // Says what is to be said; an error when the upload has failed.
-  [[nodiscard]] GstFlowReturn look(Host& host);
-  // Until the peer has failed or `condition` holds, which is called without the peer's mutex.
-  template <typename Condition>
-  [[nodiscard]] GstFlowReturn wait(Host& host, Condition condition,
-                                   std::optional<std::chrono::nanoseconds> timeout = std::nullopt,
-                                   bool* timed_out = nullptr);
-  // The channel is gone: waits for `condition`, until the last chance is over.
-  template <typename Condition>
-  bool hear_last(SenderChannel& channel, Condition condition);
-  // What is in the message under way.
-  [[nodiscard]] GstFlowReturn send_pending(Host& host);
-  [[nodiscard]] std::vector<std::uint8_t> message_of(const Range& range);
+  // What is in the message under way becomes a block that can be sent.
+  void close_message();
+  // Looks after the connections, and sends what they take.
+  [[nodiscard]] GstFlowReturn step(Host& host);
+  // Until a block may be kept, and all that are kept have been sent.
+  [[nodiscard]] GstFlowReturn hand_out(Host& host);
+  // The next block, over the connection in which least waits; false when none takes it.
+  [[nodiscard]] bool send_one();
+  void forget();
+  // What keeps a block back, to be measured; null when there is no connection to wait for.
+  [[nodiscard]] V2Link::WaitedTime* reason_to_wait();
+  [[nodiscard]] bool has_room(const V2Connection& connection) const {
+    return may_hand_over(kV2HeaderSize + block_size_, connection.channel->buffered_amount(),
+                         settings_.buffer_limit);
+  }
+  [[nodiscard]] GstFlowReturn wait_stored(Host& host);
   // Bytes that the peer has stored, as it says.
-  [[nodiscard]] std::uint64_t stored() const REQUIRES(peer_->mutex) {
-    return std::min(peer_->sender->stored(), taken_);
+  [[nodiscard]] std::uint64_t stored() const REQUIRES(conversation_->mutex) {
+    return std::min(conversation_->sender->stored(), taken_);
   }
 
   const SenderSettings settings_;
   // By the application.
   const std::optional<Sha256Sum> named_sum_;
-  const std::shared_ptr<Peer> peer_;
+  const std::shared_ptr<V2Conversation> conversation_;
+  const std::shared_ptr<V2Connections> connections_;
+  V2Link::WaitedTime waited_for_room_ = 0;
+  V2Link::WaitedTime waited_for_credit_ = 0;
 
   // The streaming thread's.
+  V2Link link_;
   std::optional<std::uint64_t> size_;
   std::optional<Sha256> hash_;
   std::optional<Sha256Sum> sum_;
@@ -152,10 +104,10 @@ class V2Format final : public SendingFormat {
   // The message under way, and how many bytes of the file one has.
   std::vector<std::uint8_t> message_;
   std::size_t block_size_ = 0;
+  KeptBlocks kept_;
+  // The news after which it was looked what has to be kept.
+  std::uint64_t news_ = 0;
   std::uint32_t blocks_ = 0;
-  bool joined_ = false;
-  // The peer has gone, and until then its last messages are waited for.
-  std::optional<std::chrono::steady_clock::time_point> last_chance_;
   bool confirmed_ = false;
 };
 
@@ -168,40 +120,47 @@ std::optional<Error> V2Format::begin(std::optional<std::uint64_t> size) {
   if (!hash) return hash.error();
   hash_ = std::move(hash.value());
   size_ = size;
-  const MutexLock lock(peer_->mutex);
-  peer_->sender.emplace(control::Hello{.size = size, .sha256 = named_sum_, .nonce = draw_id()},
-                        std::min(settings_.chunk_size, kMaxBlockPayload));
+  const MutexLock lock(conversation_->mutex);
+  conversation_->sender.emplace(
+      control::Hello{.size = size, .sha256 = named_sum_, .nonce = draw_id()},
+      std::min(settings_.chunk_size, kMaxBlockPayload));
   return std::nullopt;
 }
 
-GstFlowReturn V2Format::opened(Host& host) {
-  if (joined_) return GST_FLOW_OK;
-  {
-    const MutexLock lock(peer_->mutex);
-    if (!std::exchange(peer_->greeted, true)) peer_->sender->channel_opened(kChannel);
+GstFlowReturn V2Format::open(Host& host) {
+  // A source may bring so little at a time that a block is long in coming; connections come and go
+  // meanwhile.
+  if (block_size_ > 0) return link_.has_news() ? step(host) : GST_FLOW_OK;
+  for (;;) {
+    if (const GstFlowReturn flow = step(host); flow != GST_FLOW_OK) return flow;
+    {
+      const MutexLock lock(conversation_->mutex);
+      if (conversation_->sender->connections() > 0 || conversation_->sender->ended()) break;
+    }
+    if (const GstFlowReturn flow = link_.wait(host); flow != GST_FLOW_OK) return flow;
   }
-  const auto answered = [this] {
-    const MutexLock lock(peer_->mutex);
-    return peer_->sender->connections() > 0 || peer_->sender->ended();
-  };
-  if (const GstFlowReturn flow = wait(host, answered); flow != GST_FLOW_OK) return flow;
-  joined_ = true;
-  MutexLock lock(peer_->mutex);
-  const auto server = *peer_->sender->server();
-  lock.unlock();
-  GST_DEBUG_OBJECT(host.element(),
-                   "the receiver takes blocks of %" G_GUINT64_FORMAT
-                   " bytes and a file of %" G_GUINT64_FORMAT,
-                   guint64{server.max_payload}, guint64{server.max_size});
-  block_size_ = static_cast<std::size_t>(std::clamp<std::uint64_t>(
-      server.max_payload, 1, std::min(settings_.chunk_size, kMaxBlockPayload)));
   begin_message();
   return GST_FLOW_OK;
 }
 
 void V2Format::begin_message() {
+  {
+    const MutexLock lock(conversation_->mutex);
+    // Every connection may be told another size.
+    const auto& server = *conversation_->sender->server();
+    block_size_ = static_cast<std::size_t>(std::clamp<std::uint64_t>(
+        server.max_payload, 1, std::min(settings_.chunk_size, kMaxBlockPayload)));
+  }
   message_.reserve(kV2HeaderSize + block_size_);
   message_.resize(kV2HeaderSize);
+}
+
+void V2Format::close_message() {
+  write_header(message_, kept_.end());
+  kept_.add(std::make_shared<const std::vector<std::uint8_t>>(std::exchange(message_, {})));
+  begin_message();
+  const MutexLock lock(conversation_->mutex);
+  conversation_->sender->available(taken_);
 }
 
 GstFlowReturn V2Format::send(Host& host, ByteView data) {
@@ -216,68 +175,83 @@ GstFlowReturn V2Format::send(Host& host, ByteView data) {
     message_.insert(message_.end(), taken.begin(), taken.end());
     taken_ += taken.size();
     if (pending() < block_size_ && !finished()) continue;
-    if (const GstFlowReturn flow = send_pending(host); flow != GST_FLOW_OK) return flow;
+    close_message();
+    if (const GstFlowReturn flow = hand_out(host); flow != GST_FLOW_OK) return flow;
   }
   return GST_FLOW_OK;
 }
 
-GstFlowReturn V2Format::send_pending(Host& host) {
-  SenderChannel& channel = host.channel();
-  {
-    const MutexLock lock(peer_->mutex);
-    peer_->sender->available(taken_);
-  }
-  const auto is_sent = [this]() REQUIRES(peer_->mutex) {
-    // The receiver may have had some of it before, or all.
-    return peer_->sender->ended() || peer_->sender->all_handed_out();
-  };
+GstFlowReturn V2Format::hand_out(Host& host) {
   for (;;) {
-    if (const GstFlowReturn flow = look(host); flow != GST_FLOW_OK) return flow;
-    MutexLock lock(peer_->mutex);
-    if (is_sent()) break;
-    lock.unlock();
-    const auto has_room = [&] {
-      return may_hand_over(message_.size(), channel.buffered_amount(), settings_.buffer_limit);
-    };
-    if (const GstFlowReturn flow = wait(host, has_room); flow != GST_FLOW_OK) return flow;
-
-    lock.lock();
-    const auto range = peer_->sender->next(kChannel);
-    const std::uint64_t seen = peer_->news;
-    lock.unlock();
-    if (range) {
-      std::string problem;
-      if (!channel.send(message_of(*range), problem)) return host.peer_gone(problem);
-      ++blocks_;
-    } else {
-      const auto has_news = [&] {
-        const MutexLock news_lock(peer_->mutex);
-        return peer_->news != seen;
-      };
-      if (const GstFlowReturn waited = wait(host, has_news); waited != GST_FLOW_OK) return waited;
+    if (const GstFlowReturn flow = step(host); flow != GST_FLOW_OK) return flow;
+    {
+      const MutexLock lock(conversation_->mutex);
+      const V2Sender& sender = *conversation_->sender;
+      // The receiver may have had some of it before, or all.
+      if (sender.ended() || (sender.all_handed_out() && !kept_.is_full())) break;
     }
-    host.note_progress();
+    const GstFlowReturn flow = link_.wait(host, std::nullopt, reason_to_wait());
+    if (flow != GST_FLOW_OK) return flow;
   }
-  begin_message();
-  return look(host);
+  return GST_FLOW_OK;
 }
 
-std::vector<std::uint8_t> V2Format::message_of(const Range& range) {
-  const std::uint64_t begin = taken_ - pending();
-  assert(range.begin >= begin && range.end <= taken_);
-  std::vector<std::uint8_t> message;
-  if (range.begin == begin && range.end == taken_) {
-    message = std::exchange(message_, {});
-    message_.resize(kV2HeaderSize);
-  } else {
-    const auto first =
-        message_.begin() + static_cast<std::ptrdiff_t>(kV2HeaderSize + range.begin - begin);
-    message.resize(kV2HeaderSize);
-    message.insert(message.end(), first, first + static_cast<std::ptrdiff_t>(range.length()));
+GstFlowReturn V2Format::step(Host& host) {
+  if (const GstFlowReturn flow = link_.tend(host); flow != GST_FLOW_OK) return flow;
+  forget();
+  while (send_one()) host.note_progress();
+  return GST_FLOW_OK;
+}
+
+void V2Format::forget() {
+  std::uint64_t needed_from = 0;
+  {
+    const MutexLock lock(conversation_->mutex);
+    if (std::exchange(news_, conversation_->news) == conversation_->news) return;
+    // Of an upload that is done nothing is sent again.
+    const V2Sender& sender = *conversation_->sender;
+    needed_from = sender.ended() ? taken_ : sender.needed_from();
   }
-  encode_v2_header(range.begin, ByteView(message).subspan(kV2HeaderSize),
-                   std::span<std::uint8_t, kV2HeaderSize>(message.data(), kV2HeaderSize));
-  return message;
+  kept_.forget_before(needed_from);
+}
+
+bool V2Format::send_one() {
+  struct Candidate {
+    SharedConnection connection;
+    std::uint64_t buffered;
+  };
+  {
+    const MutexLock lock(conversation_->mutex);
+    if (conversation_->sender->all_handed_out()) return false;
+  }
+  std::vector<Candidate> candidates;
+  for (auto& connection : connections_->list()) {
+    if (!connection->joined || !connection->problem.empty() || !has_room(*connection)) continue;
+    const std::uint64_t buffered = connection->channel->buffered_amount();
+    candidates.push_back({std::move(connection), buffered});
+  }
+  std::ranges::sort(candidates, std::less(), &Candidate::buffered);
+  for (const auto& [connection, buffered] : candidates) {
+    const auto range = [&, id = connection->id] {
+      const MutexLock lock(conversation_->mutex);
+      return conversation_->sender->next(id);
+    }();
+    if (!range) continue;
+    if (connection->channel->send(kept_.message_of(*range), connection->problem)) {
+      ++blocks_;
+      return true;
+    }
+    // Which the link looks at.
+    if (connection->problem.empty()) connection->problem = "the data channel takes no message";
+  }
+  return false;
+}
+
+V2Link::WaitedTime* V2Format::reason_to_wait() {
+  const MutexLock lock(conversation_->mutex);
+  const V2Sender& sender = *conversation_->sender;
+  if (sender.connections() == 0) return nullptr;
+  return sender.has_credit() ? &waited_for_room_ : &waited_for_credit_;
 }
 
 std::optional<Error> V2Format::end() {
@@ -287,124 +261,84 @@ std::optional<Error> V2Format::end() {
 }
 
 GstFlowReturn V2Format::complete(Host& host) {
-  if (pending() > 0) {
-    if (const GstFlowReturn flow = send_pending(host); flow != GST_FLOW_OK) return flow;
-  }
+  if (pending() > 0) close_message();
+  if (const GstFlowReturn flow = hand_out(host); flow != GST_FLOW_OK) return flow;
   sum_ = hash_->sum();
   if (named_sum_ && *named_sum_ != *sum_) {
     return host.fail({ErrorCode::kHashMismatch, "the file has the SHA-256 " + to_hex(*sum_) +
                                                     ", the property \"sha256\" says " +
                                                     to_hex(*named_sum_)});
   }
-  const auto is_done = [this]()
-                           REQUIRES(peer_->mutex) { return peer_->sender->done().has_value(); };
-  std::uint64_t before = 0;
   {
-    const MutexLock lock(peer_->mutex);
-    peer_->sender->end(taken_, sum_);
+    const MutexLock lock(conversation_->mutex);
+    conversation_->sender->end(taken_, sum_);
   }
-  for (bool done = false; !done;) {
-    bool timed_out = false;
-    const auto progressed = [&] {
-      const MutexLock lock(peer_->mutex);
-      return is_done() || stored() > before;
-    };
-    const GstFlowReturn flow = wait(host, progressed, settings_.confirm_timeout, &timed_out);
-    if (flow != GST_FLOW_OK) return flow;
+  if (const GstFlowReturn flow = wait_stored(host); flow != GST_FLOW_OK) return flow;
+  connections_->end();
+  confirmed_ = true;
+  host.note_progress();
+  return GST_FLOW_OK;
+}
+
+GstFlowReturn V2Format::wait_stored(Host& host) {
+  auto since = Bell::Clock::now();
+  std::uint64_t before = 0;
+  for (;;) {
+    if (const GstFlowReturn flow = step(host); flow != GST_FLOW_OK) return flow;
     {
-      const MutexLock lock(peer_->mutex);
-      done = is_done();
+      MutexLock lock(conversation_->mutex);
+      if (conversation_->sender->done()) return GST_FLOW_OK;
+      const bool progressed = stored() > before;
       before = stored();
+      lock.unlock();
+      // Time without a connection has a limit of its own.
+      if (progressed || link_.is_interrupted()) since = Bell::Clock::now();
+      if (progressed) host.note_progress();
     }
-    if (timed_out && !done) {
+    V2Link::Deadline until;
+    if (settings_.confirm_timeout.count() > 0) {
+      until = since + std::chrono::duration_cast<Bell::Clock::duration>(settings_.confirm_timeout);
+    }
+    if (until && Bell::Clock::now() >= *until) {
       return host.fail(
           {ErrorCode::kIdleTimeout, "the receiver has not answered in time: it has stored " +
                                         text(before) + " of " + text(taken_) + " bytes"});
     }
-    confirmed_ = done;
-    host.note_progress();
+    if (const GstFlowReturn flow = link_.wait(host, until); flow != GST_FLOW_OK) return flow;
   }
-  return GST_FLOW_OK;
-}
-
-template <typename Condition>
-GstFlowReturn V2Format::wait(Host& host, Condition condition,
-                             std::optional<std::chrono::nanoseconds> timeout, bool* timed_out) {
-  if (const GstFlowReturn flow = look(host); flow != GST_FLOW_OK) return flow;
-  const auto holds = [&] {
-    MutexLock lock(peer_->mutex);
-    if (peer_->has_failed()) return true;
-    lock.unlock();
-    return condition();
-  };
-  const GstFlowReturn flow = host.until_done(
-      [&] {
-        SenderChannel& channel = host.channel();
-        const auto outcome = channel.wait_told(holds, timeout);
-        if (outcome != SenderChannel::Outcome::kGone) return outcome;
-        return hear_last(channel, holds) ? SenderChannel::Outcome::kDone : outcome;
-      },
-      timed_out);
-  return flow == GST_FLOW_OK ? look(host) : flow;
-}
-
-GstFlowReturn V2Format::look(Host& host) {
-  MutexLock lock(peer_->mutex);
-  const auto outputs = peer_->sender->take_outputs();
-  const auto told = peer_->told;
-  auto fault = peer_->fault;
-  if (!fault && peer_->sender->failure()) {
-    fault = Error{ErrorCode::kHashMismatch, peer_->sender->failure()->message};
-  }
-  lock.unlock();
-  if (told) return host.refused(*told);
-  if (fault) return host.fail(*fault);
-  for (const Output& output : outputs) {
-    // The session closes the channel.
-    if (!output.message) continue;
-    std::string problem;
-    if (!host.channel().send_text(write_control(*output.message), problem)) {
-      return host.peer_gone(problem);
-    }
-  }
-  return GST_FLOW_OK;
 }
 
 SendingFormat::Figures V2Format::figures() const {
-  const MutexLock lock(peer_->mutex);
+  const MutexLock lock(conversation_->mutex);
   return {.size = size_,
-          .bytes = peer_->sender->sent_bytes(),
+          .bytes = taken_,
           .chunks = blocks_,
           .stored = stored(),
           .confirmed = confirmed_};
 }
 
-// What says that the peer has gone may overtake its last messages.
-template <typename Condition>
-bool V2Format::hear_last(SenderChannel& channel, Condition condition) {
-  if (!last_chance_) last_chance_ = std::chrono::steady_clock::now() + SenderChannel::kPatience;
-  return channel.wait_despite_all(condition, *last_chance_);
-}
-
-std::optional<control::Failure> V2Format::last_words(SenderChannel& channel) {
-  hear_last(channel, [this] {
-    const MutexLock lock(peer_->mutex);
-    return !peer_->listens();
-  });
-  const MutexLock lock(peer_->mutex);
-  return peer_->told;
-}
-
-std::optional<std::string> V2Format::farewell(const std::string& reason) {
-  const MutexLock lock(peer_->mutex);
-  if (!peer_->greeted || peer_->told || peer_->sender->ended()) return std::nullopt;
-  return write_control(control::Cancel{.reason = reason});
+std::optional<SendingFormat::Traffic> V2Format::traffic() const {
+  Traffic traffic{.waited_for_room = std::chrono::nanoseconds(waited_for_room_.load()),
+                  .waited_for_credit = std::chrono::nanoseconds(waited_for_credit_.load()),
+                  .round_trip = conversation_->round_trip()};
+  const MutexLock lock(conversation_->mutex);
+  const auto& sender = conversation_->sender;
+  if (!sender) return traffic;
+  traffic.connections = static_cast<std::uint32_t>(sender->connections());
+  if (const auto& server = sender->server()) {
+    traffic.max_connections =
+        static_cast<std::uint32_t>(std::min<std::uint64_t>(server->max_connections, UINT32_MAX));
+  }
+  traffic.stored = sender->stored();
+  traffic.sent = sender->sent_bytes();
+  return traffic;
 }
 
 }  // namespace
 
-std::unique_ptr<SendingFormat> make_v2_format(const SenderSettings& settings) {
-  return std::make_unique<V2Format>(settings);
+std::unique_ptr<SendingFormat> make_v2_format(const SenderSettings& settings, FirstChannel first,
+                                              std::shared_ptr<Bell> bell) {
+  return std::make_unique<V2Format>(settings, std::move(first), std::move(bell));
 }
 
 }  // namespace webrtcupload

@@ -39,16 +39,21 @@ bool send_if_open(GstWebRTCDataChannel* channel, std::string* problem, const Sen
 
 bool send_on(GstWebRTCDataChannel* channel, std::vector<std::uint8_t> message,
              std::string* problem) {
-  auto* owned = new std::vector<std::uint8_t>(std::move(message));
+  return send_on(channel, std::make_shared<const std::vector<std::uint8_t>>(std::move(message)),
+                 problem);
+}
+
+bool send_on(GstWebRTCDataChannel* channel, const SharedMessage& message, std::string* problem) {
+  auto* owned = new SharedMessage(message);
   const GBytesPtr bytes(g_bytes_new_with_free_func(
-      owned->data(), owned->size(),
-      [](gpointer data) { delete static_cast<std::vector<std::uint8_t>*>(data); }, owned));
+      message->data(), message->size(),
+      [](gpointer data) { delete static_cast<SharedMessage*>(data); }, owned));
   const bool sent = send_if_open(channel, problem, [&](GError** error) {
     return gst_webrtc_data_channel_send_data_full(channel, bytes.get(), error);
   });
   // The channel may have been closed just now, and then nothing frees what holds the bytes; but the
   // bytes themselves, which are many more, nobody reads.
-  if (!sent) std::vector<std::uint8_t>().swap(*owned);
+  if (!sent) owned->reset();
   return sent;
 }
 

@@ -7,6 +7,7 @@
 #include <gst/webrtc/webrtc.h>
 
 #include <cstdint>
+#include <memory>
 #include <string>
 #include <vector>
 
@@ -17,6 +18,10 @@ namespace webrtcupload {
 // such a channel is given nothing. Nor is one whose webrtcbin is known to have gone
 // (channel_owner.h); otherwise that is held meanwhile. On any thread, and under the PC lock.
 [[nodiscard]] bool send_on(GstWebRTCDataChannel* channel, std::vector<std::uint8_t> message,
+                           std::string* problem = nullptr);
+// Without a copy of a message that the caller keeps.
+using SharedMessage = std::shared_ptr<const std::vector<std::uint8_t>>;
+[[nodiscard]] bool send_on(GstWebRTCDataChannel* channel, const SharedMessage& message,
                            std::string* problem = nullptr);
 [[nodiscard]] bool send_text_on(GstWebRTCDataChannel* channel, const std::string& text,
                                 std::string* problem = nullptr);

@@ -262,6 +262,50 @@ TEST(V2Sender, DoneWithAnotherFileIsAFailure) {
   EXPECT_TRUE(sender.failure());
 }
 
+// What a server says before the source has ended is believed as long as it can be true.
+TEST(V2Sender, AnEarlyDoneThatCannotBeTrueIsAFailureAtOnce) {
+  V2Sender sender({.size = 1000}, 100);
+  sender.channel_opened(kFirst);
+  sender.received(kFirst, ready(100));
+  sender.received(kFirst, control::Done{999, sum_of({})});
+  EXPECT_TRUE(sender.failure()) << "another size than that of the hello";
+
+  V2Sender stream({}, 100);
+  stream.channel_opened(kFirst);
+  stream.received(kFirst, ready(100));
+  stream.available(100);
+  stream.received(kFirst, control::Done{150, sum_of({})});
+  EXPECT_TRUE(stream.done());
+  stream.available(150);
+  EXPECT_TRUE(stream.done());
+  stream.available(151);
+  ASSERT_TRUE(stream.failure()) << "the source has more";
+  EXPECT_EQ(stream.failure()->code, "hash-mismatch");
+  EXPECT_FALSE(stream.done());
+}
+
+TEST(V2Sender, KnowsWhoHasJoinedAndWhetherThereIsCredit) {
+  V2Sender sender({.size = 1000}, 100);
+  sender.channel_opened(kFirst);
+  EXPECT_TRUE(sender.has_channel(kFirst));
+  EXPECT_FALSE(sender.has_joined(kFirst));
+  EXPECT_FALSE(sender.has_credit());
+  sender.received(kFirst, ready(150));
+  EXPECT_TRUE(sender.has_joined(kFirst));
+  EXPECT_FALSE(sender.has_credit()) << "nothing is to be sent";
+  sender.available(250);
+  EXPECT_TRUE(sender.has_credit());
+  EXPECT_EQ(sender.next(kFirst), (Range{0, 100}));
+  EXPECT_FALSE(sender.has_credit()) << "half a block";
+  sender.channel_opened(kSecond);
+  sender.received(kSecond, ready(100));
+  EXPECT_TRUE(sender.has_credit());
+  sender.channel_lost(kSecond);
+  EXPECT_FALSE(sender.has_channel(kSecond));
+  EXPECT_FALSE(sender.has_joined(kSecond));
+  EXPECT_FALSE(sender.has_credit());
+}
+
 TEST(V2Sender, AFailureEndsItUnlessItIsResumable) {
   V2Sender sender = known_file();
   for (const ChannelId channel : {kFirst, kSecond, kThird}) {

@@ -75,7 +75,8 @@ class SinkSpeaksV2InVain : public SinkSpeaksV2 {
     upload.push(random_bytes(kChunk));
     ASSERT_TRUE(far_->wait_messages(1));
     say(ready_of(credit));
-    ASSERT_TRUE(far_->wait_messages(credit < kChunk ? 1 : 2));
+    // And a keepalive.
+    ASSERT_TRUE(far_->wait_messages(credit < kChunk ? 2 : 3));
   }
   void expect_cancelled(Upload& upload) {
     EXPECT_EQ(progress_types(upload.bus()).back(), GST_PROGRESS_TYPE_CANCELED);
@@ -190,7 +191,7 @@ TEST_F(SinkSpeaksV2InVain, AnErrorIsHeardWhileThereIsNoRoom) {
   upload.push(random_bytes(kChunk));
   ASSERT_TRUE(far_->wait_messages(1));
   say(ready_of(1000 * kChunk));
-  ASSERT_TRUE(far_->wait_messages(2));
+  ASSERT_TRUE(far_->wait_messages(3));
   {
     const BlockedSending blocked(pair_.offerer());
     upload.push(random_bytes(8'000'000));
@@ -235,7 +236,7 @@ TEST_F(SinkSpeaksV2InVain, TheReceiverHasAnotherFile) {
     say(ready_of(10 * kChunk));
     if (!early) {
       upload.end();
-      ASSERT_TRUE(far_->wait_messages(3));
+      ASSERT_TRUE(far_->wait_messages(4));
     }
     say(control::Done{data.size(), sum_of(Bytes{1})});
     if (early) upload.end();
@@ -313,7 +314,7 @@ TEST_F(SinkSpeaksV2InVain, WhatComesBeforeTheHelloDoesNotCount) {
   upload.end();
   ASSERT_TRUE(far_->wait_messages(2));
   say(ready_of(10));
-  ASSERT_TRUE(far_->wait_messages(4));
+  ASSERT_TRUE(far_->wait_messages(5));
   say(control::Done{3, sum_of(Bytes{1, 2, 3})});
   EXPECT_EQ(upload.outcome(), "");
 }
@@ -334,10 +335,10 @@ TEST_F(SinkSpeaksV2InVain, TheReceiverGoes) {
       ASSERT_TRUE(near_.observer->wait_messages(1));
     }
     if (when == When::kInTheMiddle) {
-      ASSERT_TRUE(far_->wait_messages(2));
+      ASSERT_TRUE(far_->wait_messages(3));
     }
     if (when == When::kBeforeDone) {
-      ASSERT_TRUE(far_->wait_messages(4));
+      ASSERT_TRUE(far_->wait_messages(5));
     }
     gst_webrtc_data_channel_close(far_->channel());
     ASSERT_TRUE(near_.observer->wait_closed());
@@ -436,7 +437,7 @@ TEST_F(SinkSpeaksV2InVain, TeardownWhileItWaitsForTheReceiversWord) {
   begin(upload);
   upload.push(random_bytes(3 * kChunk), kChunk);
   upload.end();
-  ASSERT_TRUE(far_->wait_messages(6));
+  ASSERT_TRUE(far_->wait_messages(7));
   stop_promptly(upload.pipeline());
   expect_cancelled(upload);
   EXPECT_TRUE(cancel());

@@ -126,7 +126,8 @@ TEST_F(SinkSpeaksV2, KeepsToASmallAndSlowCredit) {
   upload.push(data, 30'000);
   upload.end();
   expect_file(upload, peer, data);
-  EXPECT_LE(stat(upload.sink(), "buffered-peak"), 2 * (kChunk + kV2HeaderSize));
+  // With the keepalive before them.
+  EXPECT_LE(stat(upload.sink(), "buffered-peak"), 2 * (kChunk + kV2HeaderSize) + 1);
 }
 
 // However much credit there is.
@@ -198,8 +199,9 @@ TEST_F(SinkSpeaksV2, BlocksHaveAByteAtLeastAndFitAMessage) {
     ready.max_payload = most;
     say(ready);
     const std::size_t blocks = most == 0 ? 3 : 2;
-    ASSERT_TRUE(far_->wait_messages(blocks + 2));
-    EXPECT_EQ(far_->messages()[1].bytes.size(), most == 0 ? kV2HeaderSize + 1 : kMaxMessageSize);
+    // The hello, a keepalive, the blocks and the end.
+    ASSERT_TRUE(far_->wait_messages(blocks + 3));
+    EXPECT_EQ(far_->messages()[2].bytes.size(), most == 0 ? kV2HeaderSize + 1 : kMaxMessageSize);
     say(control::Done{data.size(), sum_of(data)});
     EXPECT_EQ(upload.outcome(), "");
     next_v2_channel();
@@ -217,11 +219,11 @@ TEST_F(SinkSpeaksV2, WhatTheReceiverHasIsNotSent) {
   control::Ready ready = ready_of(10 * kChunk);
   ready.have = {{100, 2 * kChunk}};
   say(ready);
-  // The hello, two blocks and the end.
-  ASSERT_TRUE(far_->wait_messages(4));
+  // The hello, a keepalive, two blocks and the end.
+  ASSERT_TRUE(far_->wait_messages(5));
   const auto messages = far_->messages();
-  EXPECT_EQ(messages[1].bytes.size(), kV2HeaderSize + 100);
-  EXPECT_EQ(messages[2].bytes.size(), kV2HeaderSize + kChunk);
+  EXPECT_EQ(messages[2].bytes.size(), kV2HeaderSize + 100);
+  EXPECT_EQ(messages[3].bytes.size(), kV2HeaderSize + kChunk);
   say(control::Done{data.size(), sum_of(data)});
   EXPECT_EQ(upload.outcome(), "");
 }
@@ -291,8 +293,8 @@ TEST_F(SinkSpeaksV2, WhatComesAfterTheDoneDoesNotCount) {
   upload.end();
   ASSERT_TRUE(far_->wait_messages(1));
   say(ready_of(kChunk));
-  // The block, and the end.
-  ASSERT_TRUE(far_->wait_messages(3));
+  // The keepalive, the block and the end.
+  ASSERT_TRUE(far_->wait_messages(4));
   ASSERT_EQ(set_state(upload.pipeline(), GST_STATE_PAUSED), GST_STATE_CHANGE_SUCCESS);
   say(control::Done{.size = data.size(), .sha256 = sum_of(data)});
   say(control::Failure{.code = "storage-failed", .message = "too late"});
@@ -313,7 +315,7 @@ TEST_F(SinkSpeaksV2, AFloodOfAnswersChangesNothing) {
   upload.push(std::span(data).first(kChunk));
   ASSERT_TRUE(far_->wait_messages(1));
   say(ready_of(2 * kChunk));
-  ASSERT_TRUE(far_->wait_messages(2));
+  ASSERT_TRUE(far_->wait_messages(3));
   for (int i = 0; i < 5000; ++i) {
     say(control::Ack{.stored = kChunk, .received = kChunk, .credit = 2 * kChunk});
   }
@@ -321,7 +323,7 @@ TEST_F(SinkSpeaksV2, AFloodOfAnswersChangesNothing) {
   say(control::Hello{.size = 5});
   upload.push(std::span(data).subspan(kChunk));
   upload.end();
-  ASSERT_TRUE(far_->wait_messages(4));
+  ASSERT_TRUE(far_->wait_messages(5));
   EXPECT_EQ(upload.bus().count(GST_MESSAGE_ERROR), 0U);
   say(control::Done{data.size(), sum_of(data)});
   EXPECT_EQ(upload.outcome(), "");
