@@ -294,9 +294,10 @@ TEST_P(EachIsolation, LimitsSessions) {
   EXPECT_TRUE(eventually([&] { return send(server, file("one.mp4")).status == 0; }));
 }
 
+// In wire format v2 the upload would begin anew.
 TEST_F(EndToEnd, AKilledSessionProcessIsAccountedFor) {
   Server server({}, kSwallow);
-  const auto sender = start_send(server, file("big.bin"));
+  const auto sender = start_send(server, file("big.bin"), {"--protocol", "v1"});
   expect_under_way(*sender);
   const auto children = test::children_of(server.process().pid());
   ASSERT_EQ(children.size(), 1u);
@@ -341,7 +342,7 @@ TEST_F(EndToEnd, ASlowReaderLosesNothing) {
 }
 
 TEST_F(EndToEnd, AKilledServerLeavesNoProcesses) {
-  Server server({}, kSwallow);
+  Server server({"--resume-timeout", "1"}, kSwallow);
   const auto sender = start_send(server, file("big.bin"));
   expect_under_way(*sender);
   const auto children = test::children_of(server.process().pid());
@@ -351,8 +352,9 @@ TEST_F(EndToEnd, AKilledServerLeavesNoProcesses) {
   const Outcome outcome = outcome_of(*sender);
   EXPECT_EQ(outcome.status, 1);
   // The session's process may be faster than its own end.
-  EXPECT_THAT(outcome.errors, AnyOf(StartsWith("webrtc-upload send: the server is gone: "),
-                                    "webrtc-upload send: cancelled: the server is stopping\n"));
+  EXPECT_THAT(outcome.errors,
+              AnyOf(StartsWith("webrtc-upload send: peer-gone: the connection was lost ("),
+                    "webrtc-upload send: cancelled: the server is stopping\n"));
 }
 
 TEST_F(EndToEnd, EncodedOutputIsObservedBeforeTheEncoder) {

@@ -82,6 +82,11 @@ void Network::cut_packets() {
   for (const auto& relay : relays_) relay->set_blackout(true);
 }
 
+void Network::cut_packets(std::size_t connection) {
+  const std::lock_guard lock(mutex_);
+  relays_.at(connection)->set_blackout(true);
+}
+
 void Network::cut_all() {
   cut_http_ = true;
   cut_packets();

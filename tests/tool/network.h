@@ -35,6 +35,8 @@ class Network {
   [[nodiscard]] std::string url() const { return proxy_.url().substr(0, proxy_.url().rfind('/')); }
   // Nothing passes any more, and nobody says so. Of all connections that there are so far.
   void cut_packets();
+  // Of one of them.
+  void cut_packets(std::size_t connection);
   void cut_all();
   // The signalling again.
   void restore() { cut_http_ = false; }

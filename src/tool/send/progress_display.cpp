@@ -91,16 +91,41 @@ std::string format_line(const ProgressState& state) {
          format_size(state.total) + ", " + format_rate(state);
 }
 
+std::string format_loss(const LossState& state) {
+  return "Connection lost, trying again (attempt " + std::to_string(state.attempt) + ", " +
+         std::to_string(state.left.count()) + " s left)";
+}
+
 ProgressDisplay::ProgressDisplay(std::FILE* out) : out_(out), terminal_(isatty(fileno(out))) {}
 
 void ProgressDisplay::update(const ProgressState& state) {
+  left_.reset();
   if (terminal_) {
-    std::fprintf(out_, "\r\033[K%s", format_bar(state, columns_of(out_)).c_str());
-    drawn_ = true;
+    draw(format_bar(state, columns_of(out_)));
   } else if (is_line_due(state)) {
-    std::fprintf(out_, "%s\n", format_line(state).c_str());
+    say(format_line(state));
   }
+}
+
+void ProgressDisplay::update(const LossState& state) {
+  if (terminal_) {
+    draw(format_loss(state).substr(0, static_cast<std::size_t>(columns_of(out_) - 1)));
+  } else if (is_line_due(state)) {
+    say(format_loss(state));
+  }
+}
+
+void ProgressDisplay::draw(const std::string& text) {
+  std::fprintf(out_, "\r\033[K%s", text.c_str());
   std::fflush(out_);
+  drawn_ = true;
+}
+
+void ProgressDisplay::begin_anew() {
+  clear();
+  last_decile_ = -1;
+  next_line_ = std::chrono::milliseconds(0);
+  left_.reset();
 }
 
 bool ProgressDisplay::is_line_due(const ProgressState& state) {
@@ -112,6 +137,12 @@ bool ProgressDisplay::is_line_due(const ProgressState& state) {
   const int decile = percent_of(state) / 10;
   if (decile <= last_decile_) return false;
   last_decile_ = decile;
+  return true;
+}
+
+bool ProgressDisplay::is_line_due(const LossState& state) {
+  if (left_ && *left_ - state.left < kLineInterval) return false;
+  left_ = state.left;
   return true;
 }
 

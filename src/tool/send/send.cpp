@@ -25,18 +25,22 @@ namespace webrtcupload {
 namespace {
 
 constexpr std::chrono::milliseconds kRedraw{100};
+// How often an upload starts anew that the server has lost. A file that makes the server's decoder
+// crash as it comes would do so each time.
+constexpr int kMostAnew = 2;
 
 struct RawOptions {
   char* to = nullptr;
   char* api_key = nullptr;
   char* workflow = nullptr;
   char* protocol = nullptr;
+  char* connections = nullptr;
   int chunk_size = 0;
   gint64 buffer_limit = 0;
   double connect_timeout = 30;
 
   ~RawOptions() {
-    for (char* text : {to, api_key, workflow, protocol}) g_free(text);
+    for (char* text : {to, api_key, workflow, protocol, connections}) g_free(text);
   }
 };
 
@@ -66,15 +70,17 @@ std::optional<WantedProtocol> parse_protocol(const std::string& text) {
   return std::nullopt;
 }
 
+std::optional<unsigned> parse_connections(const std::string& text, bool& is_wrong) {
+  guint64 number = 0;
+  is_wrong = text != "auto" &&
+             !g_ascii_string_to_unsigned(text.c_str(), 10, 1, kMostConnections, &number, nullptr);
+  if (is_wrong || text == "auto") return std::nullopt;
+  return static_cast<unsigned>(number);
+}
+
 class Send {
  public:
-  explicit Send(SenderOptions options) : size_(options.size) {
-    Sender::Events events;
-    events.connected = [this] { on_connected(); };
-    events.uploaded = [this] { on_uploaded(); };
-    events.ended = [this](const SenderEnd& end) { on_ended(end); };
-    sender_ = Sender::create(context_, std::move(options), std::move(events));
-  }
+  explicit Send(SenderOptions options) : options_(std::move(options)) { make_sender(); }
   ~Send() { g_main_loop_unref(loop_); }
   Send(const Send&) = delete;
   Send& operator=(const Send&) = delete;
@@ -99,6 +105,15 @@ class Send {
     return G_SOURCE_CONTINUE;
   }
 
+  void make_sender() {
+    Sender::Events events;
+    events.connected = [this] { on_connected(); };
+    events.uploaded = [this] { on_uploaded(); };
+    events.note = [this](const std::string& text) { display_.say(text); };
+    events.ended = [this](const SenderEnd& end) { on_ended(end); };
+    sender_ = Sender::create(context_, options_, std::move(events));
+  }
+
   void on_connected() {
     begin_ = g_get_monotonic_time();
     show();
@@ -106,19 +121,23 @@ class Send {
 
   [[nodiscard]] ProgressState state() const {
     return {.bytes = sender_->bytes_across(),
-            .total = size_.value_or(0),
+            .total = options_.size.value_or(0),
             .elapsed = std::chrono::milliseconds((g_get_monotonic_time() - begin_) / 1000)};
   }
 
   void show() {
-    display_.update(state());
+    if (const auto lost = sender_->interruption()) {
+      display_.update(LossState{.attempt = lost->attempt, .left = lost->left});
+    } else {
+      display_.update(state());
+    }
     redraw_.start(kRedraw, [this] { show(); });
   }
 
   void on_uploaded() {
     redraw_.cancel();
     ProgressState all = state();
-    all.bytes = size_.value_or(sender_->bytes_taken());
+    all.bytes = options_.size.value_or(sender_->bytes_taken());
     display_.update(all);
     display_.say("sent " + format_size(all.bytes) + " in " +
                  std::to_string(all.elapsed.count() / 1000) + "." +
@@ -127,9 +146,10 @@ class Send {
   }
 
   void on_ended(const SenderEnd& end) {
-    over_ = true;
     redraw_.cancel();
     display_.clear();
+    if (end.may_start_anew && !interrupted_ && begun_anew_ < kMostAnew) return begin_anew(end);
+    over_ = true;
     if (interrupted_) {
       g_printerr("webrtc-upload send: interrupted\n");
       status_ = kExitInterrupted;
@@ -146,13 +166,22 @@ class Send {
     g_main_loop_quit(loop_);
   }
 
-  const std::optional<std::uint64_t> size_;
+  void begin_anew(const SenderEnd& end) {
+    ++begun_anew_;
+    display_.begin_anew();
+    display_.say("The server has lost the upload (" + printable(end.problem) + "), starting anew");
+    make_sender();
+    sender_->start();
+  }
+
+  const SenderOptions options_;
   GMainContext* const context_ = g_main_context_default();
   GMainLoop* loop_ = g_main_loop_new(nullptr, FALSE);
   ProgressDisplay display_{stdout};
   Timer redraw_{context_};
   std::shared_ptr<Sender> sender_;
   gint64 begin_ = 0;
+  int begun_anew_ = 0;
   bool interrupted_ = false;
   bool over_ = false;
   int status_ = kExitOk;
@@ -171,6 +200,11 @@ int send_main(int argc, char** argv) {
        "Wire format: v1, v2 (checked, with the server's progress), or auto, which is v2 where the "
        "server speaks it (auto)",
        "auto|v1|v2"},
+      {"connections", 'c', 0, G_OPTION_ARG_STRING, &raw.connections,
+       "Connections of one upload, with v2: a number up to 64, or auto, which is as many as make "
+       "it "
+       "faster, up to 8 (auto)",
+       "N|auto"},
       {"chunk-size", 0, 0, G_OPTION_ARG_INT, &raw.chunk_size,
        "Payload of each message, in bytes (49152)", "BYTES"},
       {"buffer-limit", 0, 0, G_OPTION_ARG_INT64, &raw.buffer_limit,
@@ -215,7 +249,18 @@ int send_main(int argc, char** argv) {
                        "needs one");
   }
 
+  bool is_wrong = false;
+  const auto connections = parse_connections(raw.connections ? raw.connections : "auto", is_wrong);
+  if (is_wrong) {
+    return usage_error(
+        "send", "--connections must be auto, or between 1 and " + std::to_string(kMostConnections));
+  }
+  if (connections.value_or(1) > 1 && protocol == WantedProtocol::kV1) {
+    return usage_error("send", "wire format v1 takes one connection, so --connections needs v2");
+  }
+
   SenderOptions options;
+  options.connections = connections;
   options.file = argv[1];
   options.protocol = *protocol;
   std::string problem;

@@ -21,6 +21,12 @@ std::string with_code(const std::string& code, const std::string& message) {
   return code + ": " + message;
 }
 
+// Whether a session that ended with this has only lost its client, or been lost itself: all that is
+// wrong with the upload is that it is not there any more.
+bool is_loss(const std::string& code) {
+  return code == "crashed" || code == "peer-gone" || code == "idle-timeout" || code == "stalled";
+}
+
 }  // namespace
 
 Sender::Sender(GMainContext* context, SenderOptions options, Events events)
@@ -28,12 +34,16 @@ Sender::Sender(GMainContext* context, SenderOptions options, Events events)
       options_(std::move(options)),
       events_(std::move(events)),
       timer_(context),
-      watch_(context, http_,
-             {.sign_of_life = [this] { return connection_ ? connection_->packets_received() : 0; },
-              .ended = [this](const SessionStatus& status) { on_session_ended(status); },
-              .server_gone = [this](const std::string& why) { on_server_gone(why); }}) {}
+      resume_timer_(context),
+      look_timer_(context),
+      watch_(
+          context, http_,
+          {.sign_of_life = [this] { return connections_ ? connections_->packets_received() : 0; },
+           .ended = [this](const SessionStatus& status) { on_session_ended(status); },
+           .server_gone = [this](const std::string& why) { on_server_gone(why); }}) {}
 
 Sender::~Sender() {
+  connections_.reset();
   pipeline_.reset();
   g_main_context_unref(context_);
 }
@@ -75,7 +85,10 @@ void Sender::on_limits(const HttpClient::Reply& reply) {
 
 std::string Sender::choose(const ServerLimits& limits) {
   v2_ = limits.v2;
-  if (v2_) return "";
+  if (v2_) {
+    note_most(limits.max_connections);
+    return "";
+  }
   if (options_.protocol == WantedProtocol::kV2) return "the server does not speak wire format v2";
   if (!limits.v1) return "the server speaks neither wire format v1 nor v2";
   if (options_.size) return "";
@@ -84,46 +97,55 @@ std::string Sender::choose(const ServerLimits& limits) {
 }
 
 void Sender::connect() {
-  pipeline_ = std::make_unique<SendingPipeline>(
-      context_,
-      SendingOptions{.file = options_.file,
-                     .v2 = v2_,
-                     .chunk_size = options_.chunk_size,
-                     .buffer_limit = options_.buffer_limit},
-      SendingPipeline::Events{
-          .complete = [this] { on_complete(); },
-          .failed =
-              [this](const SendingPipeline::Failure& failure) { on_pipeline_failed(failure); }});
-  const std::weak_ptr<Sender> weak = weak_from_this();
-  // Calls what is there while this is.
-  const auto guarded = [weak](auto function) {
-    return [weak, function](auto&&... values) {
-      if (const auto self = weak.lock()) function(*self, values...);
-    };
-  };
-  SenderConnection::Events events;
-  events.prepare = [this](GstElement* webrtcbin) { return prepare(webrtcbin); };
-  events.answered = guarded([](Sender& self, const std::string& location) {
-    self.watch_.start(location, self.options_.api_key);
-  });
-  events.open = guarded([](Sender& self) { self.on_open(); });
-  events.result = guarded(
-      [](Sender& self, std::span<const std::uint8_t> message) { self.on_results(message); });
-  events.failed = guarded(
-      [](Sender& self, const SenderConnection::Failure& failure) { self.finish(failure.problem); });
-  events.lost = guarded([](Sender& self, const std::string& why) { self.fail_at_last(why); });
-  events.untrusted = guarded([](Sender& self, const std::string& why) { self.finish(why); });
-  connection_ = SenderConnection::create(context_, http_,
-                                         {.url = options_.server.text,
-                                          .host = options_.server.host,
-                                          .api_key = options_.api_key,
-                                          .workflow = options_.workflow,
-                                          .timeout = options_.connect_timeout},
-                                         std::move(events));
-  connection_->start();
+  if (!v2_ && options_.connections.value_or(1) > 1) {
+    events_.note("the server speaks wire format v1, which takes one connection");
+  }
+  make_pipeline();
+  connections_ = std::make_unique<SenderConnections>(
+      context_, http_,
+      SenderConnections::Options{.server = options_.server,
+                                 .api_key = options_.api_key,
+                                 .workflow = options_.workflow,
+                                 .connect_timeout = options_.connect_timeout},
+      connection_events());
+  connections_->start();
 }
 
-std::string Sender::prepare(GstElement* webrtcbin) { return pipeline_->prepare(webrtcbin); }
+void Sender::make_pipeline() {
+  SendingPipeline::Events events;
+  events.ready = [this](const SendingPipeline::Ready& ready) { on_ready(ready); };
+  events.connection_lost = [this](GstElement* webrtcbin, const std::string& why) {
+    if (!ending_) connections_->lose(webrtcbin, why);
+  };
+  events.resumed = [this] { on_resumed(); };
+  events.complete = [this] { on_complete(); };
+  events.failed = [this](const SendingPipeline::Failure& failure) { on_pipeline_failed(failure); };
+  pipeline_ =
+      std::make_unique<SendingPipeline>(context_,
+                                        SendingOptions{.file = options_.file,
+                                                       .v2 = v2_,
+                                                       .chunk_size = options_.chunk_size,
+                                                       .buffer_limit = options_.buffer_limit},
+                                        std::move(events));
+}
+
+SenderConnections::Events Sender::connection_events() {
+  SenderConnections::Events events;
+  events.prepare = [this](GstElement* webrtcbin) { return pipeline_->prepare(webrtcbin); };
+  events.attach = [this](GstElement* webrtcbin) { return pipeline_->attach(webrtcbin); };
+  events.answered = [this](const std::string& location) {
+    location_ = location;
+    watch_.start(location, options_.api_key);
+  };
+  events.open = [this] { on_open(); };
+  events.result = [this](std::span<const std::uint8_t> message) { on_results(message); };
+  events.failed = [this](const std::string& problem) { finish(problem); };
+  events.lost = [this](const std::string& why) { on_all_lost(why); };
+  events.refused = [this](const SenderConnection::Failure& failure) { on_refused(failure); };
+  events.not_added = [this] { on_not_added(); };
+  events.untrusted = [this](const std::string& why) { finish(why); };
+  return events;
+}
 
 void Sender::on_open() {
   if (ending_) return;
@@ -134,6 +156,11 @@ void Sender::on_open() {
 void Sender::on_complete() {
   if (ending_) return;
   uploaded_ = true;
+  // All is there, however the last word of it has come.
+  if (std::exchange(loss_, std::nullopt)) watch_.start(location_, options_.api_key);
+  resume_timer_.cancel();
+  look_timer_.cancel();
+  connections_->settle();
   end_.sha256 = pipeline_->sha256();
   if (events_.uploaded) events_.uploaded();
   if (completion_) succeed();
@@ -141,6 +168,8 @@ void Sender::on_complete() {
 
 void Sender::on_pipeline_failed(const SendingPipeline::Failure& failure) {
   if (ending_ || !failure_.empty()) return;
+  // The sink waits no longer than this does.
+  if (loss_ && !failure.by_server) return give_up();
   // The upload's receiver says what it knows, and the session behind it may know better.
   fail_softly(with_code(failure.code, failure.message),
               failure.by_server ? kThreadGrace : kReasonGrace);
@@ -163,17 +192,19 @@ void Sender::on_results(std::span<const std::uint8_t> message) {
 
 void Sender::on_session_ended(const SessionStatus& status) {
   if (ending_ || completion_) return;
+  ended_there_ = true;
   if (status.done) {
-    // With v2 the server has named the file's hash before. With v1 nothing but its word counts.
-    if (!v2_ || !uploaded_) {
-      return fail_at_last("the server is done, but its last word did not arrive");
-    }
+    // With v1 nothing else than its last word says that it has the file. With v2 it has named the
+    // file's hash before, or is not believed.
+    if (!v2_) return fail_at_last("the server is done, but its last word did not arrive");
+    completion_.emplace();
     end_.frames = status.frames.value_or(0);
-    return finish("");
+    return succeed();
   }
   finish(with_code(status.code, status.code == "crashed"
                                     ? "the server could not cope with this video: " + status.message
-                                    : status.message));
+                                    : status.message),
+         is_loss(status.code));
 }
 
 void Sender::succeed() {
@@ -189,7 +220,8 @@ void Sender::fail_softly(const std::string& problem, std::chrono::milliseconds g
   // With success announced, the other side may close at once.
   if (ending_ || completion_) return;
   if (failure_.empty()) failure_ = problem;
-  if (!connection_->is_open()) return finish(failure_);
+  if (!connections_->was_open()) return finish(failure_);
+  connections_->halt();
   timer_.start(grace, [this] { finish(failure_); });
   watch_.lost();
 }
@@ -197,6 +229,7 @@ void Sender::fail_softly(const std::string& problem, std::chrono::milliseconds g
 // A server that stops takes no questions any more, while its last word is still on its way to us.
 void Sender::on_server_gone(const std::string& why) {
   if (ending_ || completion_) return;
+  if (can_go_on()) return connections_->lose_all(why);
   failure_ = why;
   timer_.start(kThreadGrace, [this] { finish(failure_); });
 }
@@ -205,12 +238,14 @@ void Sender::fail_at_last(const std::string& problem) { fail_softly(problem, kTh
 
 void Sender::stop(const std::string& problem) { finish(problem); }
 
-void Sender::finish(const std::string& problem) {
+void Sender::finish(const std::string& problem, bool lost_there) {
   if (std::exchange(ending_, true)) return;
   end_.problem = problem;
-  timer_.cancel();
+  end_.may_start_anew = lost_there && v2_ && !uploaded_ && options_.size;
+  for (Timer* timer : {&timer_, &resume_timer_, &look_timer_}) timer->cancel();
   watch_.stop();
   call_.cancel();
+  if (connections_) connections_->halt();
   const auto next = [weak = weak_from_this()] {
     if (const auto self = weak.lock()) self->disconnect();
   };
@@ -219,17 +254,22 @@ void Sender::finish(const std::string& problem) {
 }
 
 void Sender::disconnect() {
-  const auto next = [weak = weak_from_this()] {
-    if (const auto self = weak.lock()) self->conclude();
+  const auto next = [context = context_, weak = weak_from_this()] {
+    post_to(context, [weak] {
+      if (const auto self = weak.lock()) self->conclude();
+    });
   };
-  if (!connection_) return next();
-  connection_->close(next);
+  if (!connections_) return next();
+  // Otherwise the server knows by what came over the connection, or has ended it.
+  const bool waits_there = v2_ && !end_.problem.empty() && !ended_there_ && !end_.may_start_anew &&
+                           connections_->open_count() == 0;
+  connections_->close(waits_there, next);
 }
 
 void Sender::conclude() {
   const auto keep = shared_from_this();
   pipeline_.reset();
-  connection_.reset();
+  connections_.reset();
   events_.ended(end_);
 }
 

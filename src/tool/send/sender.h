@@ -16,7 +16,8 @@
 #include "glib/main_context.h"
 #include "tool/common/http_client.h"
 #include "tool/send/completion.h"
-#include "tool/send/sender_connection.h"
+#include "tool/send/connection_rule.h"
+#include "tool/send/sender_connections.h"
 #include "tool/send/sending_pipeline.h"
 #include "tool/send/server_limits.h"
 #include "tool/send/session_watch.h"
@@ -31,6 +32,8 @@ struct SenderOptions {
   // Of the file; nothing for standard input.
   std::optional<std::uint64_t> size;
   WantedProtocol protocol = WantedProtocol::kAuto;
+  // Of the upload, with v2; nothing: as many as make it faster.
+  std::optional<unsigned> connections;
   ServerUrl server;
   std::optional<std::string> api_key;
   std::optional<std::string> workflow;
@@ -46,6 +49,15 @@ struct SenderEnd {
   std::uint64_t frames = 0;
   // Of the file, which the server has as well; empty with v1.
   std::string sha256;
+  // The server has lost the upload, and may take it all the same when it comes again from its
+  // beginning.
+  bool may_start_anew = false;
+};
+
+// All connections are lost, and another one is tried.
+struct SenderInterruption {
+  int attempt = 0;
+  std::chrono::seconds left{0};  // Until the server gives up.
 };
 
 // Lives on one context's thread, which is its thread's default.
@@ -56,6 +68,8 @@ class Sender : public std::enable_shared_from_this<Sender> {
     std::function<void()> connected;
     // Everything was handed over; the other side works on it.
     std::function<void()> uploaded;
+    // Something that the person should know, and nothing that ends it. A sentence.
+    std::function<void(const std::string&)> note;
     // Once, after everything is freed.
     std::function<void(const SenderEnd&)> ended;
   };
@@ -72,16 +86,26 @@ class Sender : public std::enable_shared_from_this<Sender> {
   [[nodiscard]] std::uint64_t bytes_across() const;
   // What the source has brought.
   [[nodiscard]] std::uint64_t bytes_taken() const;
+  [[nodiscard]] std::optional<SenderInterruption> interruption() const;
 
  private:
   Sender(GMainContext* context, SenderOptions options, Events events);
+
+  using Clock = std::chrono::steady_clock;
+  struct Loss {
+    std::string why;
+    Clock::time_point deadline;
+    std::uint64_t stored = 0;  // By the server, until then.
+    std::string problem;       // Of the last try.
+  };
 
   void ask_limits();
   void on_limits(const HttpClient::Reply& reply);
   // Which wire format is spoken, or why none is.
   [[nodiscard]] std::string choose(const ServerLimits& limits);
   void connect();
-  [[nodiscard]] std::string prepare(GstElement* webrtcbin);
+  void make_pipeline();
+  [[nodiscard]] SenderConnections::Events connection_events();
   void on_open();
   void on_complete();
   void on_pipeline_failed(const SendingPipeline::Failure& failure);
@@ -89,13 +113,32 @@ class Sender : public std::enable_shared_from_this<Sender> {
   // What the server says of a session whose connection says nothing more.
   void on_session_ended(const SessionStatus& status);
   void on_server_gone(const std::string& why);
+
+  // How many connections there are: sender_connecting.cpp.
+  void on_ready(const SendingPipeline::Ready& ready);
+  void want(unsigned connections);
+  // Says it when there are to be more than the server accepts.
+  void note_most(unsigned most);
+  void look();
+  void on_not_added();
+  // The upload can go on over another connection.
+  [[nodiscard]] bool can_go_on() const;
+  void on_all_lost(const std::string& why);
+  void on_refused(const SenderConnection::Failure& failure);
+  // The server has nothing that a further connection could go on with, and should know why.
+  void ask_how_it_ended();
+  void on_told_how_it_ended(const HttpClient::Reply& reply);
+  void on_resumed();
+  void give_up();
+
   // The other side says that all is well.
   void succeed();
   // Something went wrong; if the other side is about to say why, that is the better reason.
   void fail_softly(const std::string& problem, std::chrono::milliseconds grace);
   // The same when it can say nothing more.
   void fail_at_last(const std::string& problem);
-  void finish(const std::string& problem);
+  // `lost_there`: the server has nothing of the upload any more.
+  void finish(const std::string& problem, bool lost_there = false);
   void disconnect();
   void conclude();
 
@@ -103,13 +146,23 @@ class Sender : public std::enable_shared_from_this<Sender> {
   const SenderOptions options_;
   Events events_;
   Timer timer_;
+  Timer resume_timer_;
+  Timer look_timer_;
   HttpClient http_;
   HttpClient::Call call_;
   SessionWatch watch_;
   bool v2_ = false;
-  std::shared_ptr<SenderConnection> connection_;
+  std::unique_ptr<SenderConnections> connections_;
   std::unique_ptr<SendingPipeline> pipeline_;
+  std::string location_;
+  // What is known of how many there may be.
+  unsigned most_ = kMostConnections;
+  unsigned wanted_ = 1;
+  std::optional<ConnectionRule> rule_;
+  std::optional<SendingPipeline::Ready> ready_;
+  std::optional<Loss> loss_;
   bool uploaded_ = false;
+  bool ended_there_ = false;
   std::string failure_;  // The first of them.
   bool ending_ = false;
   SenderEnd end_;

@@ -16,6 +16,25 @@ constexpr std::size_t kMaxPendingResults = 64 << 20;
 
 }  // namespace
 
+bool SenderConnection::Failure::may_pass() const {
+  switch (status) {
+    case 0:
+      return passing;
+    // For these two the session's address has the last word.
+    case 404:
+    case 409:
+    case 408:
+    case 429:
+    case 500:
+    case 502:
+    case 503:
+    case 504:
+      return true;
+    default:
+      return false;
+  }
+}
+
 SenderConnection::SenderConnection(GMainContext* context, HttpClient& http, Options options,
                                    Events events)
     : context_(context),
@@ -162,6 +181,12 @@ bool SenderConnection::end() {
   timer_.cancel();
   call_.cancel();
   return !std::exchange(ended_, true);
+}
+
+void SenderConnection::probe() {
+  // On the results channel a server ignores binary messages.
+  constexpr std::uint8_t kNothing[] = {0};
+  if (results_ && results_->is_open()) results_->send(kNothing);
 }
 
 void SenderConnection::close(std::function<void()> closed) {

@@ -38,8 +38,11 @@ class SenderConnection : public std::enable_shared_from_this<SenderConnection> {
     // Of the server's reply, if it was one that refuses; 0: something else is wrong.
     unsigned status = 0;
     std::optional<std::chrono::seconds> retry_after;
-    // Another try may go better, as far as it is not the status that says so.
+    // Without a status: it is the network, and nothing that was said.
     bool passing = false;
+
+    // Another try may go better.
+    [[nodiscard]] bool may_pass() const;
   };
   struct Events {
     // Before the offer is made: the place to make further channels. What is wrong, or nothing.
@@ -63,6 +66,8 @@ class SenderConnection : public std::enable_shared_from_this<SenderConnection> {
   SenderConnection& operator=(const SenderConnection&) = delete;
 
   void start();
+  // Something that the other side's SCTP has to acknowledge, and nobody reads.
+  void probe();
   // No event follows. `closed` comes later, when all of it is freed.
   void close(std::function<void()> closed);
 

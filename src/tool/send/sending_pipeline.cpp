@@ -2,6 +2,7 @@
 
 #include "tool/send/sending_pipeline.h"
 
+#include <algorithm>
 #include <unistd.h>
 #include <utility>
 
@@ -14,11 +15,25 @@ namespace {
 
 // Of a read: large enough that reading costs little.
 constexpr guint kBlockSize = 262144;
+// How long the sink waits for a further connection: as long as the server does, but not for ever.
+constexpr std::chrono::nanoseconds kResumeTimeout = std::chrono::hours(1);
 
 GstStructurePtr stats_of(GstElement* sink) {
   GstStructure* stats = nullptr;
   g_object_get(sink, "stats", &stats, nullptr);
   return GstStructurePtr(stats);
+}
+
+std::chrono::nanoseconds time_in(const GstStructure* structure, const char* field) {
+  guint64 time = 0;
+  gst_structure_get_uint64(structure, field, &time);
+  return std::chrono::nanoseconds(std::min(time, guint64{G_MAXINT64}));
+}
+
+unsigned count_in(const GstStructure* structure, const char* field) {
+  guint count = 0;
+  gst_structure_get_uint(structure, field, &count);
+  return count;
 }
 
 std::string text_of(const GstStructure* structure, const char* field) {
@@ -67,6 +82,9 @@ std::string SendingPipeline::build(GstElement* webrtcbin) {
   if (!sink_) return missing_element("webrtcuploadsink");
   gst_util_set_object_arg(G_OBJECT(sink_), "protocol", options_.v2 ? "v2" : "v1");
   g_object_set(sink_, "webrtcbin", webrtcbin, nullptr);
+  if (options_.v2) {
+    g_object_set(sink_, "resume-timeout", guint64{kResumeTimeout.count()}, nullptr);
+  }
   if (options_.chunk_size) g_object_set(sink_, "chunk-size", guint{*options_.chunk_size}, nullptr);
   if (options_.buffer_limit) {
     g_object_set(sink_, "buffer-limit", guint64{*options_.buffer_limit}, nullptr);
@@ -149,7 +167,30 @@ void SendingPipeline::on_message(GstMessage* message) {
     events_.complete();
   } else if (GST_MESSAGE_TYPE(message) == GST_MESSAGE_ERROR) {
     on_error(message);
+  } else if (GST_MESSAGE_TYPE(message) == GST_MESSAGE_ELEMENT &&
+             GST_MESSAGE_SRC(message) == GST_OBJECT(sink_)) {
+    on_news(gst_message_get_structure(message));
   }
+}
+
+void SendingPipeline::on_news(const GstStructure* news) {
+  if (gst_structure_has_name(news, "webrtcuploadsink-ready")) {
+    events_.ready({.max_connections = count_in(news, "max-connections"),
+                   .resume_timeout = std::chrono::duration_cast<std::chrono::milliseconds>(
+                       std::min(time_in(news, "resume-timeout"), kResumeTimeout))});
+  } else if (gst_structure_has_name(news, "webrtcuploadsink-connection-lost")) {
+    const GValue* webrtcbin = gst_structure_get_value(news, "webrtcbin");
+    if (!webrtcbin || !GST_IS_ELEMENT(g_value_get_object(webrtcbin))) return;
+    events_.connection_lost(GST_ELEMENT(g_value_get_object(webrtcbin)), text_of(news, "reason"));
+  } else if (gst_structure_has_name(news, "webrtcuploadsink-resumed")) {
+    events_.resumed();
+  }
+}
+
+std::string SendingPipeline::attach(GstElement* webrtcbin) {
+  gboolean attached = FALSE;
+  g_signal_emit_by_name(sink_, "attach", webrtcbin, &attached);
+  return attached ? "" : "the upload takes no further connection";
 }
 
 void SendingPipeline::on_error(GstMessage* message) {
@@ -176,8 +217,12 @@ SendingPipeline::Figures SendingPipeline::figures() const {
   if (!sink_) return figures;
   const GstStructurePtr stats = stats_of(sink_);
   guint64 bytes = 0;
-  gst_structure_get_uint64(stats.get(), "bytes", &bytes);
+  gst_structure_get_uint64(stats.get(), options_.v2 ? "stored" : "bytes", &bytes);
   figures.bytes = bytes;
+  figures.connections = count_in(stats.get(), "connections");
+  figures.waited_for_room = time_in(stats.get(), "waited-for-room");
+  figures.waited_for_credit = time_in(stats.get(), "waited-for-credit");
+  figures.round_trip = time_in(stats.get(), "round-trip");
   return figures;
 }
 

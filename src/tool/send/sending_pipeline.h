@@ -7,6 +7,7 @@
 #include <gst/gst.h>
 
 #include <atomic>
+#include <chrono>
 #include <cstdint>
 #include <functional>
 #include <memory>
@@ -36,7 +37,17 @@ class SendingPipeline {
     // It is what the server has said.
     bool by_server = false;
   };
+  struct Ready {
+    unsigned max_connections = 1;
+    std::chrono::milliseconds resume_timeout{0};
+  };
   struct Events {
+    // With v2: what the server says of itself. From now on attach() makes sense.
+    std::function<void(const Ready&)> ready;
+    // With v2: that webrtcbin's channel takes part no more.
+    std::function<void(GstElement* webrtcbin, const std::string& why)> connection_lost;
+    // With v2: after the last one was lost another one has joined.
+    std::function<void()> resumed;
     // Everything was handed over; with v2 the server has it, and its SHA-256 is the file's.
     std::function<void()> complete;
     std::function<void(const Failure&)> failed;
@@ -44,6 +55,11 @@ class SendingPipeline {
   struct Figures {
     // What has left this program; with v2 what the server has stored.
     std::uint64_t bytes = 0;
+    // With v2, see ConnectionRule::Figures.
+    unsigned connections = 0;
+    std::chrono::nanoseconds waited_for_room{0};
+    std::chrono::nanoseconds waited_for_credit{0};
+    std::chrono::nanoseconds round_trip{0};
   };
 
   SendingPipeline(GMainContext* context, SendingOptions options, Events events);
@@ -53,6 +69,8 @@ class SendingPipeline {
 
   // Makes the upload's channel on a webrtcbin that has no offer yet; what is wrong, or nothing.
   [[nodiscard]] std::string prepare(GstElement* webrtcbin);
+  // With v2: a further channel, on another webrtcbin that has no offer yet; likewise.
+  [[nodiscard]] std::string attach(GstElement* webrtcbin);
   // Sends, once the channel is open.
   void play();
   // No event follows. Then `stopped` is called on the context.
@@ -72,6 +90,7 @@ class SendingPipeline {
   [[nodiscard]] GstPadProbeReturn on_data(GstPadProbeInfo* info);
   void on_message(GstMessage* message);
   void on_error(GstMessage* message);
+  void on_news(const GstStructure* news);
 
   GMainContext* const context_;
   const SendingOptions options_;
