@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: LGPL-2.1-or-later
 //
 // `webrtc-upload serve` and `send` when one of them, or the network between them, is gone from one
-// moment to the next: who is left says so in time, and nothing is left of the session.
+// moment to the next: who is left says so in time, and nothing is left of the session. In wire
+// format v1, which does not go on.
 
 #include <gmock/gmock.h>
 #include <gst/gst.h>
@@ -9,7 +10,6 @@
 
 #include <algorithm>
 #include <arpa/inet.h>
-#include <atomic>
 #include <cerrno>
 #include <csignal>
 #include <cstdlib>
@@ -27,9 +27,7 @@
 #include <vector>
 
 #include "clients/flow_support.h"
-#include "signalling/worker_request.h"
-#include "support/udp_relay.h"
-#include "tool/hook_server.h"
+#include "tool/network.h"
 #include "tool/server.h"
 #include "unit/hostile_system.h"
 
@@ -62,59 +60,6 @@ std::uint64_t position_in(pid_t pid, const std::string& path) {
   return 0;
 }
 
-// What lies between a client and a server: the signalling as well as the packets. When it is cut,
-// nothing passes any more, and nobody says so.
-class Network {
- public:
-  explicit Network(const Server& server)
-      : port_(server.port()), proxy_([this](const HookQuestion& question) {
-          return cut_http_ ? HookReply{.silent = true} : pass_on(question);
-        }) {}
-
-  // Of the server, as the client knows it.
-  [[nodiscard]] std::string url() const { return proxy_.url().substr(0, proxy_.url().rfind('/')); }
-  void cut_packets() { relay_.set_blackout(true); }
-  void cut_all() {
-    cut_http_ = true;
-    cut_packets();
-  }
-
- private:
-  HookReply pass_on(const HookQuestion& question) {
-    std::string request = "GET " + question.path + " HTTP/1.1\r\nHost: localhost\r\n\r\n";
-    if (!question.body.empty()) {
-      auto parsed = parse_worker_request(question.body);
-      auto* offer = std::get_if<WorkerRequest>(&parsed);
-      if (!offer) return {.status = 500};
-      offer->offer_sdp = relay_.rewrite_offer(offer->offer_sdp);
-      request = post(write_worker_request(*offer));
-    }
-    // The reply ends with the connection.
-    request.insert(request.find("\r\n") + 2, "Connection: close\r\n");
-    const std::string reply = http_exchange(port_, request);
-    const auto head = reply.find("\r\n\r\n");
-    if (!reply.starts_with("HTTP/1.1 ") || head == std::string::npos) return {.status = 502};
-    HookReply result;
-    result.status = static_cast<unsigned>(std::atoi(reply.c_str() + 9));
-    result.body = reply.substr(head + 4);
-    if (const auto answer = parse_worker_reply(result.status, result.body).answer_sdp) {
-      result.body = worker_reply(relay_.rewrite_answer(*answer));
-    }
-    constexpr char kLocation[] = "\r\nLocation: ";
-    if (const auto at = reply.find(kLocation); at < head) {
-      const auto begin = at + sizeof kLocation - 1;
-      result.headers.emplace_back("Location", reply.substr(begin, reply.find('\r', begin) - begin));
-    }
-    return result;
-  }
-
-  // Slow enough that an upload is under way for a while.
-  UdpRelay relay_{{.bandwidth = 4'000'000}};
-  const int port_;
-  std::atomic<bool> cut_http_ = false;
-  HookServer proxy_;
-};
-
 class Faults : public ::testing::Test {
  protected:
   static void SetUpTestSuite() {
@@ -139,7 +84,7 @@ class Faults : public ::testing::Test {
 
   static std::unique_ptr<Process> start_send(const std::string& url, const std::string& name) {
     return std::make_unique<Process>(
-        std::vector<std::string>{program(), "send", file(name), "--to", url});
+        std::vector<std::string>{program(), "send", file(name), "--to", url, "--protocol", "v1"});
   }
   // Until the sender has read that much of the large file.
   static void wait_position(const Process& sender, std::uint64_t position) {
@@ -255,7 +200,7 @@ TEST_F(Faults, AKilledServerLeavesNoFileAndStartsAgainAtOnce) {
     EXPECT_EQ(sender->wait_for_exit(), 1);
     // The session's process may be faster than its own end.
     EXPECT_THAT(sender->errors(), AnyOf(StartsWith("webrtc-upload send: the server is gone: "),
-                                        "webrtc-upload send: the server is stopping\n"));
+                                        "webrtc-upload send: cancelled: the server is stopping\n"));
   }
 }
 
@@ -345,7 +290,7 @@ TEST_F(Faults, APipelineThatFailsAmidTheUploadEndsItForBothSides) {
     const Event end = server.wait_for_end(1);
     EXPECT_EQ(end.code, "processing-failed");
     EXPECT_LT(end.bytes, static_cast<std::int64_t>(kLargeFile));
-    EXPECT_EQ(sender->errors(), "webrtc-upload send: " + end.message + "\n");
+    EXPECT_EQ(sender->errors(), "webrtc-upload send: " + end.code + ": " + end.message + "\n");
   }
 }
 
@@ -359,7 +304,7 @@ TEST_F(Faults, BothSidesAreToldWhenPacketsNoLongerGetThrough) {
   EXPECT_EQ(sender->wait_for_exit(), 1);
   const Event end = server.wait_for_end(1);
   EXPECT_EQ(end.code, "idle-timeout");
-  EXPECT_EQ(sender->errors(), "webrtc-upload send: " + end.message + "\n");
+  EXPECT_EQ(sender->errors(), "webrtc-upload send: " + end.code + ": " + end.message + "\n");
 }
 
 // Likewise without the signalling: the client gives up when ICE does.

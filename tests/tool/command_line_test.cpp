@@ -55,6 +55,18 @@ TEST_F(CommandLine, SendSaysWhatIsWrong) {
   EXPECT_EQ(run({"send", file("video.mp4"), "--to", "nowhere"}).status, 2);
   EXPECT_EQ(run({"send", file("video.mp4"), "--to", url, "--chunk-size", "70000"}).status, 2);
   EXPECT_EQ(run({"send", file("video.mp4"), "--to", url, "--api-key", "key\r"}).status, 2);
+  for (const char* number : {"0", "65", "-1", "4x", "many", ""}) {
+    EXPECT_EQ(run({"send", file("video.mp4"), "--to", url, "--connections", number}).status, 2)
+        << number;
+  }
+  EXPECT_EQ(run({"send", file("video.mp4"), "--to", url, "--protocol", "v3"}).status, 2);
+  EXPECT_THAT(
+      run({"send", file("video.mp4"), "--to", url, "--protocol", "v1", "--connections", "2"})
+          .errors,
+      HasSubstr("wire format v1 takes one connection"));
+  const Outcome input = run({"send", "-", "--to", url, "--protocol", "v1"});
+  EXPECT_EQ(input.status, 2);
+  EXPECT_THAT(input.errors, HasSubstr("standard input has no size that is known beforehand"));
   const auto complaint = [&](const std::string& name) {
     const Outcome outcome = run({"send", name, "--to", url});
     EXPECT_EQ(outcome.status, 1) << name;

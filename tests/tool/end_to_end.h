@@ -99,7 +99,7 @@ class EndToEnd : public ::testing::Test {
   static void expect_told_of_the_crash(const Outcome& outcome) {
     EXPECT_EQ(outcome.status, 1);
     EXPECT_EQ(outcome.errors,
-              "webrtc-upload send: the server could not cope with this video: "
+              "webrtc-upload send: crashed: the server could not cope with this video: "
               "the process of the session was ended by signal 9\n");
   }
 

@@ -15,6 +15,7 @@
 #include <optional>
 #include <string>
 #include <unistd.h>
+#include <utility>
 #include <vector>
 
 #include "glib/main_context.h"
@@ -132,6 +133,50 @@ TEST(HttpClient, IsNotLedToAnotherServer) {
   EXPECT_EQ(elsewhere.questions().size(), 0u);
 }
 
+TEST(HttpClient, AsksForAnEndAsItIsAskedTo) {
+  HookServer server([](const HookQuestion& question) {
+    if (question.path == "/there") return HookReply{200, "{}", {}, false};
+    return HookReply{question.body.empty() ? 303u : 307u, "", {{"Location", "/there"}}, false};
+  });
+  HttpClient client;
+  bool replied = false;
+  const auto call =
+      client.del(server.url(), kKey, test::kDeadline, [&](const HttpClient::Reply& reply) {
+        EXPECT_EQ(reply.status, 200u);
+        replied = true;
+      });
+  ASSERT_TRUE(run_until([&] { return replied; }));
+  const auto questions = server.questions();
+  ASSERT_EQ(questions.size(), 2u);
+  EXPECT_EQ(questions[0].method, "DELETE");
+  EXPECT_EQ(questions[0].authorization, "Bearer sesame");
+  EXPECT_EQ(questions[1].method, "GET");
+}
+
+TEST(HttpClient, ReadsHowLongToWait) {
+  using std::chrono::seconds;
+  const char* header = "";
+  HookServer server([&](const HookQuestion&) {
+    return HookReply{429, "{}", {{"Retry-After", header}}, false};
+  });
+  for (const auto& [text, wait] :
+       std::initializer_list<std::pair<const char*, std::optional<seconds>>>{
+           {"5", seconds(5)},
+           {"0", seconds(0)},
+           {"86400", seconds(86400)},
+           {"86401", std::nullopt},
+           {"-1", std::nullopt},
+           {"1.5", std::nullopt},
+           {"99999999999999999999", std::nullopt},
+           {"Wed, 21 Oct 2026 07:28:00 GMT", std::nullopt},
+           {"x", std::nullopt}}) {
+    header = text;
+    EXPECT_EQ(ask(server.url(), true).retry_after, wait) << text;
+  }
+  HookServer silent([](const HookQuestion&) { return HookReply{429, "{}", {}, false}; });
+  EXPECT_EQ(ask(silent.url(), true).retry_after, std::nullopt);
+}
+
 // Not after a step within the server either.
 TEST(HttpClient, IsNotLedToAnotherServerInTwoSteps) {
   HookServer elsewhere([](const HookQuestion&) { return HookReply{200, "{}", {}, false}; });
@@ -205,16 +250,23 @@ TEST(Send, TakesItsKeyToNoOtherServer) {
   HookServer server([&](const HookQuestion&) {
     return HookReply{307, "", {{"Location", elsewhere.url()}}, false};
   });
-  test::Process send({test::program(), "send", film, "--to", server.url(), "--api-key", kKey});
-  EXPECT_EQ(send.wait_for_exit(), 1);
-  EXPECT_TRUE(test::eventually([&] { return send.errors().ends_with("\n"); }));
-  const std::string sentence = "webrtc-upload send: " + server.url() + " redirects to " +
-                               elsewhere.url() +
-                               ", which is another server: nothing was sent there\n";
-  EXPECT_THAT(send.errors(), ::testing::EndsWith(sentence));
-  EXPECT_EQ(std::ranges::count(sentence, '\n'), 1);
-  ASSERT_EQ(server.questions().size(), 1u);
-  EXPECT_EQ(server.questions()[0].authorization, "Bearer sesame");
+  const std::string root = server.url().substr(0, server.url().rfind('/'));
+  // What is asked first: for an offer, and for what the server speaks.
+  for (const auto& [protocol, first] :
+       {std::pair{"v1", server.url()}, std::pair{"auto", root + "/limits"}}) {
+    const std::size_t before = server.questions().size();
+    test::Process send({test::program(), "send", film, "--to", server.url(), "--api-key", kKey,
+                        "--protocol", protocol});
+    EXPECT_EQ(send.wait_for_exit(), 1);
+    EXPECT_TRUE(test::eventually([&] { return send.errors().ends_with("\n"); }));
+    const std::string sentence = "webrtc-upload send: " + first + " redirects to " +
+                                 elsewhere.url() +
+                                 ", which is another server: nothing was sent there\n";
+    EXPECT_THAT(send.errors(), ::testing::EndsWith(sentence));
+    EXPECT_EQ(std::ranges::count(sentence, '\n'), 1);
+    ASSERT_EQ(server.questions().size(), before + 1);
+    EXPECT_EQ(server.questions()[before].authorization, "Bearer sesame");
+  }
   EXPECT_EQ(elsewhere.questions().size(), 0u);
   unlink(film);
 }

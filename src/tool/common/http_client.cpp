@@ -19,6 +19,8 @@ namespace {
 constexpr int kMaxRedirects = 5;
 // Of an address that a server has sent, in a sentence.
 constexpr std::size_t kMaxShown = 200;
+// Of a Retry-After. Who says more does not mean a client that waits.
+constexpr guint64 kMostSeconds = 86400;
 
 GUri* parse_http_url(const std::string& text) {
   GUri* uri = g_uri_parse(text.c_str(), static_cast<GUriFlags>(SOUP_HTTP_URI_FLAGS), nullptr);
@@ -83,7 +85,8 @@ struct HttpClient::Impl {
     Timer deadline{g_main_context_get_thread_default() ? g_main_context_get_thread_default()
                                                        : g_main_context_default()};
     GObjectPtr<SoupSession> session;
-    // Null for a GET.
+    const char* method = "GET";
+    // Of a POST.
     GBytesPtr body;
     std::optional<std::string> bearer_token;
     int redirects_left = 0;
@@ -120,7 +123,7 @@ struct HttpClient::Impl {
     // To the server that was named.
     void send(const std::string& to) {
       reply = Reply();
-      message.reset(soup_message_new(body ? "POST" : "GET", to.c_str()));
+      message.reset(soup_message_new(method, to.c_str()));
       SoupMessage* raw = message.get();
       // libsoup would take what is in the request anywhere.
       soup_message_add_flags(raw, SOUP_MESSAGE_NO_REDIRECT);
@@ -149,7 +152,10 @@ struct HttpClient::Impl {
         }
         // As browsers and libsoup do it: what came by another method than GET is asked for with GET
         // there, unless 307 or 308 says not to.
-        if (reply.status < 307) body.reset();
+        if (reply.status < 307) {
+          body.reset();
+          method = "GET";
+        }
         return send(there);
       }
       if (same) reply.location = there;
@@ -173,6 +179,7 @@ struct HttpClient::Impl {
       if (error) return self->fail(Reply::Failure::kUnreachable, error->message);
       self->reply.status = soup_message_get_status(self->message.get());
       self->target = self->location();
+      self->reply.retry_after = self->retry_after();
       self->read();
     }
 
@@ -184,6 +191,17 @@ struct HttpClient::Impl {
       const GCharPtr whole(g_uri_resolve_relative(
           url().c_str(), header, static_cast<GUriFlags>(SOUP_HTTP_URI_FLAGS), nullptr));
       return whole ? whole.get() : "";
+    }
+
+    // As a date it would need a clock that both sides agree on.
+    [[nodiscard]] std::optional<std::chrono::seconds> retry_after() const {
+      const char* header = soup_message_headers_get_one(
+          soup_message_get_response_headers(message.get()), "Retry-After");
+      guint64 seconds = 0;
+      if (!header || !g_ascii_string_to_unsigned(header, 10, 0, kMostSeconds, &seconds, nullptr)) {
+        return std::nullopt;
+      }
+      return std::chrono::seconds(seconds);
     }
 
     void read() {
@@ -212,8 +230,9 @@ struct HttpClient::Impl {
     }
   };
 
-  Call send(const std::string& url, GBytesPtr body, const std::optional<std::string>& bearer_token,
-            std::chrono::milliseconds timeout, std::function<void(Reply)> done);
+  Call send(const char* method, const std::string& url, GBytesPtr body,
+            const std::optional<std::string>& bearer_token, std::chrono::milliseconds timeout,
+            std::function<void(Reply)> done);
 
   HttpClientOptions options;
   GObjectPtr<SoupSession> session;
@@ -262,7 +281,7 @@ std::size_t HttpClient::waiting() const {
 HttpClient::Call HttpClient::post_json(const std::string& url,
                                        const std::optional<std::string>& bearer_token,
                                        const std::string& body, std::function<void(Reply)> done) {
-  return impl_->send(url, GBytesPtr(g_bytes_new(body.data(), body.size())), bearer_token,
+  return impl_->send("POST", url, GBytesPtr(g_bytes_new(body.data(), body.size())), bearer_token,
                      impl_->options.timeout, std::move(done));
 }
 
@@ -270,10 +289,17 @@ HttpClient::Call HttpClient::get(const std::string& url,
                                  const std::optional<std::string>& bearer_token,
                                  std::chrono::milliseconds timeout,
                                  std::function<void(Reply)> done) {
-  return impl_->send(url, nullptr, bearer_token, timeout, std::move(done));
+  return impl_->send("GET", url, nullptr, bearer_token, timeout, std::move(done));
 }
 
-HttpClient::Call HttpClient::Impl::send(const std::string& url, GBytesPtr body,
+HttpClient::Call HttpClient::del(const std::string& url,
+                                 const std::optional<std::string>& bearer_token,
+                                 std::chrono::milliseconds timeout,
+                                 std::function<void(Reply)> done) {
+  return impl_->send("DELETE", url, nullptr, bearer_token, timeout, std::move(done));
+}
+
+HttpClient::Call HttpClient::Impl::send(const char* method, const std::string& url, GBytesPtr body,
                                         const std::optional<std::string>& bearer_token,
                                         std::chrono::milliseconds timeout,
                                         std::function<void(Reply)> done) {
@@ -281,6 +307,7 @@ HttpClient::Call HttpClient::Impl::send(const std::string& url, GBytesPtr body,
   auto request = std::make_shared<Request>();
   requests.push_back(request);
   request->session = ref_gobject(session.get());
+  request->method = method;
   request->body = std::move(body);
   request->bearer_token = bearer_token;
   request->redirects_left = options.follow_redirects ? kMaxRedirects : -1;

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: LGPL-2.1-or-later
 //
-// Requests to somebody's HTTP server, POSTs of JSON and GETs, within bounds of time and size.
+// Requests to somebody's HTTP server, POSTs of JSON, GETs and DELETEs, within bounds of time and
+// size.
 // Nothing of a request, and no key, goes to another server than the one that was named: a redirect
 // leads to the same origin (RFC 6454: scheme, host and port), or it ends the request.
 
@@ -54,6 +55,8 @@ class HttpClient {
     // The address that the reply's Location names, whole; empty if there is none at the same
     // origin.
     std::string location;
+    // What its Retry-After says, if that is a number of seconds.
+    std::optional<std::chrono::seconds> retry_after;
   };
 
   // Somebody who waits for a reply. When that ends the request is given up, under way or not, and
@@ -84,6 +87,8 @@ class HttpClient {
                                const std::optional<std::string>& bearer_token,
                                const std::string& body, std::function<void(Reply)> done);
   [[nodiscard]] Call get(const std::string& url, const std::optional<std::string>& bearer_token,
+                         std::chrono::milliseconds timeout, std::function<void(Reply)> done);
+  [[nodiscard]] Call del(const std::string& url, const std::optional<std::string>& bearer_token,
                          std::chrono::milliseconds timeout, std::function<void(Reply)> done);
   // How many replies are waited for.
   [[nodiscard]] std::size_t waiting() const;

@@ -10,6 +10,9 @@
 namespace webrtcupload {
 namespace {
 
+// Between lines about something whose size is not known.
+constexpr std::chrono::milliseconds kLineInterval{5000};
+
 double rate_of(const ProgressState& state) {
   if (state.elapsed.count() <= 0) return 0;
   return static_cast<double>(state.bytes) * 1000 / static_cast<double>(state.elapsed.count());
@@ -61,6 +64,10 @@ int percent_of(const ProgressState& state) {
 }
 
 std::string format_bar(const ProgressState& state, int columns) {
+  const auto room_for_text = static_cast<std::size_t>(std::max(columns - 1, 0));
+  if (state.total == 0) {
+    return (format_size(state.bytes) + "  " + format_rate(state)).substr(0, room_for_text);
+  }
   char percent[16];
   std::snprintf(percent, sizeof percent, "%3d %%", percent_of(state));
   std::string text = std::string(percent) + "  " + format_size(state.bytes) + " of " +
@@ -72,28 +79,71 @@ std::string format_bar(const ProgressState& state, int columns) {
             " left";
   }
   const int room = std::min(columns - 1 - static_cast<int>(text.size()) - 4, 40);
-  if (room < 4) return text.substr(0, static_cast<std::size_t>(std::max(columns - 1, 0)));
+  if (room < 4) return text.substr(0, room_for_text);
   const int filled = percent_of(state) * room / 100;
   return "[" + std::string(static_cast<std::size_t>(filled), '#') +
          std::string(static_cast<std::size_t>(room - filled), '-') + "]  " + text;
 }
 
 std::string format_line(const ProgressState& state) {
+  if (state.total == 0) return format_size(state.bytes) + ", " + format_rate(state);
   return std::to_string(percent_of(state)) + " %, " + format_size(state.bytes) + " of " +
          format_size(state.total) + ", " + format_rate(state);
+}
+
+std::string format_loss(const LossState& state) {
+  return "Connection lost, trying again (attempt " + std::to_string(state.attempt) + ", " +
+         std::to_string(state.left.count()) + " s left)";
 }
 
 ProgressDisplay::ProgressDisplay(std::FILE* out) : out_(out), terminal_(isatty(fileno(out))) {}
 
 void ProgressDisplay::update(const ProgressState& state) {
+  left_.reset();
   if (terminal_) {
-    std::fprintf(out_, "\r\033[K%s", format_bar(state, columns_of(out_)).c_str());
-    drawn_ = true;
-  } else if (const int decile = percent_of(state) / 10; decile > last_decile_) {
-    last_decile_ = decile;
-    std::fprintf(out_, "%s\n", format_line(state).c_str());
+    draw(format_bar(state, columns_of(out_)));
+  } else if (is_line_due(state)) {
+    say(format_line(state));
   }
+}
+
+void ProgressDisplay::update(const LossState& state) {
+  if (terminal_) {
+    draw(format_loss(state).substr(0, static_cast<std::size_t>(columns_of(out_) - 1)));
+  } else if (is_line_due(state)) {
+    say(format_loss(state));
+  }
+}
+
+void ProgressDisplay::draw(const std::string& text) {
+  std::fprintf(out_, "\r\033[K%s", text.c_str());
   std::fflush(out_);
+  drawn_ = true;
+}
+
+void ProgressDisplay::begin_anew() {
+  clear();
+  last_decile_ = -1;
+  next_line_ = std::chrono::milliseconds(0);
+  left_.reset();
+}
+
+bool ProgressDisplay::is_line_due(const ProgressState& state) {
+  if (state.total == 0) {
+    if (state.elapsed < next_line_) return false;
+    next_line_ = state.elapsed + kLineInterval;
+    return true;
+  }
+  const int decile = percent_of(state) / 10;
+  if (decile <= last_decile_) return false;
+  last_decile_ = decile;
+  return true;
+}
+
+bool ProgressDisplay::is_line_due(const LossState& state) {
+  if (left_ && *left_ - state.left < kLineInterval) return false;
+  left_ = state.left;
+  return true;
 }
 
 void ProgressDisplay::say(const std::string& text) {

@@ -4,23 +4,28 @@
 
 #include <utility>
 
-#include "core/channel_labels.h"
-#include "signalling/worker_request.h"
-#include "tool/common/options.h"
-
 namespace webrtcupload {
 namespace {
 
-// For results that wait for this thread: many, since the last one, which is what is wanted, must
-// not be dropped. In bytes of memory.
-constexpr std::size_t kMaxPendingResults = 64 << 20;
-// For what the server sends on the channel of the upload, which nobody reads.
-constexpr std::size_t kMaxPendingOthers = 64 << 10;
+// For the server to say what it speaks.
+constexpr std::chrono::milliseconds kLimitsTimeout{10000};
 // For the other side to say why, when the upload failed first. It does, or it goes.
 constexpr std::chrono::milliseconds kReasonGrace{10000};
 // For what it has said to reach us on another thread, once it can say no more; and for ours to tell
 // that all was handed over.
 constexpr std::chrono::milliseconds kThreadGrace{2000};
+
+// "hash-mismatch: the file has ..."
+std::string with_code(const std::string& code, const std::string& message) {
+  if (code.empty() || message.empty()) return code + message;
+  return code + ": " + message;
+}
+
+// Whether a session that ended with this has only lost its client, or been lost itself: all that is
+// wrong with the upload is that it is not there any more.
+bool is_loss(const std::string& code) {
+  return code == "crashed" || code == "peer-gone" || code == "idle-timeout" || code == "stalled";
+}
 
 }  // namespace
 
@@ -29,17 +34,17 @@ Sender::Sender(GMainContext* context, SenderOptions options, Events events)
       options_(std::move(options)),
       events_(std::move(events)),
       timer_(context),
-      watch_(context, http_,
-             {.sign_of_life = [this] { return peer_ ? peer_->packets_received() : 0; },
-              .ended = [this](const SessionStatus& status) { on_session_ended(status); },
-              .server_gone = [this](const std::string& why) { on_server_gone(why); }}) {}
+      resume_timer_(context),
+      look_timer_(context),
+      watch_(
+          context, http_,
+          {.sign_of_life = [this] { return connections_ ? connections_->packets_received() : 0; },
+           .ended = [this](const SessionStatus& status) { on_session_ended(status); },
+           .server_gone = [this](const std::string& why) { on_server_gone(why); }}) {}
 
 Sender::~Sender() {
-  if (bus_source_) {
-    g_source_destroy(bus_source_);
-    g_source_unref(bus_source_);
-  }
-  if (pipeline_) gst_element_set_state(pipeline_.get(), GST_STATE_NULL);
+  connections_.reset();
+  pipeline_.reset();
   g_main_context_unref(context_);
 }
 
@@ -49,145 +54,125 @@ std::shared_ptr<Sender> Sender::create(GMainContext* context, SenderOptions opti
 }
 
 void Sender::start() {
-  const std::weak_ptr<Sender> weak = weak_from_this();
-  std::string problem;
-  Peer::Events events;
-  events.gone = [weak](const std::string& why) {
-    if (const auto self = weak.lock()) self->fail_at_last(why);
-  };
-  events.untrusted = [weak](const std::string& why) {
-    if (const auto self = weak.lock()) self->finish(why);
-  };
-  peer_ = Peer::create(context_,
-                       PeerOptions{.local_addresses = ice_addresses_for(options_.server.host)},
-                       std::move(events), problem);
-  if (!peer_ || !peer_->start()) {
-    return finish(problem.empty() ? "webrtcbin does not start" : problem);
+  if (options_.protocol == WantedProtocol::kV1) {
+    connect();
+  } else {
+    ask_limits();
   }
-  results_ = peer_->create_channel(kResultsLabel, kMaxPendingResults);
-  upload_ = peer_->create_channel(kUploadLabel, kMaxPendingOthers);
-  if (!results_ || !upload_) return finish("the data channels could not be made");
-  results_->set_events({.open = nullptr,
-                        .text = nullptr,
-                        .data =
-                            [weak](std::span<const std::uint8_t> message) {
-                              if (const auto self = weak.lock()) self->on_results(message);
-                            },
-                        .closed =
-                            [weak] {
-                              if (const auto self = weak.lock()) {
-                                self->fail_at_last("the server closed the connection");
-                              }
-                            }});
-  upload_->set_events({.open =
-                           [weak] {
-                             if (const auto self = weak.lock()) self->on_open();
-                           },
-                       .text = nullptr,
-                       .data = nullptr,
-                       .closed = nullptr});
-  timer_.start(options_.connect_timeout, [this] {
-    finish("no connection came about in time: " +
-           (answered_ ? missing_at(peer_->stage(), "server")
-                      : "the server has not answered the offer, which it was sent over HTTP"));
-  });
-  peer_->offer([weak](std::variant<std::string, PeerError> result) {
-    const auto self = weak.lock();
-    if (!self) return;
-    if (const auto* error = std::get_if<PeerError>(&result)) return self->finish(error->message);
-    self->post_offer(std::get<std::string>(result));
-  });
 }
 
-void Sender::post_offer(const std::string& sdp) {
-  WorkerRequest request;
-  request.offer_sdp = sdp;
-  request.workflow_id = options_.workflow;
-  // Every frame, as fast as it goes, and nothing but the data.
-  request.realtime = false;
-  request.stream_output.emplace();
-  call_ = http_.post_json(options_.server.text, options_.api_key, write_worker_request(request),
-                          [weak = weak_from_this()](HttpClient::Reply reply) {
-                            if (const auto self = weak.lock()) self->on_reply(std::move(reply));
-                          });
+void Sender::ask_limits() {
+  call_ = http_.get(limits_url(options_.server.text), options_.api_key, kLimitsTimeout,
+                    [weak = weak_from_this()](const HttpClient::Reply& reply) {
+                      if (const auto self = weak.lock()) self->on_limits(reply);
+                    });
 }
 
-void Sender::on_reply(HttpClient::Reply reply) {
+void Sender::on_limits(const HttpClient::Reply& reply) {
+  using Failure = HttpClient::Reply::Failure;
   if (ending_) return;
-  if (reply.failure == HttpClient::Reply::Failure::kElsewhere) return finish(reply.problem);
-  if (!reply.problem.empty()) {
+  if (reply.failure == Failure::kElsewhere) return finish(reply.problem);
+  if (reply.failure == Failure::kUnreachable || reply.failure == Failure::kTimeout) {
     return finish("cannot reach " + options_.server.text + ": " + reply.problem);
   }
-  const WorkerReply parsed = parse_worker_reply(reply.status, reply.body);
-  if (!parsed.answer_sdp) return finish(parsed.problem);
-  answered_ = true;
-  watch_.start(reply.location, options_.api_key);
-  peer_->accept_answer(*parsed.answer_sdp, [weak = weak_from_this()](const std::string& problem) {
-    const auto self = weak.lock();
-    if (self && !problem.empty()) self->finish("the server's answer does not work: " + problem);
-  });
+  // Anything else that is wrong is wrong with the offer as well, whose reply tells of it.
+  const ServerLimits limits = reply.failure == Failure::kNone
+                                  ? parse_server_limits(reply.status, reply.body)
+                                  : ServerLimits{};
+  if (const std::string problem = choose(limits); !problem.empty()) return finish(problem);
+  connect();
+}
+
+std::string Sender::choose(const ServerLimits& limits) {
+  v2_ = limits.v2;
+  if (v2_) {
+    note_most(limits.max_connections);
+    return "";
+  }
+  if (options_.protocol == WantedProtocol::kV2) return "the server does not speak wire format v2";
+  if (!limits.v1) return "the server speaks neither wire format v1 nor v2";
+  if (options_.size) return "";
+  return "the server speaks wire format v1 only, in which nothing can be sent whose size is not "
+         "known beforehand, as that of standard input is not";
+}
+
+void Sender::connect() {
+  if (!v2_ && options_.connections.value_or(1) > 1) {
+    events_.note("the server speaks wire format v1, which takes one connection");
+  }
+  make_pipeline();
+  connections_ = std::make_unique<SenderConnections>(
+      context_, http_,
+      SenderConnections::Options{.server = options_.server,
+                                 .api_key = options_.api_key,
+                                 .workflow = options_.workflow,
+                                 .connect_timeout = options_.connect_timeout},
+      connection_events());
+  connections_->start();
+}
+
+void Sender::make_pipeline() {
+  SendingPipeline::Events events;
+  events.ready = [this](const SendingPipeline::Ready& ready) { on_ready(ready); };
+  events.connection_lost = [this](GstElement* webrtcbin, const std::string& why) {
+    if (!ending_) connections_->lose(webrtcbin, why);
+  };
+  events.resumed = [this] { on_resumed(); };
+  events.complete = [this] { on_complete(); };
+  events.failed = [this](const SendingPipeline::Failure& failure) { on_pipeline_failed(failure); };
+  pipeline_ =
+      std::make_unique<SendingPipeline>(context_,
+                                        SendingOptions{.file = options_.file,
+                                                       .v2 = v2_,
+                                                       .chunk_size = options_.chunk_size,
+                                                       .buffer_limit = options_.buffer_limit},
+                                        std::move(events));
+}
+
+SenderConnections::Events Sender::connection_events() {
+  SenderConnections::Events events;
+  events.prepare = [this](GstElement* webrtcbin) { return pipeline_->prepare(webrtcbin); };
+  events.attach = [this](GstElement* webrtcbin) { return pipeline_->attach(webrtcbin); };
+  events.answered = [this](const std::string& location) {
+    location_ = location;
+    watch_.start(location, options_.api_key);
+  };
+  events.open = [this] { on_open(); };
+  events.result = [this](std::span<const std::uint8_t> message) { on_results(message); };
+  events.failed = [this](const std::string& problem) { finish(problem); };
+  events.lost = [this](const std::string& why) { on_all_lost(why); };
+  events.refused = [this](const SenderConnection::Failure& failure) { on_refused(failure); };
+  events.not_added = [this] { on_not_added(); };
+  events.untrusted = [this](const std::string& why) { finish(why); };
+  return events;
 }
 
 void Sender::on_open() {
-  if (ending_ || std::exchange(open_, true)) return;
-  timer_.cancel();
-  std::string problem;
-  if (!build_pipeline(problem)) return finish(problem);
-  if (events_.connected) events_.connected();
-  gst_element_set_state(pipeline_.get(), GST_STATE_PLAYING);
-}
-
-bool Sender::build_pipeline(std::string& problem) {
-  pipeline_ = GstPtr<GstElement>(GST_ELEMENT(gst_object_ref_sink(gst_pipeline_new(nullptr))));
-  GstElement* source = gst_element_factory_make("filesrc", nullptr);
-  GstElement* sink = gst_element_factory_make("webrtcuploadsink", nullptr);
-  for (GstElement* element : {source, sink}) {
-    if (element) gst_bin_add(GST_BIN(pipeline_.get()), element);
-  }
-  if (!source || !sink) {
-    problem = missing_element(source ? "webrtcuploadsink" : "filesrc");
-    return false;
-  }
-  g_object_set(source, "location", options_.file.c_str(), "blocksize", 262144u, nullptr);
-  g_object_set(sink, "webrtcbin", peer_->webrtcbin(), "data-channel", upload_->get(), nullptr);
-  if (options_.chunk_size) g_object_set(sink, "chunk-size", guint{*options_.chunk_size}, nullptr);
-  if (options_.buffer_limit) {
-    g_object_set(sink, "buffer-limit", guint64{*options_.buffer_limit}, nullptr);
-  }
-  gst_element_link(source, sink);
-  const GstPtr<GstPad> pad(gst_element_get_static_pad(sink, "sink"));
-  gst_pad_add_probe(
-      pad.get(), GST_PAD_PROBE_TYPE_BUFFER,
-      [](GstPad*, GstPadProbeInfo* info, gpointer self) {
-        static_cast<Sender*>(self)->bytes_ += gst_buffer_get_size(GST_PAD_PROBE_INFO_BUFFER(info));
-        return GST_PAD_PROBE_OK;
-      },
-      this, nullptr);
-  const GstPtr<GstBus> bus(gst_element_get_bus(pipeline_.get()));
-  bus_source_ = gst_bus_create_watch(bus.get());
-  g_source_set_callback(bus_source_,
-                        G_SOURCE_FUNC(+[](GstBus*, GstMessage* message, gpointer self) -> gboolean {
-                          static_cast<Sender*>(self)->on_message(message);
-                          return G_SOURCE_CONTINUE;
-                        }),
-                        this, nullptr);
-  g_source_attach(bus_source_, context_);
-  return true;
-}
-
-void Sender::on_message(GstMessage* message) {
   if (ending_) return;
-  if (GST_MESSAGE_TYPE(message) == GST_MESSAGE_EOS) {
-    uploaded_ = true;
-    if (events_.uploaded) events_.uploaded();
-    if (completion_) succeed();
-  } else if (GST_MESSAGE_TYPE(message) == GST_MESSAGE_ERROR) {
-    GError* error = nullptr;
-    gst_message_parse_error(message, &error, nullptr);
-    const std::string text = error ? error->message : "the upload failed";
-    g_clear_error(&error);
-    if (failure_.empty()) fail_softly(text, kReasonGrace);
-  }
+  if (events_.connected) events_.connected();
+  pipeline_->play();
+}
+
+void Sender::on_complete() {
+  if (ending_) return;
+  uploaded_ = true;
+  // All is there, however the last word of it has come.
+  if (std::exchange(loss_, std::nullopt)) watch_.start(location_, options_.api_key);
+  resume_timer_.cancel();
+  look_timer_.cancel();
+  connections_->settle();
+  end_.sha256 = pipeline_->sha256();
+  if (events_.uploaded) events_.uploaded();
+  if (completion_) succeed();
+}
+
+void Sender::on_pipeline_failed(const SendingPipeline::Failure& failure) {
+  if (ending_ || !failure_.empty()) return;
+  // The sink waits no longer than this does.
+  if (loss_ && !failure.by_server) return give_up();
+  // The upload's receiver says what it knows, and the session behind it may know better.
+  fail_softly(with_code(failure.code, failure.message),
+              failure.by_server ? kThreadGrace : kReasonGrace);
 }
 
 void Sender::on_results(std::span<const std::uint8_t> message) {
@@ -197,29 +182,37 @@ void Sender::on_results(std::span<const std::uint8_t> message) {
   auto completion = read_completion(*result);
   if (!completion) return;
   completion_ = std::move(completion);
-  std::string problem;
-  if (!completion_->errors.empty()) {
-    problem = completion_->errors.front();
-  } else if (!completion_->termination_reason.empty()) {
-    problem = completion_->termination_reason;
-  }
+  end_.frames = completion_->frame_id > 0 ? completion_->frame_id - 1 : 0;
+  const std::string problem =
+      with_code(completion_->termination_reason,
+                completion_->errors.empty() ? "" : completion_->errors.front());
   if (problem.empty()) return succeed();
   finish(problem);
 }
 
 void Sender::on_session_ended(const SessionStatus& status) {
-  if (status.done) return fail_at_last("the server is done, but its last word did not arrive");
   if (ending_ || completion_) return;
-  const std::string message = status.message.empty() ? status.code : status.message;
-  finish(status.code == "crashed" ? "the server could not cope with this video: " + message
-                                  : message);
+  ended_there_ = true;
+  if (status.done) {
+    // With v1 nothing else than its last word says that it has the file. With v2 it has named the
+    // file's hash before, or is not believed.
+    if (!v2_) return fail_at_last("the server is done, but its last word did not arrive");
+    completion_.emplace();
+    end_.frames = status.frames.value_or(0);
+    return succeed();
+  }
+  finish(with_code(status.code, status.code == "crashed"
+                                    ? "the server could not cope with this video: " + status.message
+                                    : status.message),
+         is_loss(status.code));
 }
 
 void Sender::succeed() {
   if (uploaded_) return finish("");
   // Its word was faster than the news from our own pipeline that all was handed over.
   timer_.start(kThreadGrace, [this] {
-    finish(bytes_ >= options_.size ? "" : "the server ended before everything was sent");
+    const bool handed_over = !v2_ && options_.size && pipeline_->taken() >= *options_.size;
+    finish(handed_over ? "" : "the server ended before everything was sent");
   });
 }
 
@@ -227,7 +220,8 @@ void Sender::fail_softly(const std::string& problem, std::chrono::milliseconds g
   // With success announced, the other side may close at once.
   if (ending_ || completion_) return;
   if (failure_.empty()) failure_ = problem;
-  if (!open_) return finish(failure_);
+  if (!connections_->was_open()) return finish(failure_);
+  connections_->halt();
   timer_.start(grace, [this] { finish(failure_); });
   watch_.lost();
 }
@@ -235,6 +229,7 @@ void Sender::fail_softly(const std::string& problem, std::chrono::milliseconds g
 // A server that stops takes no questions any more, while its last word is still on its way to us.
 void Sender::on_server_gone(const std::string& why) {
   if (ending_ || completion_) return;
+  if (can_go_on()) return connections_->lose_all(why);
   failure_ = why;
   timer_.start(kThreadGrace, [this] { finish(failure_); });
 }
@@ -243,56 +238,43 @@ void Sender::fail_at_last(const std::string& problem) { fail_softly(problem, kTh
 
 void Sender::stop(const std::string& problem) { finish(problem); }
 
-void Sender::finish(const std::string& problem) {
+void Sender::finish(const std::string& problem, bool lost_there) {
   if (std::exchange(ending_, true)) return;
-  problem_ = problem;
-  timer_.cancel();
+  end_.problem = problem;
+  end_.may_start_anew = lost_there && v2_ && !uploaded_ && options_.size;
+  for (Timer* timer : {&timer_, &resume_timer_, &look_timer_}) timer->cancel();
   watch_.stop();
-  const auto keep = shared_from_this();
-  if (!pipeline_) return disconnect();
-  struct Stop {
-    std::weak_ptr<Sender> sender;
-    GMainContext* context;
+  call_.cancel();
+  if (connections_) connections_->halt();
+  const auto next = [weak = weak_from_this()] {
+    if (const auto self = weak.lock()) self->disconnect();
   };
-  gst_element_call_async(
-      pipeline_.get(),
-      [](GstElement* pipeline, gpointer data) {
-        gst_element_set_state(pipeline, GST_STATE_NULL);
-        const auto* stop = static_cast<Stop*>(data);
-        post_to(stop->context, [sender = stop->sender] {
-          if (const auto self = sender.lock()) self->disconnect();
-        });
-      },
-      new Stop{weak_from_this(), g_main_context_ref(context_)},
-      [](gpointer data) {
-        auto* stop = static_cast<Stop*>(data);
-        g_main_context_unref(stop->context);
-        delete stop;
-      });
+  if (!pipeline_) return post_to(context_, next);
+  pipeline_->stop(next);
 }
 
 void Sender::disconnect() {
-  if (!peer_) return conclude();
-  for (const auto& channel : {upload_, results_}) {
-    if (channel && channel->is_open()) channel->close();
-  }
-  peer_->close([weak = weak_from_this()] {
-    if (const auto self = weak.lock()) self->conclude();
-  });
+  const auto next = [context = context_, weak = weak_from_this()] {
+    post_to(context, [weak] {
+      if (const auto self = weak.lock()) self->conclude();
+    });
+  };
+  if (!connections_) return next();
+  // Otherwise the server knows by what came over the connection, or has ended it.
+  const bool waits_there = v2_ && !end_.problem.empty() && !ended_there_ && !end_.may_start_anew &&
+                           connections_->open_count() == 0;
+  connections_->close(waits_there, next);
 }
 
 void Sender::conclude() {
   const auto keep = shared_from_this();
-  results_.reset();
-  upload_.reset();
-  peer_.reset();
-  events_.ended(problem_, completion_.value_or(Completion{}));
+  pipeline_.reset();
+  connections_.reset();
+  events_.ended(end_);
 }
 
-std::uint64_t Sender::bytes_sent() const {
-  const std::uint64_t handed = bytes_;
-  const std::uint64_t buffered = upload_ ? upload_->buffered_amount() : 0;
-  return handed > buffered ? handed - buffered : 0;
-}
+std::uint64_t Sender::bytes_across() const { return pipeline_ ? pipeline_->figures().bytes : 0; }
+
+std::uint64_t Sender::bytes_taken() const { return pipeline_ ? pipeline_->taken() : 0; }
 
 }  // namespace webrtcupload
