@@ -170,6 +170,7 @@ async function run() {
       dataOutput: ['*'],
       onState: showState,
       onInterruption: ({ secondsLeft }) => showInterruption(tryingFor(secondsLeft)),
+      onRestart: showRestart,
     });
     const uploading = client.upload(file, { onProgress: showUpload });
     uploading.then(showUploaded).catch(() => {}); // Told by the results' end.
@@ -209,6 +210,13 @@ function showState(state) {
 
 function showInterruption(words) {
   if (session && interrupted) showPhase('Connection interrupted', { numbers: [words] });
+}
+
+function showRestart() {
+  interrupted = false;
+  lastSaid = '';
+  showPhase('Beginning anew', { numbers: ['the server has lost what had arrived'] });
+  say('The server has lost the upload. It begins anew by itself.');
 }
 
 function showUpload({ sent, total, fraction, bytesPerSecond, secondsLeft }) {

@@ -25,9 +25,11 @@ export type ErrorCode =
   | 'request-timeout'
   | 'server-error'
   | 'server-gone'
+  | 'stream-failed'
   | 'too-many-sessions'
   | 'unauthorized'
   | 'unavailable'
+  | 'unknown-size'
   | 'unsupported'
   | (string & {}); // The list is still offered by editors.
 
@@ -79,9 +81,10 @@ export class ResultAssembler {
 export interface Progress {
   /** Bytes that the server has stored, or, with wire v1, that have left for it. */
   sent: number;
-  total: number;
-  /** From 0 to 1. */
-  fraction: number;
+  /** null for a stream. */
+  total: number | null;
+  /** From 0 to 1; null for a stream. */
+  fraction: number | null;
   /** Of the last seconds; null at the very beginning. */
   bytesPerSecond: number | null;
   /** null while nothing moves. */
@@ -90,7 +93,7 @@ export interface Progress {
 
 /** Speed and time left, from how much was done by when. */
 export class ProgressMeter {
-  constructor(total: number, windowMs?: number);
+  constructor(total: number | null, windowMs?: number);
   update(now: number, done: number): Progress;
 }
 
@@ -105,6 +108,8 @@ export interface Limits {
   /** In bytes; null = not known. */
   maxSize: number | null;
   keysRequired: boolean;
+  /** Connections that an upload in wire v2 may have at the same time; null = not known. */
+  maxConnections: number | null;
   /** MIME types ("video/mp4") or endings (".mkv"); empty = whatever the server can decode. */
   formats: string[];
   /** Wire formats of uploads: "v1", "v2". A server that does not say speaks "v1". */
@@ -168,8 +173,9 @@ export type Signalling = (exchange: {
    */
   status?: (signal: AbortSignal) => Promise<SessionStatus>;
   /**
-   * Gets the offer of a further connection to the session, for an upload in wire v2 that has lost the one before. Without
-   * it such an upload ends. `end` tells the server that nothing comes of this connection.
+   * Gets the offer of a further connection to the session, for an upload in wire v2 that uses several or has lost the one
+   * before. Without it such an upload has one, and ends with it. `end` tells the server that this connection is not needed
+   * any more.
    */
   further?: (exchange: {
     offer: () => Promise<string>;
@@ -195,7 +201,17 @@ export interface ConnectOptions extends Partial<Wishes> {
    * signalling that is not one of this module's.
    */
   protocol?: 'auto' | 'v1' | 'v2';
+  /**
+   * How many connections an upload in wire v2 goes over, the first one counted, as far as the server lets it. "auto", the
+   * default: one, and more where the way to the server is long and each makes it faster.
+   */
+  connections?: number | 'auto';
   onState?: (state: ClientState) => void;
+  /**
+   * The session was lost amid the upload in wire v2 of a file, with this error, and the upload begins anew in another one:
+   * the so-manieth time.
+   */
+  onRestart?: (restart: { error: UploadError; times: number }) => void;
   /**
    * About once a second while an upload in wire v2 has lost its connection and tries to get another one: how long it will
    * go on trying.
@@ -223,6 +239,9 @@ export interface UploadOptions {
   signal?: AbortSignal;
   /** Five times a second, and at the end. */
   onProgress?: (progress: Progress) => void;
+  /** What the server is told of the content, with wire v2; a File has both. */
+  name?: string;
+  contentType?: string;
 }
 
 /** What became of an upload. */
@@ -302,8 +321,14 @@ export class UploadClient {
   readonly completion: Promise<Completion>;
   /** For one reader. Throws at its end what ended the session early. */
   readonly results: AsyncIterableIterator<Result>;
-  /** Once. Resolves when the server has all of the file. */
-  upload(file: Blob, options?: UploadOptions): Promise<Uploaded>;
+  /**
+   * Once. Resolves when the server has all of the file, or of a stream of bytes or Blobs, for which the server has to speak
+   * wire v2.
+   */
+  upload(
+    content: Blob | ReadableStream<Blob | BufferSource>,
+    options?: UploadOptions,
+  ): Promise<Uploaded>;
   /** Ends the session; what is under way rejects with `cancelled`. */
   close(): void;
 }

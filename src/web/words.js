@@ -60,11 +60,18 @@ const SMALLER = 'Choose a shorter video, or save it with a lower quality first.'
 const LATER = 'Wait a little and try again.';
 const OPERATOR = 'If it happens again, tell the people who run this server.';
 const AGAIN = `Try again. ${OPERATOR}`;
+// What only a mistake in one of the two programs makes, or somebody who changes what they say.
+const CONFUSED = [
+  'This page and the server do not understand each other.',
+  `Load this page anew. ${OPERATOR}`,
+  true,
+];
 const TOO_LARGE = ['This video is too large for the server.', SMALLER];
 
 // code -> [what happened, what to do, true if the same file is worth another try]
 const ERRORS = {
   'bad-answer': ['The server gave an answer that makes no sense.', AGAIN, true],
+  'bad-index': CONFUSED,
   'bad-request': ['The server did not accept the request.', OPERATOR, true],
   'bad-result': ['The server sent results that cannot be read.', OPERATOR, true],
   cancelled: ['The server ended this session.', LATER, true],
@@ -74,12 +81,14 @@ const ERRORS = {
     'A firewall may be in the way: try another network, or try again.',
     true,
   ],
+  'conflicting-chunk': CONFUSED,
   'corrupt-chunk': ['A part of the video was damaged on its way.', AGAIN, true],
   crashed: [
     'The server could not cope with this video.',
     'Try again once; if it stops at the same place, choose another video.',
     true,
   ],
+  'credit-exceeded': CONFUSED,
   'empty-upload': ['This file is empty.', 'Choose another one.'],
   'file-unreadable': [
     'This file cannot be read any more.',
@@ -92,6 +101,7 @@ const ERRORS = {
     true,
   ],
   'idle-timeout': ['Nothing arrived at the server for too long.', NETWORK, true],
+  'malformed-message': CONFUSED,
   'network-failed': ['The server cannot be reached.', NETWORK, true],
   'not-found': ['There is no upload at this address.', 'Check the address of this page.'],
   'not-a-video': [
@@ -124,6 +134,7 @@ const ERRORS = {
     'The time for the analysis is over.',
     'What was found until then is kept below. A shorter video would get to its end.',
   ],
+  'too-fragmented': CONFUSED,
   'too-large': TOO_LARGE,
   'too-many-channels': ['The server takes no more connections for this upload.', LATER, true],
   'too-many-chunks': TOO_LARGE,
@@ -154,6 +165,9 @@ const ERRORS = {
     'Save the video again without cover pictures, attachments and other extras.',
   ],
   'too-many-sessions': ['The server is busy.', LATER, true],
+  'total-changed': CONFUSED,
+  'unexpected-message': CONFUSED,
+  'unknown-size': ['This server takes no recording while it is made.', 'Choose a finished file.'],
   'unknown-upload': ['The server does not know this upload any more.', AGAIN, true],
   'untrusted-peer': [
     'The server does not trust this connection.',

@@ -58,6 +58,7 @@ export class FakeChannel extends EventTarget {
 
 export class FakeConnection extends EventTarget {
   static last;
+  static made = []; // All of them, in their order.
   channels = {};
   connectionState = 'new';
   iceGatheringState = 'complete';
@@ -67,6 +68,7 @@ export class FakeConnection extends EventTarget {
     super();
     this.configuration = configuration;
     FakeConnection.last = this;
+    FakeConnection.made.push(this);
   }
 
   setConfiguration(configuration) {

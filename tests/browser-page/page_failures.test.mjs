@@ -91,16 +91,36 @@ pageTest('the server is killed half way', oneProcess, async (tab) => {
   await tab.phase('Done');
 });
 
-pageTest("the session's process is killed amid the upload", {}, async (tab) => {
+pageTest("the session's process is killed amid the upload, once", {}, async (tab) => {
   await tab.holdUpload(16e6);
   await tab.choose('padded.mp4');
   await tab.phase('Uploading');
   await world.server.killSession();
-  await tab.error('The server could not cope with this video.');
-  assert.match(await tab.text('#alert-said'), /ended by signal 9.*\(crashed\)/);
+  await tab.said(/^phase: Beginning anew/);
+  await tab.said(/^heard: The server has lost the upload. It begins anew by itself./);
   assert.equal((await world.server.end()).code, 'crashed');
   // It had not to wait for an end of the connection.
   assert.equal(await tab.page.evaluate(() => window.connectionFailed), false);
+  await tab.releaseUpload();
+  await tab.phase('Done');
+  assert.match(await tab.text('#size'), /verified/);
+  assert.equal((await world.server.end(2)).frames, FRAMES.large);
+});
+
+pageTest("the session's process is killed amid the upload, again and again", {}, async (tab) => {
+  await tab.holdUpload(16e6);
+  await tab.choose('padded.mp4');
+  for (let times = 1; times <= 3; times += 1) {
+    await tab.phase('Uploading');
+    await tab.page.evaluate(() => {
+      window.history_ = [];
+    });
+    await world.server.killSession();
+    if (times < 3) await tab.said(/^phase: Beginning anew/);
+  }
+  await tab.error('The server could not cope with this video.');
+  assert.match(await tab.text('#alert-said'), /ended by signal 9.*\(crashed\)/);
+  assert.equal((await world.server.end(3)).code, 'crashed');
   assert.equal(await tab.page.locator('#retry').isVisible(), true);
   await tab.shot('crashed');
 });

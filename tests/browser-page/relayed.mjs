@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: LGPL-2.1-or-later
 //
 // A network between page and server that can be cut: HTTP goes through a proxy, and the way that ICE finds through a relay of
-// UDP, one for each connection. When the first of those is cut, HTTP is gone as well, until the test restores it.
+// UDP, one for each connection. When the first of those is cut, HTTP is gone as well, until the test restores it. The way may be
+// long and lose packets: measurements want that, not tests.
 
 import dgram from 'node:dgram';
 import { once } from 'node:events';
@@ -10,8 +11,13 @@ import http from 'node:http';
 // Both ways between whoever sends to it first and `target`, a port of this machine. It lets through `limit` bytes of the first
 // one, and nothing more in either direction.
 class UdpRelay {
-  static async start(target, limit, onCut) {
+  static async start(target, { limit, delay, loss }, onCut) {
     const relay = new UdpRelay();
+    const pass = (send) => {
+      if (relay.cut || Math.random() < loss) return;
+      if (delay === 0) send();
+      else setTimeout(() => relay.closed || send(), delay);
+    };
     relay.outside = dgram.createSocket('udp4');
     relay.inside = dgram.createSocket('udp4');
     let passed = 0;
@@ -22,10 +28,10 @@ class UdpRelay {
       passed += message.length;
       if (passed > limit && !relay.cut) onCut();
       relay.cut ||= passed > limit;
-      if (!relay.cut) relay.inside.send(message, target, '127.0.0.1');
+      pass(() => relay.inside.send(message, target, '127.0.0.1'));
     });
     relay.inside.on('message', (message) => {
-      if (client && !relay.cut) relay.outside.send(message, client, '127.0.0.1');
+      if (client) pass(() => relay.outside.send(message, client, '127.0.0.1'));
     });
     for (const socket of [relay.outside, relay.inside]) {
       socket.bind(0, '127.0.0.1');
@@ -36,6 +42,7 @@ class UdpRelay {
   }
 
   close() {
+    this.closed = true;
     this.outside.close();
     this.inside.close();
   }
@@ -46,11 +53,11 @@ export class RelayedServer {
   posts = []; // Addresses of offers.
   down = false;
 
-  // The first connection is cut after `limit` bytes.
-  static async start(server, limit) {
+  // The first connection is cut after `limit` bytes. A packet takes `delay` milliseconds each way, and each is lost with the
+  // probability `loss`.
+  static async start(server, limit = Infinity, { delay = 0, loss = 0 } = {}) {
     const relayed = new RelayedServer();
-    relayed.server = server;
-    relayed.limit = limit;
+    Object.assign(relayed, { server, limit, delay, loss });
     relayed.http = http.createServer((request, response) => {
       relayed
         .answer(request, response)
@@ -105,7 +112,8 @@ export class RelayedServer {
     const udp = /^a=candidate:\S+ \d+ UDP \d+ \S+ (\d+) typ host.*\r\n/im;
     const [candidate, port] = sdp.match(udp);
     const limit = this.relays.length === 0 ? this.limit : Infinity;
-    const relay = await UdpRelay.start(Number(port), limit, () => {
+    const { delay, loss } = this;
+    const relay = await UdpRelay.start(Number(port), { limit, delay, loss }, () => {
       this.down = true;
     });
     this.relays.push(relay);

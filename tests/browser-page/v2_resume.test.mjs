@@ -232,6 +232,8 @@ test('a server that has no such session any more says why, or is gone', async ()
       },
     });
     await sendPart(session, { credit: 100_000 });
+    // Results have come: what begins anew would give them twice.
+    session.connection.channels.inference.receive(resultMessage(1, 0, 1, '{"id": 1}'));
     session.connection.become('failed');
     await assert.rejects(session.uploading, { code });
     assert.equal(session.asked(), 1);

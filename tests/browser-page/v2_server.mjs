@@ -47,13 +47,25 @@ export class V2Peer {
     this.channel.receive(JSON.stringify(message));
   }
 
+  // Whether the client has said so until now.
+  has(type) {
+    this.take();
+    return this.said.some((message) => message.type === type);
+  }
+
+  // All that has come is stored, and so much more may come.
+  ack(credit, stored = this.received) {
+    this.take();
+    this.say({ type: 'ack', stored, received: this.received, credit: this.received + credit });
+  }
+
   // Takes what has come. Gives the control messages among it.
   take() {
     const news = [];
     for (; this.taken < this.channel.sent.length; this.taken += 1) {
       const message = this.channel.sent[this.taken];
       if (typeof message === 'string') news.push(JSON.parse(message));
-      else this.#block(message);
+      else if (message.length > 1) this.#block(message); // The others are keepalives.
     }
     this.channel.drain();
     this.said.push(...news);

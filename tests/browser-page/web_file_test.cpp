@@ -68,7 +68,7 @@ TEST(WebFile, ThePageIsLight) {
     ASSERT_TRUE(file) << path;
     bytes += file->bytes.size();
   }
-  EXPECT_LT(bytes, 95000u);
+  EXPECT_LT(bytes, 110000u);
 }
 
 TEST(WebFile, TheClientIsOneFile) {

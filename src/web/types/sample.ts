@@ -34,13 +34,16 @@ export async function countPeople(file: File, signal: AbortSignal): Promise<numb
     signal,
     signalling: file.size % 2 === 0 ? signalling : dropIn,
     protocol: 'auto',
+    connections: 4,
+    onRestart: ({ error, times }) => console.log(error.code, times + 1),
     realtime: false,
     dataOutput: ['predictions'],
     onState: (state) => console.log(state === 'interrupted'),
     onInterruption: ({ secondsLeft }) => console.log(secondsLeft),
   });
   const uploading = client.upload(file, {
-    onProgress: ({ fraction, secondsLeft }: Progress) => console.log(fraction, secondsLeft ?? '?'),
+    onProgress: ({ fraction, secondsLeft }: Progress) =>
+      console.log(fraction ?? '?', secondsLeft ?? '?'),
   });
   let people = 0;
   for await (const result of client.results) people += peopleIn(result);
@@ -48,6 +51,12 @@ export async function countPeople(file: File, signal: AbortSignal): Promise<numb
   const { errors }: Completion = await client.completion;
   console.log(errors.length, client.dropped, verified, sha256 ?? '?');
   return people;
+}
+
+export async function record(stream: ReadableStream<Blob>): Promise<boolean> {
+  const client = await connect('https://video.example.org/', { connections: 'auto' });
+  const { verified } = await client.upload(stream, { name: 'a.webm', contentType: 'video/webm' });
+  return verified;
 }
 
 function peopleIn(result: Result): number {

@@ -2,49 +2,40 @@
 //
 // The client: one session from the offer to its end. What ends it, and what everybody is told then.
 
-import { cancelled, gone, textOf, unexpected, UploadError } from './errors.js';
-import { getLimits } from './http.js';
-import { connectFurther, makeOffer, onAbort, takeAnswer } from './negotiation.js';
+import { cancelled, gone, SessionLost, unexpected, UploadError } from './errors.js';
+import { FurtherConnections } from './further_connections.js';
+import { tell } from './handlers.js';
+import { connectFurther, IMPATIENCE_MS, makeOffer, onAbort, takeAnswer } from './negotiation.js';
+import { askProtocol, withDefaults } from './options.js';
 import { persist } from './persistence.js';
-import { ProgressMeter } from './progress.js';
-import { ResultsChannel } from './results_channel.js';
+import { reportProgress } from './progress.js';
+import { errorOfCompletion, ResultsChannel, sentencesOf } from './results_channel.js';
 import { SessionEnd } from './session_end.js';
-import { errorFromStatus, SessionWatch } from './session_watch.js';
-import { dropIn, whip } from './signalling.js';
-import { UploadChannel } from './upload_channel.js';
+import { reasonOf, SessionWatch } from './session_watch.js';
+import { Timers } from './timers.js';
+import { openUpload, sayLastWord } from './upload_kinds.js';
+import { isStream, sourceOf, v1Source } from './v2_source.js';
 import { V2Upload } from './v2_upload.js';
-import { V2_PROTOCOL } from './v2_wire.js';
 import { WakeLock } from './wake_lock.js';
 
 // When the server ends a channel, the reason is on its way on another one.
 const REASON_GRACE_MS = 5000;
-const PROGRESS_INTERVAL_MS = 200;
-// The connection stays so long for a last word to get out.
-const LAST_WORD_MS = 1000;
-// An upload that can go on over a further connection waits no longer for the one it had.
-const IMPATIENCE_MS = 3000;
-
-const DEFAULTS = {
-  realtime: false,
-  dataOutput: ['*'],
-  protocol: 'auto',
-  signalling: whip,
-  connectTimeout: 30000,
-  gatherTimeout: 3000,
-  disconnectTimeout: 15000,
-  maxQueuedResults: 1000,
-  maxQueuedBytes: 256 * 1024 * 1024,
-  uploadLabel: 'video_upload',
-  resultsLabel: 'inference',
-};
+// A session that is lost amid the upload is begun anew so often, each time for so long.
+const MAX_RESTARTS = 2;
+const RESTART_S = 30;
 
 /** A connection for one upload and its results. Made by connect(). */
 export class UploadClient {
+  #url;
   #options;
-  #connection;
+  #connection; // The one with the results.
   #channels; // Of results; then of the upload, once it is known what the server speaks.
   #resultsChannel;
   #uploadChannel = null;
+  #channelOfUpload = null; // Over that connection, in v2.
+  #others = null; // FurtherConnections, while there may be some.
+  #mostConnections = Infinity;
+  #restarts = 0;
   #end = new SessionEnd();
   #abort = new AbortController();
   #endSession = null;
@@ -54,31 +45,29 @@ export class UploadClient {
   #losing = false;
   #state = 'connecting';
   #uploading = false;
+  #rewindable = false; // Whether it can be sent once more from its beginning.
   #delivered = false;
-  #timers = new Map();
+  #timers = new Timers();
   #stopListening = () => {};
   #completion;
   #settleCompletion;
 
   /** Use connect(). */
-  constructor(options) {
+  constructor(url, options) {
     if (!globalThis.RTCPeerConnection) {
       throw new UploadError('unsupported', 'This browser has no WebRTC.');
     }
+    this.#url = url;
     this.#options = options;
     this.#completion = new Promise((resolve, reject) => {
       this.#settleCompletion = { resolve, reject };
     });
     this.#completion.catch(() => {}); // Whoever wants to know looks at it.
 
-    const connection = new RTCPeerConnection({ iceServers: options.iceServers ?? [] });
-    const results = connection.createDataChannel(options.resultsLabel);
-    this.#channels = [results];
-    this.#resultsChannel = new ResultsChannel(results, options, {
+    this.#resultsChannel = new ResultsChannel(this.#makeConnection(), options, {
       onComplete: (result) => this.#complete(result),
       onError: (error) => this.#fail(error),
     });
-    this.#adopt(connection, results);
     this.#stopListening = onAbort(options.signal, () => this.#fail(cancelled()));
   }
 
@@ -89,11 +78,10 @@ export class UploadClient {
    * @returns {Promise<UploadClient>}
    */
   static async connect(url, options = {}) {
-    const given = Object.entries(options).filter(([, value]) => value !== undefined);
     let client;
     try {
-      client = new UploadClient({ ...DEFAULTS, ...Object.fromEntries(given) });
-      await client.#negotiate(url);
+      client = new UploadClient(url, withDefaults(options));
+      await client.#negotiate();
       return client;
     } catch (error) {
       const told = error instanceof UploadError ? error : unexpected(error);
@@ -131,9 +119,9 @@ export class UploadClient {
   }
 
   /**
-   * Uploads a file; once per client. Resolves when the server has all of it: verified, if it has
-   * computed the same SHA-256.
-   * @param {Blob} file read in slices, never as a whole
+   * Uploads a file, or what comes out of a stream; once per client. Resolves when the server has all of it: verified, if it
+   * has computed the same SHA-256.
+   * @param {Blob | ReadableStream} file read in pieces, never as a whole
    * @param {import('../upload.js').UploadOptions} [options]
    * @returns {Promise<import('../upload.js').Uploaded>}
    */
@@ -144,7 +132,7 @@ export class UploadClient {
     return uploading;
   }
 
-  async #send(file, { signal, onProgress }) {
+  async #send(file, { signal, onProgress, name = file.name, contentType = file.type }) {
     if (this.#end.failure) throw this.#end.failure;
     if (this.#uploading || this.#end.over) {
       throw new UploadError('already-used', 'One connection takes one upload.');
@@ -152,24 +140,41 @@ export class UploadClient {
     if (file.size === 0) throw new UploadError('empty-upload', 'The file is empty.');
     this.#uploading = true;
 
-    const meter = new ProgressMeter(file.size);
-    const report = (sent) => tell(onProgress, meter.update(performance.now(), sent));
-    const timer = setInterval(() => report(this.#uploadChannel.sent), PROGRESS_INTERVAL_MS);
+    const stopReporting = reportProgress(
+      file.size ?? null,
+      () => this.#uploadChannel.sent,
+      (progress) => tell(onProgress, progress),
+    );
     const stopListening = onAbort(signal, () => this.#fail(cancelled()));
     const wakeLock = new WakeLock();
     try {
-      report(0);
-      const uploaded = await this.#uploadChannel.send(file);
+      const uploaded = await this.#sendUntilTold(file, { name, contentType });
       this.#delivered = true;
-      report(file.size);
       return uploaded;
     } catch (error) {
       this.#fail(error instanceof UploadError ? error : unexpected(error));
       throw this.#end.failure;
     } finally {
-      clearInterval(timer);
+      stopReporting(this.#delivered);
       stopListening();
       wakeLock.release();
+      this.#others?.stop(this.#delivered);
+    }
+  }
+
+  async #sendUntilTold(file, facts) {
+    this.#rewindable = !isStream(file);
+    if (!this.#speaksV2) return this.#uploadChannel.send(v1Source(file));
+    for (;;) {
+      const source = sourceOf(file);
+      this.#connectFurther();
+      try {
+        return await this.#uploadChannel.send(source, facts);
+      } catch (error) {
+        source.stop(error);
+        if (!(error instanceof SessionLost)) throw error;
+        await this.#startAnew(error.error);
+      }
     }
   }
 
@@ -178,51 +183,43 @@ export class UploadClient {
     this.#fail(cancelled());
   }
 
-  // What the upload's channel speaks. Of a server that is reached in a way of the application's,
-  // only the application knows.
-  async #protocolOf(url) {
-    const { protocol, signalling } = this.#options;
-    if (protocol !== 'auto') return protocol;
-    if (![whip, dropIn].includes(signalling)) return 'v1';
-    // If there is an error in that, the offer has it as well, and tells of it.
-    const limits = await getLimits(url, { signal: this.#abort.signal }).catch(() => null);
-    return limits?.protocols.includes('v2') ? 'v2' : 'v1';
+  // The first connection of a session. Gives its channel for results.
+  #makeConnection() {
+    const { iceServers = [], resultsLabel } = this.#options;
+    const connection = new RTCPeerConnection({ iceServers });
+    const results = connection.createDataChannel(resultsLabel);
+    this.#channels = [results];
+    this.#adopt(connection, results);
+    return results;
   }
 
   #adopt(connection, results) {
     this.#connection = connection;
     // Of one that was replaced nothing matters.
     const ifCurrent = (action) => () => connection === this.#connection && action();
-    connection.addEventListener(
-      'connectionstatechange',
-      ifCurrent(() => this.#onConnectionState()),
-    );
-    results.addEventListener(
-      'close',
-      ifCurrent(() => this.#lose(gone())),
-    );
+    const onState = ifCurrent(() => this.#onConnectionState());
+    connection.addEventListener('connectionstatechange', onState);
+    const onClose = ifCurrent(() => this.#lose(gone()));
+    results.addEventListener('close', onClose);
   }
 
   #openUploadChannel(protocol) {
-    const { uploadLabel } = this.#options;
-    const v2 = protocol === 'v2';
-    const channel = this.#connection.createDataChannel(
-      uploadLabel,
-      ...(v2 ? [{ protocol: V2_PROTOCOL }] : []),
-    );
+    const kind = { protocol, label: this.#options.uploadLabel };
+    const { upload, channel } = openUpload(this.#connection, kind, this.#end, {
+      reconnect: (...lost) => this.#resume(...lost),
+      onLeft: (left) => this.#onLeft(left),
+      onRefusal: (cause) => {
+        const error = () => (upload.open ? unexpected(cause) : gone());
+        this.#startTimer('reason', REASON_GRACE_MS, error);
+      },
+    });
     channel.addEventListener('close', () => this.#onUploadClosed());
     this.#channels.push(channel);
-    if (v2) {
-      this.#uploadChannel = new V2Upload(channel, this.#end, (...lost) => this.#resume(...lost));
-      return;
-    }
-    this.#uploadChannel = new UploadChannel(channel, this.#end, (cause) => {
-      const error = () => (this.#uploadChannel.open ? unexpected(cause) : gone());
-      this.#startTimer('reason', REASON_GRACE_MS, error);
-    });
+    this.#uploadChannel = upload;
+    this.#channelOfUpload = channel;
   }
 
-  async #negotiate(url) {
+  async #negotiate() {
     const { signalling, connectTimeout, gatherTimeout, key, ...wishes } = this.#options;
     const connection = this.#connection;
     if (this.#end.failure) throw this.#end.failure;
@@ -230,9 +227,10 @@ export class UploadClient {
       const sentence = `No connection within ${connectTimeout / 1000} seconds.`;
       return new UploadError('connect-timeout', sentence);
     });
-    const asking = this.#protocolOf(url);
+    const asking = askProtocol(this.#url, this.#options, this.#abort.signal);
     const offer = async (iceServers) => {
-      const protocol = await asking;
+      const { protocol, mostConnections } = await asking;
+      this.#mostConnections = mostConnections;
       if (this.#end.failure) throw this.#end.failure;
       this.#openUploadChannel(protocol);
       if (iceServers?.length) {
@@ -244,7 +242,7 @@ export class UploadClient {
 
     const { signal } = this.#abort;
     const exchange = async () => {
-      const session = await signalling({ url, offer, wishes, key, signal });
+      const session = await signalling({ url: this.#url, offer, wishes, key, signal });
       const { answer, end, status, further } = session;
       this.#endSession = end;
       this.#askStatus = status;
@@ -256,7 +254,7 @@ export class UploadClient {
     };
     const answer = await Promise.race([exchange(), this.#end.reached()]);
     await takeAnswer(connection, answer, this.#channels, this.#end);
-    this.#stopTimer('connect');
+    this.#timers.stop('connect');
     this.#setState('connected');
   }
 
@@ -267,6 +265,10 @@ export class UploadClient {
   }
 
   // --- going on after a loss
+
+  get #speaksV2() {
+    return this.#uploadChannel instanceof V2Upload;
+  }
 
   get #resumable() {
     const sending = this.#uploading && !this.#delivered && !this.#end.over;
@@ -281,50 +283,109 @@ export class UploadClient {
       await this.#end.reached();
       throw lost;
     }
-    this.#watch?.stop();
-    for (const name of ['interruption', 'reason']) this.#stopTimer(name);
-    this.#connection.close();
+    this.#leaveConnection();
     this.#setState('interrupted');
+    this.#others?.reset();
     const { signal } = this.#abort;
     const { onInterruption } = this.#options;
     try {
-      const attempt = () => connectFurther(this.#further, this.#options, signal);
+      const attempt = () =>
+        connectFurther(this.#further, this.#options, { signal, withResults: true });
       const onWait = (secondsLeft) => tell(onInterruption, { secondsLeft });
       const made = await persist(attempt, { seconds, retryAfter: lost.retryAfter, signal, onWait });
       if (this.#end.over) made.connection.close();
       else this.#goOnWith(made);
       return made.upload;
     } catch (error) {
-      throw await this.#reasonOf(error);
+      throw this.#orAnew(await reasonOf(error, this.#askStatus, signal));
     }
   }
 
-  #goOnWith({ connection, results }) {
+  #leaveConnection() {
+    this.#watch?.stop();
+    this.#timers.stop('interruption', 'reason');
+    this.#connection.close();
+  }
+
+  #goOnWith({ connection, results, upload }) {
     this.#losing = false;
     this.#adopt(connection, results);
+    this.#channelOfUpload = upload;
     this.#resultsChannel.attach(results);
     this.#watchSession();
     this.#setState('connected');
   }
 
-  // The server may know why the session is gone, which it has just said by its status.
-  async #reasonOf(error) {
-    // There is no such session, or nothing of it that could go on.
-    if (![404, 409].includes(error.status) || !this.#askStatus) return error;
-    const said = await this.#askStatus(this.#abort.signal).catch(() => null);
-    return said?.state === 'ended' ? errorFromStatus(said) : gone();
+  // --- several connections
+
+  #connectFurther() {
+    const { connections: wish } = this.#options;
+    if (!this.#further || wish === 1) return;
+    this.#others = new FurtherConnections(
+      { wish, most: this.#mostConnections },
+      this.#uploadChannel,
+      (signal) => connectFurther(this.#further, this.#options, { signal, withResults: false }),
+    );
+  }
+
+  // The upload goes on without this channel. If it was beside the results, those come over another connection.
+  #onLeft(channel) {
+    if (channel !== this.#channelOfUpload) {
+      this.#others.left(channel);
+      return;
+    }
+    const made = this.#others.promote();
+    const { connection } = made;
+    this.#leaveConnection();
+    this.#goOnWith({ ...made, results: connection.createDataChannel(this.#options.resultsLabel) });
+    this.#onConnectionState();
+  }
+
+  // --- beginning anew
+
+  // Something else may come of what has ended the session, if it is lost, in another one.
+  #orAnew(error) {
+    const lost = ['crashed', 'peer-gone'].includes(error.code) && error.status === undefined;
+    const sending = this.#uploading && !this.#delivered && this.#rewindable && this.#speaksV2;
+    const fresh = this.#state !== 'connecting' && this.#resultsChannel.messages === 0;
+    return lost && sending && fresh && this.#restarts < MAX_RESTARTS
+      ? new SessionLost(error)
+      : error;
+  }
+
+  async #startAnew(error) {
+    this.#restarts += 1;
+    this.#others?.stop(false);
+    this.#others = null;
+    this.#leaveConnection();
+    this.#setState('interrupted');
+    const { onRestart, onInterruption } = this.#options;
+    tell(onRestart, { error, times: this.#restarts });
+    const attempt = async () => {
+      this.#connection.close();
+      this.#timers.stop('connect');
+      this.#setState('connecting');
+      this.#losing = false;
+      this.#resultsChannel.attach(this.#makeConnection());
+      await this.#negotiate();
+    };
+    await persist(attempt, {
+      seconds: RESTART_S,
+      retryAfter: error.retryAfter,
+      signal: this.#abort.signal,
+      onWait: (secondsLeft) => tell(onInterruption, { secondsLeft }),
+    });
   }
 
   // --- ends
 
-  #complete({ termination_reason: reason, errors }) {
-    const sentences = Array.isArray(errors) ? errors.map(textOf) : [];
-    if (reason) {
-      const code = textOf(reason);
-      const sentence = sentences[0] ?? `The server ended the session: ${code}.`;
-      this.#fail(new UploadError(code, sentence, { details: sentences, remote: true }));
+  #complete(result) {
+    const error = errorOfCompletion(result);
+    if (error) {
+      this.#fail(error);
       return;
     }
+    const sentences = sentencesOf(result);
     this.#settleCompletion.resolve({ terminationReason: null, errors: sentences });
     this.#settle();
     // How the server knows that everything has arrived. Its side closes next, and then all of it.
@@ -354,7 +415,7 @@ export class UploadClient {
   }
 
   #shutDown() {
-    for (const name of [...this.#timers.keys()]) this.#stopTimer(name);
+    this.#timers.stopAll();
     this.#abort.abort(this.#end.failure);
     this.#stopListening();
     this.#watch?.stop();
@@ -365,12 +426,8 @@ export class UploadClient {
   // With it goes what waits in its channels.
   async #closeConnection() {
     const connection = this.#connection;
-    if (this.#end.failure?.code === 'cancelled' && this.#uploadChannel?.cancel) {
-      const late = new Promise((resolve) => {
-        setTimeout(resolve, LAST_WORD_MS);
-      });
-      await Promise.race([this.#uploadChannel.cancel(), late]);
-    }
+    const saying = sayLastWord(this.#uploadChannel, this.#end.failure);
+    if (saying) await saying;
     connection.close();
   }
 
@@ -382,12 +439,12 @@ export class UploadClient {
         this.#lose(new UploadError('network-failed', sentence));
       }
     } else if (connectionState === 'connected') {
-      this.#stopTimer('interruption');
+      this.#timers.stop('interruption');
       this.#setState('connected');
       if (this.#watch) this.#watch.interrupted = false;
     } else if (connectionState === 'disconnected') {
       const { disconnectTimeout } = this.#options;
-      this.#setState('interrupted');
+      if (!this.#uploadChannel?.hasOther?.(this.#channelOfUpload)) this.#setState('interrupted');
       const patience = this.#resumable ? IMPATIENCE_MS : Infinity;
       this.#startTimer('interruption', Math.min(disconnectTimeout, patience), gone);
       if (this.#watch) this.#watch.interrupted = true;
@@ -413,25 +470,21 @@ export class UploadClient {
   // The connection is over: with success if the server had said so before.
   #over(error) {
     const lost = ['peer-gone', 'server-gone'].includes(error?.code);
-    if (this.#end.over) this.#shutDown();
-    else if (lost && this.#resumable) this.#uploadChannel.lose();
-    else this.#fail(error);
+    if (this.#end.over) {
+      this.#shutDown();
+    } else if (lost && this.#resumable) {
+      this.#uploadChannel.lose(this.#channelOfUpload);
+    } else {
+      const problem = error?.code === 'crashed' ? this.#orAnew(error) : error;
+      if (problem instanceof SessionLost) this.#uploadChannel.abandon(problem);
+      else this.#fail(problem);
+    }
   }
 
   // --- small things
 
   #startTimer(name, delay, makeError) {
-    if (this.#timers.has(name) || this.#state === 'ended') return;
-    const timer = setTimeout(() => {
-      this.#timers.delete(name);
-      this.#over(makeError());
-    }, delay);
-    this.#timers.set(name, timer);
-  }
-
-  #stopTimer(name) {
-    clearTimeout(this.#timers.get(name));
-    this.#timers.delete(name);
+    if (this.#state !== 'ended') this.#timers.start(name, delay, () => this.#over(makeError()));
   }
 
   #setState(state) {
@@ -441,27 +494,7 @@ export class UploadClient {
   }
 }
 
-/**
- * Connects to a server: short for UploadClient.connect().
- * @param {string | URL} url
- * @param {import('../upload.js').ConnectOptions} [options]
- * @returns {Promise<UploadClient>}
- */
+/** Connects to a server: short for UploadClient.connect(). */
 export function connect(url, options) {
   return UploadClient.connect(url, options);
-}
-
-// What a handler of the application's throws is reported as any uncaught error is, and ends nothing here.
-function tell(handler, news) {
-  try {
-    handler?.(news);
-  } catch (error) {
-    if (globalThis.reportError) {
-      globalThis.reportError(error);
-    } else {
-      queueMicrotask(() => {
-        throw error;
-      });
-    }
-  }
 }

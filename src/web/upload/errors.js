@@ -18,6 +18,15 @@ export class UploadError extends Error {
   }
 }
 
+/** The session is over, and another one may do: it is no fault of the file's, as far as anybody knows. */
+export class SessionLost extends Error {
+  /** @param {UploadError} error what it is if nothing comes of that */
+  constructor(error) {
+    super(error.message);
+    this.error = error;
+  }
+}
+
 // Of anything out of JSON. String() would call what an object in it names toString.
 export const textOf = (value) =>
   typeof value === 'object' ? Object.prototype.toString.call(value) : String(value);

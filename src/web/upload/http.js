@@ -112,7 +112,8 @@ export async function getLimits(url, { signal } = {}) {
     return null;
   }
   return {
-    maxSize: Number.isFinite(said?.max_size) && said.max_size > 0 ? said.max_size : null,
+    maxSize: positive(said?.max_size),
+    maxConnections: positive(said?.max_connections),
     keysRequired: said?.keys_required === true,
     formats: textsOf(said?.formats),
     // Servers that do not say speak the first.
@@ -120,4 +121,5 @@ export async function getLimits(url, { signal } = {}) {
   };
 }
 
+const positive = (value) => (Number.isFinite(value) && value > 0 ? value : null);
 const textsOf = (list) => (Array.isArray(list) ? list.map(textOf) : []);

@@ -8,6 +8,8 @@ import { V2_PROTOCOL } from './v2_wire.js';
 
 // So long may one try for a further connection take.
 const FURTHER_TIMEOUT_MS = 15000;
+// An upload that can go on over another connection waits no longer for one that is interrupted.
+export const IMPATIENCE_MS = 3000;
 
 /** Calls `abort` now or later; the function that is returned takes that back. */
 export function onAbort(signal, abort) {
@@ -44,14 +46,33 @@ export async function takeAnswer(connection, answer, channels, end) {
   if (end.failure) throw end.failure;
 }
 
+/** Calls `lose` once when a connection is over, or interrupted for too long; the function that is returned stops that. */
+export function watchConnection(connection, lose) {
+  let timer;
+  const look = () => {
+    const { connectionState } = connection;
+    clearTimeout(timer);
+    if (['failed', 'closed'].includes(connectionState)) lose();
+    if (connectionState === 'disconnected') timer = setTimeout(lose, IMPATIENCE_MS);
+  };
+  connection.addEventListener('connectionstatechange', look);
+  return () => {
+    clearTimeout(timer);
+    connection.removeEventListener('connectionstatechange', look);
+  };
+}
+
 /**
- * A further connection for a session, with a channel for the upload in wire v2 and one for results.
+ * A further connection for a session, with a channel for the upload in wire v2; and with one for results, if those shall come
+ * over it.
  * @param {(exchange: {offer: () => Promise<string>, signal: AbortSignal}) => Promise<{answer: string | undefined,
  *     end?: () => unknown}>} further the signalling's
  * @param {{iceServers?: RTCIceServer[], gatherTimeout: number, uploadLabel: string, resultsLabel: string}} options
- * @param {AbortSignal} signal
+ * @param {{signal: AbortSignal, withResults: boolean}} more
+ * @returns {Promise<{connection: RTCPeerConnection, results?: RTCDataChannel, upload: RTCDataChannel,
+ *     end?: () => unknown}>} `end` tells the server that the connection is not needed any more
  */
-export async function connectFurther(further, options, signal) {
+export async function connectFurther(further, options, { signal, withResults }) {
   const connection = new RTCPeerConnection({ iceServers: options.iceServers ?? [] });
   const end = new SessionEnd();
   const abort = new AbortController();
@@ -64,7 +85,7 @@ export async function connectFurther(further, options, signal) {
   });
   let tell = null; // The server, that nothing comes of it.
   try {
-    const results = connection.createDataChannel(options.resultsLabel);
+    const results = withResults ? connection.createDataChannel(options.resultsLabel) : undefined;
     const upload = connection.createDataChannel(options.uploadLabel, { protocol: V2_PROTOCOL });
     const exchange = async () => {
       const offer = () => makeOffer(connection, end, options.gatherTimeout);
@@ -73,8 +94,8 @@ export async function connectFurther(further, options, signal) {
       return reply.answer;
     };
     const answer = await Promise.race([exchange(), end.reached()]);
-    await takeAnswer(connection, answer, [results, upload], end);
-    return { connection, results, upload };
+    await takeAnswer(connection, answer, withResults ? [results, upload] : [upload], end);
+    return { connection, results, upload, end: tell };
   } catch (error) {
     abort.abort(error);
     connection.close();

@@ -13,3 +13,7 @@ export const BUFFER_POLL_MS = 10;
 
 // So much is read from the file at once: whole chunks. Reading has a price for each call.
 export const READ_BYTES = 32 * CHUNK_BYTES;
+
+// Blocks stay in memory until the server has them, at most so many bytes: twice the window that servers have by default, so
+// that it is their credit that counts.
+export const MAX_UNDER_WAY = 16 * 1024 * 1024;

@@ -2,7 +2,7 @@
 //
 // The results channel: results for one reader, in order, acknowledged as they are taken.
 
-import { bad, UploadError } from './errors.js';
+import { bad, textOf, UploadError } from './errors.js';
 import { ResultAssembler } from './wire.js';
 
 // A window of results is acknowledged in few messages, but never so late that the server waits.
@@ -169,4 +169,16 @@ export class ResultsChannel {
       // It has just closed, and nobody waits for that any more.
     }
   }
+}
+
+/** What the server says beside how it ended. */
+export const sentencesOf = ({ errors }) => (Array.isArray(errors) ? errors.map(textOf) : []);
+
+/** The error that the server's last word means; null if it is done. */
+export function errorOfCompletion(result) {
+  if (!result.termination_reason) return null;
+  const details = sentencesOf(result);
+  const code = textOf(result.termination_reason);
+  const sentence = details[0] ?? `The server ended the session: ${code}.`;
+  return new UploadError(code, sentence, { details, remote: true });
 }

@@ -152,3 +152,11 @@ export function errorFromStatus({ status, code, message }) {
   const said = textOf(code);
   return new UploadError(said, textOf(message ?? said), { remote: true });
 }
+
+/** Why there is no further connection to a session, with what its server says of that. */
+export async function reasonOf(error, askStatus, signal) {
+  // There is no such session, or nothing of it that could go on.
+  if (![404, 409].includes(error.status) || !askStatus) return error;
+  const said = await askStatus(signal).catch(() => null);
+  return said?.state === 'ended' ? errorFromStatus(said) : gone();
+}

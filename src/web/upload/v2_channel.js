@@ -17,27 +17,38 @@ export class Interruption extends Error {
 
 export class V2Channel {
   #channel;
-  #onAck;
+  #handlers;
   #ready = null;
   #done = null;
   #credit = 0;
   #sent = 0; // Payload bytes.
+  #received = 0; // Of those.
+  #underWay = []; // Blocks that are not among them.
+  #saidEnd = false;
+  #asked = 0; // When the keepalive left that measures the round trip.
+  #roundTrip = Infinity;
   #failure = null;
   #waiting = new Set();
+  #poll;
 
   /**
    * @param {RTCDataChannel} channel
-   * @param {(ack: {stored: number, received: number}) => void} onAck
+   * @param {{onAck: (ack: {stored: number}) => void, onNews: () => void}} handlers the server has more than before;
+   *     it may take more, or has said something
    */
-  constructor(channel, onAck) {
+  constructor(channel, handlers) {
     this.#channel = channel;
-    this.#onAck = onAck;
+    this.#handlers = handlers;
     channel.binaryType = 'arraybuffer';
     channel.bufferedAmountLowThreshold = BUFFER_LOW;
     channel.addEventListener('open', () => this.#wake());
     channel.addEventListener('bufferedamountlow', () => this.#wake());
     channel.addEventListener('close', () => this.lose());
     channel.addEventListener('message', ({ data }) => this.#onMessage(data));
+    // @roamhq/wrtc does not say when its buffer is low.
+    if (!('onbufferedamountlow' in channel)) {
+      this.#poll = setInterval(() => this.#wake(), BUFFER_POLL_MS);
+    }
     if (channel.readyState === 'closed') this.lose();
   }
 
@@ -49,6 +60,35 @@ export class V2Channel {
     return this.#channel.readyState === 'open';
   }
 
+  /** Whether the server has let it in, and it is not lost. */
+  get joined() {
+    return this.#ready !== null && this.#failure === null;
+  }
+
+  /** Whether it has as much to send as is good for it, and the server would take more. */
+  get full() {
+    return this.buffered >= BUFFER_LOW / 2 && this.#sent < this.#credit;
+  }
+
+  /** Payload bytes that the server has not confirmed. */
+  get underWay() {
+    return this.#sent - this.#received;
+  }
+
+  /** Of a keepalive before the first block, in milliseconds; Infinity while that is not known. */
+  get roundTrip() {
+    return this.#roundTrip;
+  }
+
+  /** Whether a block of so many bytes may be sent now. */
+  hasRoom(bytes) {
+    return (
+      this.joined &&
+      this.#sent + bytes <= this.#credit &&
+      this.#channel.bufferedAmount <= BUFFER_HIGH
+    );
+  }
+
   /** The first message. Resolves to the server's `ready`. */
   async hello(facts) {
     await this.#until(() => this.open);
@@ -56,15 +96,27 @@ export class V2Channel {
     return this.#until(() => this.#ready);
   }
 
-  /** A block. Resolves when it is in the channel's buffer. */
-  async send(offset, payload) {
-    const fits = () => this.#sent + payload.byteLength <= this.#credit;
-    await this.#until(() => fits() && this.#channel.bufferedAmount <= BUFFER_HIGH);
-    this.#sent += payload.byteLength;
-    this.#send(encodeBlock(offset, payload));
+  /** Has the round trip measured. */
+  askRoundTrip() {
+    this.#asked = performance.now();
+    this.#send(new Uint8Array(1));
   }
 
+  /**
+   * A block for which there is room.
+   * @param {import('./v2_feed.js').Block} block
+   */
+  send(block) {
+    const { begin, bytes } = block;
+    this.#sent += bytes.length;
+    this.#underWay.push({ block, upTo: this.#sent, since: performance.now() });
+    this.#send(encodeBlock(begin, bytes));
+  }
+
+  /** Says once that the file is complete. */
   end(size, sha256) {
+    if (this.#saidEnd) return;
+    this.#saidEnd = true;
     this.#sendText({ type: 'end', size, sha256 });
   }
 
@@ -75,9 +127,9 @@ export class V2Channel {
   }
 
   /** Ends the upload. True if the server is told. */
-  cancel() {
+  cancel(reason) {
     if (!this.open || this.#failure) return false;
-    this.#sendText({ type: 'cancel', reason: null });
+    this.#sendText({ type: 'cancel', reason });
     this.lose();
     return true;
   }
@@ -92,6 +144,17 @@ export class V2Channel {
     this.#fail(new Interruption(gone()));
   }
 
+  /** The blocks that the server has not confirmed: those of a lost channel. */
+  takeBack() {
+    return this.#underWay.splice(0).map(({ block }) => block);
+  }
+
+  /** The first block that left before a time and is not confirmed, nor on its way over another channel. */
+  late(time) {
+    const first = this.#underWay.find(({ block }) => !block.stored && !block.spare);
+    return first && first.since < time ? first.block : null;
+  }
+
   /** Resolves when both sides have closed it. */
   closed() {
     return new Promise((resolve) => {
@@ -101,8 +164,11 @@ export class V2Channel {
   }
 
   #onMessage(data) {
-    // The others are echoes of keepalives.
-    if (typeof data !== 'string' || data.length < 2) return;
+    if (typeof data !== 'string' || data.length < 2) {
+      // An echo of the keepalive.
+      this.#roundTrip = Math.min(this.#roundTrip, performance.now() - this.#asked);
+      return;
+    }
     try {
       this.#take(parseControl(data));
     } catch (error) {
@@ -125,30 +191,35 @@ export class V2Channel {
     }
     if (message.type === 'done') this.#done = message;
     this.#credit = Math.max(this.#credit, message.credit ?? 0);
-    if (message.type === 'ack') this.#onAck(message);
+    if (message.type !== 'ack') return;
+    this.#confirm(message.received);
+    this.#handlers.onAck(message);
+  }
+
+  #confirm(received) {
+    this.#received = Math.max(this.#received, Math.min(received, this.#sent));
+    while (this.#underWay[0]?.upTo <= this.#received) this.#underWay.shift().block.stored = true;
   }
 
   #fail(error) {
     this.#failure ??= error;
+    clearInterval(this.#poll);
     this.#wake();
   }
 
   #wake() {
     for (const look of [...this.#waiting]) look();
+    if (!this.#failure) this.#handlers.onNews();
   }
 
   // What `condition` gives, once that is something.
   #until(condition) {
     return new Promise((resolve, reject) => {
-      // @roamhq/wrtc does not say when its buffer is low.
-      const silent = !('onbufferedamountlow' in this.#channel);
-      const timer = silent ? setInterval(() => look(), BUFFER_POLL_MS) : undefined;
       const look = () => {
         // What has come before the channel was lost counts.
         const result = condition();
         if (!result && !this.#failure) return;
         this.#waiting.delete(look);
-        clearInterval(timer);
         if (result) resolve(result);
         else reject(this.#failure);
       };
@@ -163,12 +234,11 @@ export class V2Channel {
 
   // Some stacks tell of a channel's end only here.
   #send(message) {
-    if (this.#failure) throw this.#failure;
+    if (this.#failure) return;
     try {
       this.#channel.send(message);
     } catch {
       this.lose();
-      throw this.#failure;
     }
   }
 }

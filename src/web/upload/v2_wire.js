@@ -34,16 +34,16 @@ export function encodeBlock(offset, payload) {
   return message;
 }
 
-/** What a person calls the file, as the server takes it; null if nothing of that is left. */
-export function wireName(text) {
+/** What a person calls the file, and what else is said in words, as the server takes it; null if nothing of that is left. */
+export function wireText(text, maxBytes = MAX_NAME_BYTES) {
   // eslint-disable-next-line no-control-regex -- Those are what is not taken.
   let name = String(text ?? '').replace(/[\u0000-\u001f\u007f-\u009f]/g, '');
   // A half of a pair would become another character.
   if (name.isWellFormed && !name.isWellFormed()) name = name.toWellFormed();
   const encoder = new TextEncoder();
-  const fits = () => encoder.encode(name).length <= MAX_NAME_BYTES;
+  const fits = () => encoder.encode(name).length <= maxBytes;
   // No character has less than a byte.
-  const characters = Array.from(name).slice(0, MAX_NAME_BYTES);
+  const characters = Array.from(name).slice(0, maxBytes);
   for (name = characters.join(''); !fits(); name = characters.join('')) characters.pop();
   return name || null;
 }
@@ -77,6 +77,7 @@ const CONTROL_FIELDS = {
     have: isRanges,
     credit: isNumber,
     max_payload: isNumber,
+    max_connections: (value) => value === undefined || isNumber(value),
     resume_timeout: isNumber,
   },
   ack: { stored: isNumber, received: isNumber, credit: isNumber },
