@@ -20,7 +20,7 @@ program() {
   cat >"$1"
   chmod +x "$1"
 }
-for name in git node shellcheck gst-inspect-1.0 chromium; do
+for name in git node shellcheck gst-inspect-1.0 chromium pkg-config; do
   printf '#!/bin/sh\n' | program "$scratch/bin/$name"
 done
 # The interpreter itself: where pyenv is, "python3" is a script that takes long to find it.
@@ -68,7 +68,10 @@ case $1 in
     ;;
   test)
     log=testlog result=OK outcome=
-    case $* in *' --logbase testlog-half '*) log=testlog-half ;; esac
+    case $* in
+      *' --logbase testlog-half '*) log=testlog-half ;;
+      *' --wrapper '*'/tsan_run.py '*) log=testlog-tsan_run.py ;;
+    esac
     case "$3 $log" in
       "${MESON_WAITS:-}")
         echo $$ >"$3/waits"
@@ -95,6 +98,11 @@ suite=$1
 shift
 DEV_SUITE=$suite exec ./dev "$@"
 END_OF_PROGRAM
+program "$project/tests/support/tsan_libraries.sh" <<'END_OF_PROGRAM'
+#!/bin/sh
+[ -z "${NO_LIBRARIES:-}" ] || { echo 'no libraries'; exit 1; }
+END_OF_PROGRAM
+
 debian=$scratch/debian
 printf 'ID=debian\nVERSION_CODENAME=bookworm\n' >"$debian"
 ubuntu=$scratch/ubuntu
@@ -147,6 +155,12 @@ check 'who asks for a release gets that one alone, without sanitizers' 0 '2 pass
 check 'sanitize has the suites of its own alone' 0 '1 passed, 0 failed' ./dev sanitize
 check 'with a failure' 1 'FAILED  one: case (build-asan/meson-logs/testlog)' TEST_FAILS='build-asan testlog' ./dev sanitize
 check 'or a build that fails' 1 'FAILED  build-asan' NINJA_FAILS=build-asan ./dev sanitize
+check 'tsan has the suites of its own alone' 0 '1 passed, 0 failed' ./dev tsan
+check 'and says how many programs they are' 0 '==> 1 programs ran under the thread sanitizer' ./dev tsan
+check 'with a failure' 1 'FAILED  one: case (build-tsan/meson-logs/testlog-tsan_run.py)' \
+  TEST_FAILS='build-tsan testlog-tsan_run.py' ./dev tsan
+check 'or a build that fails' 1 'FAILED  build-tsan' NINJA_FAILS=build-tsan ./dev tsan
+check 'or without the libraries' 1 'no libraries' NO_LIBRARIES=yes ./dev tsan
 check 'test-all has Debian testing and the benchmarks' 1 'FAILED  benchmarks' ./dev test-all
 check 'added up' 1 '9 passed, 1 failed' ./dev test-all
 check 'on wants a command' 1 'dev: on needs a release.*' ./dev on trixie

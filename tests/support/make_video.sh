@@ -15,6 +15,8 @@ if [ $# -lt 1 ] || [ $# -gt 2 ]; then
 fi
 out=$1
 frames=${2:-100}
+# A test may run with libraries that only its own program can load.
+unset LD_LIBRARY_PATH
 
 dir=$(mktemp -d "${TMPDIR:-/tmp}/make_video.XXXXXX")
 trap 'rm -rf "$dir"' EXIT
