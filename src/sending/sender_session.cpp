@@ -132,7 +132,7 @@ bool SenderSession::end_of_stream(GstEvent* eos) {
 
 GstFlowReturn SenderSession::finish() {
   // GstBaseSink does this for buffers: nothing is sent unless the sink plays.
-  GstFlowReturn flow = preroll();
+  GstFlowReturn flow = gst_base_sink_do_preroll(sink_, current_);
   if (flow == GST_FLOW_OK) flow = begin();
   return flow == GST_FLOW_OK ? complete() : flow;
 }
@@ -250,19 +250,13 @@ GstFlowReturn SenderSession::until_done(const std::function<Outcome()>& wait, bo
         GST_DEBUG_OBJECT(sink_, "a wait for the channel is interrupted");
         // Set before anyone who makes the pad flush takes the lock.
         if (is_flushing(GST_BASE_SINK_PAD(sink_))) return GST_FLOW_FLUSHING;
-        if (const GstFlowReturn flow = preroll(); flow != GST_FLOW_OK) return flow;
+        if (const GstFlowReturn flow = gst_base_sink_do_preroll(sink_, current_);
+            flow != GST_FLOW_OK) {
+          return flow;
+        }
         break;
     }
   }
-}
-
-GstFlowReturn SenderSession::preroll() {
-  // GstBaseSink's private GST_FLOW_STEP: a flushing step event has come while the sink waited.
-  // Given back, it would have GstBaseSink render the same buffer once more.
-  constexpr GstFlowReturn kStep = GST_FLOW_CUSTOM_ERROR;
-  GstFlowReturn flow = kStep;
-  while (flow == kStep) flow = gst_base_sink_do_preroll(sink_, current_);
-  return flow;
 }
 
 void SenderSession::unlocked(const std::function<void()>& work) {

@@ -78,9 +78,6 @@ class SenderSession final : private SendingFormat::Host {
   // The rest of an upload whose size nobody knew, at EOS.
   [[nodiscard]] GstFlowReturn finish();
 
-  // Until the sink plays.
-  [[nodiscard]] GstFlowReturn preroll();
-
   // As a format's host.
   [[nodiscard]] GstElement* element() override { return GST_ELEMENT(sink_); }
   void unlocked(const std::function<void()>& work) override;

@@ -151,7 +151,7 @@ TEST(Sink, DescribesItself) {
     }
   }
   g_free(specs);
-  EXPECT_EQ(own, 14);
+  EXPECT_EQ(own, 15);
 }
 
 TEST(Sink, NeedsSomethingToSendOver) {

@@ -4,7 +4,6 @@
 // that cost a connection only, last words, time, and what is kept.
 
 #include <gst/app/gstappsrc.h>
-#include <gst/base/gstbasesink.h>
 #include <gtest/gtest.h>
 
 #include <algorithm>
@@ -155,36 +154,8 @@ TEST_F(SinkV2Rules, AStateChangeDoesNotWaitForLastWords) {
     stop_promptly(upload.pipeline());
     next_v2_channel();
   }
-  EXPECT_LT(fastest, SenderChannel::kPatience);
-}
-
-// The sink waits in PAUSED, a buffer in hand.
-TEST_F(SinkV2Rules, AFlushingStepSendsNothingTwice) {
-  V2Peer peer(far_->channel(), {.limits = {.window = kChunk}});
-  Upload upload(near_);
-  upload.announce(data_.size());
-  // GStreamer's steps go wrong in a segment of bytes.
-  g_object_set(upload.source(), "format", GST_FORMAT_TIME, nullptr);
-  upload.play();
-  peer.hold(true);
-  upload.push(data_);
-  ASSERT_TRUE(upload.bus().wait(GST_MESSAGE_PROGRESS));
-  ASSERT_TRUE(far_->wait_messages(1));
-  ASSERT_EQ(set_state(upload.pipeline(), GST_STATE_PAUSED), GST_STATE_CHANGE_SUCCESS);
-  // It has gone back to wait for PLAYING.
-  ASSERT_TRUE(eventually([&] {
-    GST_BASE_SINK_PREROLL_LOCK(upload.sink());
-    const bool waits = GST_BASE_SINK(upload.sink())->have_preroll;
-    GST_BASE_SINK_PREROLL_UNLOCK(upload.sink());
-    return waits;
-  }));
-  ASSERT_TRUE(gst_element_send_event(upload.sink(),
-                                     gst_event_new_step(GST_FORMAT_BUFFERS, 1, 1.0, TRUE, FALSE)));
-  peer.hold(false);
-  upload.play();
-  upload.end();
-  EXPECT_EQ(upload.outcome(), "");
-  EXPECT_TRUE(peer.file() == data_);
+  // It may have waited for a while already.
+  EXPECT_LT(fastest, SenderChannel::kPatience / 2);
 }
 
 TEST_F(SinkV2Rules, AnEarlyDoneOfAnotherFileIsNoticedWhileTheSourceBringsMore) {
