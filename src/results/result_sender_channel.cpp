@@ -19,7 +19,7 @@ namespace {
 // From the peer, and waiting for the thread that hands them on. More is lost: what a peer may ask
 // for is little, and its acknowledgements do not go this way.
 constexpr std::size_t kMaxControlMessages = 64;
-constexpr std::size_t kMaxControlSize = 16 * 1024;
+constexpr std::size_t kMaxControlSize = 16UL * 1024;
 // For a message that is being handed to the channel of a peer that has left, which is at once.
 constexpr std::chrono::milliseconds kSendingPatience{1000};
 

@@ -9,9 +9,16 @@
 
 namespace webrtcupload::test {
 
+// How much longer programs take under a sanitizer, as `./dev` tells Meson.
+#if defined(__SANITIZE_ADDRESS__) || defined(__SANITIZE_THREAD__)
+inline constexpr int kSlowness = 4;
+#else
+inline constexpr int kSlowness = 1;
+#endif
+
 // How long anything may take before a test gives up on it. Generous, since a test that passes never
-// waits for it: sanitizers and busy machines are slow.
-inline constexpr std::chrono::seconds kDeadline{60};
+// waits for it: busy machines are slow.
+inline constexpr std::chrono::seconds kDeadline{60 * kSlowness};
 
 // For what nothing notifies (descriptors of another thread's sockets, objects that another thread
 // still lets go of, processes): looks until `condition` holds, the deadline has passed or the cause

@@ -128,6 +128,24 @@ TEST_F(V2Stop, OverTheDataChannelOfTheApplicationItGoesOnWithTheNextStart) {
   expect_file();
 }
 
+// It would go on with the next start, which is not to come any more.
+TEST_F(V2Stop, OverTheDataChannelOfTheApplicationThatLetsGoOfIt) {
+  connect_over_the_applications_channel();
+  receiver_->play();
+  V2Client client(file_, {.first = 100'000});
+  client.add(channel_);
+  ASSERT_TRUE(client.run_until_stored(100'000));
+  gst_element_set_state(receiver_->pipeline(), GST_STATE_READY);
+  EXPECT_TRUE(all_of<control::Failure>(*channel_.observer).empty());
+  g_object_set(upload(), "data-channel", nullptr, nullptr);
+  const auto told = wait_for<control::Failure>(*channel_.observer);
+  ASSERT_TRUE(told);
+  EXPECT_EQ(told->code, "cancelled");
+  EXPECT_FALSE(told->resumable);
+  // Whoever has read it closes it.
+  EXPECT_EQ(channel_.observer->ready_state(), GST_WEBRTC_DATA_CHANNEL_STATE_OPEN);
+}
+
 TEST_F(V2Stop, AndStartedAgainAnotherUploadComes) {
   begin();
   ASSERT_TRUE(send_block(channel(), file_, 0, 50'000));
