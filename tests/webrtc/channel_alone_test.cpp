@@ -28,6 +28,14 @@
 namespace webrtcupload::test {
 namespace {
 
+// Which state it is on its way to, on any thread.
+GstState target_state(GstElement* element) {
+  GST_OBJECT_LOCK(element);
+  const GstState target = GST_STATE_TARGET(element);
+  GST_OBJECT_UNLOCK(element);
+  return target;
+}
+
 TEST(AChannelAlone, IsKnownToBelongToTheWebrtcbinThatMadeIt) {
   watch_channel_owners();
   ChannelAlone channel;
@@ -234,7 +242,7 @@ class StopThatFails {
     GST_STATE_LOCK(sink_.get());
     stopped_ = std::async(std::launch::async,
                           [this] { return gst_element_set_state(pipeline_, GST_STATE_READY); });
-    EXPECT_TRUE(eventually([this] { return GST_STATE_TARGET(pipeline_) == GST_STATE_READY; }));
+    EXPECT_TRUE(eventually([this] { return target_state(pipeline_) == GST_STATE_READY; }));
   }
   void fail() {
     GST_STATE_UNLOCK(sink_.get());
@@ -392,8 +400,7 @@ class AChannelThatEnds : public testing::Test {
     auto stopped = std::async(std::launch::async, [&] {
       return gst_element_set_state(receiver_->pipeline(), GST_STATE_READY);
     });
-    EXPECT_TRUE(
-        eventually([&] { return GST_STATE_TARGET(receiver_->pipeline()) == GST_STATE_READY; }));
+    EXPECT_TRUE(eventually([&] { return target_state(receiver_->pipeline()) == GST_STATE_READY; }));
     channel_.close();
     EXPECT_TRUE(keepalive_is_handled(2));
     EXPECT_EQ(receiver_->bus().count(GST_MESSAGE_ERROR), 0U);
