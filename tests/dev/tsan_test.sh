@@ -6,7 +6,7 @@
 #
 #   tsan_test.sh PROBE
 set -u
-probe=$1
+probe=$(realpath "$1")
 # As tsan_run.py, which runs this, has set it.
 libraries=$LD_LIBRARY_PATH
 cd "$(dirname "$0")/../support" || exit 1

@@ -359,8 +359,7 @@ class AChannelThatEnds : public testing::Test {
     auto stopped = std::async(std::launch::async, [&] {
       return gst_element_set_state(receiver_->pipeline(), GST_STATE_READY);
     });
-    EXPECT_TRUE(
-        eventually([&] { return GST_STATE_TARGET(receiver_->pipeline()) == GST_STATE_READY; }));
+    EXPECT_TRUE(eventually([&] { return target_state(receiver_->pipeline()) == GST_STATE_READY; }));
     channel_.close();
     EXPECT_TRUE(keepalive_is_handled(2));
     EXPECT_EQ(receiver_->bus().count(GST_MESSAGE_ERROR), 0U);

@@ -25,6 +25,7 @@
 #include "glib/elements_in.h"
 #include "glib/glib_ptr.h"
 #include "glib/main_context.h"
+#include "glib/pad_flushing.h"
 #include "support/log.h"
 #include "support/wait.h"
 #include "webrtc/association.h"
@@ -86,10 +87,10 @@ class NewStream {
   void on_start_task(GstPad* pad) {
     if (GST_OBJECT_PARENT(pad) != GST_OBJECT(decoder_.get()) || seen_.exchange(true)) return;
     const bool released =
-        eventually([&] { return !GST_OBJECT_PARENT(pad) || GST_PAD_IS_FLUSHING(sink_.get()); });
+        eventually([&] { return !GST_OBJECT_PARENT(pad) || is_flushing(sink_.get()); });
     GST_OBJECT_LOCK(encoder_.get());
     for (GList* item = encoder_->sinkpads; item; item = item->next) {
-      if (GST_PAD_IS_FLUSHING(GST_PAD(item->data))) early_ = true;
+      if (is_flushing(GST_PAD(item->data))) early_ = true;
     }
     GST_OBJECT_UNLOCK(encoder_.get());
     released_.set_value(released);

@@ -15,6 +15,7 @@
 #include <thread>
 
 #include "glib/elements_in.h"
+#include "glib/pad_flushing.h"
 #include "support/gst_test.h"
 #include "support/peer_pair.h"
 #include "webrtc/inner_elements.h"
@@ -61,7 +62,7 @@ int linked_channels(GstElement* webrtcbin) {
 bool receives(GstElement* webrtcbin) {
   const auto decoder = element_made_by(GST_BIN(webrtcbin), inner::kSctpDecoder);
   const GstPtr<GstPad> pad(gst_element_get_static_pad(decoder.get(), "sink"));
-  return !GST_PAD_IS_FLUSHING(pad.get());
+  return !is_flushing(pad.get());
 }
 
 // What an application may put around a webrtcbin: it forwards what others need of that, and nothing

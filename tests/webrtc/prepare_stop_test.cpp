@@ -15,6 +15,7 @@
 #include <memory>
 
 #include "glib/elements_in.h"
+#include "glib/pad_flushing.h"
 #include "webrtc/inner_elements.h"
 #include "webrtc/outgoing.h"
 #include "webrtc/upload_witness.h"
@@ -62,10 +63,16 @@ TEST(StopSending, WaitsForThePacketThatIsBeingEncrypted) {
   ASSERT_TRUE(send_bytes(near.channel.get(), random_bytes(60'000)));
   ASSERT_TRUE(watch.packet.wait_blocked());
 
-  const int probes = pad->num_probes;
+  const auto probes_there = [&pad] {
+    GST_OBJECT_LOCK(pad.get());
+    const int there = pad->num_probes;
+    GST_OBJECT_UNLOCK(pad.get());
+    return there;
+  };
+  const int probes = probes_there();
   auto stopped = std::async(std::launch::async, [&] { stop_sending(pair.offerer()); });
   // It has begun, in whatever way.
-  ASSERT_TRUE(eventually([&] { return pad->num_probes > probes || watch.flushed; }));
+  ASSERT_TRUE(eventually([&] { return probes_there() > probes || watch.flushed; }));
   EXPECT_FALSE(watch.flushed);
   watch.released = true;
   watch.packet.release();
@@ -134,7 +141,7 @@ TEST(PrepareStop, WaitsForWhatWebrtcbinDoes) {
   const auto sctpdec = element_made_by(GST_BIN(pair.offerer()), inner::kSctpDecoder);
   const GstPtr<GstPad> received(gst_element_get_static_pad(sctpdec.get(), "sink"));
   auto prepared = std::async(std::launch::async, [&] { prepare_stop(pair.offerer()); });
-  ASSERT_TRUE(eventually([&] { return GST_PAD_IS_FLUSHING(received.get()); })) << "not begun";
+  ASSERT_TRUE(eventually([&] { return is_flushing(received.get()); })) << "not begun";
   EXPECT_EQ(prepared.wait_for(std::chrono::milliseconds(200)), std::future_status::timeout);
   task->release();
   EXPECT_EQ(prepared.wait_for(kDeadline), std::future_status::ready);

@@ -14,6 +14,14 @@
 
 namespace webrtcupload::test {
 
+// Which state it is on its way to, on any thread.
+inline GstState target_state(GstElement* element) {
+  GST_OBJECT_LOCK(element);
+  const GstState target = GST_STATE_TARGET(element);
+  GST_OBJECT_UNLOCK(element);
+  return target;
+}
+
 // A pipeline on its way down that never gets there: the turn of a sink of this object's comes
 // first. It takes its time, and then cannot stop.
 class StopThatFails {
@@ -40,7 +48,7 @@ class StopThatFails {
     GST_STATE_LOCK(sink_.get());
     stopped_ = std::async(std::launch::async,
                           [this] { return gst_element_set_state(pipeline_, GST_STATE_READY); });
-    EXPECT_TRUE(eventually([this] { return GST_STATE_TARGET(pipeline_) == GST_STATE_READY; }));
+    EXPECT_TRUE(eventually([this] { return target_state(pipeline_) == GST_STATE_READY; }));
   }
   void fail() {
     GST_STATE_UNLOCK(sink_.get());

@@ -29,7 +29,9 @@ class UploadProgress : public UploadSignals {
   }
   // After what follows it on the bus: nothing more comes when the pipeline has stopped.
   void expect_progress(const std::vector<GstProgressType>& expected) {
-    if (GST_STATE(receiver_->pipeline()) > GST_STATE_READY) {
+    GstState current = GST_STATE_NULL;
+    gst_element_get_state(receiver_->pipeline(), &current, nullptr, 0);
+    if (current > GST_STATE_READY) {
       ASSERT_EQ(set_state(receiver_->pipeline(), GST_STATE_READY), GST_STATE_CHANGE_SUCCESS);
     }
     EXPECT_EQ(progress(), expected);
