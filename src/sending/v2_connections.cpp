@@ -152,9 +152,8 @@ SharedConnection V2Connections::best_to_talk() const {
     if (!channel.is_open() || channel.is_gone()) continue;
     const std::uint64_t waiting = channel.buffered_amount();
     const MutexLock lock(conversation_->mutex);
-    const auto& sender = conversation_->sender;
-    if (!sender || !sender->has_channel(connection->id)) continue;
-    const std::tuple rank(!sender->has_joined(connection->id), waiting);
+    if (!conversation_->sender || !conversation_->sender->has_channel(connection->id)) continue;
+    const std::tuple rank(!conversation_->sender->has_joined(connection->id), waiting);
     if (best && best_rank <= rank) continue;
     best = connection;
     best_rank = rank;

@@ -322,15 +322,15 @@ std::optional<SendingFormat::Traffic> V2Format::traffic() const {
                   .waited_for_credit = std::chrono::nanoseconds(waited_for_credit_.load()),
                   .round_trip = conversation_->round_trip()};
   const MutexLock lock(conversation_->mutex);
-  const auto& sender = conversation_->sender;
-  if (!sender) return traffic;
-  traffic.connections = static_cast<std::uint32_t>(sender->connections());
-  if (const auto& server = sender->server()) {
+  if (!conversation_->sender) return traffic;
+  const V2Sender& sender = *conversation_->sender;
+  traffic.connections = static_cast<std::uint32_t>(sender.connections());
+  if (const auto& server = sender.server()) {
     traffic.max_connections =
         static_cast<std::uint32_t>(std::min<std::uint64_t>(server->max_connections, UINT32_MAX));
   }
-  traffic.stored = sender->stored();
-  traffic.sent = sender->sent_bytes();
+  traffic.stored = sender.stored();
+  traffic.sent = sender.sent_bytes();
   return traffic;
 }
 
