@@ -192,6 +192,7 @@ async function run() {
 
 let uploaded = false;
 let interrupted = false;
+let anew = false; // In another session, because the one before is lost.
 
 function showState(state) {
   // When all is told, the connection is no matter any more.
@@ -199,6 +200,7 @@ function showState(state) {
   if (state === 'connected') {
     if (interrupted) say('The connection is back.');
     interrupted = false;
+    anew = false;
     showAnalysis(null);
   } else if (state === 'interrupted' && !interrupted) {
     interrupted = true;
@@ -209,13 +211,15 @@ function showState(state) {
 }
 
 function showInterruption(words) {
-  if (session && interrupted) showPhase('Connection interrupted', { numbers: [words] });
+  const phase = anew ? 'Beginning anew' : 'Connection interrupted';
+  if (session && interrupted) showPhase(phase, { numbers: [words] });
 }
 
 function showRestart() {
-  interrupted = false;
+  anew = true;
+  interrupted = true;
   lastSaid = '';
-  showPhase('Beginning anew', { numbers: ['the server has lost what had arrived'] });
+  showInterruption('the server has lost what had arrived');
   say('The server has lost the upload. It begins anew by itself.');
 }
 
@@ -271,6 +275,7 @@ function end(complete) {
   session = null;
   uploaded = false;
   interrupted = false;
+  anew = false;
   list.flush();
   stage.finish(complete);
   $('download').hidden = findings.frames === 0;

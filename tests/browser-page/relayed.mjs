@@ -1,17 +1,16 @@
 // SPDX-License-Identifier: LGPL-2.1-or-later
 //
 // A network between page and server that can be cut: HTTP goes through a proxy, and the way that ICE finds through a relay of
-// UDP, one for each connection. When the first of those is cut, HTTP is gone as well, until the test restores it. The way may be
-// long and lose packets: measurements want that, not tests.
+// UDP, one for each connection. When it is cut, all of them are for good, and HTTP until the test restores it. The way may be long
+// and lose packets: measurements want that, not tests.
 
 import dgram from 'node:dgram';
 import { once } from 'node:events';
 import http from 'node:http';
 
-// Both ways between whoever sends to it first and `target`, a port of this machine. It lets through `limit` bytes of the first
-// one, and nothing more in either direction.
+// Both ways between whoever sends to it first and `target`, a port of this machine, until it is cut.
 class UdpRelay {
-  static async start(target, { limit, delay, loss }, onCut) {
+  static async start(target, { delay, loss }, onBytes) {
     const relay = new UdpRelay();
     const pass = (send) => {
       if (relay.cut || Math.random() < loss) return;
@@ -20,14 +19,11 @@ class UdpRelay {
     };
     relay.outside = dgram.createSocket('udp4');
     relay.inside = dgram.createSocket('udp4');
-    let passed = 0;
     let client = null;
     relay.outside.on('message', (message, { address, port }) => {
       if (address !== '127.0.0.1') return; // Of the browser's other interfaces.
       client = port;
-      passed += message.length;
-      if (passed > limit && !relay.cut) onCut();
-      relay.cut ||= passed > limit;
+      onBytes(message.length);
       pass(() => relay.inside.send(message, target, '127.0.0.1'));
     });
     relay.inside.on('message', (message) => {
@@ -52,12 +48,16 @@ export class RelayedServer {
   relays = [];
   posts = []; // Addresses of offers.
   down = false;
+  passed = 0; // Bytes of the client's.
 
-  // The first connection is cut after `limit` bytes. A packet takes `delay` milliseconds each way, and each is lost with the
+  // It is cut once, after `limit` bytes of the client's. A packet takes `delay` milliseconds each way, and each is lost with the
   // probability `loss`.
   static async start(server, limit = Infinity, { delay = 0, loss = 0 } = {}) {
     const relayed = new RelayedServer();
     Object.assign(relayed, { server, limit, delay, loss });
+    relayed.cut = new Promise((resolve) => {
+      relayed.onCut = resolve;
+    });
     relayed.http = http.createServer((request, response) => {
       relayed
         .answer(request, response)
@@ -71,6 +71,15 @@ export class RelayedServer {
 
   restore() {
     this.down = false;
+  }
+
+  count(bytes) {
+    const before = this.passed;
+    this.passed += bytes;
+    if (before > this.limit || this.passed <= this.limit) return;
+    this.down = true;
+    for (const relay of this.relays) relay.cut = true;
+    this.onCut();
   }
 
   async answer(request, response) {
@@ -111,11 +120,8 @@ export class RelayedServer {
   async relay(sdp) {
     const udp = /^a=candidate:\S+ \d+ UDP \d+ \S+ (\d+) typ host.*\r\n/im;
     const [candidate, port] = sdp.match(udp);
-    const limit = this.relays.length === 0 ? this.limit : Infinity;
     const { delay, loss } = this;
-    const relay = await UdpRelay.start(Number(port), { limit, delay, loss }, () => {
-      this.down = true;
-    });
+    const relay = await UdpRelay.start(Number(port), { delay, loss }, (bytes) => this.count(bytes));
     this.relays.push(relay);
     const way = candidate.replace(/UDP (\d+) \S+ \d+/i, `UDP $1 127.0.0.1 ${relay.port}`);
     return sdp.replace(/^a=candidate:.*\r\n/gm, (line) => (line === candidate ? way : ''));

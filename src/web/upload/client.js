@@ -359,8 +359,7 @@ export class UploadClient {
     this.#others = null;
     this.#leaveConnection();
     this.#setState('interrupted');
-    const { onRestart, onInterruption } = this.#options;
-    tell(onRestart, { error, times: this.#restarts });
+    tell(this.#options.onRestart, { error, times: this.#restarts });
     const attempt = async () => {
       this.#connection.close();
       this.#timers.stop('connect');
@@ -373,7 +372,7 @@ export class UploadClient {
       seconds: RESTART_S,
       retryAfter: error.retryAfter,
       signal: this.#abort.signal,
-      onWait: (secondsLeft) => tell(onInterruption, { secondsLeft }),
+      onWait: (secondsLeft) => tell(this.#options.onInterruption, { secondsLeft }),
     });
   }
 
