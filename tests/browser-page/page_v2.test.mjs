@@ -6,7 +6,7 @@ import assert from 'node:assert/strict';
 import { createHash } from 'node:crypto';
 import fs from 'node:fs';
 
-import { FRAMES } from '../browser/support.mjs';
+import { FRAMES, within, WORK } from '../browser/support.mjs';
 import { run } from '../browser/tap.mjs';
 import { film, pageTest, setUp, tearDown, world } from './page_tab.mjs';
 
@@ -70,6 +70,25 @@ pageTest('an upload that has lost its network goes on, and is verified', cut, as
   await verified(tab);
   await tab.said(/^heard: The connection is back/);
   await tab.shot('verified-after-a-loss');
+  assert.match(world.relayed.posts.at(-1), /^\/.+\/connections$/);
+  assert.match(await tab.text('#count'), RESULTS);
+});
+
+// As a frozen tab does: its script stands still, and its connection is on its own. (Chromium without a window does not freeze
+// tabs: none is ever hidden there.)
+pageTest('a tab that stood still when its network went goes on', cut, async (tab) => {
+  await begin(tab);
+  await within('the cut', world.relayed.cut, WORK);
+  const devtools = await tab.page.context().newCDPSession(tab.page);
+  const paused = new Promise((resolve) => {
+    devtools.once('Debugger.paused', resolve);
+  });
+  await devtools.send('Debugger.enable');
+  await devtools.send('Debugger.pause');
+  await within('the script to stand still', paused);
+  world.relayed.restore();
+  await devtools.send('Debugger.resume');
+  await verified(tab);
   assert.match(world.relayed.posts.at(-1), /^\/.+\/connections$/);
   assert.match(await tab.text('#count'), RESULTS);
 });
