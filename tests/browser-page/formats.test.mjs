@@ -166,15 +166,15 @@ test('ICE servers in Link headers', () => {
   );
 });
 
-test('limits', async () => {
+test('limits', async (t) => {
   const replies = {
-    '/a/limits': [200, '{"max_size": 5, "keys_required": true, "formats": ["video/mp4"]}'],
+    '/a/limits': [200, '{"max_size": 5, "keys_required": true, "formats": ["video/mp4"], "max_connections": 3}'],
     '/b/limits': [200, 'no JSON'],
     '/d/limits': [200, '{"max_size": "x", "formats": 3}'],
     '/e/limits': [500, ''],
     '/f/limits': [
       200,
-      '{"max_size": {"valueOf": 1, "toString": 1}, "formats": [{"toString": 1}], "protocols": ["v1", "v2", {}]}',
+      '{"max_size": {"valueOf": 1, "toString": 1}, "formats": [{"toString": 1}], "protocols": ["v1", "v2", {}], "max_connections": -2}',
     ],
   };
   const server = http.createServer((request, response) => {
@@ -185,11 +185,16 @@ test('limits', async () => {
     const [status, body] = replies[request.url] ?? [404, ''];
     response.writeHead(status).end(body);
   });
+  t.after(() => {
+    server.close();
+    server.closeAllConnections();
+  });
   server.listen(0, '127.0.0.1');
   await once(server, 'listening');
   const base = `http://127.0.0.1:${server.address().port}`;
   assert.deepEqual(await getLimits(`${base}/a`), {
     maxSize: 5,
+    maxConnections: 3,
     keysRequired: true,
     formats: ['video/mp4'],
     protocols: ['v1'],
@@ -198,18 +203,18 @@ test('limits', async () => {
   assert.equal(await getLimits(`${base}/c/`), null);
   assert.deepEqual(await getLimits(`${base}/d/`), {
     maxSize: null,
+    maxConnections: null,
     keysRequired: false,
     formats: [],
     protocols: ['v1'],
   });
   assert.deepEqual(await getLimits(`${base}/f/`), {
     maxSize: null,
+    maxConnections: null,
     keysRequired: false,
     formats: ['[object Object]'],
     protocols: ['v1', 'v2', '[object Object]'],
   });
   await assert.rejects(getLimits(`${base}/e/`), { code: 'server-error', status: 500 });
   await assert.rejects(getLimits(`${base}/g/`), { code: 'network-failed' });
-  server.close();
-  server.closeAllConnections();
 });
