@@ -168,7 +168,10 @@ test('ICE servers in Link headers', () => {
 
 test('limits', async (t) => {
   const replies = {
-    '/a/limits': [200, '{"max_size": 5, "keys_required": true, "formats": ["video/mp4"], "max_connections": 3}'],
+    '/a/limits': [
+      200,
+      '{"max_size": 5, "keys_required": true, "formats": ["video/mp4"], "max_connections": 3}',
+    ],
     '/b/limits': [200, 'no JSON'],
     '/d/limits': [200, '{"max_size": "x", "formats": 3}'],
     '/e/limits': [500, ''],
