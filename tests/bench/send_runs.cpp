@@ -108,10 +108,11 @@ SendRuns::SendRuns(const FarNetwork* network, const std::vector<std::string>& se
   spool_ = mkdtemp(name);
   std::vector<std::string> command;
   if (network_) command = network_->near();
-  for (const char* word : {program().c_str(), "serve", "--port", "0", "--pipeline", "fakesink",
-                           "--max-size", "8000000000", "--spool-directory", spool_.c_str()}) {
-    command.emplace_back(word);
-  }
+  const std::vector<std::string> serve = {program(),    "serve",      "--port",
+                                          "0",          "--pipeline", "fakesink",
+                                          "--max-size", "8000000000", "--spool-directory",
+                                          spool_};
+  command.insert(command.end(), serve.begin(), serve.end());
   if (network_) {
     for (const char* word : {"--insecure", "--address", FarNetwork::kNearAddress}) {
       command.emplace_back(word);
@@ -145,10 +146,8 @@ std::optional<SendRuns::Run> SendRuns::run(const RandomFile& file,
 
   std::vector<std::string> command;
   if (network_) command = network_->far();
-  for (const std::string& word :
-       {program(), std::string("send"), file.path(), "--to" + std::string("=") + url_}) {
-    command.push_back(word);
-  }
+  const std::vector<std::string> send = {program(), "send", file.path(), "--to", url_};
+  command.insert(command.end(), send.begin(), send.end());
   command.insert(command.end(), send_options.begin(), send_options.end());
   Process sender(command);
   std::optional<int> status;
