@@ -89,6 +89,8 @@ int receive_descriptor(int socket) {
   prctl(PR_SET_PDEATHSIG, SIGKILL);
   int device = -1;
   if (unshare(CLONE_NEWNET) == 0) device = open_device();
+  // Of this namespace. ICE would take the way that is not looked at.
+  std::ofstream("/proc/sys/net/ipv6/conf/all/disable_ipv6") << "1";
   const std::string commands = "ip link set lo up && ip addr add " + std::string(own) + " peer " +
                                other + " dev far0 && ip link set far0 mtu 1500 txqueuelen " +
                                std::to_string(kQueueLength) + " up";
