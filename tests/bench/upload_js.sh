@@ -4,6 +4,8 @@
 # Uploads through upload.js and through the public SDK, side by side in one Chromium: on loopback, and at two distances if
 # this is root. `./dev bench upload_js`.
 set -eu
+UPLOAD_JS=@build@/src/web
+export UPLOAD_JS
 speed() { "$@" "@source@/tests/browser/run.sh" "@source@/tests/browser-page/speed.mjs"; }
 status=0
 speed env BARS='v2/v1=0.95' || status=1

@@ -3,7 +3,7 @@
 // Uploads from one Chromium to one server, through upload.js in each of its ways and through the public SDK in turn. The
 // clock is the page's: from the first progress to the server's last word to the client, which comes when the server has the
 // whole file. Below tests/bench/far-command.cpp the server is at the other end of its network. BARS in the environment, as
-// "v2/v1=0.95 ...", are ratios of the medians that must be reached.
+// "v2/v1=0.95 ...", are ratios of the medians that must be reached. UPLOAD_JS is the directory of the packed upload.js.
 
 import assert from 'node:assert/strict';
 import fs from 'node:fs';
@@ -21,7 +21,7 @@ const rounds = Number(process.env.ROUNDS ?? 5);
 const files = http.createServer((request, response) => {
   const inSdk = request.url.startsWith('/sdk/');
   const file = path.join(
-    inSdk ? sdk : path.join(here, '../../src/web'),
+    inSdk ? sdk : process.env.UPLOAD_JS,
     path.basename(request.url),
   );
   if (request.url === '/') {
