@@ -20,10 +20,7 @@ const rounds = Number(process.env.ROUNDS ?? 5);
 
 const files = http.createServer((request, response) => {
   const inSdk = request.url.startsWith('/sdk/');
-  const file = path.join(
-    inSdk ? sdk : process.env.UPLOAD_JS,
-    path.basename(request.url),
-  );
+  const file = path.join(inSdk ? sdk : process.env.UPLOAD_JS, path.basename(request.url));
   if (request.url === '/') {
     response.writeHead(200, { 'Content-Type': 'text/html' }).end('<title>speed</title>');
     return;

@@ -52,8 +52,8 @@ class SendConnections : public ::testing::Test {
   static std::string file() { return directory() + "/film"; }
 
   void serve(std::vector<std::string> more = {}) { server_.emplace(std::move(more), kSwallow); }
-  void connect(Network::Interfere interfere = nullptr) {
-    network_.emplace(*server_, std::move(interfere), UdpRelay::Options{.bandwidth = 6'000'000});
+  void connect(Network::Interfere interfere = nullptr, std::uint64_t bandwidth = 6'000'000) {
+    network_.emplace(*server_, std::move(interfere), UdpRelay::Options{.bandwidth = bandwidth});
   }
   void start(const std::string& connections = "1") {
     sender_ = std::make_unique<Process>(std::vector<std::string>{
@@ -94,7 +94,8 @@ class SendConnections : public ::testing::Test {
 
 TEST_F(SendConnections, AreAsManyAsAreWantedAndEachCarriesSomething) {
   serve();
-  connect();
+  // So narrow that the first alone has not sent all of it before the last one is there.
+  connect(nullptr, 1'000'000);
   start("4");
   expect_done();
   ASSERT_EQ(network_->connections(), 4U);
@@ -102,7 +103,7 @@ TEST_F(SendConnections, AreAsManyAsAreWantedAndEachCarriesSomething) {
   // The one for the results stays until the session ends.
   EXPECT_EQ(count("DELETE", "/connections/"), 3);
   for (std::size_t i = 0; i < 4; ++i) {
-    EXPECT_GT(network_->counts(i).forwarded, kSize / 1200 / 16) << i;
+    EXPECT_GT(network_->counts(i).forwarded, kSize / 1200 / 16) << "the one with number " << i;
   }
   EXPECT_EQ(server_->wait_for_end(1).bytes, static_cast<std::int64_t>(kSize));
 }

@@ -260,6 +260,8 @@ TEST_F(ResultLogs, APeerThatLeavesIsDrawn) {
   forget_pictures();
   run("appsrc name=source format=time caps=text/x-raw,format=utf8 ! "
       "webrtcresultsink name=results");
+  // A channel that is closed before webrtcbin has announced it is never announced.
+  ASSERT_TRUE(log_.says({"webrtcuploadresults ", "channel \"inference\" taken"}));
   client_->close();
   ASSERT_TRUE(bus().wait(GST_MESSAGE_WARNING));
   EXPECT_THAT(new_pictures(), ElementsAre("results-failed.dot"));
