@@ -17,7 +17,7 @@
 #include "core/wire_v2.h"
 #include "tool/process.h"
 #include "tool/worker_client.h"
-#include "webrtc/v2_client.h"
+#include "upload/v2_client.h"
 
 namespace webrtcupload::test {
 namespace {

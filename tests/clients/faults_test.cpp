@@ -29,7 +29,7 @@
 #include "clients/flow_support.h"
 #include "tool/network.h"
 #include "tool/server.h"
-#include "unit/hostile_system.h"
+#include "unit/core/hostile_system.h"
 
 namespace webrtcupload::test {
 namespace {

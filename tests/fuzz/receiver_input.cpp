@@ -11,7 +11,7 @@
 #include <utility>
 #include <vector>
 
-#include "../unit/receiver_driver.h"
+#include "../unit/core/receiver_driver.h"
 #include "input.h"
 #include "reference_upload.h"
 

@@ -11,7 +11,7 @@
 #include <utility>
 #include <vector>
 
-#include "../unit/v2_receiver_driver.h"
+#include "../unit/core/v2_receiver_driver.h"
 #include "input.h"
 #include "reference_v2_upload.h"
 

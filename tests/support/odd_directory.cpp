@@ -8,7 +8,7 @@
 #include <sys/syscall.h>
 #include <system_error>
 
-#include "unit/hostile_system.h"
+#include "unit/core/hostile_system.h"
 
 namespace webrtcupload::test {
 

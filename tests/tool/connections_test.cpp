@@ -17,7 +17,7 @@
 #include "core/wire_v2.h"
 #include "hook_server.h"
 #include "serve_rig.h"
-#include "webrtc/v2_client.h"
+#include "upload/v2_client.h"
 #include "worker_client.h"
 
 namespace webrtcupload {

@@ -9,10 +9,10 @@
 #include <vector>
 
 #include "glib/signal_connection.h"
+#include "results/result_client.h"
 #include "support/gst_test.h"
 #include "support/peer_pair.h"
-#include "webrtc/result_client.h"
-#include "webrtc/upload_witness.h"
+#include "upload/upload_witness.h"
 #include "worker_client.h"
 
 namespace webrtcupload::test {

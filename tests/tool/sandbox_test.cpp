@@ -29,7 +29,7 @@
 #include "support/run_to_end.h"
 #include "tool/common/session_types.h"
 #include "tool/sandbox/sandbox_landlock.h"
-#include "webrtc/v2_client.h"
+#include "upload/v2_client.h"
 #include "worker_client.h"
 
 namespace webrtcupload {

@@ -9,7 +9,7 @@
 #include <memory>
 
 #include "support/peer_pair.h"
-#include "webrtc/upload_witness.h"
+#include "upload/upload_witness.h"
 
 namespace webrtcupload::test {
 

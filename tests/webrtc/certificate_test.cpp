@@ -11,15 +11,15 @@
 #include <memory>
 #include <string>
 
+#include "results/result_client.h"
+#include "results/result_pipeline.h"
+#include "results/result_sender_fixture.h"
+#include "sending/sink_fixture.h"
 #include "support/peer_pair.h"
+#include "upload/receiving_pipeline.h"
+#include "upload/upload_witness.h"
 #include "webrtc/dtls_check.h"
 #include "webrtc/forged_certificate.h"
-#include "webrtc/receiving_pipeline.h"
-#include "webrtc/result_client.h"
-#include "webrtc/result_pipeline.h"
-#include "webrtc/result_sender_fixture.h"
-#include "webrtc/sink_fixture.h"
-#include "webrtc/upload_witness.h"
 
 namespace webrtcupload {
 namespace {

@@ -15,16 +15,16 @@
 #include <memory>
 #include <string>
 
+#include "results/result_pipeline.h"
+#include "sending/sink_fixture.h"
+#include "sending/stop_that_fails.h"
 #include "support/log.h"
+#include "upload/receiving_pipeline.h"
+#include "upload/upload_witness.h"
 #include "webrtc/channel_owner.h"
 #include "webrtc/channel_sending.h"
 #include "webrtc/channels.h"
 #include "webrtc/dtls_check.h"
-#include "webrtc/receiving_pipeline.h"
-#include "webrtc/result_pipeline.h"
-#include "webrtc/sink_fixture.h"
-#include "webrtc/stop_that_fails.h"
-#include "webrtc/upload_witness.h"
 
 namespace webrtcupload::test {
 namespace {

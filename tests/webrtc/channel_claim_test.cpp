@@ -6,9 +6,9 @@
 
 #include <string>
 
-#include "webrtc/receiving_pipeline.h"
-#include "webrtc/result_pipeline.h"
-#include "webrtc/upload_witness.h"
+#include "results/result_pipeline.h"
+#include "upload/receiving_pipeline.h"
+#include "upload/upload_witness.h"
 
 namespace webrtcupload::test {
 namespace {

@@ -12,8 +12,8 @@
 #include <sstream>
 #include <string>
 
+#include "results/result_client.h"
 #include "support/peer_pair.h"
-#include "webrtc/result_client.h"
 
 namespace webrtcupload::test {
 namespace {

@@ -16,10 +16,10 @@
 #include <string>
 #include <vector>
 
+#include "results/results_fixture.h"
+#include "sending/sink_fixture.h"
 #include "support/log.h"
-#include "webrtc/results_fixture.h"
-#include "webrtc/sink_fixture.h"
-#include "webrtc/upload_witness.h"
+#include "upload/upload_witness.h"
 
 namespace webrtcupload::test {
 namespace {

@@ -8,8 +8,8 @@
 
 #include <string>
 
+#include "upload/upload_witness.h"
 #include "webrtc/audio_call.h"
-#include "webrtc/upload_witness.h"
 
 namespace webrtcupload::test {
 namespace {

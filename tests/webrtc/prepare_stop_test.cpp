@@ -16,9 +16,9 @@
 
 #include "glib/elements_in.h"
 #include "glib/pad_flushing.h"
+#include "upload/upload_witness.h"
 #include "webrtc/inner_elements.h"
 #include "webrtc/outgoing.h"
-#include "webrtc/upload_witness.h"
 
 namespace webrtcupload::test {
 namespace {

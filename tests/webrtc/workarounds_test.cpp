@@ -15,10 +15,10 @@
 #include <vector>
 
 #include "glib/elements_in.h"
+#include "upload/upload_witness.h"
 #include "webrtc/association.h"
 #include "webrtc/channels.h"
 #include "webrtc/inner_elements.h"
-#include "webrtc/upload_witness.h"
 
 // Of webrtcbin's own, without a header for others.
 extern "C" void gst_webrtc_data_channel_on_close(GstWebRTCDataChannel* channel);
