@@ -46,6 +46,13 @@ void add_result_settings(SettingsProperties<ResultSettings>& properties) {
                        defaults.jpeg_quality, kReadyFlags),
       [](auto& s) -> auto& { return s.jpeg_quality; });
   properties.add(
+      g_param_spec_boolean("pts-from-first", "PTS from first",
+                           "Count the pts of results from the first result on, for a peer that "
+                           "pairs them with the frames of a video track. FALSE: pts is the time "
+                           "in the file (stream time)",
+                           defaults.pts_from_first, kReadyFlags),
+      [](auto& s) -> auto& { return s.pts_from_first; });
+  properties.add(
       g_param_spec_uint64("channel-timeout", "Channel timeout",
                           "How long the first result, or the end, waits for the peer to open the "
                           "channel, in nanoseconds. Afterwards results are dropped until it does",

@@ -47,7 +47,7 @@ ClientError error_for_client(GstMessage* message, bool trusts_details) {
   const char* code = details && (is_ours || trusts_details)
                          ? gst_structure_get_string(details, kErrorCodeField)
                          : nullptr;
-  ClientError told{code ? code : "processing-failed", ""};
+  ClientError told{code ? code : kProcessingFailed, ""};
   if (error && code) {
     told.message = text_for_client(error->message);
   } else if (error && says_no_video(error.get())) {

@@ -10,8 +10,11 @@
 
 namespace webrtcupload {
 
+// The code of an error of which nothing more is known.
+inline constexpr char kProcessingFailed[] = "processing-failed";
+
 struct ClientError {
-  // "processing-failed", unless more is known.
+  // kProcessingFailed, unless more is known.
   std::string code;
   // A sentence without anything of this machine; docs/security.md says what is left out.
   std::string message;

@@ -41,6 +41,7 @@ using GstMiniPtr = std::unique_ptr<T, MiniObjectDeleter<T>>;
 using GstMessagePtr = GstMiniPtr<GstMessage>;
 using GstBufferPtr = GstMiniPtr<GstBuffer>;
 using GstCapsPtr = GstMiniPtr<GstCaps>;
+using GstEventPtr = GstMiniPtr<GstEvent>;
 
 // A new strong reference to `object` (which may be null).
 template <typename T>

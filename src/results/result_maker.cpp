@@ -3,6 +3,7 @@
 #include "results/result_maker.h"
 
 #include <algorithm>
+#include <cstdlib>
 #include <utility>
 
 namespace webrtcupload {
@@ -17,19 +18,22 @@ bool wants(const ResultMaker::Names& wanted, std::string_view output) {
       wanted, [&](const std::string& name) { return name == "*" || name == output; });
 }
 
+// Of 1/90000 s.
+std::int64_t to_ticks(std::int64_t nanoseconds) {
+  const auto ticks = static_cast<std::int64_t>(
+      gst_util_uint64_scale_round(static_cast<guint64>(std::abs(nanoseconds)), 90000, GST_SECOND));
+  return nanoseconds < 0 ? -ticks : ticks;
+}
+
 }  // namespace
 
-VideoMetadata ResultMaker::arrived(GstBuffer* buffer) {
+VideoMetadata ResultMaker::arrived(StreamTime time) {
   VideoMetadata metadata;
   metadata.received_at =
       std::chrono::time_point_cast<std::chrono::microseconds>(std::chrono::system_clock::now());
-  if (GST_BUFFER_PTS_IS_VALID(buffer)) {
-    const GstClockTime pts = GST_BUFFER_PTS(buffer);
-    if (!first_pts_) first_pts_ = pts;
-    const bool later = pts >= *first_pts_;
-    const auto ticks = static_cast<std::int64_t>(gst_util_uint64_scale_round(
-        later ? pts - *first_pts_ : *first_pts_ - pts, 90000, GST_SECOND));
-    metadata.pts = later ? ticks : -ticks;
+  if (time) {
+    if (!first_) first_ = time;
+    metadata.pts = to_ticks(pts_from_first_ ? *time - *first_ : *time);
   }
   metadata.declared_fps = declared_fps_;
   const auto now = std::chrono::steady_clock::now();

@@ -20,6 +20,7 @@
 #include <vector>
 
 #include "glib/glib_ptr.h"
+#include "glib/stream_time.h"
 #include "results/detections.h"
 #include "results/jpeg_encoder.h"
 #include "results/result_document.h"
@@ -32,13 +33,15 @@ class ResultMaker {
   // The outputs' names: "*" is all but images.
   using Names = std::vector<std::string>;
 
-  ResultMaker(std::string output_name, std::optional<double> declared_fps, int jpeg_quality)
+  ResultMaker(std::string output_name, std::optional<double> declared_fps, int jpeg_quality,
+              bool pts_from_first)
       : output_name_(std::move(output_name)),
         declared_fps_(declared_fps),
-        jpeg_quality_(jpeg_quality) {}
+        jpeg_quality_(jpeg_quality),
+        pts_from_first_(pts_from_first) {}
 
   // When a frame arrives, whether it will have a result or not; all but its number and size.
-  [[nodiscard]] VideoMetadata arrived(GstBuffer* buffer);
+  [[nodiscard]] VideoMetadata arrived(StreamTime time);
   // Maps `frame` only if `wanted` has an image.
   [[nodiscard]] std::string of_frame(VideoMetadata metadata, GstBuffer* frame,
                                      const GstVideoInfo& info,
@@ -53,8 +56,9 @@ class ResultMaker {
   const std::string output_name_;
   const std::optional<double> declared_fps_;
   const int jpeg_quality_;
+  const bool pts_from_first_;
   ResultDocument document_;
-  std::optional<GstClockTime> first_pts_;
+  StreamTime first_;
   std::deque<std::chrono::steady_clock::time_point> recent_;
   std::unique_ptr<JpegEncoder> jpeg_;
   std::string image_problem_;

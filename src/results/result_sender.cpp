@@ -72,15 +72,15 @@ void ResultSender::Impl::stop() {
   }
 }
 
-bool ResultSender::Impl::send_frame(GstBuffer* frame, const GstVideoInfo& info,
+bool ResultSender::Impl::send_frame(GstBuffer* frame, StreamTime time, const GstVideoInfo& info,
                                     const std::vector<Detection>& detections) {
-  return send_result(maker_.arrived(frame),
+  return send_result(maker_.arrived(time),
                      [&](const VideoMetadata& metadata, const ResultMaker::Names& wanted) {
                        return maker_.of_frame(metadata, frame, info, detections, wanted);
                      });
 }
 
-bool ResultSender::Impl::send_value(GstBuffer* timestamps, std::string_view name, ValueKind kind,
+bool ResultSender::Impl::send_value(StreamTime time, std::string_view name, ValueKind kind,
                                     std::string_view value, std::string* problem) {
   std::string quoted;
   if (kind == ValueKind::kText) {
@@ -92,7 +92,7 @@ bool ResultSender::Impl::send_value(GstBuffer* timestamps, std::string_view name
     if (problem) *problem = "its " + std::to_string(value.size()) + " bytes are not one JSON value";
     return false;
   }
-  return send_result(maker_.arrived(timestamps),
+  return send_result(maker_.arrived(time),
                      [&](const VideoMetadata& metadata, const ResultMaker::Names& wanted) {
                        return maker_.of_value(metadata, name, value, wanted);
                      });
@@ -227,14 +227,14 @@ void ResultSender::attach(GstElement* webrtcbin) { impl_->attach(webrtcbin); }
 void ResultSender::detach(const GstElement* webrtcbin) { impl_->detach(webrtcbin); }
 bool ResultSender::adopt(GstWebRTCDataChannel* channel) { return impl_->adopt(channel); }
 
-bool ResultSender::send_frame(GstBuffer* frame, const GstVideoInfo& info,
+bool ResultSender::send_frame(GstBuffer* frame, StreamTime time, const GstVideoInfo& info,
                               const std::vector<Detection>& detections) {
-  return impl_->send_frame(frame, info, detections);
+  return impl_->send_frame(frame, time, info, detections);
 }
 
-bool ResultSender::send_value(GstBuffer* timestamps, std::string_view output_name, ValueKind kind,
+bool ResultSender::send_value(StreamTime time, std::string_view output_name, ValueKind kind,
                               std::string_view value, std::string* problem) {
-  return impl_->send_value(timestamps, output_name, kind, value, problem);
+  return impl_->send_value(time, output_name, kind, value, problem);
 }
 
 void ResultSender::set_data_output(std::vector<std::string> names) {

@@ -21,6 +21,7 @@
 
 #include "core/channel_labels.h"
 #include "core/error.h"
+#include "glib/stream_time.h"
 #include "results/detections.h"
 
 namespace webrtcupload {
@@ -45,6 +46,10 @@ struct ResultSettings {
   // As told to the peer; unset: as the frames' caps say.
   std::optional<double> declared_fps;
   int jpeg_quality = 80;
+  // Whether `pts` is 0 in the first result, for a peer that compares it with a video track: all it
+  // knows of the times there is how much later than the first frame the others are. Otherwise it is
+  // the frame's time in the file.
+  bool pts_from_first = false;
   // How long the first result, or the end without one, waits for the channel. After that results
   // are dropped until it is there.
   std::chrono::milliseconds channel_timeout{5000};
@@ -125,15 +130,15 @@ class ResultSender {
   // already, or if another element has it. The webrtcbin has to be kept by somebody.
   bool adopt(GstWebRTCDataChannel* channel);
 
-  // One result for `frame`, on the streaming thread, for which it may wait: for the channel, for
-  // room in it, for acknowledgements. False when it was dropped because of flushing or the end.
-  // `frame` is mapped only if an image is asked for.
-  bool send_frame(GstBuffer* frame, const GstVideoInfo& info,
+  // One result for `frame`, which is shown at `time`; on the streaming thread, for which it may
+  // wait: for the channel, for room in it, for acknowledgements. False when it was dropped because
+  // of flushing or the end. `frame` is mapped only if an image is asked for.
+  bool send_frame(GstBuffer* frame, StreamTime time, const GstVideoInfo& info,
                   const std::vector<Detection>& detections);
   // The same for a text or JSON value, which becomes the output called `output_name`. False also
   // for JSON that is not valid: ask why in `problem`, which is then not empty.
   enum class ValueKind { kText, kJson };
-  bool send_value(GstBuffer* timestamps, std::string_view output_name, ValueKind kind,
+  bool send_value(StreamTime time, std::string_view output_name, ValueKind kind,
                   std::string_view value, std::string* problem = nullptr);
 
   // Any thread, from the next result on.

@@ -39,7 +39,8 @@ class ResultSender::Impl : public std::enable_shared_from_this<Impl> {
         window_(settings_.realtime ? 0 : settings_.ack_window),
         trust_(initial_trust()),
         data_output_(settings_.data_output),
-        maker_(settings_.output_name, settings_.declared_fps, settings_.jpeg_quality) {}
+        maker_(settings_.output_name, settings_.declared_fps, settings_.jpeg_quality,
+               settings_.pts_from_first) {}
 
   void start() EXCLUDES(mutex_);
   void stop() EXCLUDES(mutex_);
@@ -47,10 +48,10 @@ class ResultSender::Impl : public std::enable_shared_from_this<Impl> {
   void detach(const GstElement* webrtcbin) EXCLUDES(mutex_);
   bool adopt(GstWebRTCDataChannel* channel) EXCLUDES(mutex_);
 
-  bool send_frame(GstBuffer* frame, const GstVideoInfo& info,
+  bool send_frame(GstBuffer* frame, StreamTime time, const GstVideoInfo& info,
                   const std::vector<Detection>& detections);
-  bool send_value(GstBuffer* timestamps, std::string_view name, ValueKind kind,
-                  std::string_view value, std::string* problem);
+  bool send_value(StreamTime time, std::string_view name, ValueKind kind, std::string_view value,
+                  std::string* problem);
   void set_data_output(std::vector<std::string> names);
   void set_sha256(std::string sha256);
   void set_flushing(bool flushing);

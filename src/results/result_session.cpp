@@ -136,6 +136,7 @@ void ResultSession::watch_bus() {
   const GstPtr<GstObject> top = outermost_parent(GST_ELEMENT(sink_));
   bus_.reset(gst_element_get_bus(GST_ELEMENT(top.get())));
   if (!bus_) return;
+  streams_->watch(GST_ELEMENT(top.get()));
   gst_bus_enable_sync_message_emission(bus_.get());
   using Closure = std::weak_ptr<ResultSession>;
   bus_connections_.emplace_back(bus_.get(), "sync-message::element",
@@ -156,6 +157,7 @@ void ResultSession::on_element_message(GstMessage* message) {
   const GstPtr<GstElement> sink = this->sink();
   GstObject* source = GST_MESSAGE_SRC(message);
   // What is said of another video in the same pipeline may well carry the same timestamps.
+  streams_->add_message(message);
   if (!sink || !GST_IS_ELEMENT(source) || !feeds(GST_ELEMENT(source), sink.get())) return;
   detections_.add_message(message);
 }
@@ -164,7 +166,11 @@ void ResultSession::on_error(GstMessage* message) {
   GstObject* source = GST_MESSAGE_SRC(message);
   // The connection's errors are the peer's leaving, which is noticed where it is understood.
   if (source == GST_OBJECT(sink_) || is_within(source, webrtcbin_.get())) return;
-  const ClientError error = error_for_client(message);
+  ClientError error = error_for_client(message);
+  // A film whose streams nobody wants fails by what its demuxer says to that.
+  if (error.code == kProcessingFailed && sender_->stats().last_frame_id == 0) {
+    error = streams_->why_unused().value_or(std::move(error));
+  }
   sender_->finish(error.code, {error.message});
 }
 
@@ -229,15 +235,16 @@ bool ResultSession::set_caps(GstCaps* caps) {
 
 GstFlowReturn ResultSession::render(GstBuffer* buffer) {
   if (content_ == Content::kNone) return GST_FLOW_NOT_NEGOTIATED;
+  const StreamTime time = stream_time_of(buffer, sink_->segment);
   // So that no state change has to wait for the peer. What is rendered while the sink has been
   // paused meanwhile is a frame that has been analysed before.
   GST_BASE_SINK_PREROLL_UNLOCK(sink_);
   bool taken = true;
   GstFlowReturn flow = GST_FLOW_OK;
   if (content_ == Content::kVideo) {
-    taken = sender_->send_frame(buffer, video_info_, detections_.take(buffer, &video_info_));
+    taken = sender_->send_frame(buffer, time, video_info_, detections_.take(buffer, &video_info_));
   } else {
-    flow = render_value(buffer, taken);
+    flow = render_value(buffer, time, taken);
   }
   GST_BASE_SINK_PREROLL_LOCK(sink_);
   if (taken) return flow;
@@ -247,7 +254,7 @@ GstFlowReturn ResultSession::render(GstBuffer* buffer) {
   return is_flushing(GST_BASE_SINK_PAD(sink_)) ? GST_FLOW_FLUSHING : GST_FLOW_EOS;
 }
 
-GstFlowReturn ResultSession::render_value(GstBuffer* buffer, bool& taken) {
+GstFlowReturn ResultSession::render_value(GstBuffer* buffer, StreamTime time, bool& taken) {
   GstMapInfo map;
   if (!gst_buffer_map(buffer, &map, GST_MAP_READ)) {
     GST_ELEMENT_ERROR(sink_, RESOURCE, READ, ("A buffer from upstream cannot be read."), (nullptr));
@@ -258,7 +265,7 @@ GstFlowReturn ResultSession::render_value(GstBuffer* buffer, bool& taken) {
   while (value.ends_with('\0')) value.remove_suffix(1);
   std::string problem;
   taken = sender_->send_value(
-      buffer, settings_.output_name,
+      time, settings_.output_name,
       content_ == Content::kText ? ResultSender::ValueKind::kText : ResultSender::ValueKind::kJson,
       value, &problem);
   gst_buffer_unmap(buffer, &map);

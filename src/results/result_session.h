@@ -16,6 +16,7 @@
 
 #include "core/error.h"
 #include "core/mutex.h"
+#include "downstream/exposed_streams.h"
 #include "glib/glib_ptr.h"
 #include "glib/signal_connection.h"
 #include "results/detections.h"
@@ -78,7 +79,7 @@ class ResultSession : public std::enable_shared_from_this<ResultSession> {
   void on_control(const std::string& json_text);
   void on_gone(const Error& why);
   void on_finished(const Delivery& delivery);
-  [[nodiscard]] GstFlowReturn render_value(GstBuffer* buffer, bool& taken);
+  [[nodiscard]] GstFlowReturn render_value(GstBuffer* buffer, StreamTime time, bool& taken);
 
   // A strong reference, or null when the sink is on its way out. For threads that are not its own.
   [[nodiscard]] GstPtr<GstElement> sink() const;
@@ -92,6 +93,7 @@ class ResultSession : public std::enable_shared_from_this<ResultSession> {
   const ResultSettings settings_;
   std::function<void(const std::string&)> on_control_;
   std::shared_ptr<ResultSender> sender_;
+  const std::shared_ptr<ExposedStreams> streams_ = std::make_shared<ExposedStreams>();
   DetectionCollector detections_;
   GstPtr<GstElement> webrtcbin_;
   SignalConnection on_peer_added_;

@@ -50,7 +50,7 @@ class HostileResults : public testing::Test {
   void send_results(std::uint32_t count) {
     for (std::uint32_t i = 0; i < count; ++i) {
       const GstBufferPtr buffer(gst_buffer_new_allocate(nullptr, 1, nullptr));
-      ASSERT_TRUE(sender_->send_frame(buffer.get(), {}, {}));
+      ASSERT_TRUE(sender_->send_frame(buffer.get(), {}, {}, {}));
     }
   }
   // Everything that the client has said by now has been read, when this comes back.

@@ -97,9 +97,14 @@ class ResultSenderTest : public testing::Test {
     ASSERT_TRUE(client_->observer().wait_open());
   }
 
+  // In a file that begins at 0.
+  static StreamTime time_of(const GstBuffer* buffer) {
+    return static_cast<std::int64_t>(GST_BUFFER_PTS(buffer));
+  }
+
   bool send(std::uint32_t number = 0, const std::vector<Detection>& detections = {}) {
     const GstBufferPtr buffer = frame(number);
-    return sender_->send_frame(buffer.get(), info_, detections);
+    return sender_->send_frame(buffer.get(), time_of(buffer.get()), info_, detections);
   }
 
   template <typename Condition>

@@ -144,10 +144,8 @@ TEST_F(ReplacedPeer, IsNotReplacedOnceItHasAResult) {
   former_.open();
   adopt(former_);
   ASSERT_TRUE(is_heard(former_));
-  const GstBufferPtr timestamps(gst_buffer_new());
   sender_->set_flushing(true);
-  EXPECT_FALSE(
-      sender_->send_value(timestamps.get(), "words", ResultSender::ValueKind::kText, "hello"));
+  EXPECT_FALSE(sender_->send_value({}, "words", ResultSender::ValueKind::kText, "hello"));
   sender_->attach(latter_.webrtcbin());
   EXPECT_FALSE(sender_->adopt(latter_.get()));
   EXPECT_TRUE(is_heard(former_));

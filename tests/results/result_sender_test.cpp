@@ -71,8 +71,20 @@ TEST_F(ResultSenderTest, WaitsForTheChannel) {
   EXPECT_TRUE(client_->wait_results(1));
 }
 
+// A film whose first frame is shown later than its sound begins.
+TEST_F(ResultSenderTest, TellsTheTimeInTheFile) {
+  connect();
+  EXPECT_TRUE(send(20));
+  EXPECT_TRUE(send(21));
+  ASSERT_TRUE(client_->wait_results(2));
+  const auto results = client_->results();
+  EXPECT_EQ(json_integer(results[0].metadata(), "pts"), 20 * 3600);
+  EXPECT_EQ(json_integer(results[1].metadata(), "pts"), 21 * 3600);
+}
+
 TEST_F(ResultSenderTest, DropsResultsWhenThereIsNoChannelInTimeAndSendsThemWhenThereIs) {
   ResultSettings settings;
+  settings.pts_from_first = true;
   settings.channel_timeout = std::chrono::milliseconds(1);
   make_sender(settings);
   for (std::uint32_t i = 0; i < 5; ++i) EXPECT_TRUE(send(i));
@@ -115,7 +127,7 @@ TEST_F(ResultSenderTest, TwoSendersTakeOneChannelEach) {
   ASSERT_TRUE(peers_.negotiate());
   EXPECT_TRUE(send());
   const GstBufferPtr buffer = frame();
-  EXPECT_TRUE(second->send_frame(buffer.get(), info_, {}));
+  EXPECT_TRUE(second->send_frame(buffer.get(), time_of(buffer.get()), info_, {}));
   EXPECT_TRUE(client_->wait_results(1));
   EXPECT_TRUE(other.wait_results(1));
 }
@@ -353,10 +365,10 @@ TEST_F(ResultSenderTest, ImagesWhenNamedAndWhyNotOnce) {
   EXPECT_TRUE(send(0));
   EXPECT_TRUE(send(1));
   GstBufferPtr whole = frame(2, GST_VIDEO_INFO_SIZE(&info_));
-  EXPECT_TRUE(sender_->send_frame(whole.get(), info_, {}));
+  EXPECT_TRUE(sender_->send_frame(whole.get(), time_of(whole.get()), info_, {}));
   info_ = video(1920, 1080);
   whole = frame(3, GST_VIDEO_INFO_SIZE(&info_));
-  EXPECT_TRUE(sender_->send_frame(whole.get(), info_, {}));
+  EXPECT_TRUE(sender_->send_frame(whole.get(), time_of(whole.get()), info_, {}));
   ASSERT_TRUE(client_->wait_results(4));
   const auto results = client_->results();
   EXPECT_FALSE(ReceivedResult::child(results[0].outputs(), "image"));

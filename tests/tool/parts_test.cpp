@@ -451,12 +451,14 @@ TEST(FrameLine, NumbersAreAsShortAsTheyCanBe) {
   gst_init(nullptr, nullptr);
   GstVideoInfo info;
   gst_video_info_set_format(&info, GST_VIDEO_FORMAT_I420, 320, 240);
-  GstBuffer* buffer = gst_buffer_new();
-  GST_BUFFER_PTS(buffer) = 40000000;
+  StreamTime time = 40000000;
   const auto line = [&](const std::vector<Detection>& detections) {
-    return frame_line(
-        "a\"b",
-        {.number = 7, .buffer = buffer, .caps = nullptr, .info = info, .detections = detections});
+    return frame_line("a\"b", {.number = 7,
+                               .buffer = nullptr,
+                               .time = time,
+                               .caps = nullptr,
+                               .info = info,
+                               .detections = detections});
   };
   EXPECT_EQ(line({{"person", Box{288.1, 40, 30.5, 60}, 0.9, ""},
                   {"QR-Code", std::nullopt, std::nullopt, "x\ny"}}),
@@ -478,10 +480,9 @@ TEST(FrameLine, NumbersAreAsShortAsTheyCanBe) {
                   R"({"class":"plate","x":1,"y":2,"width":3,"height":4,"parent":0,)"
                   R"("angle":22.5,"points":[{"x":1,"y":2},{"x":3.5,"y":4},{"x":5,"y":6},)"
                   R"({"x":-7,"y":8.125}],"text":"AB 12"}]})"));
-  GST_BUFFER_PTS(buffer) = GST_CLOCK_TIME_NONE;
+  time.reset();
   EXPECT_THAT(line({}),
               ::testing::EndsWith(R"("pts":null,"width":320,"height":240,"detections":[]})"));
-  gst_buffer_unref(buffer);
 }
 
 }  // namespace

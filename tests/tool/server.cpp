@@ -33,6 +33,7 @@ std::optional<Event> parse_event(const std::string& line) {
   event.message = json_string(object, "message").value_or("");
   event.frames = json_integer(object, "frames").value_or(-1);
   event.frame = json_integer(object, "frame").value_or(-1);
+  event.pts = json_integer(object, "pts");
   event.bytes = json_integer(object, "bytes").value_or(-1);
   event.chunks = json_integer(object, "chunks").value_or(-1);
   return event;

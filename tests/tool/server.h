@@ -33,6 +33,8 @@ struct Event {
   std::string message;
   std::int64_t frames = 0;
   std::int64_t frame = 0;
+  // Nanoseconds in the film.
+  std::optional<std::int64_t> pts;
   std::int64_t bytes = 0;
   std::int64_t chunks = 0;
 };

@@ -92,15 +92,33 @@ void FrameObserver::attach(GstElement* pipeline) {
 void FrameObserver::count(GstElement* sink) {
   const GstPtr<GstPad> pad = only_sink_pad(sink);
   if (!pad) return;
+  ++open_sinks_;
   gst_pad_add_probe(
       pad.get(),
-      static_cast<GstPadProbeType>(GST_PAD_PROBE_TYPE_BUFFER | GST_PAD_PROBE_TYPE_BUFFER_LIST),
-      [](GstPad*, GstPadProbeInfo*, gpointer data) {
-        ++(*static_cast<std::shared_ptr<FrameObserver>*>(data))->buffers_;
-        return GST_PAD_PROBE_OK;
+      static_cast<GstPadProbeType>(GST_PAD_PROBE_TYPE_BUFFER | GST_PAD_PROBE_TYPE_BUFFER_LIST |
+                                   GST_PAD_PROBE_TYPE_EVENT_DOWNSTREAM),
+      [](GstPad* probed, GstPadProbeInfo* info, gpointer data) {
+        return (*static_cast<std::shared_ptr<FrameObserver>*>(data))->on_sink_data(probed, info);
       },
       new std::shared_ptr<FrameObserver>(shared_from_this()),
       [](gpointer data) { delete static_cast<std::shared_ptr<FrameObserver>*>(data); });
+}
+
+// Before a sink has told its end, or a webrtcresultsink its client that all is done.
+GstPadProbeReturn FrameObserver::on_sink_data(GstPad* pad, GstPadProbeInfo* info) {
+  if ((GST_PAD_PROBE_INFO_TYPE(info) & GST_PAD_PROBE_TYPE_EVENT_DOWNSTREAM) == 0) {
+    ++buffers_;
+    return GST_PAD_PROBE_OK;
+  }
+  if (GST_EVENT_TYPE(GST_PAD_PROBE_INFO_EVENT(info)) != GST_EVENT_EOS || --open_sinks_ > 0 ||
+      buffers_ > 0) {
+    return GST_PAD_PROBE_OK;
+  }
+  const GstPtr<GstElement> sink(gst_pad_get_parent_element(pad));
+  if (!sink) return GST_PAD_PROBE_OK;
+  GST_ELEMENT_ERROR(sink.get(), STREAM, DECODE, ("no frame of this file could be read"),
+                    ("the pipeline has ended without one"));
+  return GST_PAD_PROBE_DROP;
 }
 
 void FrameObserver::watch(GstPad* pad) {
@@ -130,6 +148,7 @@ void FrameObserver::on_buffer(GstPad* pad, GstBuffer* buffer) {
   const std::vector<Detection> detections = detections_.take(buffer, &info);
   on_frame_({.number = frames_.fetch_add(1) + 1,
              .buffer = buffer,
+             .time = stream_time_of(buffer, pad),
              .caps = caps.get(),
              .info = info,
              .detections = detections});
@@ -140,8 +159,7 @@ std::string frame_line(const std::string& session, const FrameObserver::Frame& f
   std::string line = "{\"event\":\"frame\",\"session\":";
   append_json_string(line, session);
   line += ",\"frame\":" + std::to_string(frame.number) + ",\"pts\":";
-  line +=
-      GST_BUFFER_PTS_IS_VALID(frame.buffer) ? std::to_string(GST_BUFFER_PTS(frame.buffer)) : "null";
+  line += frame.time ? std::to_string(*frame.time) : "null";
   line += ",\"width\":" + std::to_string(GST_VIDEO_INFO_WIDTH(&frame.info)) +
           ",\"height\":" + std::to_string(GST_VIDEO_INFO_HEIGHT(&frame.info)) + ",\"detections\":[";
   for (const Detection& detection : frame.detections) {

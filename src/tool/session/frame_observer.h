@@ -17,6 +17,7 @@
 #include <utility>
 #include <vector>
 
+#include "glib/stream_time.h"
 #include "results/detections.h"
 
 namespace webrtcupload {
@@ -26,6 +27,8 @@ class FrameObserver : public std::enable_shared_from_this<FrameObserver> {
   struct Frame {
     std::uint64_t number;  // From 1.
     GstBuffer* buffer;
+    // When it is shown.
+    StreamTime time;
     GstCaps* caps;
     const GstVideoInfo& info;
     const std::vector<Detection>& detections;
@@ -43,7 +46,8 @@ class FrameObserver : public std::enable_shared_from_this<FrameObserver> {
 
   // Any thread.
   [[nodiscard]] std::uint64_t frames() const { return frames_; }
-  // Everything that reached a sink, frame or not.
+  // Everything that reached a sink, frame or not. The end of a pipeline in which nothing did is an
+  // error, posted on its bus in the place of the EOS.
   [[nodiscard]] std::uint64_t buffers() const { return buffers_; }
   // From now on frames pass unseen.
   void stop() { stopped_ = true; }
@@ -51,6 +55,7 @@ class FrameObserver : public std::enable_shared_from_this<FrameObserver> {
  private:
   void watch(GstPad* pad);
   void count(GstElement* sink);
+  [[nodiscard]] GstPadProbeReturn on_sink_data(GstPad* pad, GstPadProbeInfo* info);
   void on_buffer(GstPad* pad, GstBuffer* buffer);
 
   const OnFrame on_frame_;
@@ -58,6 +63,8 @@ class FrameObserver : public std::enable_shared_from_this<FrameObserver> {
   std::atomic<GstPad*> followed_ = nullptr;  // Never dereferenced.
   std::atomic<std::uint64_t> frames_ = 0;
   std::atomic<std::uint64_t> buffers_ = 0;
+  // Sinks whose end has not come.
+  std::atomic<int> open_sinks_ = 0;
   std::atomic<bool> stopped_ = false;
 };
 

@@ -21,6 +21,9 @@ constexpr std::chrono::milliseconds kLook{500};
 // so long is gone. webrtcbin itself notices after 50 s with libnice 0.1.21, after 30 s where
 // libnice keeps RFC 7675, from 0.1.22 on.
 constexpr std::chrono::seconds kSilence{10};
+// How long the pipeline may take for the first thing that comes out of a complete file. Some
+// demuxers take what they do not know for the beginning of more.
+constexpr std::chrono::seconds kFirstOutput{10};
 // To tell a client the end, have it acknowledge what it got, drain and close. A slow client that
 // acknowledges, with a window of results before it, may need most of it.
 constexpr std::chrono::seconds kDeliveryTimeout{300};
@@ -74,8 +77,8 @@ void Session::start() {
     return refuse(500, "PipelineError", problem);
   }
   make_further_peers();
-  make_results();
   make_video_track(offer);
+  make_results();
   if (const std::string problem = start_pipeline(); !problem.empty()) {
     return refuse(500, "PipelineError", problem);
   }
@@ -106,9 +109,10 @@ void Session::make_results() {
   };
   GstElement* webrtcbin = peer_->webrtcbin();
   if (const auto sink = pipeline_->result_sink()) {
-    results_ = SessionResults::of_sink(sink.get(), config_, webrtcbin, std::move(events));
+    results_ = SessionResults::of_sink(sink.get(), config_, webrtcbin, video_ != nullptr,
+                                       std::move(events));
   } else {
-    results_ = SessionResults::of_frames(config_, webrtcbin, std::move(events));
+    results_ = SessionResults::of_frames(config_, webrtcbin, video_ != nullptr, std::move(events));
   }
 }
 
@@ -239,6 +243,9 @@ void Session::on_state_changed() {
       fail("timeout_reached", "the processing took longer than the client allowed");
     });
   }
+  if (!complete_since_ && pipeline_->upload_complete()) {
+    complete_since_ = std::chrono::steady_clock::now();
+  }
   end_without_reader();
 }
 
@@ -250,6 +257,12 @@ void Session::watch() {
       finish(SessionEnd{.done = true});
       on_delivered();
     });
+  }
+  if (is_fruitless(now)) {
+    auto why = pipeline_->why_unused().value_or(ClientError{
+        kProcessingFailed,
+        "nothing could be read of this file within " + format_seconds(kFirstOutput) + " seconds"});
+    return fail(std::move(why.code), std::move(why.message));
   }
   if (const auto stalled = stalled_for(now)) {
     return fail("stalled", "neither a chunk nor a frame came for " + *stalled + " seconds");
@@ -268,6 +281,13 @@ void Session::watch_delivery() {
 }
 
 bool Session::awaits_reader() const { return !delivered_ && results_->is_ending(); }
+
+bool Session::is_fruitless(Moment now) const {
+  if (!config_.stall_timeout || !complete_since_ || now - *complete_since_ < kFirstOutput) {
+    return false;
+  }
+  return pipeline_->counts().buffers == 0 && !pipeline_->is_pacing() && !awaits_reader();
+}
 
 std::optional<std::string> Session::stalled_for(Moment now) {
   const SessionPipeline::Counts counts = pipeline_->counts();

@@ -95,6 +95,8 @@ class Session : public std::enable_shared_from_this<Session> {
   // Whether all results are sent and the client is waited for. A sink in the pipeline does that
   // before the pipeline's end is known here.
   [[nodiscard]] bool awaits_reader() const;
+  // Whether the file has been complete for a while and nothing has come out of it.
+  [[nodiscard]] bool is_fruitless(Moment now) const;
   [[nodiscard]] std::optional<std::string> stalled_for(Moment now);
   [[nodiscard]] bool is_silent(Moment now);
   void end_if_silent(Moment now);
@@ -131,6 +133,7 @@ class Session : public std::enable_shared_from_this<Session> {
   // what was sent to it, and since when that has not been answered.
   SessionPipeline::Counts progress_;
   Moment progress_at_;
+  std::optional<Moment> complete_since_;
   std::uint64_t packets_ = 0;
   std::uint64_t sent_ = 0;
   std::optional<Moment> unanswered_since_;

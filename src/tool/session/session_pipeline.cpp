@@ -193,6 +193,7 @@ std::unique_ptr<SessionPipeline> SessionPipeline::create(GMainContext* context,
   // After whoever is asked: the handlers are called in this order, up to the first no.
   if (self->events_.feeding) self->tell_of_feeding();
   if (config.realtime) self->pacer_ = std::make_shared<Pacer>();
+  self->streams_->watch(self->pipeline_.get());
   prepare_decoded_video(self->pipeline_.get(), self->pacer_);
 
   self->frames_ = std::make_shared<FrameObserver>(self->events_.frame);
@@ -214,9 +215,10 @@ std::unique_ptr<SessionPipeline> SessionPipeline::create(GMainContext* context,
       self->events_.complete);
 
   const GstPtr<GstBus> bus(gst_element_get_bus(self->pipeline_.get()));
-  gst_bus_set_sync_handler(bus.get(), on_sync_message,
-                           new SyncHandler{self->frames_, self->result_sink() != nullptr},
-                           [](gpointer data) { delete static_cast<SyncHandler*>(data); });
+  gst_bus_set_sync_handler(
+      bus.get(), on_sync_message,
+      new SyncHandler{self->frames_, self->streams_, self->result_sink() != nullptr},
+      [](gpointer data) { delete static_cast<SyncHandler*>(data); });
   self->bus_source_ = gst_bus_create_watch(bus.get());
   g_source_set_callback(self->bus_source_,
                         G_SOURCE_FUNC(+[](GstBus*, GstMessage* message, gpointer data) -> gboolean {
@@ -288,6 +290,7 @@ void SessionPipeline::ask_before_storing() {
 GstBusSyncReply SessionPipeline::on_sync_message(GstBus*, GstMessage* message, gpointer data) {
   const auto& handler = *static_cast<SyncHandler*>(data);
   handler.frames->add_message(message);
+  handler.streams->add_message(message);
   switch (GST_MESSAGE_TYPE(message)) {
     case GST_MESSAGE_ERROR:
     case GST_MESSAGE_EOS:
@@ -323,6 +326,10 @@ void SessionPipeline::on_error(GstMessage* message) {
   g_free(debug);
   g_clear_error(&error);
   ClientError told = error_for_client(message, true);
+  // A film whose streams nobody wants fails by what its demuxer says to that.
+  if (told.code == kProcessingFailed && frames_->buffers() == 0) {
+    told = why_unused().value_or(std::move(told));
+  }
   events_.failed(std::move(told.code), std::move(told.message));
 }
 

@@ -11,6 +11,7 @@
 #include <memory>
 #include <string>
 
+#include "downstream/exposed_streams.h"
 #include "glib/glib_ptr.h"
 #include "glib/signal_connection.h"
 #include "tool/common/session_types.h"
@@ -88,6 +89,8 @@ class SessionPipeline {
   [[nodiscard]] Counts counts() const;
   // With the receiver's own hash, once the file is complete.
   [[nodiscard]] FilmFacts film() const;
+  // Why nothing came out of a film that is not broken, if that is known.
+  [[nodiscard]] std::optional<ClientError> why_unused() const { return streams_->why_unused(); }
   // Whether a frame is held until its time.
   [[nodiscard]] bool is_pacing() const { return pacer_ && pacer_->is_waiting(); }
   // What the no of SessionObserver::ask was, if there was one.
@@ -100,6 +103,7 @@ class SessionPipeline {
 
   struct SyncHandler {
     std::shared_ptr<FrameObserver> frames;
+    std::shared_ptr<ExposedStreams> streams;
     // Whether a webrtcresultsink listens to analysers on the bus.
     bool keeps_element_messages = false;
   };
@@ -123,6 +127,7 @@ class SessionPipeline {
   SignalConnection complete_connection_;
   SignalConnection quota_connection_;
   std::shared_ptr<FrameObserver> frames_;
+  std::shared_ptr<ExposedStreams> streams_ = std::make_shared<ExposedStreams>();
   std::shared_ptr<Pacer> pacer_;      // If realtime.
   std::shared_ptr<PolicyGate> gate_;  // If somebody is to be asked.
   bool over_ = false;

@@ -17,8 +17,9 @@ constexpr std::chrono::milliseconds kChannelTimeout{2000};
 
 class FrameResults final : public SessionResults {
  public:
-  FrameResults(const SessionConfig& config, GstElement* webrtcbin, Events events) {
+  FrameResults(const SessionConfig& config, GstElement* webrtcbin, bool has_track, Events events) {
     ResultSettings settings;
+    settings.pts_from_first = has_track;
     settings.data_output = config.data_output;
     settings.realtime = config.realtime;
     settings.declared_fps = config.declared_fps;
@@ -38,7 +39,7 @@ class FrameResults final : public SessionResults {
     return sender_->adopt(channel);
   }
   void on_frame(const FrameObserver::Frame& frame) override {
-    sender_->send_frame(frame.buffer, frame.info, frame.detections);
+    sender_->send_frame(frame.buffer, frame.time, frame.info, frame.detections);
   }
   void set_data_output(std::vector<std::string> names) override {
     sender_->set_data_output(std::move(names));
@@ -66,11 +67,13 @@ std::string join(const std::vector<std::string>& names) {
 
 class SinkResults final : public SessionResults {
  public:
-  SinkResults(GstElement* sink, const SessionConfig& config, GstElement* webrtcbin, Events events)
+  SinkResults(GstElement* sink, const SessionConfig& config, GstElement* webrtcbin, bool has_track,
+              Events events)
       : sink_(ref_gst(sink)) {
     g_object_set(sink, "webrtcbin", webrtcbin, "data-output", join(config.data_output).c_str(),
                  "realtime", gboolean{config.realtime}, "channel-timeout",
                  static_cast<guint64>(kChannelTimeout.count()) * GST_MSECOND, nullptr);
+    if (has_track) g_object_set(sink, "pts-from-first", TRUE, nullptr);
     if (config.declared_fps) g_object_set(sink, "declared-fps", *config.declared_fps, nullptr);
     using Control = std::function<void(const std::string&)>;
     control_ = SignalConnection(
@@ -150,14 +153,16 @@ class SinkResults final : public SessionResults {
 }  // namespace
 
 std::unique_ptr<SessionResults> SessionResults::of_frames(const SessionConfig& config,
-                                                          GstElement* webrtcbin, Events events) {
-  return std::make_unique<FrameResults>(config, webrtcbin, std::move(events));
+                                                          GstElement* webrtcbin, bool has_track,
+                                                          Events events) {
+  return std::make_unique<FrameResults>(config, webrtcbin, has_track, std::move(events));
 }
 
 std::unique_ptr<SessionResults> SessionResults::of_sink(GstElement* sink,
                                                         const SessionConfig& config,
-                                                        GstElement* webrtcbin, Events events) {
-  return std::make_unique<SinkResults>(sink, config, webrtcbin, std::move(events));
+                                                        GstElement* webrtcbin, bool has_track,
+                                                        Events events) {
+  return std::make_unique<SinkResults>(sink, config, webrtcbin, has_track, std::move(events));
 }
 
 }  // namespace webrtcupload

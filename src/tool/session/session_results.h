@@ -29,12 +29,15 @@ class SessionResults {
     std::function<void(bool all)> finished;
   };
 
-  // Sent by the session. Events come on any thread.
+  // Sent by the session. Events come on any thread. `has_track`: the client has a video track to
+  // compare their times with.
   static std::unique_ptr<SessionResults> of_frames(const SessionConfig& config,
-                                                   GstElement* webrtcbin, Events events);
+                                                   GstElement* webrtcbin, bool has_track,
+                                                   Events events);
   // Sent by `sink`, an element of the operator's pipeline that has not started yet.
   static std::unique_ptr<SessionResults> of_sink(GstElement* sink, const SessionConfig& config,
-                                                 GstElement* webrtcbin, Events events);
+                                                 GstElement* webrtcbin, bool has_track,
+                                                 Events events);
 
   virtual ~SessionResults() = default;
 
