@@ -64,9 +64,10 @@ export class Stage {
     this.#watchFrames();
   }
 
-  /** Of the video in seconds; NaN if the browser cannot tell. */
+  /** Of the video in seconds; 0 if the browser cannot tell, as of what another browser recorded. */
   get duration() {
-    return this.#video.duration;
+    const { duration } = this.#video;
+    return Number.isFinite(duration) ? duration : 0;
   }
 
   get #blind() {
@@ -118,8 +119,8 @@ export class Stage {
       this.draw();
       return;
     }
-    // Into the frame: at its very begin, the one before might be shown.
-    this.#video.currentTime = time + this.#findings.interval / 4;
+    const frame = this.#findings?.frameAt(time) ?? -1;
+    this.#video.currentTime = frame < 0 ? time : Math.max(time, this.#findings.within(frame));
     this.#video.scrollIntoView({ block: 'nearest' });
   }
 
@@ -181,25 +182,37 @@ export class Stage {
     if (!findings || frame < 0) return;
 
     const { clientWidth, clientHeight } = this.#overlay;
+    // The pixels of the analysed picture need not be square, nor as many as the browser's.
     const width = findings.width || video.videoWidth;
     const height = findings.height || video.videoHeight;
-    const scale = Math.min(clientWidth / width, clientHeight / height);
-    const left = (clientWidth - width * scale) / 2;
-    const top = (clientHeight - height * scale) / 2;
+    const shape = video.videoWidth / video.videoHeight || width / height;
+    const shownWidth = Math.min(clientWidth, clientHeight * shape);
+    const shownHeight = shownWidth / shape;
+    const left = (clientWidth - shownWidth) / 2;
+    const top = (clientHeight - shownHeight) / 2;
     if (this.#blind) {
       context.strokeStyle = '#888';
-      context.strokeRect(left, top, width * scale, height * scale);
+      context.strokeRect(left, top, shownWidth, shownHeight);
     }
+    const place = {
+      left,
+      top,
+      scaleX: shownWidth / width,
+      scaleY: shownHeight / height,
+      right: clientWidth,
+    };
     context.font = '600 13px system-ui, sans-serif';
     context.textBaseline = 'middle';
     for (const box of findings.boxes(frame)) {
-      drawBox(context, box, { left, top, scale, right: clientWidth }, findings.labels[box.label]);
+      drawBox(context, box, place, findings.labels[box.label]);
     }
   }
 
   #frameToShow(findings) {
     if (!findings || findings.times.length === 0) return -1;
-    return this.#blind && this.#newest ? findings.times.length - 1 : findings.frameAt(this.#shown);
+    return this.#blind && this.#newest
+      ? findings.times.length - 1
+      : findings.frameAt(this.#shown, this.#analysing);
   }
 
   #say(findings, frame) {
@@ -224,14 +237,17 @@ export class Stage {
       bars.heights = new Array(STRIP_BARS).fill(0);
     }
     const barAt = (time) => Math.min(STRIP_BARS, Math.floor((time / duration) * STRIP_BARS));
-    for (; bars.frames < findings.times.length; bars.frames += 1) {
-      const boxes = findings.boxCount(bars.frames);
-      const time = findings.times[bars.frames];
-      const end = Math.max(barAt(time) + 1, barAt(time + findings.interval));
-      for (let bar = barAt(time); bar < end; bar += 1) {
+    // The last one again: now it is known when the next one begins.
+    const { times } = findings;
+    for (let frame = Math.max(0, bars.frames - 1); frame < times.length; frame += 1) {
+      const boxes = findings.boxCount(frame);
+      const begin = barAt(times[frame]);
+      const end = Math.max(begin + 1, barAt(times[frame + 1] ?? 0));
+      for (let bar = begin; bar < end; bar += 1) {
         bars.heights[bar] = Math.max(bars.heights[bar] ?? 0, boxes);
       }
     }
+    bars.frames = times.length;
     return bars.heights.slice(0, STRIP_BARS);
   }
 
@@ -271,8 +287,9 @@ function prepare(canvas) {
   return context;
 }
 
-function drawBox(context, { x, y, w, h, confidence, label }, { left, top, scale, right }, words) {
-  const [boxLeft, boxTop] = [left + x * scale, top + y * scale];
+function drawBox(context, { x, y, w, h, confidence, label }, place, words) {
+  const { left, top, scaleX, scaleY, right } = place;
+  const [boxLeft, boxTop] = [left + x * scaleX, top + y * scaleY];
   const colour = COLOURS[label % COLOURS.length];
   for (const [style, width] of [
     ['#000a', 5],
@@ -280,7 +297,7 @@ function drawBox(context, { x, y, w, h, confidence, label }, { left, top, scale,
   ]) {
     context.strokeStyle = style;
     context.lineWidth = width;
-    context.strokeRect(boxLeft, boxTop, w * scale, h * scale);
+    context.strokeRect(boxLeft, boxTop, w * scaleX, h * scaleY);
   }
   const text = confidence < 1 ? `${words} ${Math.round(confidence * 100)} %` : words;
   const width = context.measureText(text).width + 10;

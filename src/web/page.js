@@ -178,7 +178,7 @@ async function run() {
     for await (const result of client.results) {
       list.add(findings.add(result));
       stage.update();
-      pace.frame();
+      pace.frame(findings.lastTime);
       if (uploaded) showAnalysis(pace);
     }
     await uploading;
@@ -239,18 +239,26 @@ function showUploaded({ verified }) {
   showAnalysis(null);
 }
 
-// Frames a second of the analysis, over the last moments.
+// How fast the analysis goes, over the last moments: frames, and seconds of the video, a second.
 class Pace {
-  #times = [];
+  #frames = [];
 
-  frame() {
-    this.#times.push(performance.now());
-    if (this.#times.length > 100) this.#times.shift();
+  frame(videoTime) {
+    this.#frames.push([performance.now(), videoTime]);
+    if (this.#frames.length > 100) this.#frames.shift();
+  }
+
+  get #elapsed() {
+    const elapsed = this.#frames.at(-1)[0] - this.#frames[0][0];
+    return elapsed > 500 ? elapsed / 1000 : NaN;
   }
 
   get framesPerSecond() {
-    const elapsed = this.#times.at(-1) - this.#times[0];
-    return elapsed > 500 ? ((this.#times.length - 1) * 1000) / elapsed : null;
+    return (this.#frames.length - 1) / this.#elapsed || null;
+  }
+
+  get videoPerSecond() {
+    return (this.#frames.at(-1)[1] - this.#frames[0][1]) / this.#elapsed || null;
   }
 }
 
@@ -262,8 +270,10 @@ function showAnalysis(pace) {
   const { duration } = stage;
   const fps = pace?.framesPerSecond;
   const fraction = duration > 0 && done > 0 ? done / duration : null;
-  const left = fps && fraction ? (duration - done) / (fps * findings.interval) : null;
-  const place = fraction === null ? '' : `${clock(done)} of ${clock(duration)}`;
+  const speed = pace?.videoPerSecond;
+  const left = speed > 0 && fraction ? Math.max(0, duration - done) / speed : null;
+  const far = done > 0 ? clock(done) : '';
+  const place = fraction === null ? far : `${far} of ${clock(duration)}`;
   showPhase('Analysing', {
     fraction,
     numbers: [place, fps ? `${Math.round(fps)} frames a second` : '', timeLeft(left)],

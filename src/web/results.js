@@ -20,6 +20,9 @@ const number = (value) => (typeof value === 'number' ? value : NaN);
 const textOf = (value) =>
   ['string', 'number'].includes(typeof value) ? String(value).slice(0, MAX_TEXT) : '';
 
+// A browser may round the time of a frame by as much, in seconds.
+const ROUNDED_BY = 0.002;
+
 /** Everything that was found, by time. */
 export class Findings {
   frames = 0;
@@ -89,25 +92,32 @@ export class Findings {
     return this.times.at(-1) ?? -1;
   }
 
-  /** Seconds from one frame to the next, as it is on average. */
-  get interval() {
-    const steps = this.times.length - 1;
-    return steps > 0 ? (this.lastTime - this.times[0]) / steps : 1 / 25;
-  }
-
-  /** The number of the frame that is shown at `time`, or -1. */
-  frameAt(time) {
-    const { times, interval } = this;
-    // The browser's time of a frame may be rounded, or, in Firefox after a seek, anywhere within it.
-    const roundedBy = interval / 8;
+  /**
+   * The number of the frame that is shown at `time`, or -1. A frame is shown until the next one
+   * begins. While `more` are to come, the last one for as long as the one before it.
+   */
+  frameAt(time, more = false) {
+    const { times } = this;
     let low = 0;
     let high = times.length;
     while (low < high) {
       const middle = (low + high) >> 1;
-      if (times[middle] <= time + roundedBy) low = middle + 1;
+      if (times[middle] <= time + ROUNDED_BY) low = middle + 1;
       else high = middle;
     }
-    return low > 0 && time - times[low - 1] < 1.5 * interval ? low - 1 : -1;
+    if (more && low === times.length && !(time < this.#endOfLast)) return -1;
+    return low - 1;
+  }
+
+  get #endOfLast() {
+    const [before = NaN, last = NaN] = this.times.slice(-2);
+    return last + (last - before) + ROUNDED_BY;
+  }
+
+  /** A time well within a frame: at its very begin, a browser might show the one before. */
+  within(frame) {
+    const [begin, next = begin + 0.01] = this.times.slice(frame, frame + 2);
+    return begin + (next - begin) / 4;
   }
 
   boxCount(frame) {

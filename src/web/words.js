@@ -108,6 +108,8 @@ const ERRORS = {
     'This file is not a video.',
     'Choose a video. A playlist will not do: it only names videos.',
   ],
+  'no-audio': ['There is no sound in this video.', 'Choose a video with sound.'],
+  'no-video': ['There is no picture in this file.', 'Choose a video.'],
   overloaded: ['The server cannot keep up.', LATER, true],
   'payment-required': ['There is no credit left for this.', 'Ask the people who run this server.'],
   'peer-gone': ['The connection to the server was lost.', NETWORK, true],

@@ -51,8 +51,8 @@ class FakeElement extends EventTarget {
   scrollIntoView() {}
 }
 
-// A stage with a result for each second, and which frames it paints.
-function makeStage() {
+// A stage with a result for each second, and which frames it paints. `found` is the box in each.
+function makeStage(found = []) {
   frames.length = 0;
   const elements = Object.fromEntries(
     ['video', 'overlay', 'strip', 'stage', 'note'].map((name) => [name, new FakeElement()]),
@@ -62,15 +62,15 @@ function makeStage() {
     times: [0, 1, 2, 3],
     frames: 4,
     lastTime: 100, // Never waited for.
-    interval: 1,
     labels: [],
     width: 10,
     height: 10,
     boxCount: () => 0,
     frameAt: (time) => Math.floor(time),
+    within: (frame) => frame + 0.25,
     boxes(frame) {
       painted.push(frame);
-      return [];
+      return found;
     },
   };
   const stage = new Stage(elements);
@@ -106,4 +106,28 @@ test('a video that plays is painted as it goes', () => {
     animate(1);
   }
   assert.deepEqual(painted, [0, 1, 2]);
+});
+
+// Seen by the browser as 20 by 10, whatever the pixels are that the server has seen.
+test('boxes are scaled as the picture is, each way for itself', () => {
+  const box = { x: 2, y: 5, w: 3, h: 4, confidence: 1, label: 0 };
+  const { stage, video } = makeStage([box]);
+  Object.assign(video, { videoWidth: 20, videoHeight: 10, currentTime: 1.2 });
+  const strokes = [];
+  canvas.strokeRect = (...rect) => strokes.push(rect);
+  video.dispatchEvent(new Event('seeked'));
+  stage.update();
+  animate(3);
+  delete canvas.strokeRect;
+  // 10 by 5, in the middle of a stage of 10 by 10.
+  assert.deepEqual(strokes.at(-1), [2, 2.5 + 2.5, 3, 2]);
+});
+
+test('a video that says no duration has none', () => {
+  const { stage, video } = makeStage();
+  const durations = [Infinity, NaN, 0, 4.5].map((duration) => {
+    video.duration = duration;
+    return stage.duration;
+  });
+  assert.deepEqual(durations, [0, 0, 0, 4.5]);
 });

@@ -56,6 +56,8 @@ test('every error of the protocol has words of its own', () => {
     'crashed',
     'file-unreadable',
     'network-failed',
+    'no-audio',
+    'no-video',
     'payment-required',
     'sandbox-violation',
     'server-gone',
@@ -94,6 +96,21 @@ test('how long to wait, where the server says it', () => {
   assert.equal(busy({ retryAfter: 5 }), 'Wait 5 seconds and try again.');
 });
 
+test('a frame is shown until the next one begins, however long that takes', () => {
+  const findings = new Findings();
+  for (const time of [0.8, 0.84, 1.8]) {
+    findings.add({ video_metadata: { pts: Math.round(time * 90000), time_base: 1 / 90000 } });
+  }
+  assert.deepEqual(
+    [0, 0.79, 0.8, 0.83, 0.85, 1.7, 1.79, 1.8].map((time) => findings.frameAt(time)),
+    [-1, -1, 0, 0, 1, 1, 1, 2],
+  );
+  assert.deepEqual(
+    [0, 1, 2].map((frame) => findings.frameAt(findings.within(frame))),
+    [0, 1, 2],
+  );
+});
+
 test('what is kept of results, and found again by time', async () => {
   const findings = new Findings();
   assert.equal(findings.frameAt(0), -1);
@@ -122,8 +139,13 @@ test('what is kept of results, and found again by time', async () => {
   );
   assert.deepEqual([findings.frames, findings.framesWithBoxes, findings.width], [4, 3, 320]);
   assert.deepEqual(
-    [-1, 0, 0.02, 0.034, 0.039, 0.04, 0.08, 0.12, 0.17, 0.19].map((time) => findings.frameAt(time)),
-    [-1, 0, 0, 0, 1, 1, 2, 3, 3, -1],
+    [-1, 0, 0.02, 0.034, 0.039, 0.04, 0.08, 0.12, 0.17, 9].map((time) => findings.frameAt(time)),
+    [-1, 0, 0, 0, 1, 1, 2, 3, 3, 3],
+  );
+  // While there is more to come.
+  assert.deepEqual(
+    [-1, 0.04, 0.12, 0.15, 0.17, 9].map((time) => findings.frameAt(time, true)),
+    [-1, 1, 3, 3, -1, -1],
   );
   assert.deepEqual(
     [0, 1, 2, 3].map((number) => findings.boxCount(number)),
