@@ -2,12 +2,23 @@
 
 #include "signalling/session_request.h"
 
+#include <string_view>
 #include <utility>
 
 #include "signalling/session_path.h"
 #include "signalling/whip.h"
 
 namespace webrtcupload {
+namespace {
+
+// Relative to what was asked for: a proxy may have put the server below a path of its own, of which
+// the server knows nothing (RFC 9110, 10.2.2).
+std::string relative(const std::string& path) {
+  const std::string_view last = std::string_view(path).substr(0, path.rfind('/'));
+  return path.substr(last.rfind('/') + 1);
+}
+
+}  // namespace
 
 std::variant<SessionRequest, HttpError> read_session_request(const HttpRequest& request,
                                                              const ApiKeys& keys) {
@@ -27,7 +38,7 @@ std::variant<SessionRequest, HttpError> read_session_request(const HttpRequest& 
 
 void reply_answer(const HttpResponder& responder, bool whip, const std::string& answer_sdp,
                   const std::string& session, const std::vector<IceServer>& servers) {
-  const std::string location = HttpServer::kSessionsPath + session;
+  const std::string location = relative(HttpServer::kSessionsPath + session);
   if (whip) return reply_whip(responder, answer_sdp, location, servers);
   responder.reply_json(200, worker_reply(answer_sdp), {{"Location", location}});
 }
@@ -35,7 +46,7 @@ void reply_answer(const HttpResponder& responder, bool whip, const std::string& 
 void reply_further_answer(const HttpResponder& responder, bool whip, const std::string& answer_sdp,
                           const std::string& session, const std::string& connection,
                           const std::vector<IceServer>& servers) {
-  const std::string location = connections_path(session) + "/" + connection;
+  const std::string location = relative(connections_path(session) + "/" + connection);
   if (whip) return reply_whip(responder, answer_sdp, location, servers);
   responder.reply_json(201, worker_reply(answer_sdp), {{"Location", location}});
 }

@@ -10,6 +10,7 @@ import functools
 import os
 import subprocess
 import tempfile
+import urllib.parse
 
 import programs
 import tap
@@ -249,7 +250,7 @@ async def _():
     film = draw_film(str(FRAMES))
     async with programs.serving(ANALYSE_SLOWLY) as server, client_of(server, film) as client:
         await client.results_came(1)
-        address = server.url + client.reply_headers["Location"]
+        address = urllib.parse.urljoin(server.url, client.reply_headers["Location"])
         delete = functools.partial(asyncio.get_running_loop().run_in_executor, None, call)
         status, body, _ = await delete(address, "DELETE", "another-key")
         assert status == 401 and body["message"], (status, body)

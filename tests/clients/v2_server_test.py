@@ -6,6 +6,7 @@
 import asyncio
 import random
 import time
+import urllib.parse
 
 import tap
 from programs import KEY, run_tests, serving
@@ -39,11 +40,11 @@ class Session:
         self.location = None
 
     async def signal(self, offer):
-        path = self.location + "/connections" if self.location else "/upload"
-        status, answer, headers = await request(self.server.url + path, "POST", KEY, offer, SDP)
+        url = self.location + "/connections" if self.location else self.server.url + "/upload"
+        status, answer, headers = await request(url, "POST", KEY, offer, SDP)
         if status != 201:
             raise Refused(status, answer)
-        self.location = self.location or headers["Location"]
+        self.location = self.location or urllib.parse.urljoin(url, headers["Location"])
         return answer
 
     async def connect(self):

@@ -200,10 +200,7 @@ TEST_F(ServerElement, RefusesAPlaylist) {
       {
         WorkerClient client;
         ASSERT_EQ(client.connect(port(), batch()), 200);
-        const std::string marker = "Location: ";
-        const std::size_t begin = client.reply().find(marker) + marker.size();
-        const std::string session =
-            client.reply().substr(begin, client.reply().find("\r\n", begin) - begin);
+        const std::string session = client.location();
         client.upload(path);
         ASSERT_TRUE(client.wait_completion());
         EXPECT_THAT(client.results().back().text,

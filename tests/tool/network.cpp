@@ -3,6 +3,7 @@
 #include "network.h"
 
 #include <cstdlib>
+#include <string_view>
 #include <utility>
 
 #include "process.h"
@@ -42,11 +43,13 @@ HookReply Network::answer(const HookQuestion& question) {
 }
 
 HookReply Network::pass_on(const HookQuestion& question) {
+  const bool below = question.path.starts_with(kBelow);
+  const std::string path = question.path.substr(below ? std::string_view(kBelow).size() - 1 : 0);
   // The reply ends with the connection.
   std::string headers = "Connection: close\r\n";
   if (question.authorization) headers += "Authorization: " + *question.authorization + "\r\n";
   std::string request =
-      question.method + " " + question.path + " HTTP/1.1\r\nHost: localhost\r\n" + headers + "\r\n";
+      question.method + " " + path + " HTTP/1.1\r\nHost: localhost\r\n" + headers + "\r\n";
   std::unique_ptr<UdpRelay> relay;
   if (!question.body.empty()) {
     auto parsed = parse_worker_request(question.body);
@@ -54,7 +57,7 @@ HookReply Network::pass_on(const HookQuestion& question) {
     if (!offer) return {.status = 500};
     relay = std::make_unique<UdpRelay>(relay_options_);
     offer->offer_sdp = relay->rewrite_offer(offer->offer_sdp);
-    request = post(write_worker_request(*offer), headers, question.path);
+    request = post(write_worker_request(*offer), headers, path);
   }
   const std::string reply = http_exchange(port_, request);
   const auto end = reply.find("\r\n\r\n");

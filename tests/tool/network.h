@@ -31,6 +31,8 @@ class Network {
   explicit Network(const Server& server, Interfere interfere = nullptr,
                    UdpRelay::Options relay = {.bandwidth = 4'000'000});
 
+  // The server is at this path as well, of which it does not know.
+  static constexpr const char* kBelow = "/video/";
   // Of the server, as the client knows it.
   [[nodiscard]] std::string url() const { return proxy_.url().substr(0, proxy_.url().rfind('/')); }
   // Nothing passes any more, and nobody says so. Of all connections that there are so far.

@@ -169,6 +169,21 @@ TEST_F(SendConnections, AreReplacedWhenTheyAreLost) {
   EXPECT_EQ(server_->wait_for_end(1).bytes, static_cast<std::int64_t>(kSize));
 }
 
+// A proxy has the server below a path of its own.
+TEST_F(SendConnections, AreReplacedBehindAProxy) {
+  serve();
+  connect();
+  sender_ = std::make_unique<Process>(
+      std::vector<std::string>{program(), "send", file(), "--to",
+                               network_->url() + Network::kBelow + "initialise_webrtc_worker"});
+  ASSERT_NO_FATAL_FAILURE(wait_under_way());
+  network_->cut_packets();
+  expect_done();
+  EXPECT_EQ(count("POST", "/connections"), 1);
+  EXPECT_EQ(count("DELETE", "/video/sessions/"), count("DELETE", "/sessions/"));
+  EXPECT_EQ(server_->wait_for_end(1).bytes, static_cast<std::int64_t>(kSize));
+}
+
 TEST_F(SendConnections, AreTriedAgainUntilOneComesAbout) {
   serve();
   std::atomic<int> refused = 0;

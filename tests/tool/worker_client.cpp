@@ -112,6 +112,7 @@ int WorkerClient::join_when_there_is_room(int port, const std::string& location)
 
 int WorkerClient::exchange(int port, WorkerRequest request, const std::string& headers,
                            const std::string& path) {
+  path_ = path;
   if (rewrite_offer_) request.offer_sdp = rewrite_offer_(request.offer_sdp);
   reply_ = http_exchange(port, post(write_worker_request(request), headers, path));
   const int status = reply_.size() > 12 ? std::atoi(reply_.c_str() + 9) : 0;
@@ -131,7 +132,8 @@ std::string WorkerClient::location() const {
   const std::size_t at = reply_.find(kHeader);
   if (at == std::string::npos) return "";
   const std::size_t value = at + kHeader.size();
-  return reply_.substr(value, reply_.find('\r', value) - value);
+  return path_.substr(0, path_.rfind('/') + 1) +
+         reply_.substr(value, reply_.find('\r', value) - value);
 }
 
 void WorkerClient::upload(const std::string& path) { upload_part(path, G_MAXUINT32); }

@@ -107,6 +107,8 @@ class WorkerClient {
   PeerPair::Channel results_;
   PeerPair::Channel upload_;
   std::string reply_;
+  // That was asked for last.
+  std::string path_;
 };
 
 }  // namespace webrtcupload::test
