@@ -81,6 +81,10 @@ void append_metadata(std::string& out, const VideoMetadata& metadata) {
   append_optional(out, metadata.width);
   out += ",\"height\":";
   append_optional(out, metadata.height);
+  if (metadata.pixel_aspect_ratio) {
+    out += ",\"pixel_aspect_ratio\":";
+    append_number(out, *metadata.pixel_aspect_ratio);
+  }
   out += '}';
 }
 
@@ -95,6 +99,13 @@ void append_errors(std::string& out, std::span<const std::string> errors) {
 }
 
 }  // namespace
+
+std::optional<double> pixel_aspect_ratio_of(const GstVideoInfo& info) {
+  const int across = GST_VIDEO_INFO_PAR_N(&info);
+  const int down = GST_VIDEO_INFO_PAR_D(&info);
+  if (across <= 0 || down <= 0 || across == down) return std::nullopt;
+  return static_cast<double>(across) / down;
+}
 
 void append_json_number(std::string& out, double value) { append_number(out, value); }
 

@@ -26,14 +26,19 @@ struct VideoMetadata {
 
   std::uint32_t frame_id = 0;  // From 1.
   Time received_at;
-  // In units of 1/90000 s, 0 at the first frame. None if the frame has no timestamp.
+  // In units of 1/90000 s. None if nobody says when the frame is shown.
   std::optional<std::int64_t> pts;
   std::optional<double> declared_fps;
   std::optional<double> measured_fps;
   // Of the frame; none for what is no video.
   std::optional<int> width;
   std::optional<int> height;
+  // How wide a pixel is when it is one high; none if it is square.
+  std::optional<double> pixel_aspect_ratio;
 };
+
+// The last of those.
+[[nodiscard]] std::optional<double> pixel_aspect_ratio_of(const GstVideoInfo& info);
 
 // What a result says about its frame, each under its name. Views: valid while the text is made.
 struct ResultOutputs {

@@ -51,6 +51,7 @@ std::string ResultMaker::of_frame(VideoMetadata metadata, GstBuffer* frame,
                                   const std::vector<Detection>& detections, const Names& wanted) {
   metadata.width = GST_VIDEO_INFO_WIDTH(&info);
   metadata.height = GST_VIDEO_INFO_HEIGHT(&info);
+  metadata.pixel_aspect_ratio = pixel_aspect_ratio_of(info);
   if (!metadata.declared_fps && GST_VIDEO_INFO_FPS_N(&info) > 0 &&
       GST_VIDEO_INFO_FPS_D(&info) > 0) {
     metadata.declared_fps =

@@ -185,7 +185,8 @@ export class Stage {
     // The pixels of the analysed picture need not be square, nor as many as the browser's.
     const width = findings.width || video.videoWidth;
     const height = findings.height || video.videoHeight;
-    const shape = video.videoWidth / video.videoHeight || width / height;
+    const shape =
+      video.videoWidth / video.videoHeight || (width * findings.pixelAspectRatio) / height;
     const shownWidth = Math.min(clientWidth, clientHeight * shape);
     const shownHeight = shownWidth / shape;
     const left = (clientWidth - shownWidth) / 2;

@@ -30,6 +30,8 @@ export class Findings {
   /** Of the frames that the server saw, in pixels. */
   width = 0;
   height = 0;
+  /** How wide one of these is if it is 1 high. */
+  pixelAspectRatio = 1;
   labels = [];
   classes = new Map(); // name -> how often
   times = [];
@@ -44,11 +46,13 @@ export class Findings {
     this.#lines.push(JSON.stringify(result), '\n');
     if (this.#lines.length >= 2 * LINES_PER_BLOB) this.#blobs.push(new Blob(this.#lines.splice(0)));
 
-    const { pts, time_base: timeBase, width, height } = result.video_metadata ?? {};
+    const metadata = result.video_metadata ?? {};
+    const { pts, time_base: timeBase, width, height } = metadata;
     const time = Number.isFinite(pts) && Number.isFinite(timeBase) ? pts * timeBase : NaN;
     const { image, predictions } = detectionsIn(result);
     this.width = number(image?.width) || number(width) || this.width;
     this.height = number(image?.height) || number(height) || this.height;
+    this.pixelAspectRatio = number(metadata.pixel_aspect_ratio) || 1;
     this.frames += 1;
     if (predictions.length > 0) this.framesWithBoxes += 1;
     const boxes = predictions.slice(0, MAX_BOXES).map((prediction) => this.#read(prediction ?? {}));

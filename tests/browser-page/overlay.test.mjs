@@ -65,6 +65,7 @@ function makeStage(found = []) {
     labels: [],
     width: 10,
     height: 10,
+    pixelAspectRatio: 1,
     boxCount: () => 0,
     frameAt: (time) => Math.floor(time),
     within: (frame) => frame + 0.25,

@@ -82,6 +82,14 @@ TEST(ResultDocument, WhatIsNotKnownIsNull) {
                 R"("measured_fps":null,"width":null,"height":null})"));
 }
 
+TEST(ResultDocument, PixelsThatAreNotSquareAreTold) {
+  VideoMetadata metadata = metadata_of(1);
+  metadata.pixel_aspect_ratio = 0.75;
+  ResultDocument document;
+  EXPECT_THAT(document.result(metadata, nullptr, {}),
+              HasSubstr(R"("width":1920,"height":1080,"pixel_aspect_ratio":0.75})"));
+}
+
 TEST(ResultDocument, Detections) {
   const std::vector<Detection> detections = {
       {"person", Box{100.5, 200, 50, 80.25}, 0.75, ""},

@@ -19,6 +19,7 @@
 namespace webrtcupload::test {
 namespace {
 
+using ::testing::HasSubstr;
 using ::testing::StartsWith;
 
 using Words = std::vector<std::string>;
@@ -172,6 +173,18 @@ TEST_F(Films, WhoseDecoderIsMissing) {
   expect_failure(film, kDecode, "processing-failed",
                  "this server cannot decode the film: it has no H.264",
                  {"--deny-elements", decoders_of("video/x-h264")});
+}
+
+TEST_F(Films, WhosePixelsAreNotSquare) {
+  const std::string film =
+      make("film.mp4", generated(kPicture) + Words{"-vf", "setsar=4/3", "-c:v", "libx264"});
+  Server server;
+  expect_success(send(server, film));
+  server.wait_for_end(1);
+  for (const Event& frame : server.frames_of(1)) {
+    ASSERT_THAT(frame.text, HasSubstr(R"("width":320,"height":240,)"
+                                      R"("pixel_aspect_ratio":1.3333333333333333,)"));
+  }
 }
 
 // Each frame of two fields is one frame, and it is none of two moments.

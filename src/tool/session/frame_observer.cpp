@@ -161,7 +161,12 @@ std::string frame_line(const std::string& session, const FrameObserver::Frame& f
   line += ",\"frame\":" + std::to_string(frame.number) + ",\"pts\":";
   line += frame.time ? std::to_string(*frame.time) : "null";
   line += ",\"width\":" + std::to_string(GST_VIDEO_INFO_WIDTH(&frame.info)) +
-          ",\"height\":" + std::to_string(GST_VIDEO_INFO_HEIGHT(&frame.info)) + ",\"detections\":[";
+          ",\"height\":" + std::to_string(GST_VIDEO_INFO_HEIGHT(&frame.info));
+  if (const auto ratio = pixel_aspect_ratio_of(frame.info)) {
+    line += ",\"pixel_aspect_ratio\":";
+    append_json_number(line, *ratio);
+  }
+  line += ",\"detections\":[";
   for (const Detection& detection : frame.detections) {
     if (line.back() != '[') line += ',';
     append_detection(line, detection);
