@@ -9,7 +9,7 @@ that is not in it is printed, and the status is 66 unless the program itself has
 
 The sanitizer's own suppressions look at one side of a race, or at any frame of it, and so may hide one of ours behind a function of
 theirs. Here a race is known only when the innermost functions of both sides are named, and an order of mutexes only when all of
-them were taken by the function that is named.
+them were taken by the functions that are named.
 """
 
 import os
@@ -81,7 +81,7 @@ def is_known(report, known):
             pairs = (sides, sides[::-1]) if len(sides) == 2 else ()
             if any(fits(a, one) and fits(b, other) for a, b in pairs):
                 return True
-        elif all(fits(side, one) for side in sides):
+        elif all(fits(side, one) or fits(side, other) for side in sides):
             return True
     return False
 

@@ -6,6 +6,7 @@
 
 #include <chrono>
 #include <functional>
+#include <string>
 
 namespace webrtcupload::test {
 
@@ -19,6 +20,13 @@ inline constexpr int kSlowness = 1;
 // How long anything may take before a test gives up on it. Generous, since a test that passes never
 // waits for it: busy machines are slow.
 inline constexpr std::chrono::seconds kDeadline{60 * kSlowness};
+
+// Sets the property `name`, a time-out in nanoseconds that the test waits for. What is to happen
+// before it takes longer under a sanitizer.
+inline std::string short_timeout(const char* name, std::chrono::milliseconds time) {
+  return std::string(name) + "=" +
+         std::to_string(std::chrono::nanoseconds(time * kSlowness).count());
+}
 
 // For what nothing notifies (descriptors of another thread's sockets, objects that another thread
 // still lets go of, processes): looks until `condition` holds, the deadline has passed or the cause

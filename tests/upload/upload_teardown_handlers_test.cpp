@@ -41,6 +41,8 @@ class TeardownWhileRead : public Teardown, public testing::WithParamInterface<Re
     return bytes;
   }
   void start(const std::string& sink_properties) {
+    // To make it may take longer than a connection that is idle lasts.
+    film();
     make_receiver(GetParam().properties, std::string(GetParam().between) +
                                              "decodebin ! fakesink name=sink sync=false "
                                              "signal-handoffs=true " +

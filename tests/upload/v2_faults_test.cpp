@@ -5,6 +5,7 @@
 
 #include <gtest/gtest.h>
 
+#include <chrono>
 #include <functional>
 #include <ostream>
 #include <string>
@@ -59,7 +60,7 @@ TEST_F(V2Upload, AWrongChecksumCostsItsChannelOnly) {
 
 struct Row {
   const char* name;
-  const char* properties;
+  std::string properties;
   // After the first channel's hello, if `begins`.
   bool begins;
   std::function<void(GstWebRTCDataChannel*, const Bytes&)> send;
@@ -174,10 +175,11 @@ INSTANTIATE_TEST_SUITE_P(
               EXPECT_TRUE(say(channel, control::Cancel{}));
             },
             "cancelled"},
-        Row{"SilenceAfterItsHello", "idle-timeout=200000000", true, [](auto*, const Bytes&) {},
-            "idle-timeout"},
-        Row{"NotInTime", "upload-timeout=200000000 idle-timeout=0", true,
-            [](auto*, const Bytes&) {}, "upload-timeout"}),
+        Row{"SilenceAfterItsHello", short_timeout("idle-timeout", std::chrono::milliseconds(200)),
+            true, [](auto*, const Bytes&) {}, "idle-timeout"},
+        Row{"NotInTime",
+            short_timeout("upload-timeout", std::chrono::milliseconds(200)) + " idle-timeout=0",
+            true, [](auto*, const Bytes&) {}, "upload-timeout"}),
     [](const auto& test_case) { return std::string(test_case.param.name); });
 
 TEST_F(V2Upload, AnUploadThatIsNotAuthorizedIsToldSo) {

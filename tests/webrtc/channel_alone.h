@@ -7,6 +7,7 @@
 #include <gst/webrtc/webrtc.h>
 #include <gtest/gtest.h>
 
+#include "glib/weak_ref.h"
 #include "support/gst_test.h"
 #include "support/peer_pair.h"
 
@@ -63,10 +64,10 @@ class ChannelAlone {
   }
   void drop_webrtcbin() {
     stop_promptly(webrtcbin_.get());
-    gpointer left = webrtcbin_.get();
-    g_object_add_weak_pointer(G_OBJECT(left), &left);
+    // The last reference may go on another thread.
+    const WeakRef webrtcbin(webrtcbin_.get());
     webrtcbin_.reset();
-    EXPECT_TRUE(eventually([&] { return !left; })) << "somebody keeps it";
+    EXPECT_TRUE(eventually([&] { return !webrtcbin.lock(); })) << "somebody keeps it";
   }
 
  private:

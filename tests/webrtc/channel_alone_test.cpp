@@ -11,6 +11,7 @@
 #include <gtest/gtest.h>
 
 #include <algorithm>
+#include <chrono>
 #include <future>
 #include <memory>
 #include <string>
@@ -269,7 +270,9 @@ INSTANTIATE_TEST_SUITE_P(Each, WhilePipelineCannotStop,
 // An application that has set the channel only, and drops its webrtcbin. Up to 1.22 to answer a
 // keepalive after that, or to close the channel at a time-out, is to use what has gone.
 TEST(AChannelAlone, IsLeftAloneWhenItsWebrtcbinHasGone) {
-  ReceivingPipeline receiver(nullptr, "idle-timeout=100000000 check-certificate=false");
+  ReceivingPipeline receiver(
+      nullptr,
+      short_timeout("idle-timeout", std::chrono::milliseconds(200)) + " check-certificate=false");
   UploadWitness witness(receiver.upload());
   ChannelAlone channel("video_upload");
   channel.give_to(receiver.upload());

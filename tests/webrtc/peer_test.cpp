@@ -26,6 +26,7 @@
 #include "glib/glib_ptr.h"
 #include "glib/main_context.h"
 #include "glib/pad_flushing.h"
+#include "glib/weak_ref.h"
 #include "support/log.h"
 #include "support/wait.h"
 #include "webrtc/association.h"
@@ -85,9 +86,11 @@ class NewStream {
   [[nodiscard]] bool early() const { return early_; }
 
   void on_start_task(GstPad* pad) {
-    if (GST_OBJECT_PARENT(pad) != GST_OBJECT(decoder_.get()) || seen_.exchange(true)) return;
-    const bool released =
-        eventually([&] { return !GST_OBJECT_PARENT(pad) || is_flushing(sink_.get()); });
+    const auto is_of_decoder = [&] {
+      return gst_object_has_as_parent(GST_OBJECT(pad), GST_OBJECT(decoder_.get()));
+    };
+    if (!is_of_decoder() || seen_.exchange(true)) return;
+    const bool released = eventually([&] { return !is_of_decoder() || is_flushing(sink_.get()); });
     GST_OBJECT_LOCK(encoder_.get());
     for (GList* item = encoder_->sinkpads; item; item = item->next) {
       if (is_flushing(GST_PAD(item->data))) early_ = true;
@@ -254,10 +257,8 @@ TEST_F(PeerTest, MayMeetTheFirstDataOfAStream) {
 
 // What is left in webrtcbin of a channel that was closed refers to it without keeping it.
 TEST_F(PeerTest, ClosedChannelsLastAsLongAsTheirWebrtcbin) {
-  std::array<GstWebRTCDataChannel*, 2> channels{created_->get(), arrived_->get()};
-  for (auto& channel : channels) {
-    g_object_add_weak_pointer(G_OBJECT(channel), reinterpret_cast<gpointer*>(&channel));
-  }
+  // webrtcbin's threads may let go of them last.
+  const std::array<WeakRef, 2> channels{WeakRef(created_->get()), WeakRef(arrived_->get())};
   created_->close();
   ASSERT_TRUE(run_until([&] { return created_->is_closed() && arrived_->is_closed(); }));
   created_.reset();
@@ -265,10 +266,10 @@ TEST_F(PeerTest, ClosedChannelsLastAsLongAsTheirWebrtcbin) {
   // Whatever webrtcbin itself did with them is over when it has been stopped.
   EXPECT_TRUE(close_peer(server_));
   EXPECT_TRUE(close_peer(client_));
-  for (const auto* channel : channels) EXPECT_NE(channel, nullptr);
+  for (const auto& channel : channels) EXPECT_NE(channel.lock(), nullptr);
   server_.reset();
   client_.reset();
-  EXPECT_TRUE(eventually([&] { return !channels[0] && !channels[1]; }));
+  EXPECT_TRUE(eventually([&] { return !channels[0].lock() && !channels[1].lock(); }));
 }
 
 // While nobody runs the context, as when its thread is busy, messages wait. By what they take: one
