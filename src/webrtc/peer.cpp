@@ -152,11 +152,11 @@ struct Peer::Impl {
                              later([](Impl& impl) { impl.check_gathering(); }));
 
     using OnChannel = std::function<void(GstElement*, GstWebRTCDataChannel*)>;
+    const Notify too_many = later([](Impl& impl) { impl.on_too_many_channels(); });
     // On the pc thread, with the PC lock held: never owns the peer, whose end would deadlock here.
     OnChannel on_channel = [context = context, self = self, labels = watched_labels,
                             announced = announced,
-                            too_many = later([](Impl& impl) { impl.on_too_many_channels(); })](
-                               GstElement* of, GstWebRTCDataChannel* channel) {
+                            too_many](GstElement* of, GstWebRTCDataChannel* channel) {
       const std::string label = label_of(channel);
       const std::size_t count = announced->add(label);
       log_channel(of, label, count, kMostChannels);
@@ -182,8 +182,8 @@ struct Peer::Impl {
                                             OnChannel* handler) { (*handler)(of, channel); }),
                              std::move(on_channel));
 
-    GstBus* bus = gst_element_get_bus(pipeline.get());
-    bus_source = gst_bus_create_watch(bus);
+    const GstPtr<GstBus> bus(gst_element_get_bus(pipeline.get()));
+    bus_source = gst_bus_create_watch(bus.get());
     // An error of webrtcbin's is an end. The commonest is sctpenc's when the other side closed the
     // connection.
     g_source_set_callback(
@@ -195,7 +195,6 @@ struct Peer::Impl {
         }),
         this, nullptr);
     g_source_attach(bus_source, context);
-    gst_object_unref(bus);
   }
 
   void on_error(GstMessage* message) {

@@ -27,6 +27,7 @@ namespace fs = std::filesystem;
 using std::chrono::seconds;
 using test::big_endian;
 using test::Event;
+using test::kReservesMemory;
 using test::matroska_film;
 using test::matroska_track;
 using test::mp4_film;
@@ -219,9 +220,7 @@ TEST_F(FilmLimitsServed, TheOptions) {
 
 // A picture that is within the limits, and too large for this process all the same.
 TEST_F(FilmLimitsServed, ASessionWithoutMemorySaysSo) {
-#ifdef __SANITIZE_ADDRESS__
-  GTEST_SKIP() << "AddressSanitizer reserves more memory than the session may have here.";
-#endif
+  if (kReservesMemory) GTEST_SKIP() << "the sanitizer reserves more than that";
   Server server({"--session-memory", "300000000"});
   const Told told = send(server, 1, written("large.png", png(8000, 8000, 4)));
   expect_refused(told, "too-much-memory");

@@ -20,6 +20,14 @@ namespace webrtcupload::test {
 // The path of webrtc-upload, from the environment.
 [[nodiscard]] std::string program();
 
+// AddressSanitizer reserves more memory than a test of a session's limit allows. Such a limit is
+// then not set.
+#ifdef __SANITIZE_ADDRESS__
+inline constexpr bool kReservesMemory = true;
+#else
+inline constexpr bool kReservesMemory = false;
+#endif
+
 // What needs no more than that frames come out of it.
 inline constexpr const char* kDecode = "decodebin ! videoconvert ! fakesink";
 

@@ -30,6 +30,7 @@ using test::Event;
 using test::eventually;
 using test::header_of;
 using test::http_exchange;
+using test::kReservesMemory;
 using test::kSwallow;
 using test::post;
 using test::Process;
@@ -332,6 +333,7 @@ TEST_F(ServerProgram, ASessionsProcessHasLimits) {
 }
 
 TEST_F(ServerProgram, ASessionsProcessHasAMemoryLimitUnlessToldOtherwise) {
+  if (kReservesMemory) GTEST_SKIP() << "the sanitizer reserves more than that";
   const auto limit = [](Arguments more) {
     more.insert(more.end(), {"--connect-timeout", "600"});
     Server server(more, kSwallow);
@@ -369,6 +371,7 @@ TEST_F(ServerProgram, TakesTheDescriptorsThatSessionsInItNeed) {
 }
 
 TEST_F(ServerProgram, WithoutMemoryASessionEndsAndTheServerDoesNot) {
+  if (kReservesMemory) GTEST_SKIP() << "the sanitizer reserves more than that";
   Server server({"--connect-timeout", "600", "--session-memory", "1000000"}, kSwallow);
   for (int i = 0; i < 2; ++i) {
     const std::string reply = http_exchange(server.port(), post(request_body()));

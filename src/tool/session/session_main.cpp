@@ -8,6 +8,7 @@
 #include <algorithm>
 #include <cerrno>
 #include <csignal>
+#include <cstdint>
 #include <fcntl.h>
 #include <functional>
 #include <map>
@@ -33,6 +34,13 @@ namespace {
 
 constexpr std::size_t kMaxConfig = 1 << 20;
 constexpr rlim_t kMaxDescriptors = 1024;
+// AddressSanitizer reserves some 14 TiB of memory that may be written to. With a limit below that
+// nothing more could be had, and every session would end at once.
+#ifdef __SANITIZE_ADDRESS__
+constexpr std::uint64_t kReservedBySanitizer = std::uint64_t{1} << 45U;
+#else
+constexpr std::uint64_t kReservedBySanitizer = 0;
+#endif
 // Longer than any orderly end takes. The process must not outlive its purpose.
 constexpr std::chrono::milliseconds kStopTimeout{8000};
 // Between pipeline and parent only so much that neither waits for the other all the time.
@@ -159,7 +167,9 @@ void limit_process(const SessionConfig& config) {
   limit(RLIMIT_CORE, 0, "core dumps");
   limit(RLIMIT_NOFILE, kMaxDescriptors, "descriptors");
   // Of memory that is written to: address space would count what is only reserved.
-  if (config.memory_limit) limit(RLIMIT_DATA, *config.memory_limit, "memory");
+  if (config.memory_limit && *config.memory_limit > kReservedBySanitizer) {
+    limit(RLIMIT_DATA, *config.memory_limit, "memory");
+  }
   exit_when_out_of_memory();
 }
 
