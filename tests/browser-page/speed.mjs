@@ -3,7 +3,8 @@
 // Uploads from one Chromium to one server, through upload.js in each of its ways and through the public SDK in turn. The
 // clock is the page's: from the first progress to the server's last word to the client, which comes when the server has the
 // whole file. Below tests/bench/far-command.cpp the server is at the other end of its network. BARS in the environment, as
-// "v2/v1=0.95 ...", are ratios of the medians that must be reached. UPLOAD_JS is the directory of the packed upload.js.
+// "v2/v1=0.95 ...", are ratios of the medians that must be reached; WAYS are those that are measured, if not all. UPLOAD_JS is
+// the directory of the packed upload.js.
 
 import assert from 'node:assert/strict';
 import fs from 'node:fs';
@@ -20,10 +21,7 @@ const rounds = Number(process.env.ROUNDS ?? 5);
 
 const files = http.createServer((request, response) => {
   const inSdk = request.url.startsWith('/sdk/');
-  const file = path.join(
-    inSdk ? sdk : process.env.UPLOAD_JS,
-    path.basename(request.url),
-  );
+  const file = path.join(inSdk ? sdk : process.env.UPLOAD_JS, path.basename(request.url));
   if (request.url === '/') {
     response.writeHead(200, { 'Content-Type': 'text/html' }).end('<title>speed</title>');
     return;
@@ -51,10 +49,11 @@ const uploadJs = async ({ url, bytes, options }) => {
 const ways = {
   v1: { protocol: 'v1' },
   v2: { protocol: 'v2', connections: 1 },
+  four: { protocol: 'v2', connections: 4 },
   auto: {},
 };
 
-const clients = {
+const allClients = {
   ...Object.fromEntries(Object.keys(ways).map((way) => [way, uploadJs])),
   SDK: async ({ url, bytes }) => {
     const { connectors, webrtc } = await import('/sdk/index.es.js');
@@ -82,6 +81,9 @@ const clients = {
     });
   },
 };
+
+const wanted = process.env.WAYS?.split(' ') ?? Object.keys(allClients);
+const clients = Object.fromEntries(wanted.map((name) => [name, allClients[name]]));
 
 const median = (values) => values.toSorted((a, b) => a - b)[values.length >> 1];
 

@@ -5,6 +5,7 @@
 import { gone, UploadError } from './errors.js';
 import { BUFFER_HIGH, BUFFER_LOW, BUFFER_POLL_MS } from './pacing.js';
 import { encodeBlock, errorOf, parseControl } from './v2_wire.js';
+import { MessageMemory } from './wire.js';
 
 /** The channel is lost, and the upload is not: it may go on over another one. */
 export class Interruption extends Error {
@@ -18,6 +19,7 @@ export class Interruption extends Error {
 export class V2Channel {
   #channel;
   #handlers;
+  #memory = new MessageMemory();
   #ready = null;
   #done = null;
   #credit = 0;
@@ -110,7 +112,7 @@ export class V2Channel {
     const { begin, bytes } = block;
     this.#sent += bytes.length;
     this.#underWay.push({ block, upTo: this.#sent, since: performance.now() });
-    this.#send(encodeBlock(begin, bytes));
+    this.#send(encodeBlock(begin, bytes, this.#memory));
   }
 
   /** Says once that the file is complete. */
