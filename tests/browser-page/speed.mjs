@@ -49,7 +49,6 @@ const uploadJs = async ({ url, bytes, options }) => {
 const ways = {
   v1: { protocol: 'v1' },
   v2: { protocol: 'v2', connections: 1 },
-  four: { protocol: 'v2', connections: 4 },
   auto: {},
 };
 

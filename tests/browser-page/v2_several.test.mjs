@@ -6,7 +6,7 @@ import assert from 'node:assert/strict';
 import { test } from 'node:test';
 
 import { uploadJs } from './upload_js.mjs';
-import { READY, sha256 } from './v2_server.mjs';
+import { READY, sha256, V2Peer } from './v2_server.mjs';
 import { film, Session, until } from './v2_session.mjs';
 
 const { UploadError } = uploadJs;
@@ -190,4 +190,52 @@ test('no more than the server takes', async () => {
   await finish(session, first);
   assert.equal(session.asked, 1);
   session.client.close();
+});
+
+// Half of a film over the first connection, whose way takes so many milliseconds for one keepalive after the other.
+async function beginAuto(roundTrips) {
+  const size = 120 * BLOCK;
+  const session = await Session.start(size, { connections: 'auto' });
+  const { channel } = new V2Peer(session.connections[0].channels.video_upload, session.stored);
+  for (const [index, time] of roundTrips.entries()) {
+    await until('a keepalive', () => channel.sent.length > index);
+    assert.equal(channel.sent[index].length, 1);
+    await new Promise((resolve) => setTimeout(resolve, time));
+    channel.receive(new ArrayBuffer(1));
+  }
+  session.uploading = session.client.upload(new File([film(size)], 'film.mp4'));
+  session.uploading.catch(() => {});
+  const first = await session.peer(0);
+  first.say({ ...READY, credit: 0 });
+  return { session, first };
+}
+
+test('over a far way there are four at once', async () => {
+  const { session, first } = await beginAuto([30, 25]);
+  const peers = [first];
+  for (let number = 1; number < 4; number += 1) {
+    const peer = await session.peer(number);
+    peer.say({ ...READY, credit: 0 });
+    peers.push(peer);
+  }
+  assert.equal(session.asked, 3);
+  // One that is lost is replaced.
+  session.connections[2].become('failed');
+  await session.peer(4);
+  assert.equal(session.asked, 4);
+  session.client.close();
+  await assert.rejects(session.uploading, { code: 'cancelled' });
+});
+
+test('the shortest round trip counts: a busy machine is not a far way', async () => {
+  const { session, first } = await beginAuto([40, 0, 30]);
+  // Two looks.
+  await until('progress', () => {
+    first.ack(BLOCK);
+    return first.received > 0;
+  });
+  await new Promise((resolve) => setTimeout(resolve, 250));
+  assert.equal(session.asked, 0);
+  session.client.close();
+  await assert.rejects(session.uploading, { code: 'cancelled' });
 });

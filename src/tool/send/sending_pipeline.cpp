@@ -221,7 +221,6 @@ SendingPipeline::Figures SendingPipeline::figures() const {
   figures.bytes = bytes;
   figures.connections = count_in(stats.get(), "connections");
   figures.waited_for_room = time_in(stats.get(), "waited-for-room");
-  figures.waited_for_credit = time_in(stats.get(), "waited-for-credit");
   figures.round_trip = time_in(stats.get(), "round-trip");
   return figures;
 }

@@ -58,7 +58,6 @@ class SendingPipeline {
     // With v2, see ConnectionRule::Figures.
     unsigned connections = 0;
     std::chrono::nanoseconds waited_for_room{0};
-    std::chrono::nanoseconds waited_for_credit{0};
     std::chrono::nanoseconds round_trip{0};
   };
 
