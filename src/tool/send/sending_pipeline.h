@@ -83,6 +83,8 @@ class SendingPipeline {
 
  private:
   [[nodiscard]] std::string build(GstElement* webrtcbin);
+  // Tells the sink what the file is called and is.
+  void name_file();
   [[nodiscard]] GstElement* make_source();
   void watch_bus();
   // On the streaming thread.
