@@ -158,6 +158,36 @@ test('further connections that fail harm nothing, and are not tried for ever', a
   session.client.close();
 });
 
+test('after three failures, each with a longer pause behind it, there are no further tries', async (t) => {
+  let now = performance.now();
+  t.mock.method(performance, 'now', () => now);
+  let tries = 0;
+  const { session, peers } = await begin(1, {
+    connections: 2,
+    further: () => {
+      tries += 1;
+      throw new UploadError('server-error', 'x', { status: 500 });
+    },
+  });
+  // So many that it has looked again; then there is no further try.
+  const looks = () => new Promise((resolve) => setTimeout(resolve, 350));
+  for (const [pause, expected] of [
+    [0, 1],
+    [1999, 1],
+    [1, 2],
+    [3999, 2],
+    [1, 3],
+    [100_000, 3],
+  ]) {
+    now += pause;
+    await looks();
+    assert.equal(tries, expected, `${pause} ms later`);
+  }
+  await take(peers);
+  await finish(session, peers[0]);
+  session.client.close();
+});
+
 test('one that the server does not let in costs nothing but itself', async () => {
   const { session, peers } = await begin(1, { connections: 2 });
   const refused = await session.peer(1);
