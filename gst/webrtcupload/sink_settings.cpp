@@ -62,6 +62,18 @@ void add_sink_settings(SettingsProperties<SenderSettings>& properties) {
                           "than the receiver waits (error peer-gone; 0 = not at all)",
                           0, G_MAXINT64 / 2, nanoseconds(defaults.resume_timeout), kReadyFlags),
       [](auto& s) -> auto& { return s.resume_timeout; });
+  properties.add(
+      g_param_spec_string("file-name", "File name",
+                          "What the receiver is told that the file is called: at most 255 bytes, "
+                          "and more is cut off. v1 ignores it",
+                          nullptr, kReadyFlags),
+      [](auto& s) -> auto& { return s.file_name; });
+  properties.add(
+      g_param_spec_string("content-type", "Content type",
+                          "What the receiver is told that the file is, as \"video/mp4\": at most "
+                          "255 bytes, and more is cut off. v1 ignores it",
+                          nullptr, kReadyFlags),
+      [](auto& s) -> auto& { return s.content_type; });
 }
 
 }  // namespace webrtcupload

@@ -24,6 +24,9 @@ struct SenderSettings {
   bool check_certificate = true;
   // Of v2: 64 hexadecimal digits that the file has to have, or empty.
   std::string sha256;
+  // Of v2: what the file is called and is, as the receiver is told; empty: nothing is said.
+  std::string file_name;
+  std::string content_type;
   // Of v2: how long an upload without a connection waits for another one.
   std::chrono::nanoseconds resume_timeout{0};
 };

@@ -2,6 +2,7 @@
 
 #include "sending/v2_conversation.h"
 
+#include <algorithm>
 #include <utility>
 #include <variant>
 
@@ -45,6 +46,10 @@ void V2Conversation::take(ChannelId channel, const Message& message) {
 }
 
 void V2Conversation::take(ChannelId channel, const ControlMessage& message) {
+  if (ready_from_ == channel && std::holds_alternative<control::Ready>(message)) {
+    ready_from_.reset();
+    ready_after_ = Clock::now() - hello_at_;
+  }
   const auto* failure = std::get_if<control::Failure>(&message);
   sender->received(channel, message);
   if (!failure) return;
@@ -65,6 +70,12 @@ void V2Conversation::take(ChannelId channel, const Error& error) {
   fault = heard;
 }
 
+void V2Conversation::expect_ready(ChannelId channel) {
+  const MutexLock lock(mutex);
+  ready_from_ = channel;
+  hello_at_ = Clock::now();
+}
+
 void V2Conversation::expect_echo(ChannelId channel) {
   const MutexLock lock(mutex);
   echo_from_ = channel;
@@ -75,7 +86,7 @@ void V2Conversation::hear_echo(ChannelId channel) {
   const MutexLock lock(mutex);
   if (echo_from_ != channel) return;
   echo_from_.reset();
-  round_trip_ = Clock::now() - echo_since_;
+  round_trip_ = std::min<std::chrono::nanoseconds>(Clock::now() - echo_since_, ready_after_);
 }
 
 std::chrono::nanoseconds V2Conversation::round_trip() const {

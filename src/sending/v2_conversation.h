@@ -42,7 +42,10 @@ struct V2Conversation {
 
   // On the pc thread, with the PC lock held.
   void take(ChannelId channel, const Message& message) EXCLUDES(mutex);
-  // A keepalive leaves just now over that channel; its echo is measured.
+  // A hello leaves just now over that channel.
+  void expect_ready(ChannelId channel) EXCLUDES(mutex);
+  // A keepalive leaves just now over that channel; its echo is measured. Where the answer to hello
+  // took less, that counts: a busy machine takes its time for either.
   void expect_echo(ChannelId channel) EXCLUDES(mutex);
   // 0: not known.
   [[nodiscard]] std::chrono::nanoseconds round_trip() const EXCLUDES(mutex);
@@ -63,6 +66,9 @@ struct V2Conversation {
   void take(ChannelId channel, const Error& error) REQUIRES(mutex);
   void hear_echo(ChannelId channel) EXCLUDES(mutex);
 
+  std::optional<ChannelId> ready_from_ GUARDED_BY(mutex);
+  Clock::time_point hello_at_ GUARDED_BY(mutex);
+  std::chrono::nanoseconds ready_after_ GUARDED_BY(mutex) = std::chrono::nanoseconds::max();
   std::optional<ChannelId> echo_from_ GUARDED_BY(mutex);
   Clock::time_point echo_since_ GUARDED_BY(mutex);
   std::chrono::nanoseconds round_trip_ GUARDED_BY(mutex){0};

@@ -121,9 +121,12 @@ std::optional<Error> V2Format::begin(std::optional<std::uint64_t> size) {
   hash_ = std::move(hash.value());
   size_ = size;
   const MutexLock lock(conversation_->mutex);
-  conversation_->sender.emplace(
-      control::Hello{.size = size, .sha256 = named_sum_, .nonce = draw_id()},
-      std::min(settings_.chunk_size, kMaxBlockPayload));
+  conversation_->sender.emplace(control::Hello{.size = size,
+                                               .name = settings_.file_name,
+                                               .content_type = settings_.content_type,
+                                               .sha256 = named_sum_,
+                                               .nonce = draw_id()},
+                                std::min(settings_.chunk_size, kMaxBlockPayload));
   return std::nullopt;
 }
 

@@ -109,6 +109,7 @@ GstFlowReturn V2Link::greet(Host& host, V2Connection& connection) {
       return host.fail({ErrorCode::kUntrustedPeer, to_string(trust)});
   }
   connection.greeted = true;
+  if (!has_joined_) conversation_->expect_ready(connection.id);
   const MutexLock lock(conversation_->mutex);
   conversation_->sender->channel_opened(connection.id);
   return GST_FLOW_OK;

@@ -10,20 +10,36 @@ import { ConnectionRule } from '../../src/web/upload/connection_rule.js';
 const LOOK_MS = 100;
 
 // How many there are in the end. `rate` gives the bytes a millisecond that so many connections bring.
-function connectionsOver(rate, { most = 8, roundTrip = 50, full = () => true, seconds = 60 } = {}) {
+function connectionsOver(rate, options = {}) {
+  const { most = 8, roundTrip = 50, left = 1e12, full = () => true, seconds = 60 } = options;
   const rule = new ConnectionRule(most);
   let connections = 1;
   let stored = 0;
   for (let now = 1000; now < 1000 * seconds; now += LOOK_MS) {
     stored += LOOK_MS * rate(connections, now);
-    const upload = { now, stored, connections, full: full(now, connections), roundTrip };
-    if (rule.look(upload)) connections += 1;
+    connections = rule.look({
+      now,
+      stored,
+      left,
+      connections,
+      full: full(now, connections),
+      roundTrip,
+    });
   }
   return connections;
 }
 
 // Each brings as much as the one before.
 const lossy = (connections) => 800 * connections;
+
+test('over a far way there are four at once, as soon as that is known', () => {
+  const rule = new ConnectionRule(8);
+  const upload = { now: 0, stored: 0, left: Infinity, connections: 1, full: false };
+  assert.equal(rule.look({ ...upload, roundTrip: Infinity }), 1);
+  assert.equal(rule.look({ ...upload, roundTrip: 20 }), 4);
+  // Once.
+  assert.equal(rule.look({ ...upload, roundTrip: 20 }), 1);
+});
 
 test('where each adds its share, there are as many as add a fifth', () => {
   // The seventh adds a sixth only.
@@ -35,43 +51,47 @@ test('where each adds its share, there are as many as add a fifth', () => {
 });
 
 test('the server has the last word', () => {
-  assert.equal(connectionsOver(lossy, { most: 4 }), 4);
-  assert.equal(connectionsOver(lossy, { most: 1 }), 1);
+  for (const most of [1, 2, 4, 5]) assert.equal(connectionsOver(lossy, { most }), most);
   assert.equal(
     connectionsOver((connections) => 800 * 1.5 ** connections, { most: 64 }),
     8,
   );
 });
 
-test('where the way is full, the second one is the last', () => {
+test('where the way is full, the fifth one is the last', () => {
   assert.equal(
     connectionsOver(() => 2500),
-    2,
+    5,
   );
   assert.equal(
-    connectionsOver((connections) => Math.min(2500, 800 * connections)),
-    4,
+    connectionsOver((connections) => Math.min(3200 * 1.25, 800 * connections)),
+    6,
   );
 });
 
 test('on a near way, and on one that nobody has measured, there is one', () => {
-  assert.equal(connectionsOver(lossy, { roundTrip: 9.9 }), 1);
+  assert.equal(connectionsOver(lossy, { roundTrip: 19.9 }), 1);
   assert.equal(connectionsOver(lossy, { roundTrip: Infinity }), 1);
-  assert.ok(connectionsOver(lossy, { roundTrip: 10 }) > 1);
 });
 
-test('where something else than the way holds it up, there is one', () => {
-  assert.equal(connectionsOver(lossy, { full: () => false }), 1);
-  assert.equal(connectionsOver(lossy, { full: (now) => now % 200 === 0 }), 1);
-  assert.ok(connectionsOver(lossy, { full: (now) => now % 1000 > 0 }) > 1);
+test('what is over before another connection is there has one', () => {
+  assert.equal(connectionsOver(lossy, { left: 4 * 1024 * 1024 - 1 }), 1);
+  assert.equal(connectionsOver(lossy, { left: 4 * 1024 * 1024 }), 7);
+  assert.equal(connectionsOver(lossy, { left: Infinity }), 7);
+});
+
+test('where something else than the way holds it up, there are no more than the four', () => {
+  assert.equal(connectionsOver(lossy, { full: () => false }), 4);
+  assert.equal(connectionsOver(lossy, { full: (now) => now % 300 > 0 }), 4);
+  assert.equal(connectionsOver(lossy, { full: (now) => now % 1000 > 0 }), 7);
 });
 
 test('one bad measurement is none', () => {
-  // The third has a bad start.
+  // The fifth has a bad start.
   let since = null;
   const rate = (connections, now) => {
-    if (connections === 3) since ??= now;
-    return connections === 3 && now < since + 2000 ? 100 : 800 * connections;
+    if (connections === 5) since ??= now;
+    return connections === 5 && now < since + 2000 ? 100 : 800 * connections;
   };
   assert.equal(connectionsOver(rate), 7);
 });
@@ -84,11 +104,13 @@ test('when one is lost, it is tried anew', () => {
     for (const end = now + 1000 * seconds; now < end; ) {
       now += LOOK_MS;
       stored += LOOK_MS * 1000;
-      if (rule.look({ now, stored, connections, full: true, roundTrip: 50 })) return true;
+      const upload = { now, stored, left: 1e9, connections, full: true, roundTrip: 50 };
+      if (rule.look(upload) > connections) return true;
     }
     return false;
   };
-  assert.equal(asks(1, 5), true);
-  assert.equal(asks(2, 30), false);
-  assert.equal(asks(1, 5), true);
+  assert.equal(asks(1, 1), true);
+  assert.equal(asks(4, 5), true);
+  assert.equal(asks(5, 30), false);
+  assert.equal(asks(4, 5), true);
 });

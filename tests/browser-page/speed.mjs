@@ -3,7 +3,8 @@
 // Uploads from one Chromium to one server, through upload.js in each of its ways and through the public SDK in turn. The
 // clock is the page's: from the first progress to the server's last word to the client, which comes when the server has the
 // whole file. Below tests/bench/far-command.cpp the server is at the other end of its network. BARS in the environment, as
-// "v2/v1=0.95 ...", are ratios of the medians that must be reached. UPLOAD_JS is the directory of the packed upload.js.
+// "v2/v1=0.95 ...", are ratios of the medians that must be reached; WAYS are those that are measured, if not all. UPLOAD_JS is
+// the directory of the packed upload.js.
 
 import assert from 'node:assert/strict';
 import fs from 'node:fs';
@@ -51,7 +52,7 @@ const ways = {
   auto: {},
 };
 
-const clients = {
+const allClients = {
   ...Object.fromEntries(Object.keys(ways).map((way) => [way, uploadJs])),
   SDK: async ({ url, bytes }) => {
     const { connectors, webrtc } = await import('/sdk/index.es.js');
@@ -79,6 +80,9 @@ const clients = {
     });
   },
 };
+
+const wanted = process.env.WAYS?.split(' ') ?? Object.keys(allClients);
+const clients = Object.fromEntries(wanted.map((name) => [name, allClients[name]]));
 
 const median = (values) => values.toSorted((a, b) => a - b)[values.length >> 1];
 

@@ -5,6 +5,7 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 
+import { FileHash } from '../../src/web/upload/file_hash.js';
 import { uploadJs } from './upload_js.mjs';
 import { FakeConnection } from './fake_connection.mjs';
 import { READY, sha256, slowCrc32c, V2Peer } from './v2_server.mjs';
@@ -64,6 +65,65 @@ test('SHA-256, in parts of any size', () => {
       assert.equal(hash.digest(), sha256(bytes), `${size} bytes in parts of ${part}`);
     }
   }
+});
+
+// As a browser's, with its messages for a test to look at.
+class FakeWorker extends EventTarget {
+  static last;
+  received = [];
+
+  constructor() {
+    super();
+    FakeWorker.last = this;
+    queueMicrotask(() => this.say({ ready: true }));
+  }
+
+  postMessage(data, transfer) {
+    this.received.push(structuredClone(data, { transfer }));
+  }
+
+  say(data) {
+    this.dispatchEvent(new MessageEvent('message', { data }));
+  }
+
+  terminate() {}
+}
+
+test('a worker is behind by three pieces at most, whose memory is used again', async (t) => {
+  globalThis.Worker = FakeWorker;
+  t.after(() => delete globalThis.Worker);
+  const hash = await FileHash.start();
+  const { received } = FakeWorker.last;
+  const say = (data) => FakeWorker.last.say(data);
+  const pieces = [100, 2_000_000, 10, 60].map((size, index) =>
+    new Uint8Array(size).fill(index + 1),
+  );
+  for (const piece of pieces.slice(0, 3)) await hash.update(piece);
+  let taken = false;
+  const fourth = hash.update(pieces[3]).then(() => {
+    taken = true;
+  });
+  await settle();
+  assert.equal(taken, false);
+  assert.deepEqual(received, pieces.slice(0, 3));
+  const memory = received[0].buffer;
+  say({ hashed: memory });
+  await fourth;
+  assert.deepEqual(received[3], pieces[3]);
+  assert.equal(memory.byteLength, 0, 'it was handed on');
+  assert.equal(new Uint8Array(received[3].buffer)[99], 1, 'what was in it before');
+  // What a caller has stays the caller's.
+  assert.deepEqual(
+    pieces.map(({ length }) => length),
+    [100, 2_000_000, 10, 60],
+  );
+  // One that is too small makes place for another.
+  say({ hashed: received[2].buffer });
+  await hash.update(pieces[1]);
+  assert.deepEqual(received[4], pieces[1]);
+  const digest = hash.digest();
+  say({ digest: 'abc' });
+  assert.equal(await digest, 'abc');
 });
 
 test('an upload: hello, blocks within the credit, end, and verified by what the server says', async () => {

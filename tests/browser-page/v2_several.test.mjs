@@ -6,7 +6,7 @@ import assert from 'node:assert/strict';
 import { test } from 'node:test';
 
 import { uploadJs } from './upload_js.mjs';
-import { READY, sha256 } from './v2_server.mjs';
+import { READY, sha256, V2Peer } from './v2_server.mjs';
 import { film, Session, until } from './v2_session.mjs';
 
 const { UploadError } = uploadJs;
@@ -158,6 +158,36 @@ test('further connections that fail harm nothing, and are not tried for ever', a
   session.client.close();
 });
 
+test('after three failures, each with a longer pause behind it, there are no further tries', async (t) => {
+  let now = performance.now();
+  t.mock.method(performance, 'now', () => now);
+  let tries = 0;
+  const { session, peers } = await begin(1, {
+    connections: 2,
+    further: () => {
+      tries += 1;
+      throw new UploadError('server-error', 'x', { status: 500 });
+    },
+  });
+  // So many that it has looked again; then there is no further try.
+  const looks = () => new Promise((resolve) => setTimeout(resolve, 350));
+  for (const [pause, expected] of [
+    [0, 1],
+    [1999, 1],
+    [1, 2],
+    [3999, 2],
+    [1, 3],
+    [100_000, 3],
+  ]) {
+    now += pause;
+    await looks();
+    assert.equal(tries, expected, `${pause} ms later`);
+  }
+  await take(peers);
+  await finish(session, peers[0]);
+  session.client.close();
+});
+
 test('one that the server does not let in costs nothing but itself', async () => {
   const { session, peers } = await begin(1, { connections: 2 });
   const refused = await session.peer(1);
@@ -190,4 +220,52 @@ test('no more than the server takes', async () => {
   await finish(session, first);
   assert.equal(session.asked, 1);
   session.client.close();
+});
+
+// Half of a film over the first connection, whose way takes so many milliseconds for one keepalive after the other.
+async function beginAuto(roundTrips) {
+  const size = 120 * BLOCK;
+  const session = await Session.start(size, { connections: 'auto' });
+  const { channel } = new V2Peer(session.connections[0].channels.video_upload, session.stored);
+  for (const [index, time] of roundTrips.entries()) {
+    await until('a keepalive', () => channel.sent.length > index);
+    assert.equal(channel.sent[index].length, 1);
+    await new Promise((resolve) => setTimeout(resolve, time));
+    channel.receive(new ArrayBuffer(1));
+  }
+  session.uploading = session.client.upload(new File([film(size)], 'film.mp4'));
+  session.uploading.catch(() => {});
+  const first = await session.peer(0);
+  first.say({ ...READY, credit: 0 });
+  return { session, first };
+}
+
+test('over a far way there are four at once', async () => {
+  const { session, first } = await beginAuto([30, 25]);
+  const peers = [first];
+  for (let number = 1; number < 4; number += 1) {
+    const peer = await session.peer(number);
+    peer.say({ ...READY, credit: 0 });
+    peers.push(peer);
+  }
+  assert.equal(session.asked, 3);
+  // One that is lost is replaced.
+  session.connections[2].become('failed');
+  await session.peer(4);
+  assert.equal(session.asked, 4);
+  session.client.close();
+  await assert.rejects(session.uploading, { code: 'cancelled' });
+});
+
+test('the shortest round trip counts: a busy machine is not a far way', async () => {
+  const { session, first } = await beginAuto([40, 0, 30]);
+  // Two looks.
+  await until('progress', () => {
+    first.ack(BLOCK);
+    return first.received > 0;
+  });
+  await new Promise((resolve) => setTimeout(resolve, 250));
+  assert.equal(session.asked, 0);
+  session.client.close();
+  await assert.rejects(session.uploading, { code: 'cancelled' });
 });

@@ -80,6 +80,21 @@ test('a stream of bytes and Blobs: sent as it comes, and verified at its end', a
   session.client.close();
 });
 
+test('a Blob that is longer than a piece is read piece by piece, and to its end', async () => {
+  const bytes = film(3 * 32 * 49_152 + 5);
+  const { session, tap, peer } = await begin(bytes.length);
+  peer.say(READY);
+  tap.give(new Blob([bytes]), new Uint8Array(0));
+  tap.end();
+  await until('the end', () => {
+    peer.ack(READY.credit);
+    return peer.has('end');
+  });
+  assert.equal(peer.said.at(-1).size, bytes.length);
+  assert.deepEqual(session.stored, bytes);
+  session.client.close();
+});
+
 test('it is read no further than the server takes, and its bytes are kept until it has them', async () => {
   const part = 16_384;
   const bytes = film(40 * part);

@@ -115,6 +115,22 @@ TEST_F(SinkSpeaksV2, NamesTheHashThatTheApplicationKnows) {
   EXPECT_TRUE(peer.said_of<control::End>().empty()) << "the hello has said all";
 }
 
+TEST_F(SinkSpeaksV2, SaysWhatTheFileIsCalledAndIs) {
+  const V2Peer peer(far_->channel());
+  const Bytes data = random_bytes(1000);
+  Upload upload(near_);
+  upload.announce(data.size());
+  g_object_set(upload.sink(), "file-name", "Fahrt im Schnee ❄.mp4", "content-type",
+               std::string(300, 'x').c_str(), nullptr);
+  upload.play();
+  upload.push(data);
+  upload.end();
+  expect_file(upload, peer, data);
+  const auto hello = peer.said_of<control::Hello>().at(0);
+  EXPECT_EQ(hello.name, "Fahrt im Schnee ❄.mp4");
+  EXPECT_EQ(hello.content_type, std::string(255, 'x'));
+}
+
 // The receiver has room for two blocks, and is slow.
 TEST_F(SinkSpeaksV2, KeepsToASmallAndSlowCredit) {
   const V2Peer peer(far_->channel(),

@@ -174,8 +174,10 @@ class RuleTest : public ::testing::Test {
     double gain = 1.25;     // By each further one.
     double most = 1e12;     // Bytes a second.
     double for_room = 0.9;  // Of the time.
-    double for_credit = 0;
     milliseconds round_trip{50};
+    // From then on; before, nobody knows it.
+    int known_after = 0;  // Looks.
+    std::optional<std::uint64_t> left = 1e12;
   };
 
   // How many connections it has after a minute.
@@ -188,62 +190,80 @@ class RuleTest : public ::testing::Test {
       const double rate = std::min(1e6 * std::pow(way.gain, figures_.connections), way.most);
       stored += rate * std::chrono::duration<double>(kStep).count();
       figures_.stored = static_cast<std::uint64_t>(stored);
-      figures_.round_trip = way.round_trip;
+      figures_.left = way.left;
+      figures_.round_trip = i < way.known_after ? milliseconds(0) : way.round_trip;
       figures_.waited_for_room += nanoseconds(static_cast<long>(way.for_room * 250e6));
-      figures_.waited_for_credit += nanoseconds(static_cast<long>(way.for_credit * 250e6));
-      if (rule.wants_more(figures_)) {
-        if (fails_) {
-          rule.note_failure();
-        } else {
-          ++figures_.connections;
-          added_at_.push_back(figures_.now);
-        }
+      const unsigned wanted = rule.wanted(figures_);
+      EXPECT_GE(wanted, figures_.connections);
+      if (wanted == figures_.connections) continue;
+      if (fails_) {
+        rule.note_failure();
+      } else {
+        figures_.connections = wanted;
+        added_.push_back({i, wanted});
       }
     }
     return figures_.connections;
   }
 
   ConnectionRule::Figures figures_{.connections = 1};
-  std::vector<milliseconds> added_at_;
+  // At which look, and how many there were then.
+  std::vector<std::pair<int, unsigned>> added_;
   bool fails_ = false;
 };
 
-TEST_F(RuleTest, AddsUpToEightWhereEachIsWorthIt) {
+TEST_F(RuleTest, HasFourAtOnceAndThenOneMoreEachTwoSecondsWhereEachIsWorthIt) {
   EXPECT_EQ(after_a_minute({}), ConnectionRule::kMost);
-  for (std::size_t i = 1; i < added_at_.size(); ++i) {
-    EXPECT_GE(added_at_[i] - added_at_[i - 1], ConnectionRule::kPeriod + ConnectionRule::kSettling);
-  }
+  const std::vector<std::pair<int, unsigned>> expected{{0, 4}, {9, 5}, {18, 6}, {27, 7}, {36, 8}};
+  EXPECT_EQ(added_, expected);
 }
 
-TEST_F(RuleTest, AddsNoMoreThanTheServerTakes) { EXPECT_EQ(after_a_minute({}, 3), 3U); }
+TEST_F(RuleTest, HasFourAtOnceAsSoonAsTheWayIsKnown) {
+  EXPECT_EQ(after_a_minute({.gain = 1, .known_after = 3}), 5U);
+  ASSERT_FALSE(added_.empty());
+  EXPECT_EQ(added_[0], (std::pair<int, unsigned>{3, 4}));
+}
+
+TEST_F(RuleTest, AddsNoMoreThanTheServerTakes) {
+  EXPECT_EQ(after_a_minute({}, 3), 3U);
+  EXPECT_EQ(added_.size(), 1U);
+}
 
 TEST_F(RuleTest, AddsNoneWhereTheServerTakesOne) { EXPECT_EQ(after_a_minute({}, 1), 1U); }
 
 TEST_F(RuleTest, AddsNoneToANearServer) {
-  EXPECT_EQ(after_a_minute({.round_trip = milliseconds(9)}), 1U);
+  EXPECT_EQ(after_a_minute({.round_trip = milliseconds(19)}), 1U);
 }
 
 TEST_F(RuleTest, AddsNoneWhereTheRoundTripIsNotKnown) {
   EXPECT_EQ(after_a_minute({.round_trip = milliseconds(0)}), 1U);
 }
 
-TEST_F(RuleTest, AddsOneAtTenMilliseconds) {
-  EXPECT_GT(after_a_minute({.round_trip = milliseconds(10)}), 1U);
+TEST_F(RuleTest, AddsSomeAtTwentyMilliseconds) {
+  EXPECT_GT(after_a_minute({.round_trip = milliseconds(20)}), 1U);
 }
 
-TEST_F(RuleTest, AddsNoneWhereTheSourceIsSlow) { EXPECT_EQ(after_a_minute({.for_room = 0.4}), 1U); }
+TEST_F(RuleTest, AddsNoneForWhatIsOverBefore) {
+  EXPECT_EQ(after_a_minute({.left = ConnectionRule::kLeastBytes - 1}), 1U);
+}
 
-TEST_F(RuleTest, AddsNoneWhereTheServerIsSlow) {
-  EXPECT_EQ(after_a_minute({.for_room = 0.5, .for_credit = 0.5}), 1U);
+TEST_F(RuleTest, AddsSomeForFourMebibytesOrWhatNobodyKnows) {
+  EXPECT_EQ(after_a_minute({.left = ConnectionRule::kLeastBytes}), ConnectionRule::kMost);
+  figures_.connections = 1;
+  EXPECT_EQ(after_a_minute({.left = std::nullopt}), ConnectionRule::kMost);
+}
+
+TEST_F(RuleTest, AddsNoneToTheFourWhereTheSourceOrTheServerIsSlow) {
+  EXPECT_EQ(after_a_minute({.for_room = 0.7}), 4U);
 }
 
 TEST_F(RuleTest, StopsAfterTheOneThatWasNotWorthIt) {
-  EXPECT_EQ(after_a_minute({.gain = 1.15}), 2U);
+  EXPECT_EQ(after_a_minute({.gain = 1.15}), 5U);
 }
 
-// The third brings half as much again, and the fourth nothing.
+// The fifth and sixth bring half as much again, and the seventh nothing.
 TEST_F(RuleTest, StopsAtWhatTheLineHas) {
-  EXPECT_EQ(after_a_minute({.gain = 1.5, .most = 1e6 * 1.5 * 1.5 * 1.5}), 4U);
+  EXPECT_EQ(after_a_minute({.gain = 1.5, .most = 1e6 * std::pow(1.5, 6)}), 7U);
 }
 
 TEST_F(RuleTest, StopsAfterAFailure) {
@@ -251,25 +271,50 @@ TEST_F(RuleTest, StopsAfterAFailure) {
   EXPECT_EQ(after_a_minute({}), 1U);
 }
 
-// With another number of them it is another rate.
-TEST_F(RuleTest, ComparesNothingWithTheRateBeforeALoss) {
-  ConnectionRule rule(64);
-  figures_.connections = 2;
-  const auto step = [&](double rate) {
-    figures_.now += milliseconds(250);
-    figures_.stored += static_cast<std::uint64_t>(rate / 4);
-    figures_.waited_for_room += milliseconds(250);
+// An upload whose rate and connections a test changes while it runs.
+class RuleStepTest : public RuleTest {
+ protected:
+  RuleStepTest() {
     figures_.round_trip = milliseconds(50);
-    return rule.wants_more(figures_);
-  };
-  int steps = 0;
-  while (!step(2e6) && ++steps < 100) continue;
-  ASSERT_LT(steps, 100);
-  figures_.connections = 3;
-  for (int i = 0; i < 8; ++i) EXPECT_FALSE(step(3e6));
-  figures_.connections = 2;
-  for (steps = 0; !step(2e6) && steps < 100; ++steps) continue;
-  EXPECT_LT(steps, 100);
+    figures_.connections = 4;
+    EXPECT_EQ(rule_.wanted(figures_), 4U);
+  }
+
+  // Whether one more is wanted within so many seconds.
+  bool asks(double within, double rate) {
+    for (int i = 0; i < 4 * within; ++i) {
+      figures_.now += milliseconds(250);
+      figures_.stored += static_cast<std::uint64_t>(rate / 4);
+      figures_.waited_for_room += milliseconds(250);
+      if (rule_.wanted(figures_) > figures_.connections) return true;
+    }
+    return false;
+  }
+
+  ConnectionRule rule_{64};
+};
+
+TEST_F(RuleStepTest, OneBadMeasurementIsNone) {
+  ASSERT_TRUE(asks(5, 2e6));
+  ++figures_.connections;
+  ASSERT_FALSE(asks(2.5, 2e6));
+  EXPECT_TRUE(asks(5, 3e6));
+}
+
+TEST_F(RuleStepTest, TwoAreEnough) {
+  ASSERT_TRUE(asks(5, 2e6));
+  ++figures_.connections;
+  ASSERT_FALSE(asks(4.5, 2e6));
+  EXPECT_FALSE(asks(30, 4e6));
+}
+
+// With another number of them it is another rate.
+TEST_F(RuleStepTest, ComparesNothingWithTheRateBeforeALoss) {
+  ASSERT_TRUE(asks(5, 2e6));
+  ++figures_.connections;
+  ASSERT_FALSE(asks(30, 2e6));
+  --figures_.connections;
+  EXPECT_TRUE(asks(5, 2e6));
 }
 
 }  // namespace

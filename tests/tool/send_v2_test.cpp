@@ -28,6 +28,7 @@ namespace {
 
 namespace fs = std::filesystem;
 using ::testing::AllOf;
+using ::testing::AnyOf;
 using ::testing::EndsWith;
 using ::testing::HasSubstr;
 using ::testing::Not;
@@ -79,6 +80,11 @@ TEST_F(SendV2, IsTheDefaultAndSaysTheSum) {
   EXPECT_THAT(sent.output, EndsWith(kDoneInV2 + sum_of(file("video.mp4")) + ", " +
                                     std::to_string(kFrames) + " frames\n"));
   EXPECT_THAT(sent.output, HasSubstr("100 %"));
+  // A system may know no types.
+  const std::string name = R"("name":"video.mp4",)";
+  EXPECT_THAT(server.wait_for_end(1).text,
+              AnyOf(HasSubstr(name + R"("content_type":"video/mp4",)"),
+                    HasSubstr(name + R"("content_type":"",)"), HasSubstr(name + R"("sha256")")));
 }
 
 TEST_F(SendV2, IsNotSpokenToAServerOfV1) {

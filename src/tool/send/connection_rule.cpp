@@ -9,44 +9,44 @@ namespace webrtcupload {
 
 ConnectionRule::ConnectionRule(unsigned most) : most_(std::min(most, kMost)) {}
 
-bool ConnectionRule::wants_more(const Figures& figures) {
-  if (over_) return false;
-  if (waits_beside_) {
-    if (figures.connections <= *waits_beside_) return false;
-    waits_beside_.reset();
-    settled_at_ = figures.now + kSettling;
-    begin_.reset();
+unsigned ConnectionRule::wanted(const Figures& figures) {
+  const unsigned connections = figures.connections;
+  if (over_) return connections;
+  if (connections != connections_) note_connections(figures);
+  const bool is_known = figures.round_trip.count() > 0;
+  const bool may = figures.round_trip >= kFar && connections < most_ &&
+                   figures.left.value_or(kLeastBytes) >= kLeastBytes;
+  if (is_known && !std::exchange(begun_, true) && may) {
+    return std::max(connections, std::min(kAtOnce, most_));
   }
-  if (figures.now < settled_at_) return false;
-  // With another number of them it is another rate.
-  if (!begin_ || figures.connections != begin_->connections || figures.stored < begin_->stored) {
-    if (begin_) rate_before_.reset();
-    begin_ = figures;
-    return false;
-  }
-  const auto elapsed = figures.now - begin_->now;
-  if (elapsed < kPeriod) return false;
-  const double rate = static_cast<double>(figures.stored - begin_->stored) /
-                      std::chrono::duration<double>(elapsed).count();
-  if (const auto before = std::exchange(rate_before_, std::nullopt);
-      before && rate < kLeastGain * *before) {
-    over_ = true;
-    return false;
-  }
-  const bool wants = figures.connections < most_ && is_bounded_by_way(figures);
-  begin_ = figures;
-  if (!wants) return false;
-  rate_before_ = rate;
-  waits_beside_ = figures.connections;
-  return true;
+  const auto rate = measure(figures);
+  if (!rate) return connections;
+  bad_ = *rate >= kLeastGain * rate_before_ ? 0 : bad_ + 1;
+  if (bad_ > 0 || !may) return connections;
+  rate_ = *rate;
+  return connections + 1;
 }
 
-bool ConnectionRule::is_bounded_by_way(const Figures& figures) const {
-  if (figures.round_trip < kLeastRoundTrip) return false;
-  const auto for_room = figures.waited_for_room - begin_->waited_for_room;
-  const auto for_credit = figures.waited_for_credit - begin_->waited_for_credit;
+void ConnectionRule::note_connections(const Figures& figures) {
+  // One that was lost leaves nothing to compare with.
+  rate_before_ = figures.connections > connections_ ? rate_ : 0;
+  connections_ = figures.connections;
+  bad_ = 0;
+  begin_.reset();
+  settled_at_ = figures.now + kSettling;
+}
+
+std::optional<double> ConnectionRule::measure(const Figures& figures) {
+  if (figures.now < settled_at_ || bad_ >= kBadMeasurements) return std::nullopt;
+  if (!begin_) begin_ = figures;
   const std::chrono::duration<double> elapsed = figures.now - begin_->now;
-  return for_room >= kLeastWaiting * elapsed && for_room > for_credit;
+  if (elapsed < kPeriod) return std::nullopt;
+  const Figures begin = *std::exchange(begin_, figures);
+  if (figures.stored < begin.stored ||
+      figures.waited_for_room - begin.waited_for_room < kLeastWaiting * elapsed) {
+    return std::nullopt;
+  }
+  return static_cast<double>(figures.stored - begin.stored) / elapsed.count();
 }
 
 }  // namespace webrtcupload

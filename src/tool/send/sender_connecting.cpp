@@ -47,15 +47,17 @@ void Sender::look() {
   // The sink may never have noticed the loss.
   if (loss_ && figures.bytes > loss_->stored) on_resumed();
   if (loss_ || !rule_) return;
-  if (rule_->wants_more({.now = std::chrono::duration_cast<std::chrono::milliseconds>(
-                             Clock::now().time_since_epoch()),
-                         .stored = figures.bytes,
-                         .waited_for_room = figures.waited_for_room,
-                         .waited_for_credit = figures.waited_for_credit,
-                         .round_trip = figures.round_trip,
-                         .connections = figures.connections})) {
-    want(figures.connections + 1);
-  }
+  std::optional<std::uint64_t> left;
+  if (options_.size) left = *options_.size - std::min(*options_.size, figures.bytes);
+  const unsigned wanted =
+      rule_->wanted({.now = std::chrono::duration_cast<std::chrono::milliseconds>(
+                         Clock::now().time_since_epoch()),
+                     .stored = figures.bytes,
+                     .left = left,
+                     .waited_for_room = figures.waited_for_room,
+                     .round_trip = figures.round_trip,
+                     .connections = figures.connections});
+  if (wanted > wanted_) want(wanted);
 }
 
 void Sender::on_not_added() {

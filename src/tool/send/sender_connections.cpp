@@ -169,10 +169,13 @@ void SenderConnections::keep(unsigned wanted) {
 }
 
 void SenderConnections::maintain() {
-  if (closed_ || location_.empty() || retry_timer_.armed() || entries_.size() >= wanted_) return;
-  // One at a time.
-  if (open_count() < entries_.size()) return;
-  add();
+  if (closed_ || location_.empty() || retry_timer_.armed()) return;
+  // While there is none, one at a time.
+  if (open_count() == 0 && !entries_.empty()) return;
+  while (entries_.size() < wanted_) {
+    add();
+    if (open_count() == 0) return;
+  }
 }
 
 void SenderConnections::try_again_after(std::optional<std::chrono::seconds> retry_after) {

@@ -2,6 +2,8 @@
 
 #include "tool/send/sending_pipeline.h"
 
+#include <gio/gio.h>
+
 #include <algorithm>
 #include <unistd.h>
 #include <utility>
@@ -84,6 +86,7 @@ std::string SendingPipeline::build(GstElement* webrtcbin) {
   g_object_set(sink_, "webrtcbin", webrtcbin, nullptr);
   if (options_.v2) {
     g_object_set(sink_, "resume-timeout", guint64{kResumeTimeout.count()}, nullptr);
+    if (options_.file != kStandardInput) name_file();
   }
   if (options_.chunk_size) g_object_set(sink_, "chunk-size", guint{*options_.chunk_size}, nullptr);
   if (options_.buffer_limit) {
@@ -99,6 +102,18 @@ std::string SendingPipeline::build(GstElement* webrtcbin) {
       },
       this, nullptr);
   return "";
+}
+
+void SendingPipeline::name_file() {
+  const std::unique_ptr<char, FunctionDeleter<g_free>> name(
+      g_filename_display_basename(options_.file.c_str()));
+  // By the name alone, as browsers do. A system that knows no types says that it is unsure.
+  gboolean is_unsure = FALSE;
+  const std::unique_ptr<char, FunctionDeleter<g_free>> type(
+      g_content_type_guess(name.get(), nullptr, 0, &is_unsure));
+  const std::unique_ptr<char, FunctionDeleter<g_free>> mime_type(
+      is_unsure ? nullptr : g_content_type_get_mime_type(type.get()));
+  g_object_set(sink_, "file-name", name.get(), "content-type", mime_type.get(), nullptr);
 }
 
 GstElement* SendingPipeline::make_source() {
@@ -221,7 +236,6 @@ SendingPipeline::Figures SendingPipeline::figures() const {
   figures.bytes = bytes;
   figures.connections = count_in(stats.get(), "connections");
   figures.waited_for_room = time_in(stats.get(), "waited-for-room");
-  figures.waited_for_credit = time_in(stats.get(), "waited-for-credit");
   figures.round_trip = time_in(stats.get(), "round-trip");
   return figures;
 }

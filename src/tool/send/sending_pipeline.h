@@ -58,7 +58,6 @@ class SendingPipeline {
     // With v2, see ConnectionRule::Figures.
     unsigned connections = 0;
     std::chrono::nanoseconds waited_for_room{0};
-    std::chrono::nanoseconds waited_for_credit{0};
     std::chrono::nanoseconds round_trip{0};
   };
 
@@ -84,6 +83,8 @@ class SendingPipeline {
 
  private:
   [[nodiscard]] std::string build(GstElement* webrtcbin);
+  // Tells the sink what the file is called and is.
+  void name_file();
   [[nodiscard]] GstElement* make_source();
   void watch_bus();
   // On the streaming thread.

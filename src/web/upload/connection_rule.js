@@ -1,12 +1,14 @@
 // SPDX-License-Identifier: LGPL-2.1-or-later
 //
-// How many connections an upload has, where nobody has said it: one, and one more as long as that pays. What the numbers
-// rest on is in docs/javascript.md. No clock and no network is in here.
+// How many connections an upload has, where nobody has said it: docs/protocol.md, "How many connections", says why.
+// `webrtc-upload send` has the same rule and the same numbers. No clock and no network is in here.
 
-// One SCTP association sends at most its window in each round trip, and its window shrinks with every lost packet. On a near
-// way it fills the way all the same; further ones would only take memory of the server's.
-const NEAR_MS = 10;
-// More would be no help: what one of so many adds is less than what has to be gained.
+// A shorter round trip is no reason for several.
+const FAR_MS = 20;
+// Nor is less than this, which is over before another connection is there.
+const LEAST_BYTES = 4 * 1024 * 1024;
+// So many at once, as soon as the way is known to be far. Then one at a time, and no more than
+const AT_ONCE = 4;
 const MOST_CONNECTIONS = 8;
 // One connection more is good if the rate is up by so much. Where each has the same share of the rate, the sixth adds a fifth.
 const GOOD_GAIN = 1.2;
@@ -20,6 +22,7 @@ const MOSTLY = 0.75;
 
 export class ConnectionRule {
   #most;
+  #begun = false;
   #connections = 0;
   #rate = 0; // At the last question for one more.
   #rateBefore = 0; // With one connection less.
@@ -32,12 +35,14 @@ export class ConnectionRule {
   }
 
   /**
-   * Looks at an upload, several times a second. True if it should have one more connection.
-   * @param {{now: number, stored: number, connections: number, full: boolean, roundTrip: number}} upload milliseconds of
-   *     a clock; bytes that the server has; connections that bytes go over; whether all of those have as many bytes waiting
-   *     as they take, and credit for more: the way holds them up; milliseconds, Infinity while that is not known
+   * Looks at an upload, several times a second.
+   * @param {{now: number, stored: number, left: number, connections: number, full: boolean, roundTrip: number}} upload
+   *     milliseconds of a clock; bytes that the server has; that it has not, Infinity while nobody knows; connections that
+   *     bytes go over; whether all of those have as many bytes waiting as they take, and credit for more: the way holds them
+   *     up; the shortest that was seen, in milliseconds, Infinity while that is not known
+   * @returns {number} how many connections there should be
    */
-  look({ now, stored, connections, full, roundTrip }) {
+  look({ now, stored, left, connections, full, roundTrip }) {
     if (connections !== this.#connections) {
       // One that was lost leaves nothing to compare with.
       this.#rateBefore = connections > this.#connections ? this.#rate : 0;
@@ -45,12 +50,17 @@ export class ConnectionRule {
       this.#bad = 0;
       this.#measureFrom(now + SETTLE_MS);
     }
+    const known = Number.isFinite(roundTrip);
+    const may = known && roundTrip >= FAR_MS && left >= LEAST_BYTES && connections < this.#most;
+    const first = known && !this.#begun;
+    this.#begun ||= known;
+    if (first && may) return Math.max(connections, Math.min(AT_ONCE, this.#most));
     const rate = this.#measure(now, stored, full);
-    if (rate === null || !Number.isFinite(roundTrip) || roundTrip < NEAR_MS) return false;
+    if (rate === null) return connections;
     this.#bad = rate >= GOOD_GAIN * this.#rateBefore ? 0 : this.#bad + 1;
-    if (this.#bad > 0 || connections >= this.#most) return false;
+    if (this.#bad > 0 || !may) return connections;
     this.#rate = rate;
-    return true;
+    return connections + 1;
   }
 
   #measureFrom(begin) {

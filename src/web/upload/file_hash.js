@@ -3,17 +3,19 @@
 // The SHA-256 of what is uploaded, while it is: in a worker, or here where no worker can be made, as on a page whose
 // policy forbids it.
 
+import { READ_BYTES } from './pacing.js';
 import { Sha256 } from './sha256.js';
 
-// The worker may be behind by so much. Its queue is memory.
-const MAX_UNHASHED = 4 * 1024 * 1024;
+// The worker may be behind by so many pieces.
+const MAX_BUFFERS = 3;
 // A worker that has said nothing for so long does not come any more.
 const WORKER_START_MS = 5000;
 
 export class FileHash {
   #worker = null;
   #local = null; // A Sha256, where there is no worker.
-  #unhashed = 0;
+  #free = []; // ArrayBuffers, which go to the worker and come back: fresh ones cost more than what happens with them.
+  #made = 0; // So many of them are there.
   #digest = null;
   #failed = false;
   #wake = () => {};
@@ -26,18 +28,17 @@ export class FileHash {
     return hash;
   }
 
-  /** The next bytes. Resolves when more may come. Those are copied: they stay the caller's. */
+  /** The next bytes. Resolves when they have been copied: they stay the caller's. */
   async update(bytes) {
     if (this.#local) {
       this.#local.update(bytes);
       return;
     }
-    if (this.#failed) return;
-    // A view would be sent with all of the buffer that it is in.
-    const whole = bytes.byteLength === bytes.buffer.byteLength;
-    this.#worker.postMessage(whole ? bytes : bytes.slice());
-    this.#unhashed += bytes.byteLength;
-    while (this.#unhashed > MAX_UNHASHED && !this.#failed) await this.#news();
+    const buffer = await this.#buffer(bytes.length);
+    if (!buffer) return;
+    const copy = new Uint8Array(buffer, 0, bytes.length);
+    copy.set(bytes);
+    this.#worker.postMessage(copy, [buffer]);
   }
 
   /** Hexadecimal, of all bytes; null if the worker has died. Once. */
@@ -55,6 +56,16 @@ export class FileHash {
     this.#wake();
   }
 
+  // One with room for so many bytes, once there is one; null if the worker has died.
+  async #buffer(size) {
+    const busy = () => this.#free.length === 0 && this.#made === MAX_BUFFERS;
+    while (busy() && !this.#failed) await this.#news();
+    if (this.#failed) return null;
+    const free = this.#free.pop();
+    if (!free) this.#made += 1;
+    return free?.byteLength >= size ? free : new ArrayBuffer(Math.max(size, READ_BYTES));
+  }
+
   #news() {
     return new Promise((resolve) => {
       this.#wake = resolve;
@@ -63,7 +74,7 @@ export class FileHash {
 
   #listen(worker) {
     worker.addEventListener('message', ({ data }) => {
-      this.#unhashed -= data.hashed ?? 0;
+      if (data.hashed) this.#free.push(data.hashed);
       this.#digest = data.digest ?? null;
       this.#wake();
     });

@@ -82,10 +82,10 @@ export class FurtherConnections {
     const most = Math.min(this.#most, this.#upload.maxConnections);
     if (this.#wish !== 'auto') {
       this.#wanted = Math.min(this.#wish, most);
-    } else if (all === connections) {
+    } else {
       this.#rule ??= new ConnectionRule(most);
-      const more = this.#rule.look({ now: performance.now(), ...this.#upload.state });
-      this.#wanted = connections + (more ? 1 : 0);
+      const asked = this.#rule.look({ now: performance.now(), ...this.#upload.state });
+      this.#wanted = Math.max(this.#wanted, asked);
     }
     for (let count = all; count < this.#wanted; count += 1) this.#addOne();
   }

@@ -3,13 +3,14 @@
 // The upload channel: a file in chunks, as fast as the channel takes them and no faster.
 
 import { BUFFER_HIGH, BUFFER_LOW, BUFFER_POLL_MS, READ_BYTES } from './pacing.js';
-import { CHUNK_BYTES, encodeChunk } from './wire.js';
+import { CHUNK_BYTES, encodeChunk, MessageMemory } from './wire.js';
 
 export class UploadChannel {
   #channel;
   #end;
   #onRefusal;
   #handedOver = 0;
+  #memory = new MessageMemory();
 
   /**
    * @param {RTCDataChannel} channel
@@ -49,7 +50,7 @@ export class UploadChannel {
       await this.#room();
       if (this.#end.failure) throw this.#end.failure;
       if (this.#end.over) return; // The server has seen enough.
-      await this.#send(encodeChunk(index, total, payload));
+      await this.#send(encodeChunk(index, total, payload, this.#memory));
       this.#handedOver += payload.byteLength;
     }
     if (this.#end.over) return;

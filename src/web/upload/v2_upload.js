@@ -5,7 +5,7 @@
 
 import { UploadError } from './errors.js';
 import { FileHash } from './file_hash.js';
-import { MAX_UNDER_WAY } from './pacing.js';
+import { BUFFER_LOW, MAX_UNDER_WAY } from './pacing.js';
 import { Interruption, V2Channel } from './v2_channel.js';
 import { Feed } from './v2_feed.js';
 import { newNonce, wireText } from './v2_wire.js';
@@ -15,8 +15,9 @@ import { CHUNK_BYTES } from './wire.js';
 const FIRST_PATIENCE_S = 30;
 // So often in a row the same thing may go wrong.
 const MAX_FRUITLESS = 5;
-// A block that another channel has not brought for so long at the end goes over a second one as well.
-const LATE_MS = 1000;
+// Blocks that a channel has not brought for so long at the end go over a second one as well, if that has less than this waiting.
+const LATE_MS = 500;
+const IDLE_BYTES = BUFFER_LOW / 2;
 const MAX_REASON_BYTES = 1024;
 
 export class V2Upload {
@@ -87,6 +88,7 @@ export class V2Upload {
     const joined = [...this.#joined];
     return {
       stored: this.#stored,
+      left: (this.#facts.size ?? Infinity) - this.#stored,
       connections: joined.length,
       full: joined.every((channel) => channel.full),
       roundTrip: Math.min(...joined.map((channel) => channel.roundTrip)),
@@ -200,8 +202,6 @@ export class V2Upload {
     // Otherwise bytes are on their way over others.
     if (this.#joined.size === 0) this.#feed.reconcile(ready.have);
     this.#joined.add(channel);
-    // Nothing is in its way yet.
-    if (this.#maxConnections > 1) channel.askRoundTrip();
     this.#pump();
   }
 
@@ -279,16 +279,18 @@ export class V2Upload {
   #finish() {
     for (const channel of this.#joined) {
       if (this.#complete) channel.end(this.#feed.position, this.#sha256);
-      if (channel.underWay > 0) continue;
-      const block = this.#late(channel);
-      if (!block || !channel.hasRoom(block.bytes.length)) continue;
-      block.spare = true;
-      channel.send(block);
+      const time = performance.now() - LATE_MS;
+      if (channel.late(time)) continue;
+      while (channel.buffered < IDLE_BYTES) {
+        const block = this.#lateBeside(channel, time);
+        if (!block || !channel.hasRoom(block.bytes.length)) break;
+        block.spare = true;
+        channel.send(block);
+      }
     }
   }
 
-  #late(idle) {
-    const time = performance.now() - LATE_MS;
+  #lateBeside(idle, time) {
     for (const channel of this.#joined) {
       const block = channel === idle ? null : channel.late(time);
       if (block) return block;

@@ -4,6 +4,7 @@
 
 import { crc32c } from './crc32c.js';
 import { textOf, UploadError } from './errors.js';
+import { FRESH_MEMORY } from './wire.js';
 
 export const V2_PROTOCOL = 'webrtcupload.v2';
 
@@ -21,12 +22,13 @@ const nonsense = (what) => new UploadError('bad-answer', `The server said nonsen
  * endian.
  * @param {number} offset in the file
  * @param {Uint8Array} payload
+ * @param {{take: (size: number) => Uint8Array}} [memory] for the message
  * @returns {Uint8Array}
  */
-export function encodeBlock(offset, payload) {
-  const message = new Uint8Array(BLOCK_HEADER_BYTES + payload.byteLength);
-  const header = new DataView(message.buffer);
-  message[0] = BLOCK_TYPE;
+export function encodeBlock(offset, payload, memory = FRESH_MEMORY) {
+  const message = memory.take(BLOCK_HEADER_BYTES + payload.byteLength);
+  const header = new DataView(message.buffer, message.byteOffset);
+  header.setUint32(0, BLOCK_TYPE, true); // No flags.
   header.setUint32(8, offset >>> 0, true);
   header.setUint32(12, Math.floor(offset / 2 ** 32), true);
   message.set(payload, BLOCK_HEADER_BYTES);

@@ -19,16 +19,31 @@ const BYTES_PER_PIECE = 2048;
 // so many.
 const LEAST_PIECES = 1024;
 
+/** Memory for one message after the other. A channel copies what it is given, and fresh memory costs more than all the rest. */
+export class MessageMemory {
+  #bytes = new Uint8Array(0);
+
+  /** So many bytes, whatever is in them. They are those of the time before. */
+  take(size) {
+    if (this.#bytes.length < size) this.#bytes = new Uint8Array(size);
+    return this.#bytes.subarray(0, size);
+  }
+}
+
+/** For messages that stay. */
+export const FRESH_MEMORY = { take: (size) => new Uint8Array(size) };
+
 /**
  * A chunk as it goes over the wire: `[index u32 LE][total u32 LE][payload]`.
  * @param {number} index
  * @param {number} total
  * @param {Uint8Array} payload
+ * @param {{take: (size: number) => Uint8Array}} [memory] for the message
  * @returns {Uint8Array}
  */
-export function encodeChunk(index, total, payload) {
-  const message = new Uint8Array(CHUNK_HEADER_BYTES + payload.byteLength);
-  const header = new DataView(message.buffer);
+export function encodeChunk(index, total, payload, memory = FRESH_MEMORY) {
+  const message = memory.take(CHUNK_HEADER_BYTES + payload.byteLength);
+  const header = new DataView(message.buffer, message.byteOffset);
   header.setUint32(0, index, true);
   header.setUint32(4, total, true);
   message.set(payload, CHUNK_HEADER_BYTES);
