@@ -5,6 +5,7 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 
+import { resultMessage } from './fake_connection.mjs';
 import { uploadJs } from './upload_js.mjs';
 import { ID, READY, sha256 } from './v2_server.mjs';
 import { film, Session, until } from './v2_session.mjs';
@@ -219,6 +220,10 @@ test('the session is lost amid the upload: a file begins anew', async () => {
   assert.equal((await session.uploading).verified, true);
   const states = ['connected', 'interrupted', 'connecting', 'connected'];
   assert.deepEqual(session.states, states);
+  // The results are those of the new session.
+  const { results } = session.client;
+  session.connections[2].channels.inference.receive(resultMessage(1, 0, 1, '{"id": 1}'));
+  assert.deepEqual(await results.next(), { done: false, value: { id: 1 } });
   session.client.close();
 });
 

@@ -196,7 +196,8 @@ TEST_P(SandboxBreach, EndsThatSessionAndNoOther) {
   const Listener listener;
   const std::string argument =
       attempt.argument == std::string("LISTENER") ? listener.port() : attempt.argument;
-  Server server({"--pipeline", "bad=" + prober(attempt.what, argument)});
+  // The neighbour says nothing until the other session has ended, however slow this machine is.
+  Server server({"--idle-timeout", "600", "--pipeline", "bad=" + prober(attempt.what, argument)});
   WorkerClient neighbour;
   ASSERT_EQ(neighbour.connect(server.port(), every_frame()), 200);
   neighbour.upload_part(video(), 1);

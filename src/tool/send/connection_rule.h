@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: LGPL-2.1-or-later
 //
-// How many connections an upload in wire format v2 takes when nobody says: docs/protocol.md, "How
+// How many connections an upload in wire format v2 takes when nobody says: docs/operating.md, "How
 // many connections", says why. upload.js has the same rule and the same numbers.
 
 #pragma once

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: LGPL-2.1-or-later
 //
-// How many connections an upload has, where nobody has said it: docs/protocol.md, "How many connections", says why.
+// How many connections an upload has, where nobody has said it: docs/operating.md, "How many connections", says why.
 // `webrtc-upload send` has the same rule and the same numbers. No clock and no network is in here.
 
 // A shorter round trip is no reason for several.
