@@ -151,7 +151,7 @@ TEST(Sink, DescribesItself) {
     }
   }
   g_free(specs);
-  EXPECT_EQ(own, 15);
+  EXPECT_EQ(own, 17);
 }
 
 TEST(Sink, NeedsSomethingToSendOver) {
