@@ -111,7 +111,7 @@ GstPadProbeReturn FrameObserver::on_sink_data(GstPad* pad, GstPadProbeInfo* info
     return GST_PAD_PROBE_OK;
   }
   if (GST_EVENT_TYPE(GST_PAD_PROBE_INFO_EVENT(info)) != GST_EVENT_EOS || --open_sinks_ > 0 ||
-      buffers_ > 0) {
+      buffers_ > 0 || !has_content_()) {
     return GST_PAD_PROBE_OK;
   }
   const GstPtr<GstElement> sink(gst_pad_get_parent_element(pad));

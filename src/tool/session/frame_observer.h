@@ -36,7 +36,9 @@ class FrameObserver : public std::enable_shared_from_this<FrameObserver> {
   // On the streaming thread; may block.
   using OnFrame = std::function<void(const Frame&)>;
 
-  explicit FrameObserver(OnFrame on_frame) : on_frame_(std::move(on_frame)) {}
+  // `has_content`: whether there is something in the file, asked on a streaming thread.
+  FrameObserver(OnFrame on_frame, std::function<bool()> has_content)
+      : on_frame_(std::move(on_frame)), has_content_(std::move(has_content)) {}
 
   // Before the pipeline starts. Looks at the last pad before each sink that carries raw video;
   // whichever shows a frame first is the one that is followed.
@@ -46,8 +48,8 @@ class FrameObserver : public std::enable_shared_from_this<FrameObserver> {
 
   // Any thread.
   [[nodiscard]] std::uint64_t frames() const { return frames_; }
-  // Everything that reached a sink, frame or not. The end of a pipeline in which nothing did is an
-  // error, posted on its bus in the place of the EOS.
+  // Everything that reached a sink, frame or not. The end of a pipeline in which nothing did,
+  // though the file has content, is an error, posted on its bus in the place of the EOS.
   [[nodiscard]] std::uint64_t buffers() const { return buffers_; }
   // From now on frames pass unseen.
   void stop() { stopped_ = true; }
@@ -59,6 +61,7 @@ class FrameObserver : public std::enable_shared_from_this<FrameObserver> {
   void on_buffer(GstPad* pad, GstBuffer* buffer);
 
   const OnFrame on_frame_;
+  const std::function<bool()> has_content_;
   DetectionCollector detections_;
   std::atomic<GstPad*> followed_ = nullptr;  // Never dereferenced.
   std::atomic<std::uint64_t> frames_ = 0;

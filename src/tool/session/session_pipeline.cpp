@@ -196,7 +196,9 @@ std::unique_ptr<SessionPipeline> SessionPipeline::create(GMainContext* context,
   self->streams_->watch(self->pipeline_.get());
   prepare_decoded_video(self->pipeline_.get(), self->pacer_);
 
-  self->frames_ = std::make_shared<FrameObserver>(self->events_.frame);
+  // The upload's element lives as long as the pads that are looked at.
+  self->frames_ = std::make_shared<FrameObserver>(
+      self->events_.frame, [element = self->upload_.get()] { return stored_bytes(element) > 0; });
   self->frames_->attach(self->pipeline_.get());
 
   // The upload's state changes on threads that must not wait for ours.
