@@ -83,7 +83,7 @@ class ServeTest : public ::testing::TestWithParam<const char*> {
   }
   static void end(const Server& server, const std::string& reply, const std::string& key = "") {
     const std::string deleted = http_exchange(
-        server.port(), del(header_of(reply, "Location"), key.empty() ? "" : bearer(key)));
+        server.port(), del("/" + header_of(reply, "Location"), key.empty() ? "" : bearer(key)));
     EXPECT_EQ(status_of(deleted), 200) << deleted;
   }
 };
