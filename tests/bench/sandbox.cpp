@@ -94,7 +94,7 @@ class Side {
     }
     const std::string header = "Location: ";
     const std::size_t at = reply.find(header) + header.size();
-    const std::string path = reply.substr(at, reply.find("\r\n", at) - at);
+    const std::string path = "/" + reply.substr(at, reply.find("\r\n", at) - at);
     (void)http_exchange(server_.port(), "DELETE " + path +
                                             " HTTP/1.1\r\nHost: 127.0.0.1\r\n"
                                             "Connection: close\r\n\r\n");

@@ -45,6 +45,10 @@ inline std::string header_of(const std::string& reply, const std::string& name) 
   const std::size_t value = at + begin.size();
   return reply.substr(value, reply.find('\r', value) - value);
 }
+// The path of what an offer has made; requests go to the root, and Location is relative to it.
+inline std::string location_of(const std::string& reply) {
+  return "/" + header_of(reply, "Location");
+}
 
 inline std::string del(const std::string& path, const std::string& headers = "") {
   return "DELETE " + path + " HTTP/1.1\r\nHost: x\r\n" + headers + "\r\n";
@@ -82,8 +86,8 @@ class ServeTest : public ::testing::TestWithParam<const char*> {
     return process.errors();
   }
   static void end(const Server& server, const std::string& reply, const std::string& key = "") {
-    const std::string deleted = http_exchange(
-        server.port(), del("/" + header_of(reply, "Location"), key.empty() ? "" : bearer(key)));
+    const std::string deleted =
+        http_exchange(server.port(), del(location_of(reply), key.empty() ? "" : bearer(key)));
     EXPECT_EQ(status_of(deleted), 200) << deleted;
   }
 };

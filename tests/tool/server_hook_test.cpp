@@ -25,12 +25,12 @@ namespace {
 using test::bearer;
 using test::Event;
 using test::eventually;
-using test::header_of;
 using test::HookQuestion;
 using test::HookReply;
 using test::HookServer;
 using test::http_exchange;
 using test::kSwallow;
+using test::location_of;
 using test::post;
 using test::RawHttp;
 using test::request_body;
@@ -78,7 +78,7 @@ TEST_P(ServerHook, TheHookDecidesBeforeTheAnswer) {
   ASSERT_EQ(questions.size(), 8u);
   EXPECT_THAT(questions.back().body, StartsWith(R"({"point":"session","session":")"));
   EXPECT_THAT(questions.back().body,
-              HasSubstr("\"session\":\"" + header_of(reply, "Location").substr(10) + "\""));
+              HasSubstr("\"session\":\"" + location_of(reply).substr(10) + "\""));
   EXPECT_THAT(questions.back().body, Not(HasSubstr("\"key\"")));
   EXPECT_EQ(questions.back().authorization, std::nullopt);
   end(server, reply, "key");

@@ -32,6 +32,7 @@ using test::header_of;
 using test::http_exchange;
 using test::kReservesMemory;
 using test::kSwallow;
+using test::location_of;
 using test::post;
 using test::Process;
 using test::request_body;
@@ -72,10 +73,10 @@ TEST_P(ServerHttp, GivesEachSessionAnAddressOfItsOwn) {
   const std::string first = http_exchange(server.port(), post(request_body()));
   ASSERT_THAT(first, StartsWith("HTTP/1.1 200 OK\r\n"));
   const std::string second = http_exchange(server.port(), post(request_body()));
-  const std::string path = header_of(first, "Location");
+  const std::string path = location_of(first);
   EXPECT_TRUE(is_session_path(path)) << path;
-  EXPECT_TRUE(is_session_path(header_of(second, "Location")));
-  EXPECT_NE(path, header_of(second, "Location"));
+  EXPECT_TRUE(is_session_path(location_of(second)));
+  EXPECT_NE(path, location_of(second));
 
   for (const std::string& wrong :
        {std::string("/sessions/"), std::string("/sessions/1"), path + "0", path + "/",
@@ -157,7 +158,7 @@ TEST_P(ServerHttp, WithoutAKeyOrWithAWrongOneIs401) {
 TEST_P(ServerHttp, OnlyWhoMadeASessionEndsIt) {
   Server server(with({"--api-key", "first", "--api-key", "second"}), kSwallow);
   const std::string reply = http_exchange(server.port(), post(request_body(), bearer("first")));
-  const std::string path = header_of(reply, "Location");
+  const std::string path = location_of(reply);
   EXPECT_EQ(status_of(http_exchange(server.port(), del(path))), 401);
   EXPECT_EQ(status_of(http_exchange(server.port(), del(path, bearer("wrong")))), 401);
   EXPECT_EQ(status_of(http_exchange(server.port(), del(path, bearer("second")))), 404);
@@ -175,7 +176,7 @@ TEST_P(ServerHttp, ASessionIsToldOfToWhoMadeIt) {
   };
   const std::string made = http_exchange(server.port(), test::post(request_body(), bearer("one")));
   ASSERT_EQ(status_of(made), 200) << made;
-  const std::string path = header_of(made, "Location");
+  const std::string path = location_of(made);
   EXPECT_EQ(status_of(ask(path, "")), 401);
   EXPECT_EQ(status_of(ask(path, bearer("three"))), 401);
   EXPECT_EQ(status_of(ask(path, bearer("two"))), 404);
@@ -195,7 +196,7 @@ TEST_P(ServerHttp, ASessionThatIsDeletedIsNotToldOf) {
   Server server(with({}));
   const std::string made = http_exchange(server.port(), test::post(request_body()));
   ASSERT_EQ(status_of(made), 200) << made;
-  const std::string ask = "GET " + header_of(made, "Location") + " HTTP/1.1\r\nHost: x\r\n\r\n";
+  const std::string ask = "GET " + location_of(made) + " HTTP/1.1\r\nHost: x\r\n\r\n";
   EXPECT_THAT(http_exchange(server.port(), ask), HasSubstr(R"({"state":"running","status":null,)"));
   end(server, made);
   EXPECT_EQ(status_of(http_exchange(server.port(), ask)), 404);
@@ -231,7 +232,7 @@ TEST_P(ServerHttp, PicksThePipelineByItsName) {
   const auto pipeline_of = [&](const std::string& workflow) {
     const std::string reply =
         http_exchange(server.port(), post(request_body(",\"workflow_configuration\":" + workflow)));
-    const std::string id = header_of(reply, "Location").substr(10);
+    const std::string id = location_of(reply).substr(10);
     const auto line = server.process().wait_for_line([&](const std::string& text) {
       return text.find("\"event\":\"session\"") != std::string::npos &&
              text.find(id) != std::string::npos;
