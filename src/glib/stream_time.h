@@ -8,6 +8,7 @@
 #include <gst/gst.h>
 
 #include <cstdint>
+#include <limits>
 #include <optional>
 
 #include "glib/glib_ptr.h"
@@ -22,7 +23,8 @@ using StreamTime = std::optional<std::int64_t>;
   guint64 time = 0;
   const int sign =
       gst_segment_to_stream_time_full(&segment, GST_FORMAT_TIME, GST_BUFFER_PTS(buffer), &time);
-  if (sign == 0) return std::nullopt;
+  // A file may name any time; what cannot be counted in nanoseconds is none.
+  if (sign == 0 || time > std::numeric_limits<std::int64_t>::max() / 2) return std::nullopt;
   return sign * static_cast<std::int64_t>(time);
 }
 

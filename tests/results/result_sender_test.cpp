@@ -82,9 +82,21 @@ TEST_F(ResultSenderTest, TellsTheTimeInTheFile) {
   EXPECT_EQ(json_integer(results[1].metadata(), "pts"), 21 * 3600);
 }
 
-TEST_F(ResultSenderTest, DropsResultsWhenThereIsNoChannelInTimeAndSendsThemWhenThereIs) {
+// All that is known beside a video track.
+TEST_F(ResultSenderTest, CountsFromTheFirstFrameIfItIsToldTo) {
   ResultSettings settings;
   settings.pts_from_first = true;
+  connect(settings);
+  EXPECT_TRUE(send(20));
+  EXPECT_TRUE(send(21));
+  ASSERT_TRUE(client_->wait_results(2));
+  const auto results = client_->results();
+  EXPECT_EQ(json_integer(results[0].metadata(), "pts"), 0);
+  EXPECT_EQ(json_integer(results[1].metadata(), "pts"), 3600);
+}
+
+TEST_F(ResultSenderTest, DropsResultsWhenThereIsNoChannelInTimeAndSendsThemWhenThereIs) {
+  ResultSettings settings;
   settings.channel_timeout = std::chrono::milliseconds(1);
   make_sender(settings);
   for (std::uint32_t i = 0; i < 5; ++i) EXPECT_TRUE(send(i));
@@ -101,7 +113,7 @@ TEST_F(ResultSenderTest, DropsResultsWhenThereIsNoChannelInTimeAndSendsThemWhenT
   const auto results = client_->results();
   EXPECT_GE(results[0].header_id, 6U);
   EXPECT_EQ(results[0].header_id, sender_->stats().last_frame_id);
-  EXPECT_EQ(json_integer(results[0].metadata(), "pts"), 5 * 3600) << "counted from the first one";
+  EXPECT_EQ(json_integer(results[0].metadata(), "pts"), 5 * 3600);
 }
 
 TEST_F(ResultSenderTest, ChannelsOfOtherLabelsAreLeftAlone) {
